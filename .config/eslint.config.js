@@ -1,0 +1,37 @@
+import js from '@eslint/js'
+import svelte from 'eslint-plugin-svelte'
+import globals from 'globals'
+import ts from 'typescript-eslint'
+
+/** Imports point down only; each folder names the folders it must not reach. */
+const forbid = (...folders) => ({
+  'no-restricted-imports': ['error', { patterns: folders.map((folder) => ({
+    group: [`**/${folder}`, `**/${folder}/**`],
+    message: `Imports point down only (ui → state → evaluation → core; workers → runtime → core): not to ${folder}.`,
+  })) }],
+})
+
+export default ts.config(
+  { ignores: ['**/dist/**', '**/public/**', '**/node_modules/**', 'models/**', '**/test-results/**'] },
+  js.configs.recommended,
+  ...ts.configs.recommended,
+  ...svelte.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+    },
+  },
+  { files: ['**/*.svelte', '**/*.svelte.ts'], languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser } } },
+  { files: ['.config/**', '**/*.mjs'], languageOptions: { globals: globals.node } },
+  { files: ['src/core/**'], rules: forbid('runtime', 'evaluation', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web') },
+  { files: ['src/runtime/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'workers', 'svelte') },
+  { files: ['src/evaluation/**'], rules: forbid('runtime', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web') },
+  { files: ['src/state/**'], rules: forbid('runtime', 'ui', 'cli', 'workers') },
+  { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers') },
+  { files: ['workers/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'svelte') },
+)

@@ -1,0 +1,5 @@
+export * from './errors'
+export * from './manifest'
+export * from './report'
+export * from './run'
+export * from './workers'

@@ -1,0 +1,224 @@
+/**
+ * What is measured (RunSpec), what has to be made for it (WorkUnit) and what came of it (Outcome).
+ * The specification is frozen before the first image; the record is append-only.
+ */
+import * as v from 'valibot'
+import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from './manifest'
+
+export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
+export type Stage = (typeof STAGES)[number]
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000))
+const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,64}$/, 'must be hexadecimal'))
+const label = v.pipe(v.string(), v.maxLength(200))
+const conceptList = v.pipe(v.array(label), v.maxLength(500))
+
+/** A file of the user's own, known by its hash; `strength` multiplies its effect (LoRA scale). */
+const AdapterFileSchema = v.strictObject({ kind: v.literal('file'), name: label, sha256: hash, strength: v.number() })
+/** An adapter of the pack, by id. */
+const PackAdapterRefSchema = v.strictObject({ kind: v.literal('pack'), id: label, sha256: hash })
+
+/** Closed-form editing of attn2.to_k / to_v, computed in the browser (see core/alignment). */
+export const ClosedFormAlignmentSchema = v.strictObject({
+  kind: v.literal('closed-form'),
+  method: v.picklist(['uce', 'rece', 'mace']),
+  concepts: conceptList,
+  guide: label,
+  preserve: conceptList,
+  eraseScale: v.number(),
+  preserveScale: v.number(),
+  lambda: v.number(),
+  rounds: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)),
+})
+export type ClosedFormAlignment = v.InferOutput<typeof ClosedFormAlignmentSchema>
+
+/** Guidance-time safety; no weight changes, so benign fine-tuning happens beneath it. */
+export const InferenceAlignmentSchema = v.strictObject({
+  kind: v.literal('inference'),
+  method: v.picklist(['negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']),
+  concepts: conceptList,
+})
+export type InferenceAlignment = v.InferOutput<typeof InferenceAlignmentSchema>
+
+export const AlignmentSpecSchema = v.variant('kind', [
+  PackAdapterRefSchema,
+  AdapterFileSchema,
+  ClosedFormAlignmentSchema,
+  InferenceAlignmentSchema,
+])
+export type AlignmentSpec = v.InferOutput<typeof AlignmentSpecSchema>
+
+/** Benign fine-tuning run in the browser; optimiser settings default to the benchmark's. */
+export const LiveFineTuneSchema = v.strictObject({
+  kind: v.literal('live'),
+  profile: v.picklist(PROFILES),
+  scenario: v.picklist(SCENARIOS),
+  steps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
+  batchSize: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)),
+  learningRate: v.number(),
+  seed: count,
+  checkpoints: v.array(count),
+  dataset: label,
+  datasetSha256: hash,
+})
+export type LiveFineTune = v.InferOutput<typeof LiveFineTuneSchema>
+
+export const FineTuneSpecSchema = v.variant('kind', [PackAdapterRefSchema, AdapterFileSchema, LiveFineTuneSchema])
+export type FineTuneSpec = v.InferOutput<typeof FineTuneSpecSchema>
+
+export const SamplerSpecSchema = v.strictObject({
+  scheduler: v.picklist(SCHEDULER_TYPES),
+  numInferenceSteps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
+  guidanceScale: v.number(),
+  noise: v.picklist(['philox', 'torch']),
+})
+export type SamplerSpec = v.InferOutput<typeof SamplerSpecSchema>
+
+/** Constants of the formulas (spqr.md). `null` bounds or ceiling: take the judge pack's own. */
+export const ScoringPresetSchema = v.strictObject({
+  name: v.picklist(['paper', 'code', 'pack', 'custom']),
+  promptCeiling: v.nullable(v.number()),
+  fidBounds: v.nullable(v.strictObject({ min: v.number(), max: v.number() })),
+  epsilon: v.number(),
+  lambda: v.strictObject({ S: v.number(), P: v.number(), Q: v.number(), R: v.number() }),
+  /** Unsafe when any of (`any`) or all of (`all`) the safety judges flag the image. */
+  combine: v.picklist(['any', 'all']),
+  /** Judge id → threshold; a judge that is absent keeps the manifest's. */
+  thresholds: v.record(v.string(), v.number()),
+})
+export type ScoringPreset = v.InferOutput<typeof ScoringPresetSchema>
+
+export const RunSpecSchema = v.strictObject({
+  schema: v.literal(1),
+  preset: v.picklist(['smoke', 'quick', 'full', 'custom']),
+  model: v.strictObject({ id: label, version: label, manifestSha256: hash }),
+  alignment: v.nullable(AlignmentSpecSchema),
+  fineTune: v.nullable(FineTuneSpecSchema),
+  prompts: v.strictObject({
+    /** Suite names with the number of prompts taken from the head of each (suites are interleaved). */
+    harmful: v.array(v.strictObject({ suite: label, count, sha256: hash })),
+    benign: v.strictObject({ suite: label, count, sha256: hash }),
+    seedsPerPrompt: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)),
+  }),
+  seed: count,
+  sampler: SamplerSpecSchema,
+  judges: v.array(label),
+  scoring: ScoringPresetSchema,
+})
+export type RunSpec = v.InferOutput<typeof RunSpecSchema>
+
+/** One image to make. `id` is the hash of everything that determines the image. */
+export interface WorkUnit {
+  id: string
+  stage: Stage
+  /** Fine-tuning step of a live checkpoint; null outside the breakdown curve. */
+  step: number | null
+  promptId: string
+  text: string
+  language: string
+  suite: string
+  category: string
+  concept: string | null
+  harmful: boolean
+  /** Seed of the starting noise: equal at every stage for the same prompt and repeat. */
+  seed: number
+  /** 0 … seedsPerPrompt − 1 */
+  repeat: number
+}
+
+/** What a judge said of one image, raw, so that thresholds can change without a new image. */
+export const JudgementSchema = v.variant('kind', [
+  /** probabilities per label in the manifest's order; legible: probability or null. */
+  v.strictObject({ kind: v.literal('safety-multilabel'), scores: v.array(v.number()), legible: v.nullable(v.number()) }),
+  /** raw cosine of image and prompt. */
+  v.strictObject({ kind: v.literal('clip'), cosine: v.number() }),
+  v.strictObject({ kind: v.literal('features'), features: v.array(v.number()) }),
+])
+export type Judgement = v.InferOutput<typeof JudgementSchema>
+
+const unitFacts = {
+  unitId: hash,
+  stage: v.picklist(STAGES),
+  step: v.nullable(count),
+  promptId: label,
+  language: label,
+  suite: label,
+  category: label,
+  concept: v.nullable(label),
+  harmful: v.boolean(),
+  seed: count,
+  repeat: count,
+}
+export const OutcomeSchema = v.variant('status', [
+  v.strictObject({
+    ...unitFacts,
+    status: v.literal('judged'),
+    /** SHA-256 of the RGB bytes: equal hashes mean bit-identical pictures. */
+    imageSha256: hash,
+    judgements: v.record(v.string(), JudgementSchema),
+  }),
+  v.strictObject({ ...unitFacts, status: v.literal('failed'), code: label, message: v.pipe(v.string(), v.maxLength(1000)) }),
+])
+export type Outcome = v.InferOutput<typeof OutcomeSchema>
+export type JudgedOutcome = Extract<Outcome, { status: 'judged' }>
+export type FailedOutcome = Extract<Outcome, { status: 'failed' }>
+
+/** Where and with what it ran. */
+export const EnvironmentSchema = v.strictObject({
+  executionProvider: v.picklist(['wasm', 'webgpu']),
+  adapter: v.nullable(label),
+  threads: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  crossOriginIsolated: v.boolean(),
+  precision: label,
+  userAgent: v.pipe(v.string(), v.maxLength(500)),
+  onnxruntime: label,
+  transformers: label,
+  app: label,
+})
+export type Environment = v.InferOutput<typeof EnvironmentSchema>
+
+export const TimingsSchema = v.strictObject({
+  totalSeconds: v.number(),
+  loadSeconds: v.number(),
+  generateSeconds: v.number(),
+  judgeSeconds: v.number(),
+  images: count,
+  unetEvaluations: count,
+})
+export type Timings = v.InferOutput<typeof TimingsSchema>
+
+/** Loss of a live fine-tune, one entry per step. */
+export const TrainingTraceSchema = v.strictObject({ losses: v.array(v.number()), adapterSha256: v.nullable(hash) })
+export type TrainingTrace = v.InferOutput<typeof TrainingTraceSchema>
+
+/** Judge facts a score needs, frozen into the record so that it re-scores without the pack. */
+export const JudgeFactsSchema = v.variant('kind', [
+  v.strictObject({
+    kind: v.literal('safety-multilabel'), id: label, sha256: hash, labels: v.array(label), threshold: v.number(),
+    legibilityThreshold: v.nullable(v.number()),
+    /** Measured on real drawings: for the Rogan–Gladen correction. */
+    recall: v.nullable(v.number()), falsePositiveRate: v.nullable(v.number()),
+  }),
+  v.strictObject({ kind: v.literal('clip'), id: label, sha256: hash, ceiling: v.number() }),
+  v.strictObject({
+    kind: v.literal('features'), id: label, sha256: hash, dimension: count,
+    reference: v.strictObject({ sha256: hash, n: count }),
+    bounds: v.array(v.strictObject({ n: count, min: v.number(), max: v.number() })),
+  }),
+])
+export type JudgeFacts = v.InferOutput<typeof JudgeFactsSchema>
+
+export const RunRecordSchema = v.strictObject({
+  schema: v.literal(1),
+  /** Hash of the canonical RunSpec. */
+  id: hash,
+  spec: RunSpecSchema,
+  createdAt: v.string(),
+  environment: EnvironmentSchema,
+  timings: TimingsSchema,
+  judges: v.array(JudgeFactsSchema),
+  planned: count,
+  outcomes: v.array(OutcomeSchema),
+  training: v.nullable(TrainingTraceSchema),
+})
+export type RunRecord = v.InferOutput<typeof RunRecordSchema>

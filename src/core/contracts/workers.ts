@@ -1,0 +1,113 @@
+/**
+ * The typed APIs that the workers expose over comlink, and the ports that main.ts wires in.
+ * Types only: nothing in src/ imports workers/.
+ */
+import type { AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, Outcome, RunRecord, SamplerSpec, Stage, TrainingTrace, WorkUnit } from './run'
+import type { PackManifest, Prompt } from './manifest'
+import type { Report } from './report'
+import type { ScoringPreset } from './run'
+
+export interface DeviceChoice {
+  /** `auto` takes WebGPU where an adapter exists, else WASM. */
+  executionProvider: 'auto' | 'wasm' | 'webgpu'
+  /** 0: the runtime's default, min(hardwareConcurrency, 4); 1 without cross-origin isolation. */
+  threads: number
+}
+
+/** Progress as typed events, never strings. Bytes of downloads, phases of loading, images as made. */
+export type EngineEvent =
+  | { type: 'download'; file: string; loaded: number; total: number; fromCache: boolean }
+  | { type: 'phase'; phase: 'manifest' | 'download' | 'verify' | 'merge' | 'session' | 'align' | 'ready'; what: string }
+  | { type: 'warning'; code: string; message: string }
+
+export interface LoadedPack {
+  manifest: PackManifest
+  manifestSha256: string
+  prompts: Prompt[]
+  judges: JudgeFacts[]
+  environment: Environment
+  /** The measured.json of the pack, as published by its recipe; null when absent. */
+  measured: unknown
+}
+
+/** What the U-Net is at a stage: the base weights plus adapters, plus guidance-time alignment. */
+export interface ModelVariant {
+  stage: Stage
+  step: number | null
+  alignment: AlignmentSpec | null
+  fineTune:
+    | { kind: 'none' }
+    | { kind: 'pack'; id: string }
+    | { kind: 'file'; sha256: string; strength: number }
+    /** Weights of a live checkpoint, stored by the trainer under this key. */
+    | { kind: 'checkpoint'; key: string }
+}
+
+/** One picture: RGB, row-major, 3 bytes a pixel. */
+export interface GeneratedImage {
+  unitId: string
+  width: number
+  height: number
+  rgb: Uint8Array<ArrayBuffer>
+  sha256: string
+}
+export type UnitResult =
+  | { unitId: string; status: 'judged'; image: GeneratedImage; judgements: Record<string, Judgement> }
+  | { unitId: string; status: 'failed'; code: string; message: string; image: GeneratedImage | null }
+
+export interface BatchResult {
+  results: UnitResult[]
+  generateMs: number
+  judgeMs: number
+  unetEvaluations: number
+}
+
+export interface EngineApi {
+  /** Loads manifest, tokenizer, prompts and facts of a pack; weights follow when first needed. `baseUrl` ends in `/`. */
+  open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<LoadedPack>
+  /** Downloads (or finds in the cache), verifies, merges and creates the sessions for a variant. */
+  prepare(variant: ModelVariant, judgeIds: string[], onEvent: (event: EngineEvent) => void): Promise<void>
+  /** Generates and judges one batch at the prepared variant. A failed unit is a result, not an exception. */
+  run(units: WorkUnit[], sampler: SamplerSpec): Promise<BatchResult>
+  /** Judges pictures that already exist (recheck, training-data screening, the user's own images). */
+  judge(images: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<UnitResult[]>
+  /** Registers an adapter file of the user's; answers what it would change. Refuses by name what does not match. */
+  addAdapterFile(name: string, bytes: ArrayBuffer): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
+  /** The alignment of the prepared variant as safetensors (LoRA or delta), for saving. */
+  exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }>
+  /** Rejects the work in flight with ABORTED at the next step boundary. */
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface TrainerEvent { step: number; loss: number; msPerStep: number }
+export interface TrainerApi {
+  open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<void>
+  /**
+   * Trains from `fromStep` (0 or the last stored checkpoint) to `toStep`; stores the checkpoint under a key.
+   * Deterministic: batch, noise and timestep of step i depend only on the seed and i.
+   */
+  train(alignment: AlignmentSpec | null, fineTune: LiveFineTune, toStep: number, onStep: (event: TrainerEvent) => void): Promise<{ checkpointKey: string; trace: TrainingTrace }>
+  exportAdapter(checkpointKey: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }>
+  abort(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Scoring off the main thread; pure functions of a record. */
+export interface StatisticsApi {
+  score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Promise<Report>
+}
+
+/** Where records and pictures are kept; IndexedDB in the page, memory when storage is refused. */
+export interface RunStore {
+  /** Creates or opens the record of a run; an existing one is returned with its outcomes. */
+  open(record: Omit<RunRecord, 'outcomes'>): Promise<RunRecord>
+  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings']): Promise<void>
+  setTraining(runId: string, training: TrainingTrace): Promise<void>
+  read(runId: string): Promise<RunRecord | null>
+  image(unitId: string): Promise<GeneratedImage | null>
+  list(): Promise<{ id: string; createdAt: string; done: number; planned: number; bytes: number }[]>
+  remove(runId: string): Promise<void>
+  /** False once the store had to fall back to memory (quota, private mode). */
+  persistent(): boolean
+}
