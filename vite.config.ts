@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defineConfig, type Plugin } from 'vite'
+import { VitePWA } from 'vite-plugin-pwa'
 
 /** Cross-origin isolation gives WASM its threads; hosts that cannot set headers get it from the service worker. */
 const isolation = {
@@ -28,7 +29,27 @@ function ortRuntime(): Plugin {
 
 export default defineConfig({
   base: './',
-  plugins: [ortRuntime(), svelte()],
+  plugins: [
+    ortRuntime(),
+    svelte(),
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'workers',
+      filename: 'service-worker.ts',
+      injectRegister: false,
+      manifest: {
+        name: 'spqr-web',
+        short_name: 'spqr-web',
+        description: 'Does a text-to-image model stay safe after benign fine-tuning? Measured in your browser.',
+        start_url: './',
+        display: 'standalone',
+        background_color: '#ffffff',
+        theme_color: '#0072b2',
+        icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml' }],
+      },
+      injectManifest: { globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg'], maximumFileSizeToCacheInBytes: 5e6 },
+    }),
+  ],
   worker: { format: 'es' },
   server: { headers: isolation },
   preview: { headers: isolation },

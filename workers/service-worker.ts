@@ -1,0 +1,58 @@
+/**
+ * Offline use, and cross-origin isolation on hosts that cannot set headers.
+ *
+ * The page's own files are precached at install. Weights and graphs are not touched here: the engine keeps
+ * them in IndexedDB, verified by hash. Everything else from our origin (manifest, prompts, ORT's WebAssembly)
+ * is taken from the network and kept for when there is none.
+ */
+import { cleanupOutdatedCaches, matchPrecache, precacheAndRoute, type PrecacheEntry } from 'workbox-precaching'
+
+declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] }
+
+const RUNTIME_CACHE = 'spqr-runtime-v1'
+/** Kept in IndexedDB by the engine, verified; a second copy here would only cost space. */
+const KEPT_ELSEWHERE = /\.(safetensors|onnx)$/
+
+/** COOP and COEP on every answer: the browser then isolates the page and WASM gets its threads. */
+function isolated(response: Response): Response {
+  if (response.status === 0 || response.type === 'opaque') return response
+  const headers = new Headers(response.headers)
+  headers.set('Cross-Origin-Embedder-Policy', 'require-corp')
+  headers.set('Cross-Origin-Opener-Policy', 'same-origin')
+  headers.set('Cross-Origin-Resource-Policy', 'same-origin')
+  const bodyless = response.status === 204 || response.status === 304
+  return new Response(bodyless ? null : response.body, { status: response.status, statusText: response.statusText, headers })
+}
+
+async function fromNetworkElseCache(request: Request): Promise<Response> {
+  const cache = await caches.open(RUNTIME_CACHE)
+  try {
+    const response = await fetch(request)
+    if (response.ok && response.status === 200) await cache.put(request, response.clone())
+    return response
+  } catch (error) {
+    const kept = await cache.match(request, { ignoreSearch: request.mode === 'navigate' })
+    const shell = request.mode === 'navigate' ? await matchPrecache('index.html') : undefined
+    if (kept ?? shell) return (kept ?? shell) as Response
+    throw error
+  }
+}
+
+async function answer(request: Request): Promise<Response> {
+  const url = new URL(request.url)
+  if (KEPT_ELSEWHERE.test(url.pathname) || request.headers.has('range')) return isolated(await fetch(request))
+  const precached = await matchPrecache(request.mode === 'navigate' ? 'index.html' : request.url)
+  return isolated(precached ?? (await fromNetworkElseCache(request)))
+}
+
+// Registered before workbox's own route, so that every answer passes through `isolated`.
+self.addEventListener('fetch', (event) => {
+  const { request } = event
+  if (request.method !== 'GET' || new URL(request.url).origin !== self.location.origin) return
+  event.respondWith(answer(request))
+})
+self.addEventListener('install', () => void self.skipWaiting())
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
+
+precacheAndRoute(self.__WB_MANIFEST)
+cleanupOutdatedCaches()
