@@ -5,7 +5,7 @@
  * them in IndexedDB, verified by hash. Everything else from our origin (manifest, prompts, ORT's WebAssembly)
  * is taken from the network and kept for when there is none.
  */
-import { cleanupOutdatedCaches, matchPrecache, precacheAndRoute, type PrecacheEntry } from 'workbox-precaching'
+import { cleanupOutdatedCaches, matchPrecache, precache, type PrecacheEntry } from 'workbox-precaching'
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] }
 
@@ -45,7 +45,7 @@ async function answer(request: Request): Promise<Response> {
   return isolated(precached ?? (await fromNetworkElseCache(request)))
 }
 
-// Registered before workbox's own route, so that every answer passes through `isolated`.
+// One route for everything, instead of workbox's own, so that every answer passes through `isolated`.
 self.addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET' || new URL(request.url).origin !== self.location.origin) return
@@ -54,5 +54,5 @@ self.addEventListener('fetch', (event) => {
 self.addEventListener('install', () => void self.skipWaiting())
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 
-precacheAndRoute(self.__WB_MANIFEST)
+precache(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
