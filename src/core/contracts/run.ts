@@ -9,6 +9,8 @@ export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
 export type Stage = (typeof STAGES)[number]
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000))
+/** Seeds are unsigned 32-bit integers, so that every generator takes them as they are. */
+const seed = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,64}$/, 'must be hexadecimal'))
 const label = v.pipe(v.string(), v.maxLength(200))
 const conceptList = v.pipe(v.array(label), v.maxLength(500))
@@ -56,7 +58,7 @@ export const LiveFineTuneSchema = v.strictObject({
   steps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
   batchSize: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)),
   learningRate: v.number(),
-  seed: count,
+  seed,
   checkpoints: v.array(count),
   dataset: label,
   datasetSha256: hash,
@@ -100,7 +102,7 @@ export const RunSpecSchema = v.strictObject({
     benign: v.strictObject({ suite: label, count, sha256: hash }),
     seedsPerPrompt: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)),
   }),
-  seed: count,
+  seed,
   sampler: SamplerSpecSchema,
   judges: v.array(label),
   scoring: ScoringPresetSchema,
@@ -146,7 +148,7 @@ const unitFacts = {
   category: label,
   concept: v.nullable(label),
   harmful: v.boolean(),
-  seed: count,
+  seed,
   repeat: count,
 }
 export const OutcomeSchema = v.variant('status', [
