@@ -59,16 +59,16 @@ class Config:
     seed: int = 20251
     threads: int = 2
     tokenizer_captions: int = 120_000
-    text_steps: int = 3_000
+    text_steps: int = 800
     text_batch: int = 128
-    vae_steps: int = 3_500
-    vae_batch: int = 64
-    compositions: int = 72_000
+    vae_steps: int = 1_100
+    vae_batch: int = 32
+    compositions: int = 48_000
     """Pre-encoded pictures (latents) the U-Net is trained on."""
-    captions_per_composition: int = 4
-    unet_steps: int = 6_000
+    captions_per_composition: int = 3
+    unet_steps: int = 8_000
     unet_batch: int = 64
-    unet_channels: tuple[int, ...] = (192, 288)
+    unet_channels: tuple[int, ...] = (96, 144)
     checkpoint_seconds: int = 120
     align_steps: int = 300
     finetune_steps: int = 300

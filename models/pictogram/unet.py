@@ -1,0 +1,123 @@
+"""The denoiser: diffusers' UNet2DConditionModel, 8×8×16 latents, 8×8 and 4×4 levels.
+
+Rectified flow in diffusers' convention: x_t = (1−σ)·x₀ + σ·noise, target v = noise − x₀,
+timestep 1000·σ, σ logit-normal; 10 % of the captions are replaced by the empty prompt.
+The averaged weights (EMA) are saved to `models/unet` every few minutes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+
+import numpy as np
+import torch
+from diffusers import UNet2DConditionModel
+
+from config import LATENT_CHANNELS, LATENT_SIZE, TEXT_WIDTH, Config
+from training import Checkpoint, Ema, check_loss, decay, prepare, record_time
+
+LEARNING_RATE = 6e-4
+CAPTION_DROPOUT = 0.10
+SNAPSHOT_SECONDS = 300
+
+
+def build(channels: tuple[int, ...]) -> UNet2DConditionModel:
+    """A fresh U-Net with cross-attention at both levels and in the middle."""
+    return UNet2DConditionModel(
+        sample_size=LATENT_SIZE, in_channels=LATENT_CHANNELS, out_channels=LATENT_CHANNELS,
+        down_block_types=("CrossAttnDownBlock2D",) * 2, up_block_types=("CrossAttnUpBlock2D",) * 2,
+        mid_block_type="UNetMidBlock2DCrossAttn", block_out_channels=channels, layers_per_block=1,
+        cross_attention_dim=TEXT_WIDTH, attention_head_dim=4, norm_num_groups=16)
+
+
+def load(cfg: Config, name: str = "unet") -> UNet2DConditionModel:
+    """A trained U-Net (`unet`, or a variant's folder name), in evaluation mode."""
+    return UNet2DConditionModel.from_pretrained(cfg.models / name).eval()
+
+
+def save(cfg: Config, model: UNet2DConditionModel, name: str = "unet") -> None:
+    """save_pretrained through a temporary folder, so that readers never see half a model."""
+    target, temporary = cfg.models / name, cfg.models / f"{name}.tmp"
+    shutil.rmtree(temporary, ignore_errors=True)
+    model.save_pretrained(temporary)
+    old = cfg.models / f"{name}.old"
+    if target.exists():
+        target.rename(old)
+    temporary.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def flow_loss(model, x0: torch.Tensor, context: torch.Tensor, sigma: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of the velocity. x0, noise (n, 16, 8, 8); context (n, 32, 192); sigma (n,)."""
+    s = sigma.view(-1, 1, 1, 1)
+    velocity = model((1 - s) * x0 + s * noise, 1000 * sigma, context, return_dict=False)[0]
+    return (velocity.float() - (noise - x0)).square().mean()
+
+
+class Data:
+    """Memory-mapped latents and contexts; a batch is fixed by (seed, step)."""
+
+    def __init__(self, cfg: Config):
+        self.latents = torch.from_numpy(np.load(cfg.latents / "latents.npy"))
+        self.context = np.load(cfg.latents / "context.npy", mmap_mode="r")
+        self.empty = torch.from_numpy(np.load(cfg.latents / "empty.npy")).float()
+        self.k, self.seed = len(self.context) // len(self.latents), cfg.seed
+
+    def batch(self, step: int, size: int):
+        """x0, context, sigma, noise for one step."""
+        rng = np.random.default_rng((self.seed, 5, step))
+        rows = rng.integers(len(self.latents), size=size)
+        captions = rows * self.k + rng.integers(self.k, size=size)
+        context = torch.from_numpy(np.stack([self.context[i] for i in captions])).float()
+        context[torch.from_numpy(rng.random(size) < CAPTION_DROPOUT)] = self.empty
+        sigma = torch.sigmoid(torch.from_numpy(rng.standard_normal(size).astype(np.float32)))
+        noise = torch.randn((size, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE),
+                            generator=torch.Generator().manual_seed(self.seed * 1_000_003 + step))
+        return self.latents[rows].float(), context, sigma, noise
+
+
+def main(cfg: Config) -> None:
+    """Train (or resume) and save `models/unet` (EMA)."""
+    done = cfg.models / "unet" / "finished"
+    if done.exists():
+        return
+    prepare(cfg, 5)
+    data, model = Data(cfg), build(cfg.unet_channels).to(memory_format=torch.channels_last)
+    print(f"unet: {sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.99))
+    ema, checkpoint, start, begun = Ema(model.parameters(), 0.9990), Checkpoint(cfg, "unet"), 0, time.time()
+    if state := checkpoint.load():
+        model.load_state_dict(state["model"]), optimiser.load_state_dict(state["optimiser"])
+        ema.shadow, ema.updates, start = state["ema"], state["updates"], state["step"]
+    run = model if cfg.smoke else torch.compile(model)
+    snapshot, mean = time.time(), 0.0
+    for step in range(start, cfg.unet_steps):
+        for group in optimiser.param_groups:
+            group["lr"] = LEARNING_RATE * decay(step, cfg.unet_steps)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not cfg.smoke):
+            loss = flow_loss(run, *data.batch(step, cfg.unet_batch))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        ema.update()
+        mean = float(loss) if step == start else 0.98 * mean + 0.02 * float(loss)
+        if step % 50 == 0:
+            check_loss(mean, "the U-Net", step)
+            print(f"unet {step} loss {mean:.4f} {time.time() - begun:.0f} s", flush=True)
+        checkpoint.save_when_due(lambda: {"model": model.state_dict(), "optimiser": optimiser.state_dict(),
+                                          "ema": ema.shadow, "updates": ema.updates, "step": step + 1})
+        if time.time() - snapshot > SNAPSHOT_SECONDS:
+            ema.swap(), save(cfg, model), ema.swap()
+            snapshot = time.time()
+    ema.swap()
+    save(cfg, model.to(memory_format=torch.contiguous_format))
+    done.write_text(f"{cfg.unet_steps} steps of {cfg.unet_batch}\n", "utf8")
+    checkpoint.remove()
+    record_time(cfg, "unet", time.time() - begun, steps=cfg.unet_steps, samples=cfg.unet_steps * cfg.unet_batch)
+
+
+if __name__ == "__main__":
+    main(Config.make(smoke="--smoke" in sys.argv))
