@@ -1,0 +1,5 @@
+export { gaussianNoise } from './gaussian'
+export { MersenneTwister } from './mt19937'
+export { philox4x32 } from './philox'
+export { createRandom, type Random } from './random'
+export { torchGaussianNoise } from './torchGaussian'
