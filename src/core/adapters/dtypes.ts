@@ -47,8 +47,8 @@ export function halfBits(value: number): number {
   return sign | ((rounded - 0x38000000) >>> 13)
 }
 
-/** A copy whose bytes start at a multiple of 8, so that typed arrays may view it. */
-const aligned = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer
+/** A copy whose bytes start at a multiple of 8, so that typed arrays may view it (Node's Buffer.slice would not copy). */
+const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer
 
 /** Elements as float32 in a new array; 64-bit integers and doubles are rounded. */
 export function toFloats(dtype: Dtype, bytes: Uint8Array): Float32Array {
