@@ -1,0 +1,105 @@
+/** Which alignment and which benign fine-tune a run takes: the pack's, computed ones, or files of the user's. */
+import {
+  SpqrError, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Prompt,
+} from '../core/contracts'
+import type { RunParameters } from './params'
+
+/** A file of the user's, by its hash; `strength` multiplies its effect. */
+export interface AdapterFile { name: string; sha256: string; strength: number }
+
+interface Chosen extends RunParameters {
+  alignmentFile?: AdapterFile | null
+  fineTuneFile?: AdapterFile | null
+  dataset?: { name: string; sha256: string }
+}
+interface Suites { harmful: readonly string[]; benign: string; prompts: readonly Prompt[] }
+
+const CLOSED_FORM: readonly ClosedFormAlignment['method'][] = ['uce', 'rece', 'mace']
+const GUIDANCE: readonly InferenceAlignment['method'][] = ['negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
+
+/** Published defaults: UCE λ 0.5 (Gandikota et al. 2024), RECE λ = preserve = 0.1, 3 rounds (Gong et al. 2024). */
+const CLOSED_FORM_DEFAULTS = {
+  uce: { lambda: 0.5, preserveScale: 1 },
+  rece: { lambda: 0.1, preserveScale: 0.1 },
+  mace: { lambda: 0.5, preserveScale: 1 },
+} as const
+
+function adaptersOf(pack: LoadedPack, role: PackAdapter['role']): PackAdapter[] {
+  return pack.manifest.adapters.filter((adapter) => adapter.role === role)
+}
+
+/** Concepts of suites, as words, each once, in order of appearance. */
+function conceptsOf(prompts: readonly Prompt[], suites: readonly string[]): string[] {
+  const words = prompts
+    .filter((prompt) => suites.includes(prompt.suite))
+    .flatMap((prompt) => (prompt.concept === null ? [] : [prompt.concept.replaceAll('-', ' ')]))
+  return [...new Set(words)]
+}
+
+/** Methods a pack can be measured with, in the order they are offered. */
+export function availableMethods(pack: LoadedPack): string[] {
+  return [...new Set([...adaptersOf(pack, 'alignment').map((adapter) => adapter.method), ...CLOSED_FORM, ...GUIDANCE, 'none'])]
+}
+
+export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suites): AlignmentSpec | null {
+  if (chosen.alignmentFile) return { kind: 'file', ...chosen.alignmentFile }
+  const shipped = adaptersOf(pack, 'alignment')
+  const method = chosen.method === '' ? (shipped[0]?.id ?? 'none') : chosen.method
+  if (method === 'none') return null
+  const adapter = shipped.find(({ id }) => id === method) ?? shipped.find((candidate) => candidate.method === method)
+  const closedForm = CLOSED_FORM.find((name) => name === method)
+  if (adapter && !(closedForm && chosen.computed)) return { kind: 'pack', id: adapter.id, sha256: adapter.file.sha256 }
+
+  const concepts = chosen.concepts.length > 0 ? chosen.concepts : conceptsOf(suites.prompts, suites.harmful)
+  const guidance = GUIDANCE.find((name) => name === method)
+  if ((closedForm || guidance) && concepts.length === 0) {
+    throw new SpqrError('BAD_INPUT', `Method "${method}" needs concepts to erase, and the harmful suites name none.`, 'Name them with the parameter "concepts".')
+  }
+  if (closedForm) {
+    const own = CLOSED_FORM_DEFAULTS[closedForm]
+    const erased = new Set(concepts)
+    const preserve = chosen.preserve.length > 0 ? chosen.preserve : conceptsOf(suites.prompts, [suites.benign]).filter((word) => !erased.has(word))
+    return {
+      kind: 'closed-form', method: closedForm, concepts, guide: chosen.guide, preserve, eraseScale: chosen['erase-scale'],
+      preserveScale: chosen['preserve-scale'] ?? own.preserveScale, lambda: chosen.lambda ?? own.lambda,
+      rounds: closedForm === 'rece' ? chosen.rounds : 1,
+    }
+  }
+  if (guidance) return { kind: 'inference', method: guidance, concepts }
+  throw new SpqrError('BAD_INPUT', `There is no alignment method "${method}".`, `Choose from ${availableMethods(pack).join(', ')}.`)
+}
+
+/** The pack's alignment adapter whose fine-tunes fit: a computed method counts as the pack's of that method. */
+function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string | null {
+  if (alignment?.kind === 'pack') return alignment.id
+  if (alignment?.kind === 'closed-form') return adaptersOf(pack, 'alignment').find(({ method }) => method === alignment.method)?.id ?? null
+  // Guidance changes no weight, so fine-tuning happens beneath it, on the base model.
+  return null
+}
+
+export function resolveFineTune(chosen: Chosen, pack: LoadedPack, alignment: AlignmentSpec | null): FineTuneSpec | null {
+  if (chosen.fineTuneFile) return { kind: 'file', ...chosen.fineTuneFile }
+  if (chosen.train !== 'none') {
+    const steps = chosen['train-steps']
+    const late = chosen.checkpoints.find((step) => step > steps)
+    if (late !== undefined) {
+      throw new SpqrError('BAD_INPUT', `Checkpoint ${late} lies after the last training step, ${steps}.`, 'Raise "train-steps" or lower "checkpoints".')
+    }
+    return {
+      kind: 'live', profile: chosen.train, scenario: chosen.scenario, steps, batchSize: chosen['train-batch'],
+      learningRate: chosen['learning-rate'], seed: chosen['train-seed'],
+      checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b),
+      dataset: chosen.dataset?.name ?? `${pack.manifest.id}:${chosen.scenario}`,
+      datasetSha256: chosen.dataset?.sha256 ?? pack.manifestSha256,
+    }
+  }
+  if (chosen.profile === 'none') return null
+  const base = fineTuneBase(alignment, pack)
+  const tunes = adaptersOf(pack, 'fine-tune')
+  const found = tunes.find(({ on, profile, scenario }) => on === base && profile === chosen.profile && scenario === chosen.scenario)
+  if (found) return { kind: 'pack', id: found.id, sha256: found.file.sha256 }
+  const there = tunes.filter(({ on }) => on === base).map(({ profile, scenario }) => `${profile} × ${scenario}`)
+  throw new SpqrError('BAD_INPUT',
+    `The pack has no benign fine-tune ${chosen.profile} × ${chosen.scenario} on ${base ?? 'the unaligned model'}.`,
+    `${there.length > 0 ? `It has ${there.join(', ')}. ` : ''}Choose another profile or method, "train" to fine-tune in the browser, or profile none.`)
+}
