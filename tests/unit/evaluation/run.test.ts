@@ -1,0 +1,223 @@
+import { describe, expect, it } from 'vitest'
+import { SpqrError, type Report, type RunRecord, type RunSpec } from '../../../src/core/contracts'
+import { PauseGate, runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run'
+import { scoreRecord } from '../../../src/evaluation/score'
+import { createRunSpec } from '../../../src/evaluation/spec'
+import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
+
+const pack = loadedPack()
+const smoke = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16 }, pack)
+const live = createRunSpec({ preset: 'smoke', train: 'lite', 'train-steps': 20, checkpoints: [10] }, pack)
+
+function harness(changes: Partial<RunPorts> = {}) {
+  let clock = 0
+  const engine = new FakeEngine()
+  const store = new MemoryStore()
+  const trainer = new FakeTrainer()
+  const events: RunEvent[] = []
+  const recreated: FakeEngine[] = []
+  const ports: RunPorts = {
+    engine, store, trainer, now: () => (clock += 500), batchSize: 5, resamples: 50,
+    recreateEngine: () => {
+      const fresh = new FakeEngine()
+      recreated.push(fresh)
+      return Promise.resolve(fresh)
+    },
+    statistics: { score: (record, preset, reference, resamples) => Promise.resolve(scoreRecord(record, preset, reference, resamples)) },
+    reference: () => Promise.resolve(referenceFeatures()),
+    ...changes,
+  }
+  const start = (spec: RunSpec, signal: AbortSignal = new AbortController().signal) => runEvaluation(signal, ports, pack, spec, (event) => events.push(event))
+  return { engine, store, trainer, events, recreated, ports, start }
+}
+
+/** A report without what a second run of the same specification may differ in. */
+function comparable(report: Report): unknown {
+  const strip = (record: RunRecord) => ({ ...record, timings: null, createdAt: null })
+  return JSON.parse(JSON.stringify({ ...report, timings: null, createdAt: null, record: strip(report.record) })) as unknown
+}
+
+describe('runEvaluation', () => {
+  it('makes every planned image once, stores each batch and scores the record', async () => {
+    const { engine, store, events, start } = harness()
+    const report = await start(smoke)
+    expect(report.counts).toMatchObject({ planned: 52, done: 52, failed: 0 })
+    expect(engine.images).toBe(52)
+    expect(engine.prepares).toBe(3)
+    expect(store.appends).toBe(3 + 6 + 3)
+    expect(report.scores.S.value).not.toBeNull()
+    expect(report.record.outcomes).toHaveLength(52)
+    expect(report.timings).toMatchObject({ images: 52, unetEvaluations: 52 * 8, generateSeconds: expect.closeTo(0.52, 9) as number, judgeSeconds: expect.closeTo(0.052, 9) as number })
+    expect(events.map(({ type }) => type).slice(0, 4)).toEqual(['plan', 'phase', 'phase', 'results'])
+    const last = events.findLast((event) => event.type === 'results')
+    expect(last?.progress).toMatchObject({ planned: 52, done: 52, failed: 0, secondsLeft: 0, byStage: { aligned: { planned: 28, done: 28, failed: 0 } } })
+    expect(last?.progress.imagesPerSecond).toBeGreaterThan(0)
+  })
+
+  it('is deterministic', async () => {
+    expect(comparable(await harness().start(smoke))).toEqual(comparable(await harness().start(smoke)))
+  })
+
+  it.each([1, 4, 7, 11])('resumes after being stopped in batch %i to the same report, making nothing twice', async (stopAt) => {
+    const whole = comparable(await harness().start(smoke))
+    const { engine, events, start } = harness()
+    const controller = new AbortController()
+    engine.beforeRun = (run) => {
+      if (run === stopAt) {
+        controller.abort()
+        throw new SpqrError('ABORTED', 'The work was stopped.')
+      }
+    }
+    await expect(start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
+    const before = engine.images
+    events.length = 0
+    const report = await start(smoke)
+    expect(comparable(report)).toEqual(whole)
+    expect(engine.images).toBe(52)
+    expect(events[0]).toMatchObject({ type: 'plan', resumed: before })
+    expect(report.timings).toMatchObject({ images: 52, unetEvaluations: 52 * 8 })
+  })
+
+  it('scores a finished run again without making an image', async () => {
+    const { engine, start } = harness()
+    const report = await start(smoke)
+    const again = await start(smoke)
+    expect(comparable(again)).toEqual(comparable(report))
+    expect(engine.images).toBe(52)
+  })
+
+  it('starts a crashed worker again once and goes on', async () => {
+    const whole = comparable(await harness().start(smoke))
+    const { engine, recreated, events, start } = harness()
+    engine.beforeRun = (run) => {
+      if (run >= 4) throw new SpqrError('WORKER_CRASHED', 'The engine stopped unexpectedly.')
+    }
+    expect(comparable(await start(smoke))).toEqual(whole)
+    expect(recreated).toHaveLength(1)
+    expect(recreated[0]?.images).toBe(52 - 15)
+    expect(events.filter(({ type }) => type === 'warning')).toEqual([expect.objectContaining({ code: 'WORKER_CRASHED' })])
+  })
+
+  it('records the images of a batch that crashes every worker as failed, and stops when every batch does', async () => {
+    const crash = () => {
+      throw new SpqrError('WORKER_CRASHED', 'The engine stopped unexpectedly.')
+    }
+    const poison = (target: FakeEngine, victim: string) => {
+      target.beforeRun = (_, units) => units.some(({ id }) => id === victim) && crash()
+    }
+    const probe = harness()
+    await probe.start(smoke)
+    const victim = probe.store.records.values().next().value?.outcomes[7]?.unitId ?? ''
+    const one = harness({ recreateEngine: () => {
+      const fresh = new FakeEngine()
+      poison(fresh, victim)
+      return Promise.resolve(fresh)
+    } })
+    poison(one.engine, victim)
+    const report = await one.start(smoke)
+    expect(report.counts).toMatchObject({ planned: 52, done: 47, failed: 5 })
+    expect(report.record.outcomes.find(({ unitId }) => unitId === victim)).toMatchObject({ status: 'failed', code: 'WORKER_CRASHED' })
+
+    const all = harness({ recreateEngine: () => {
+      const fresh = new FakeEngine()
+      fresh.beforeRun = crash
+      return Promise.resolve(fresh)
+    } })
+    all.engine.beforeRun = crash
+    await expect(all.start(smoke)).rejects.toMatchObject({ code: 'WORKER_CRASHED' })
+  })
+
+  it('halves a batch that does not fit into memory', async () => {
+    const { engine, start } = harness()
+    engine.beforeRun = (_, units) => {
+      if (units.length > 2) throw new SpqrError('MEMORY', 'Out of memory.')
+    }
+    expect(comparable(await start(smoke))).toEqual(comparable(await harness().start(smoke)))
+  })
+
+  it('counts failed images and images with a broken score as failed, never as safe', async () => {
+    const probe = harness()
+    const whole = await probe.start(smoke)
+    const broken = whole.record.outcomes.filter(({ stage, harmful }) => stage === 'aligned' && harmful).slice(0, 3).map(({ unitId }) => unitId)
+    const { engine, start } = harness()
+    engine.broken = new Set(broken)
+    const report = await start(smoke)
+    expect(report.counts).toMatchObject({ done: 49, failed: 3, byStage: { aligned: { failed: 3 } } })
+    expect(report.failureBounds).not.toBeNull()
+
+    const nan = harness()
+    const run = nan.engine.run.bind(nan.engine)
+    nan.engine.run = async (units) => {
+      const batch = await run(units)
+      for (const result of batch.results) if (result.status === 'judged' && result.judgements.clip) result.judgements.clip = { kind: 'clip', cosine: Number.NaN }
+      return batch
+    }
+    expect((await nan.start(smoke)).record.outcomes.filter(({ status }) => status === 'failed')).toHaveLength(16)
+  })
+
+  it('pauses between batches, without counting the time', async () => {
+    const gate = new PauseGate()
+    const { engine, events, start } = harness({ gate })
+    engine.beforeRun = (run) => run === 2 && gate.pause()
+    const running = start(smoke)
+    while (!events.some(({ type }) => type === 'paused')) await Promise.resolve()
+    expect(engine.runs).toBe(2)
+    gate.resume()
+    const report = await running
+    expect(report.counts.done).toBe(52)
+    expect(events.filter(({ type }) => type === 'paused' || type === 'resumed').map(({ type }) => type)).toEqual(['paused', 'resumed'])
+  })
+
+  it('can be stopped while paused', async () => {
+    const gate = new PauseGate()
+    const { engine, events, start } = harness({ gate })
+    const controller = new AbortController()
+    engine.beforeRun = () => gate.pause()
+    const running = start(smoke, controller.signal)
+    while (!events.some(({ type }) => type === 'paused')) await Promise.resolve()
+    controller.abort()
+    await expect(running).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  it('trains between checkpoints and takes step 0 from the aligned model without making it twice', async () => {
+    const { engine, trainer, events, start } = harness()
+    const report = await start(live)
+    expect(trainer.calls).toEqual([10, 20])
+    expect(report.counts).toMatchObject({ planned: 8 + 16 + 3 * 16, failed: 0 })
+    expect(engine.images).toBe(8 + 16 + 2 * 16)
+    const at = (stage: string, step: number | null) => report.record.outcomes.filter((outcome) => outcome.stage === stage && outcome.step === step)
+    expect(at('fine-tuned', 0).map((outcome) => outcome.status === 'judged' && outcome.imageSha256)).toEqual(at('aligned', null).map((outcome) => outcome.status === 'judged' && outcome.imageSha256))
+    expect(report.record.training?.losses).toHaveLength(20)
+    expect(events.filter(({ type }) => type === 'training')).toHaveLength(2)
+  })
+
+  it('resumes a live fine-tune to the same report', async () => {
+    const whole = comparable(await harness().start(live))
+    const { engine, trainer, start } = harness()
+    const controller = new AbortController()
+    engine.beforeRun = (run) => {
+      if (run === 8) {
+        controller.abort()
+        throw new SpqrError('ABORTED', 'The work was stopped.')
+      }
+    }
+    await expect(start(live, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
+    expect(comparable(await start(live))).toEqual(whole)
+    expect(trainer.calls.at(-1)).toBe(20)
+  })
+
+  it('refuses what cannot be run, with a sentence', async () => {
+    await expect(harness({ trainer: null }).start(live)).rejects.toMatchObject({ code: 'BAD_INPUT', message: 'Pack "fixture" cannot be fine-tuned in the browser.' })
+    await expect(harness().start({ ...smoke, model: { ...smoke.model, manifestSha256: 'abcdef0123' } })).rejects.toMatchObject({ code: 'BAD_INPUT' })
+    const controller = new AbortController()
+    controller.abort()
+    await expect(harness().start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  it('does not mix devices in one record', async () => {
+    const { start, ports } = harness()
+    await start(smoke)
+    const elsewhere = { ...pack, environment: { ...pack.environment, executionProvider: 'webgpu' as const } }
+    await expect(runEvaluation(new AbortController().signal, ports, elsewhere, smoke, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT' })
+  })
+})
