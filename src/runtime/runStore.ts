@@ -1,0 +1,185 @@
+/**
+ * Where runs are kept: append-only batches of outcomes and the pictures as raw RGB, in a database of their own. When
+ * storage is refused the store goes on in memory and `persistent()` says so. Whatever is read is validated first.
+ */
+import * as v from 'valibot'
+import {
+  OutcomeSchema, RunRecordSchema, SpqrError, type GeneratedImage, type Outcome, type RunRecord, type RunStore, type TrainingTrace,
+} from '../core/contracts'
+import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
+
+export { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
+
+const HeaderSchema = v.strictObject({
+  ...v.omit(RunRecordSchema, ['outcomes']).entries,
+  /** Outcome batches stored under `outcomes:<run>:<index>`. */
+  batches: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  done: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** Of outcomes (as JSON) and pictures. */
+  bytes: v.pipe(v.number(), v.minValue(0)),
+})
+type Header = v.InferOutput<typeof HeaderSchema>
+
+const ImageSchema = v.strictObject({
+  unitId: v.string(),
+  width: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  height: v.pipe(v.number(), v.integer(), v.minValue(1)),
+  rgb: v.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array),
+  sha256: v.string(),
+})
+
+const headerKey = (run: string) => `run:${run}`
+const batchKey = (run: string, index: number) => `outcomes:${run}:${String(index).padStart(7, '0')}`
+const imageKey = (unit: string) => `image:${unit}`
+
+export interface StoredRun { id: string; createdAt: string; done: number; planned: number; bytes: number }
+
+export interface RunStoreOptions {
+  /** Storage; null means there is none. Default: IndexedDB where it exists. */
+  storage?: KeyValue | null
+  /** Called once when storage is refused and memory takes over. */
+  onMemory?(error: SpqrError): void
+}
+
+/** The run store of the page. Never throws for lack of space; RECORD_INVALID names what a damaged record has wrong. */
+export function createRunStore(options: RunStoreOptions = {}): RunStore {
+  const storage = options.storage === undefined ? (typeof indexedDB === 'undefined' ? null : indexedDbKeyValue()) : options.storage
+  const keyValue = new FallbackKeyValue(storage, (cause) => {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    options.onMemory?.(new SpqrError('STORAGE_FULL',
+      `The browser keeps no more data (${reason}); results stay in memory until this tab closes.`, 'Free space or remove old runs, and export this report before you close the tab.'))
+  })
+  return new KeyValueRunStore(keyValue)
+}
+
+class KeyValueRunStore implements RunStore {
+  /** Writes to one run follow each other: a batch must not overtake the one before it. */
+  private queue: Promise<unknown> = Promise.resolve()
+
+  constructor(private readonly keyValue: FallbackKeyValue) {}
+
+  open(record: Omit<RunRecord, 'outcomes'>): Promise<RunRecord> {
+    return this.serial(async () => {
+      const existing = await this.readRecord(record.id)
+      if (existing) return existing
+      const header: Header = { ...record, batches: 0, done: 0, bytes: 0 }
+      await this.keyValue.setMany([[headerKey(record.id), header]])
+      return { ...record, outcomes: [] }
+    })
+  }
+
+  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings']): Promise<void> {
+    return this.serial(async () => {
+      const header = await this.header(runId)
+      const bytes = JSON.stringify(outcomes).length + images.reduce((total, { rgb }) => total + rgb.byteLength, 0)
+      const next: Header = { ...header, timings, batches: header.batches + 1, done: header.done + outcomes.length, bytes: header.bytes + bytes }
+      // One transaction: a batch is there with its pictures and its timings, or not at all.
+      await this.keyValue.setMany([
+        ...images.map((image): [string, unknown] => [imageKey(image.unitId), image]),
+        [batchKey(runId, header.batches), outcomes],
+        [headerKey(runId), next],
+      ])
+    })
+  }
+
+  setTraining(runId: string, training: TrainingTrace): Promise<void> {
+    return this.serial(async () => {
+      await this.keyValue.setMany([[headerKey(runId), { ...(await this.header(runId)), training }]])
+    })
+  }
+
+  read(runId: string): Promise<RunRecord | null> {
+    return this.serial(() => this.readRecord(runId))
+  }
+
+  async image(unitId: string): Promise<GeneratedImage | null> {
+    const [stored] = await this.keyValue.getMany([imageKey(unitId)])
+    const checked = v.safeParse(ImageSchema, stored)
+    // A picture that is gone or damaged is not shown; the scores do not depend on it.
+    if (!checked.success || checked.output.rgb.length !== 3 * checked.output.width * checked.output.height) return null
+    return checked.output
+  }
+
+  /** Newest first. A damaged record is listed too, with what of it can be read, so that it can be removed. */
+  async list(): Promise<StoredRun[]> {
+    const keys = (await this.keyValue.keys()).filter((key) => key.startsWith('run:'))
+    const headers = await this.keyValue.getMany(keys)
+    return keys.map((key, i): StoredRun => {
+      const id = key.slice('run:'.length)
+      const checked = v.safeParse(HeaderSchema, headers[i])
+      if (!checked.success) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
+      const { createdAt, done, planned, bytes } = checked.output
+      return { id, createdAt, done, planned, bytes }
+    }).sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+  }
+
+  /** Removes a run, damaged or not, with the pictures that no other run shows. */
+  remove(runId: string): Promise<void> {
+    return this.serial(async () => {
+      const keys = await this.keyValue.keys()
+      const mine = (key: string) => key === headerKey(runId) || key.startsWith(`outcomes:${runId}:`)
+      const unitIds = async (wanted: string[]) => (await this.keyValue.getMany(wanted)).flatMap((batch) =>
+        (Array.isArray(batch) ? batch as unknown[] : []).flatMap((outcome) => v.is(v.object({ unitId: v.string() }), outcome) ? outcome.unitId : []))
+      const batches = keys.filter((key) => key.startsWith('outcomes:'))
+      const shared = new Set(await unitIds(batches.filter((key) => !mine(key))))
+      const doomed = (await unitIds(batches.filter(mine))).filter((unit) => !shared.has(unit)).map(imageKey)
+      await this.keyValue.delMany([...keys.filter(mine), ...doomed])
+    })
+  }
+
+  persistent(): boolean {
+    return this.keyValue.persistent
+  }
+
+  private serial<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.queue.then(work)
+    // The next call must run even when this one fails; the caller has the failure.
+    this.queue = result.catch(() => undefined)
+    return result
+  }
+
+  private async header(runId: string): Promise<Header> {
+    const [stored] = await this.keyValue.getMany([headerKey(runId)])
+    if (stored === undefined) throw new SpqrError('RECORD_INVALID', `Run ${runId.slice(0, 8)} is not in the store any more.`, 'Start the run again.')
+    return valid(HeaderSchema, stored, runId, 'header')
+  }
+
+  private async readRecord(runId: string): Promise<RunRecord | null> {
+    const [stored] = await this.keyValue.getMany([headerKey(runId)])
+    if (stored === undefined) return null
+    const { batches, done, bytes: _, ...record } = valid(HeaderSchema, stored, runId, 'header')
+    if (record.id !== runId) throw damaged(runId, 'header: id differs from its key')
+    const keys = Array.from({ length: batches }, (__, i) => batchKey(runId, i))
+    const outcomes = (await this.keyValue.getMany(keys)).flatMap((batch, i) => valid(v.array(OutcomeSchema), batch, runId, `batch ${i}`))
+    if (outcomes.length !== done) throw damaged(runId, `it holds ${outcomes.length} outcomes and should hold ${done}`)
+    return { ...record, outcomes }
+  }
+}
+
+function damaged(runId: string, what: string): SpqrError {
+  return new SpqrError('RECORD_INVALID', `The stored run ${runId.slice(0, 8)} is damaged: ${what}.`, 'Remove this run and start it again; other runs are not affected.')
+}
+
+function valid<T>(schema: v.GenericSchema<unknown, T>, value: unknown, runId: string, where: string): T {
+  const checked = v.safeParse(schema, value)
+  if (checked.success) return checked.output
+  const [issue] = checked.issues
+  const path = v.getDotPath(issue)
+  throw damaged(runId, `${where}${path === null ? '' : ` ${path}`}: ${issue.message}`)
+}
+
+/** Adds a record from elsewhere (an import, a link) to a store; outcomes that are there already stay as they are. */
+export async function importRecord(store: RunStore, json: unknown): Promise<RunRecord> {
+  const checked = v.safeParse(RunRecordSchema, json)
+  if (!checked.success) {
+    const [issue] = checked.issues
+    throw new SpqrError('RECORD_INVALID', `The file holds no run record: ${v.getDotPath(issue) ?? 'record'}: ${issue.message}.`, 'Choose a report that this page exported.')
+  }
+  const { outcomes, ...record } = checked.output
+  const stored = await store.open(record)
+  const known = new Set(stored.outcomes.map(({ unitId }) => unitId))
+  const added = outcomes.filter(({ unitId }) => !known.has(unitId))
+  if (added.length > 0) await store.append(record.id, added, [], record.timings)
+  if (record.training && !stored.training) await store.setTraining(record.id, record.training)
+  return (await store.read(record.id)) ?? { ...record, outcomes }
+}

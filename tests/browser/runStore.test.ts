@@ -1,0 +1,167 @@
+import { beforeEach, describe, expect, it } from 'vitest'
+import { sha256Hex } from '../../src/evaluation/specHash'
+import type { GeneratedImage, JudgedOutcome, RunRecord } from '../../src/core/contracts'
+import { SpqrError } from '../../src/core/contracts'
+import { createRunStore, importRecord, indexedDbKeyValue, type KeyValue } from '../../src/runtime/runStore'
+
+let database = 0
+let storage: KeyValue
+beforeEach(() => {
+  storage = indexedDbKeyValue(`spqr-test-${Date.now()}-${database++}`)
+})
+
+const timings = { totalSeconds: 1, loadSeconds: 0.5, generateSeconds: 0.4, judgeSeconds: 0.1, images: 2, unetEvaluations: 16 }
+const id = (text: string) => sha256Hex(text)
+
+function record(name = 'run'): Omit<RunRecord, 'outcomes'> {
+  return {
+    schema: 1, id: id(name), createdAt: '2026-01-01T00:00:00.000Z', planned: 4, training: null, judges: [],
+    timings: { ...timings, images: 0 },
+    environment: { executionProvider: 'wasm', adapter: null, threads: 1, crossOriginIsolated: true, precision: 'float32', userAgent: 'x', onnxruntime: '1', transformers: '4', app: '0' },
+    spec: {
+      schema: 1, preset: 'smoke', model: { id: 'p', version: '1', manifestSha256: id('m') }, alignment: null, fineTune: null,
+      prompts: { harmful: [], benign: { suite: 'b', count: 0, sha256: id('b') }, seedsPerPrompt: 1 }, seed: 0, judges: [],
+      sampler: { scheduler: 'DDIMScheduler', numInferenceSteps: 2, guidanceScale: 1, noise: 'philox' },
+      scoring: { name: 'pack', promptCeiling: null, fidBounds: null, epsilon: 0.05, lambda: { S: 1, P: 1, Q: 1, R: 1 }, combine: 'any', thresholds: {} },
+    },
+  }
+}
+
+function outcome(unit: string): JudgedOutcome {
+  return {
+    unitId: id(unit), stage: 'base', step: null, promptId: unit, language: 'en', suite: 's', category: 'c', concept: null, harmful: true, seed: 4_000_000_000, repeat: 0,
+    status: 'judged', imageSha256: id(`${unit} image`), judgements: { a: { kind: 'safety-multilabel', scores: [0.25], legible: null } },
+  }
+}
+
+function image(unit: string): GeneratedImage {
+  return { unitId: id(unit), width: 4, height: 2, rgb: new Uint8Array(24).fill(7), sha256: id(`${unit} image`) }
+}
+
+describe('run store in IndexedDB', () => {
+  it('keeps outcomes, pictures, timings and training across openings', async () => {
+    const first = createRunStore({ storage })
+    expect(await first.open(record())).toEqual({ ...record(), outcomes: [] })
+    await first.append(id('run'), [outcome('a'), outcome('b')], [image('a'), image('b')], timings)
+    await first.append(id('run'), [outcome('c')], [image('c')], { ...timings, images: 3 })
+    await first.setTraining(id('run'), { losses: [0.5], adapterSha256: null })
+
+    const second = createRunStore({ storage })
+    const read = await second.open({ ...record(), createdAt: 'later' })
+    expect(read.outcomes).toEqual([outcome('a'), outcome('b'), outcome('c')])
+    expect(read).toMatchObject({ createdAt: record().createdAt, timings: { images: 3 }, training: { losses: [0.5] } })
+    expect(await second.image(id('b'))).toEqual(image('b'))
+    expect(await second.image(id('z'))).toBeNull()
+    expect(await second.read(id('other'))).toBeNull()
+    expect(second.persistent()).toBe(true)
+  })
+
+  it('lists and removes runs, and keeps the pictures another run shows', async () => {
+    const store = createRunStore({ storage })
+    await store.open(record('one'))
+    await store.open({ ...record('two'), createdAt: '2026-02-01T00:00:00.000Z' })
+    await store.append(id('one'), [outcome('a'), outcome('b')], [image('a'), image('b')], timings)
+    await store.append(id('two'), [outcome('b')], [image('b')], timings)
+    const list = await store.list()
+    expect(list.map(({ id: run, done, planned }) => [run, done, planned])).toEqual([[id('two'), 1, 4], [id('one'), 2, 4]])
+    expect(list[1]?.bytes).toBeGreaterThan(48)
+    await store.remove(id('one'))
+    expect((await store.list()).map(({ id: run }) => run)).toEqual([id('two')])
+    expect(await store.image(id('a'))).toBeNull()
+    expect(await store.image(id('b'))).toEqual(image('b'))
+    expect((await storage.keys()).some((key) => key.includes(id('one')))).toBe(false)
+  })
+
+  it('keeps batches in order when they are appended at once', async () => {
+    const store = createRunStore({ storage })
+    await store.open(record())
+    await Promise.all(['a', 'b', 'c', 'd'].map((unit) => store.append(id('run'), [outcome(unit)], [], timings)))
+    expect((await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  it('names what is wrong with a damaged record and loses nothing else', async () => {
+    const store = createRunStore({ storage })
+    await store.open(record('good'))
+    await store.append(id('good'), [outcome('a')], [], timings)
+    await store.open(record('bad'))
+    await store.append(id('bad'), [outcome('a')], [], timings)
+    const key = (await storage.keys()).find((name) => name.startsWith(`outcomes:${id('bad')}`)) ?? ''
+    await storage.setMany([[key, [{ ...outcome('a'), stage: 'nowhere' }]]])
+    await expect(store.read(id('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringContaining('batch 0 0.stage') as string })
+    await storage.delMany([key])
+    await expect(store.open(record('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringContaining('batch 0') as string })
+    await storage.setMany([[`run:${id('bad')}`, { nonsense: true }]])
+    await expect(store.read(id('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID' })
+    expect((await store.read(id('good')))?.outcomes).toHaveLength(1)
+    expect(await store.list()).toHaveLength(2)
+    await store.remove(id('bad'))
+    expect((await store.list()).map(({ id: run }) => run)).toEqual([id('good')])
+  })
+
+  it('answers null for a damaged picture', async () => {
+    const store = createRunStore({ storage })
+    await storage.setMany([[`image:${id('a')}`, { ...image('a'), rgb: new Uint8Array(3) }], [`image:${id('b')}`, 'x']])
+    expect(await store.image(id('a'))).toBeNull()
+    expect(await store.image(id('b'))).toBeNull()
+  })
+})
+
+describe('run store without storage', () => {
+  it('goes on in memory when the quota is exhausted, and says so once', async () => {
+    let full = false
+    const limited: KeyValue = {
+      ...storage,
+      setMany: (entries) => (full ? Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError')) : storage.setMany(entries)),
+    }
+    const warnings: SpqrError[] = []
+    const store = createRunStore({ storage: limited, onMemory: (error) => warnings.push(error) })
+    await store.open(record())
+    await store.append(id('run'), [outcome('a')], [image('a')], timings)
+    expect(store.persistent()).toBe(true)
+    full = true
+    await store.append(id('run'), [outcome('b')], [image('b')], timings)
+    await store.append(id('run'), [outcome('c')], [image('c')], timings)
+    expect(store.persistent()).toBe(false)
+    expect(warnings.map(({ code, message }) => [code, message])).toEqual([['STORAGE_FULL', expect.stringContaining('The quota has been exceeded.')]])
+    expect((await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a', 'b', 'c'])
+    expect(await store.image(id('a'))).toEqual(image('a'))
+    expect(await store.image(id('c'))).toEqual(image('c'))
+    expect(await store.list()).toEqual([expect.objectContaining({ done: 3 })])
+    // What was stored before the quota was hit is still there for the next visit.
+    expect((await createRunStore({ storage }).read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a'])
+    await store.remove(id('run'))
+    expect(await store.read(id('run'))).toBeNull()
+  })
+
+  it('works where there is no IndexedDB at all', async () => {
+    const warnings: SpqrError[] = []
+    const store = createRunStore({ storage: null, onMemory: (error) => warnings.push(error) })
+    await store.open(record())
+    await store.append(id('run'), [outcome('a')], [image('a')], timings)
+    expect(store.persistent()).toBe(false)
+    expect(warnings).toHaveLength(1)
+    expect((await store.read(id('run')))?.outcomes).toHaveLength(1)
+  })
+
+  it('works where every access is refused', async () => {
+    const refuse = () => Promise.reject(new DOMException('Denied.', 'SecurityError'))
+    const store = createRunStore({ storage: { getMany: refuse, setMany: refuse, delMany: refuse, keys: refuse } })
+    await store.open(record())
+    await store.append(id('run'), [outcome('a')], [], timings)
+    expect((await store.read(id('run')))?.outcomes).toHaveLength(1)
+    expect(await store.list()).toHaveLength(1)
+    await store.remove(id('run'))
+    expect(await store.list()).toHaveLength(0)
+  })
+})
+
+describe('importing', () => {
+  it('adds a record once and refuses what is none', async () => {
+    const store = createRunStore({ storage })
+    const whole: RunRecord = { ...record(), timings, outcomes: [outcome('a'), outcome('b')], training: { losses: [1], adapterSha256: null } }
+    expect(await importRecord(store, JSON.parse(JSON.stringify(whole)))).toEqual(whole)
+    expect((await importRecord(store, whole)).outcomes).toHaveLength(2)
+    await expect(importRecord(store, { ...whole, extra: 1 })).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringContaining('extra') as string })
+    await expect(importRecord(store, 'text')).rejects.toBeInstanceOf(SpqrError)
+  })
+})
