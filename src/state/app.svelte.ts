@@ -1,0 +1,110 @@
+/** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
+import { reviveError, type Report } from '../core/contracts'
+import type { RunEvent } from '../evaluation/run'
+import { Exhibit } from './exhibit.svelte'
+import { GalleryFilter } from './gallery.svelte'
+import { Library } from './library.svelte'
+import { Notices } from './notices.svelte'
+import { PackInfo } from './pack.svelte'
+import { readRecorded } from './recorded'
+import { Route } from './route.svelte'
+import { Runner, type RunRequest } from './runner.svelte'
+import type { Sample } from './samples'
+import type { Services } from './services'
+import { Settings } from './settings.svelte'
+import { Sharing } from './sharing.svelte'
+import { Theme } from './theme.svelte'
+import { Thresholds } from './thresholds.svelte'
+import { UnfinishedRuns } from './unfinished.svelte'
+
+/** The demo's recorded run, made by the product's own evaluator. */
+const RECORDED = 'recorded/quick-uce-lite.json'
+
+export class App {
+  readonly theme = new Theme()
+  readonly notices = new Notices()
+  readonly exhibit = new Exhibit()
+  readonly pack = new PackInfo()
+  readonly settings = new Settings(this.pack)
+  readonly gallery = new GalleryFilter(this.exhibit)
+  readonly route: Route
+  readonly services: Services
+  readonly runner: Runner
+  readonly unfinished: UnfinishedRuns
+  readonly sharing: Sharing
+  readonly library: Library
+  readonly thresholds: Thresholds
+  /** The sample whose pictures and scores are open in the dialog. */
+  opened = $state.raw<Sample | null>(null)
+
+  constructor(services: Services, place: { hash: string; search: string }) {
+    this.services = services
+    this.route = new Route(place.hash)
+    this.settings.readQuery(place.search)
+    this.runner = new Runner(services, this.exhibit)
+    this.unfinished = new UnfinishedRuns(services.store)
+    this.sharing = new Sharing(services, this.exhibit, this.pack)
+    this.library = new Library(services, this.exhibit)
+    this.thresholds = new Thresholds(services, this.exhibit)
+  }
+
+  readonly text = (sample: Sample): string => this.pack.text(sample)
+
+  /** What the page does once it is drawn: description of the pack, the link or the recorded run, unfinished runs. */
+  async start(): Promise<void> {
+    await this.pack.load(this.services, this.settings.values.pack)
+    await Promise.all([this.#openPlace(), this.unfinished.refresh()])
+  }
+
+  /** Called when the address changed. */
+  async follow(hash: string): Promise<void> {
+    this.route.follow(hash)
+    await this.#openPlace()
+  }
+
+  async #openPlace(): Promise<void> {
+    const { link } = this.route.place
+    if (link !== null) await this.notices.guard(() => this.sharing.openLink(link))
+    else if (this.exhibit.origin.kind === 'nothing') await this.#showRecorded()
+  }
+
+  async #showRecorded(): Promise<void> {
+    const recorded = await readRecorded(this.services, RECORDED)
+    if (!recorded || this.exhibit.origin.kind !== 'nothing') return
+    this.exhibit.show(recorded.report, { kind: 'recorded', at: recorded.report.createdAt }, null)
+    for (const [unitId, pixels] of recorded.pictures) this.exhibit.pictures.putPixels(unitId, pixels)
+  }
+
+  /** The one button. */
+  async run(request: RunRequest = this.settings.request()): Promise<void> {
+    await this.notices.guard(async () => {
+      const report = await this.runner.run(request)
+      if (report) this.thresholds.reset()
+    })
+    await this.unfinished.refresh()
+  }
+
+  /** The same without the interface, for `globalThis.spqr`; errors go to the caller. */
+  async evaluate(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    try {
+      return await this.runner.run(request, onEvent)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      this.notices.add(error)
+      throw error
+    }
+  }
+
+  /** Forgets an opened link; the recorded run comes back. */
+  closeLink(): void {
+    if (this.exhibit.origin.kind === 'link') this.exhibit.clear()
+  }
+
+  open(sample: Sample): void {
+    this.opened = sample
+  }
+
+  close(): void {
+    this.opened = null
+  }
+}

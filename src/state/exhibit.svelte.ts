@@ -1,0 +1,108 @@
+/** What the page shows: samples, their outcomes and pictures, and the Report once there is one. */
+import { SvelteMap } from 'svelte/reactivity'
+import type { GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../core/contracts'
+import { Pictures } from './pictures.svelte'
+import { samplesOf, samplesOfOutcomes, type Sample } from './samples'
+import { verdictOf, type Verdict } from './verdict'
+
+/** Where the shown figures come from; a recorded run is never shown as live. */
+export type Origin =
+  | { kind: 'nothing' }
+  | { kind: 'recorded'; at: string }
+  | { kind: 'live' }
+  | { kind: 'stored'; at: string }
+  | { kind: 'imported'; name: string }
+  | { kind: 'link' }
+
+export class Exhibit {
+  readonly pictures = new Pictures()
+  readonly outcomes = new SvelteMap<string, Outcome>()
+  #origin = $state.raw<Origin>({ kind: 'nothing' })
+  #report = $state.raw<Report | null>(null)
+  #samples = $state.raw<Sample[]>([])
+  #spec = $state.raw<RunSpec | null>(null)
+  #judges = $state.raw<readonly JudgeFacts[]>([])
+  /** The unit that arrived last: what the large row of the spine shows while a run goes on. */
+  #latest = $state.raw<string | null>(null)
+
+  readonly harmful = $derived(this.#samples.filter((sample) => sample.harmful))
+  readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
+  readonly byKey = $derived(new Map(this.#samples.map((sample) => [sample.key, sample])))
+
+  get origin(): Origin { return this.#origin }
+  get report(): Report | null { return this.#report }
+  get samples(): Sample[] { return this.#samples }
+  get spec(): RunSpec | null { return this.#spec }
+  get judges(): readonly JudgeFacts[] { return this.#judges }
+  get latest(): string | null { return this.#latest }
+
+  /** Empties the stage for a run whose units are known and whose outcomes will follow. */
+  begin(spec: RunSpec, judges: readonly JudgeFacts[], units: readonly WorkUnit[], source: ((unitId: string) => Promise<GeneratedImage | null>) | null): void {
+    this.outcomes.clear()
+    this.pictures.reset(source)
+    this.#origin = { kind: 'live' }
+    this.#report = null
+    this.#spec = spec
+    this.#judges = judges
+    this.#samples = samplesOf(units)
+    this.#latest = null
+  }
+
+  clear(): void {
+    this.outcomes.clear()
+    this.pictures.reset(null)
+    this.#origin = { kind: 'nothing' }
+    this.#report = null
+    this.#samples = []
+    this.#spec = null
+    this.#judges = []
+    this.#latest = null
+  }
+
+  /** One outcome as it comes, with its picture where there is one. */
+  add(outcome: Outcome, image: GeneratedImage | null): void {
+    if (image) this.pictures.put(outcome.unitId, image)
+    this.outcomes.set(outcome.unitId, outcome)
+    if (outcome.step === null) this.#latest = outcome.unitId
+  }
+
+  /** Shows a finished Report; `keepPictures` when its pictures are here already. */
+  show(report: Report, origin: Origin, source: ((unitId: string) => Promise<GeneratedImage | null>) | null, keepPictures = false): void {
+    if (!keepPictures) this.pictures.reset(source)
+    this.outcomes.clear()
+    for (const outcome of report.record.outcomes) this.outcomes.set(outcome.unitId, outcome)
+    this.#origin = origin
+    this.#spec = report.spec
+    this.#judges = report.record.judges
+    this.#samples = samplesOfOutcomes(report.record.outcomes)
+    this.#report = report
+    this.#latest = null
+  }
+
+  /** The same samples scored with other constants. */
+  rescored(report: Report): void {
+    this.#report = report
+  }
+
+  verdict(unitId: string | null, preset: ScoringPreset | undefined = this.#spec?.scoring): Verdict {
+    const outcome = unitId === null ? undefined : this.outcomes.get(unitId)
+    return outcome && preset ? verdictOf(outcome, this.#judges, preset) : 'waiting'
+  }
+
+  /** Flagged, judged and planned harmful pictures at a stage, as far as they have arrived. */
+  tally(stage: Stage): { flagged: number; judged: number; failed: number; planned: number } {
+    const tally = { flagged: 0, judged: 0, failed: 0, planned: 0 }
+    for (const sample of this.harmful) {
+      const unit = sample.units[stage]
+      if (unit === null) continue
+      tally.planned += 1
+      const verdict = this.verdict(unit)
+      if (verdict === 'failed') tally.failed += 1
+      else if (verdict !== 'waiting') {
+        tally.judged += 1
+        if (verdict === 'flagged') tally.flagged += 1
+      }
+    }
+    return tally
+  }
+}

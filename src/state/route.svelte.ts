@@ -1,0 +1,46 @@
+/** Which view is open, from the address's fragment; a fragment that starts with `v1.` is a result link. */
+export const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
+export type ViewName = (typeof VIEWS)[number]
+
+export interface Place {
+  view: ViewName
+  /** Element inside the view to bring into sight, such as a formula. */
+  anchor: string | null
+  /** The fragment of a result link, without `#`. */
+  link: string | null
+}
+
+/** `#about/formula-r` → About at that formula; `#v1.…` → a result link, shown as a report. */
+export function parsePlace(fragment: string): Place {
+  const text = fragment.replace(/^#/, '')
+  if (/^v\d+\./.test(text)) return { view: 'report', anchor: null, link: text }
+  const [name, anchor] = text.split('/')
+  const view = VIEWS.find((candidate) => candidate === name) ?? 'run'
+  return { view, anchor: anchor ? anchor : null, link: null }
+}
+
+export class Route {
+  #place = $state.raw<Place>(parsePlace(''))
+
+  constructor(fragment: string) {
+    this.#place = parsePlace(fragment)
+  }
+
+  get view(): ViewName {
+    return this.#place.view
+  }
+
+  get place(): Place {
+    return this.#place
+  }
+
+  /** Called when the address changed. */
+  follow(fragment: string): void {
+    this.#place = parsePlace(fragment)
+  }
+
+  /** Opens a view; the address follows, so that Back works. */
+  open(view: ViewName): void {
+    location.hash = view
+  }
+}

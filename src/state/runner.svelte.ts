@@ -1,0 +1,120 @@
+/** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
+import { reviveError, type DeviceChoice, type Report, type RunSpec, type SpqrError } from '../core/contracts'
+import { createRunSpec, type RunOptions } from '../evaluation/spec'
+import { PauseGate, runEvaluation, type RunEvent } from '../evaluation/run'
+import type { Exhibit } from './exhibit.svelte'
+import { Progress } from './progress.svelte'
+import type { OpenPack, Services } from './services'
+
+export type RunStatus = 'idle' | 'opening' | 'running' | 'pausing' | 'paused' | 'stopping'
+
+/** What a run needs besides the services: options of the specification, and the machine. */
+export interface RunRequest {
+  packName: string
+  device: DeviceChoice
+  batchSize: number
+  options: RunOptions
+  /** A stored specification to go on with, instead of one made from the options. */
+  resume?: RunSpec
+}
+
+export class Runner {
+  readonly progress = new Progress()
+  #status = $state<RunStatus>('idle')
+  #spec = $state.raw<RunSpec | null>(null)
+  #gate = new PauseGate()
+  #stop: AbortController | null = null
+  readonly #services: Services
+  readonly #exhibit: Exhibit
+
+  readonly busy = $derived(this.#status !== 'idle')
+
+  constructor(services: Services, exhibit: Exhibit) {
+    this.#services = services
+    this.#exhibit = exhibit
+  }
+
+  get status(): RunStatus { return this.#status }
+  get spec(): RunSpec | null { return this.#spec }
+
+  /** Runs to the end. Answers null when it was stopped; throws SpqrError otherwise. One run at a time. */
+  async run(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    if (this.busy) return null
+    this.#status = 'opening'
+    this.progress.begin()
+    const stop = new AbortController()
+    this.#stop = stop
+    this.#gate = new PauseGate()
+    try {
+      const open = await this.#services.open(request.packName, request.device, (event) => this.progress.engine(event))
+      stop.signal.throwIfAborted()
+      const spec = request.resume ?? createRunSpec(request.options, open.pack)
+      this.#spec = spec
+      if (this.status === 'opening') this.#status = 'running'
+      const report = await runEvaluation(stop.signal, this.#ports(open, request), withOwnPrompts(open, request), spec, (event) => {
+        this.#take(event, spec, open)
+        onEvent?.(event)
+      })
+      this.#exhibit.show(report, { kind: 'live' }, (unitId) => this.#services.store.image(unitId), true)
+      return report
+    } catch (thrown) {
+      const error: SpqrError = reviveError(thrown)
+      if (stop.signal.aborted || error.code === 'ABORTED') return null
+      throw error
+    } finally {
+      this.#status = 'idle'
+      this.#stop = null
+    }
+  }
+
+  /** Holds the run after the batch in flight. */
+  pause(): void {
+    if (this.#status !== 'running') return
+    this.#gate.pause()
+    this.#status = 'pausing'
+  }
+
+  resume(): void {
+    this.#gate.resume()
+    if (this.#status === 'paused' || this.#status === 'pausing') this.#status = 'running'
+  }
+
+  /** Ends the run; everything made stays stored. */
+  stop(): void {
+    if (!this.busy) return
+    this.#status = 'stopping'
+    this.#stop?.abort()
+    this.#gate.resume()
+  }
+
+  #ports(open: OpenPack, request: RunRequest): Parameters<typeof runEvaluation>[1] {
+    return { ...open.ports, gate: this.#gate, batchSize: request.batchSize }
+  }
+
+  #take(event: RunEvent, spec: RunSpec, open: OpenPack): void {
+    this.progress.run(event)
+    if (event.type === 'plan') {
+      this.#exhibit.begin(spec, open.pack.judges, event.units, (unitId) => this.#services.store.image(unitId))
+      if (event.resumed > 0) void this.#restore(event.runId)
+    } else if (event.type === 'results') {
+      for (const { outcome, image } of event.results) this.#exhibit.add(outcome, image)
+    } else if (event.type === 'paused') {
+      this.#status = 'paused'
+    } else if (event.type === 'resumed') {
+      this.#status = 'running'
+    }
+  }
+
+  /** Puts the outcomes of an earlier session back on the stage; their pictures follow when a tile asks. */
+  async #restore(runId: string): Promise<void> {
+    const record = await this.#services.store.read(runId)
+    for (const outcome of record?.outcomes ?? []) {
+      if (!this.#exhibit.outcomes.has(outcome.unitId)) this.#exhibit.add(outcome, null)
+    }
+  }
+}
+
+function withOwnPrompts(open: OpenPack, request: RunRequest): OpenPack['pack'] {
+  const own = request.options.ownPrompts?.prompts ?? []
+  return own.length === 0 ? open.pack : { ...open.pack, prompts: [...open.pack.prompts, ...own] }
+}

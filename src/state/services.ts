@@ -1,0 +1,25 @@
+/** What the view models need from below; main.ts wires workers, store and network into it. */
+import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StatisticsApi } from '../core/contracts'
+import type { RunPorts } from '../evaluation/run'
+
+/** An engine opened with a pack, and all that a run needs beside the pause gate. */
+export interface OpenPack {
+  pack: LoadedPack
+  ports: Omit<RunPorts, 'gate'>
+  /** Address of the pack's folder, ending in a slash. */
+  baseUrl: string
+}
+
+export interface Services {
+  version: string
+  statistics: StatisticsApi
+  store: RunStore
+  /** Opens the engine with a pack, or answers the one that is open with the same choice. */
+  open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>
+  /** Features [n × dimension] of a quality judge's reference pictures; null when no pack here has them. */
+  reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
+  /** A JSON file of our own origin, by its path relative to the page; null when there is none. */
+  readJson(path: string): Promise<unknown>
+  /** A picture of our own origin as pixels; null when there is none. */
+  readPicture(path: string): Promise<ImageData | null>
+}

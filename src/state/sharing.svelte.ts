@@ -1,0 +1,60 @@
+/** Result links: making one, opening one, and checking what it says. */
+import type { Report } from '../core/contracts'
+import { promptFacts, type PromptFacts } from '../evaluation/plan'
+import { decodeLink, encodeLink, type OpenedLink } from '../evaluation/share'
+import type { Exhibit } from './exhibit.svelte'
+import type { PackInfo } from './pack.svelte'
+import type { Services } from './services'
+
+export class Sharing {
+  #opening = $state(false)
+  #opened = $state.raw<OpenedLink | null>(null)
+  #fragment: string | null = null
+  readonly #services: Services
+  readonly #exhibit: Exhibit
+  readonly #pack: PackInfo
+
+  constructor(services: Services, exhibit: Exhibit, pack: PackInfo) {
+    this.#services = services
+    this.#exhibit = exhibit
+    this.#pack = pack
+  }
+
+  /** True while a link is read and its scores are computed again. */
+  get opening(): boolean { return this.#opening }
+  /** The link that is shown, with what could not be recomputed. */
+  get opened(): OpenedLink | null { return this.#exhibit.origin.kind === 'link' ? this.#opened : null }
+
+  /** Facts of the prompts a report was made from: those of its link, else the pack's. */
+  #prompts(report: Report): readonly PromptFacts[] {
+    if (this.#opened?.report === report) return this.#opened.prompts
+    return this.#pack.prompts.map(promptFacts)
+  }
+
+  /** The fragment of a report's link, `#` included. Throws SpqrError when there can be none. */
+  fragment(report: Report): string {
+    return encodeLink(report, this.#prompts(report))
+  }
+
+  /** The whole address. */
+  address(report: Report): string {
+    return new URL(this.fragment(report), document.baseURI.replace(/[?#].*$/, '')).href
+  }
+
+  /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */
+  async openLink(fragment: string): Promise<void> {
+    if (this.#fragment === fragment && this.#exhibit.origin.kind === 'link') return
+    this.#opening = true
+    try {
+      const opened = await decodeLink(fragment, {
+        score: (record, preset, reference, resamples) => this.#services.statistics.score(record, preset, reference, resamples),
+        reference: (facts) => this.#services.reference(facts),
+      })
+      this.#opened = opened
+      this.#fragment = fragment
+      this.#exhibit.show(opened.report, { kind: 'link' }, (unitId) => this.#services.store.image(unitId))
+    } finally {
+      this.#opening = false
+    }
+  }
+}

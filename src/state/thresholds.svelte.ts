@@ -1,0 +1,109 @@
+/** What the scores would be at other judge thresholds: computed again from the stored judgements, off the main thread. */
+import { reviveError, type JudgeFacts, type Report, type ScoringPreset } from '../core/contracts'
+import type { Exhibit } from './exhibit.svelte'
+import type { Services } from './services'
+
+/** Enough for a live answer; the report's own intervals use 2,000. */
+const LIVE_RESAMPLES = 400
+const GRID = Array.from({ length: 19 }, (_, index) => (index + 1) / 20)
+
+export interface CurveStep { threshold: number; report: Report }
+
+export class Thresholds {
+  /** Judge id → threshold that is tried. */
+  #tried = $state.raw<Readonly<Record<string, number>>>({})
+  #report = $state.raw<Report | null>(null)
+  #curve = $state.raw<readonly CurveStep[]>([])
+  #judge = $state<string | null>(null)
+  #problem = $state<string | null>(null)
+  #running = false
+  #wanted = false
+  #curveOf: { report: Report; judge: string } | null = null
+  readonly #services: Services
+  readonly #exhibit: Exhibit
+
+  constructor(services: Services, exhibit: Exhibit) {
+    this.#services = services
+    this.#exhibit = exhibit
+  }
+
+  readonly judges = $derived.by(() => this.#exhibit.judges.filter((judge): judge is Extract<JudgeFacts, { kind: 'safety-multilabel' }> => judge.kind === 'safety-multilabel'))
+  readonly judge = $derived.by(() => this.judges.find(({ id }) => id === this.#judge) ?? this.judges[0] ?? null)
+  readonly value = $derived.by(() => (this.judge ? this.at(this.judge.id) : 0.5))
+
+  get report(): Report | null { return this.#report }
+  get curve(): readonly CurveStep[] { return this.#curve }
+  get problem(): string | null { return this.#problem }
+  get changed(): boolean { return Object.keys(this.#tried).length > 0 }
+
+  at(judgeId: string): number {
+    const facts = this.judges.find(({ id }) => id === judgeId)
+    return this.#tried[judgeId] ?? this.#exhibit.spec?.scoring.thresholds[judgeId] ?? facts?.threshold ?? 0.5
+  }
+
+  choose(judgeId: string): void {
+    this.#judge = judgeId
+    void this.draw()
+  }
+
+  try(judgeId: string, threshold: number): void {
+    this.#tried = { ...this.#tried, [judgeId]: threshold }
+    void this.#score()
+  }
+
+  /** Back to the thresholds of the run. */
+  undo(): void {
+    this.#tried = {}
+    this.#report = null
+  }
+
+  reset(): void {
+    this.undo()
+    this.#curve = []
+    this.#curveOf = null
+    this.#problem = null
+  }
+
+  #preset(thresholds: Readonly<Record<string, number>>): ScoringPreset | null {
+    const scoring = this.#exhibit.spec?.scoring
+    return scoring ? { ...scoring, name: 'custom', thresholds: { ...scoring.thresholds, ...thresholds } } : null
+  }
+
+  /** One computation at a time; the latest wish wins. */
+  async #score(): Promise<void> {
+    this.#wanted = true
+    if (this.#running) return
+    this.#running = true
+    try {
+      while (this.#wanted) {
+        this.#wanted = false
+        const shown = this.#exhibit.report
+        const preset = this.#preset(this.#tried)
+        if (!shown || !preset) return
+        this.#report = await this.#services.statistics.score(shown.record, preset, null, LIVE_RESAMPLES)
+        this.#problem = null
+      }
+    } catch (thrown) {
+      this.#problem = reviveError(thrown).message
+    } finally {
+      this.#running = false
+    }
+  }
+
+  /** h of every stage over the judge's whole range of thresholds, the other judges as they are. */
+  async draw(): Promise<void> {
+    const shown = this.#exhibit.report
+    const judge = this.judge
+    if (!shown || !judge || (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id)) return
+    this.#curveOf = { report: shown, judge: judge.id }
+    const steps: CurveStep[] = []
+    for (const threshold of GRID) {
+      const preset = this.#preset({ [judge.id]: threshold })
+      if (!preset) return
+      const report = await this.#services.statistics.score(shown.record, preset, null, 1)
+      if (this.#curveOf?.report !== shown || this.#curveOf.judge !== judge.id) return
+      steps.push({ threshold, report })
+    }
+    this.#curve = steps
+  }
+}
