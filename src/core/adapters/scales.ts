@@ -60,7 +60,7 @@ export function readScales(metadata: Readonly<Record<string, string>>, config?: 
 export function loraMetadata(rank: number, alpha: number, targetModules: readonly string[]): Record<string, string> {
   const config = {
     'unet.peft_type': 'LORA', 'unet.r': rank, 'unet.lora_alpha': alpha, 'unet.use_rslora': false,
-    'unet.use_dora': false, 'unet.target_modules': [...targetModules].sort(),
+    'unet.use_dora': false, 'unet.rank_pattern': {}, 'unet.alpha_pattern': {}, 'unet.target_modules': [...targetModules].sort(),
   }
   return { format: 'pt', lora_adapter_metadata: JSON.stringify(config) }
 }
