@@ -1,0 +1,82 @@
+/** Dense products on row-major arrays in float64, and singular values through ml-matrix. */
+import { Matrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix'
+
+/** Column means of a row-major [rows, columns] matrix. */
+export function columnMeans(values: ArrayLike<number>, rows: number, columns: number): Float64Array {
+  const means = new Float64Array(columns)
+  for (let i = 0; i < rows; i += 1) for (let j = 0; j < columns; j += 1) means[j]! += values[i * columns + j]!
+  for (let j = 0; j < columns; j += 1) means[j]! /= rows
+  return means
+}
+
+/** The matrix with `means` taken from every row, as float64. */
+export function centred(values: ArrayLike<number>, rows: number, columns: number, means: Float64Array): Float64Array {
+  const result = new Float64Array(rows * columns)
+  for (let i = 0, k = 0; i < rows; i += 1) for (let j = 0; j < columns; j += 1, k += 1) result[k] = values[k]! - means[j]!
+  return result
+}
+
+/** A·Bᵀ for A [n, d] and B [m, d]: [n, m] row-major. Two by two rows at a time, so that each load serves twice. */
+export function timesTransposed(a: Float64Array, n: number, b: Float64Array, m: number, d: number): Float64Array {
+  const product = new Float64Array(n * m)
+  for (let i = 0; i < n; i += 2) {
+    const a0 = i * d
+    const a1 = Math.min(i + 1, n - 1) * d
+    for (let j = 0; j < m; j += 2) {
+      const b0 = j * d
+      const b1 = Math.min(j + 1, m - 1) * d
+      let s00 = 0
+      let s01 = 0
+      let s10 = 0
+      let s11 = 0
+      for (let k = 0; k < d; k += 1) {
+        const x0 = a[a0 + k]!
+        const x1 = a[a1 + k]!
+        const y0 = b[b0 + k]!
+        const y1 = b[b1 + k]!
+        s00 += x0 * y0
+        s01 += x0 * y1
+        s10 += x1 * y0
+        s11 += x1 * y1
+      }
+      product[i * m + j] = s00
+      if (j + 1 < m) product[i * m + j + 1] = s01
+      if (i + 1 < n) product[(i + 1) * m + j] = s10
+      if (i + 1 < n && j + 1 < m) product[(i + 1) * m + j + 1] = s11
+    }
+  }
+  return product
+}
+
+/** Σ of squares: the squared Frobenius norm. */
+export function squaredNorm(values: Float64Array): number {
+  let sum = 0
+  for (const value of values) sum += value * value
+  return sum
+}
+
+/** Nuclear norm (sum of the singular values) of a row-major [rows, columns] matrix. */
+export function nuclearNorm(values: Float64Array, rows: number, columns: number): number {
+  const matrix = Matrix.from1DArray(rows, columns, values)
+  const decomposition = new SingularValueDecomposition(rows >= columns ? matrix : matrix.transpose(), {
+    computeLeftSingularVectors: false, computeRightSingularVectors: false,
+  })
+  return decomposition.diagonal.reduce((sum, value) => sum + value, 0)
+}
+
+/**
+ * Nuclear norm of A·Bᵀ for A [n, d] and B [m, d]. A matrix with more rows than columns is first replaced by its
+ * triangular factor, which leaves the singular values as they are and the product no larger than d × d.
+ */
+export function crossNuclearNorm(a: Float64Array, n: number, b: Float64Array, m: number, d: number): number {
+  const left = n > d ? triangularFactor(a, n, d) : a
+  const right = m > d ? triangularFactor(b, m, d) : b
+  const [rows, columns] = [Math.min(n, d), Math.min(m, d)]
+  return nuclearNorm(timesTransposed(left, rows, right, columns, d), rows, columns)
+}
+
+/** R [d, d] of A = Q·R for A [n, d], n ≥ d, row-major. */
+export function triangularFactor(a: Float64Array, n: number, d: number): Float64Array {
+  const factor = new QrDecomposition(Matrix.from1DArray(n, d, a)).upperTriangularMatrix
+  return Float64Array.from(factor.to1DArray())
+}
