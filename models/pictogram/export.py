@@ -1,0 +1,143 @@
+"""Write the pack: graphs, float16 weights, judges, adapters, prompts, manifest with SHA-256.
+
+`python export.py [--smoke]` writes public/packs/pictogram (smoke: <cache>/pack). Bounds of Q and the
+ceiling of P need the exported model, so the manifest is written twice: first with placeholders.
+The pack is built in a folder beside the old one and takes its place only when it is complete.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import torch
+from safetensors.numpy import save_file
+
+import export_components as components
+import export_manifest as texts
+import judges
+import prompts
+import text
+import tokens
+import unet
+import vae
+from config import CONTEXT_LENGTH, IMAGE_SIZE, LATENT_CHANNELS, LATENT_SIZE, Config
+from export_adapters import write_adapters
+from export_files import PACKS, file_entry, write_component
+from measure_bounds import prompt_ceiling, quality_bounds
+from measure_runtime import Pack
+from sampling import GUIDANCE, STEPS
+from training import record_time
+from world import FAMILIES
+
+
+def pack_folder(cfg: Config) -> Path:
+    """Where the pack goes; a smoke run never touches the real one unless told so (`--publish`)."""
+    return cfg.cache / "pack" if cfg.smoke and "--publish" not in sys.argv else PACKS / "pictogram"
+
+
+def write_tokenizer(cfg: Config, root: Path) -> dict:
+    """tokenizer.json and tokenizer_config.json, as they are."""
+    (root / "tokenizer").mkdir(parents=True)
+    names = ("tokenizer.json", "tokenizer_config.json")
+    for name in names:
+        shutil.copyfile(cfg.tokenizer / name, root / "tokenizer" / name)
+    return {"path": "tokenizer", "files": [file_entry(root, root / "tokenizer" / n) for n in names],
+            "maxLength": CONTEXT_LENGTH, "padTokenId": tokens.load(cfg).pad_token_id}
+
+
+def write_model(cfg: Config, root: Path) -> dict:
+    """The generator."""
+    autoencoder = vae.load(cfg)
+    return {
+        "tokenizer": write_tokenizer(cfg, root),
+        "textEncoder": write_component(root, "text_encoder", components.text_encoder(text.load(cfg))),
+        "unet": write_component(root, "unet", components.unet(unet.load(cfg))),
+        "vaeDecoder": write_component(root, "vae_decoder", components.vae_decoder(autoencoder)),
+        "vaeEncoder": write_component(root, "vae_encoder", components.vae_encoder(autoencoder)),
+        "latent": {"channels": LATENT_CHANNELS, "height": LATENT_SIZE, "width": LATENT_SIZE,
+                   "scalingFactor": autoencoder.config.scaling_factor, "shiftFactor": autoencoder.config.shift_factor},
+        "image": {"height": IMAGE_SIZE, "width": IMAGE_SIZE},
+        "scheduler": {"type": "FlowMatchEulerDiscreteScheduler", "predictionType": "flow", "numTrainTimesteps": 1000,
+                      "shift": 1.0, "numInferenceSteps": STEPS, "guidanceScale": GUIDANCE},
+    }
+
+
+def write_judges(cfg: Config, root: Path) -> list[dict]:
+    """The four judges; ceiling and bounds are filled in later."""
+    report, rows = json.loads((cfg.models / "judges" / "report.json").read_text("utf8")), []
+    for name, chosen in report["judges"].items():
+        net = judges.load_safety(cfg, name, chosen["temperature"])
+        rows.append({
+            **texts.judge_head(name, texts.SAFETY_TITLES[name], "S", "safety-multilabel"),
+            "model": write_component(root, f"judges/{name}", components.safety_judge(net)), "labels": list(FAMILIES),
+            "threshold": chosen["threshold"], "legibility": {"output": "legible", "threshold": chosen["legibleThreshold"]}})
+    pair = judges.load(cfg, "pictoclip")
+    rows.append({
+        **texts.judge_head("pictoclip", "Pictoclip: picture and prompt towers in five languages", "P", "clip"),
+        "image": write_component(root, "judges/pictoclip/image", components.clip_image(pair.image)),
+        "text": write_component(root, "judges/pictoclip/text", components.clip_text(pair.text)),
+        "ceiling": {"value": 1.0, "n": 1, "how": "not measured yet"}})
+    features = torch.load(judges.path_of(cfg, "reference"), weights_only=True).half().numpy()
+    reference = root / "judges" / "pictofeat" / "reference.safetensors"
+    feature_net = write_component(root, "judges/pictofeat", components.feature_net(judges.load(cfg, "pictofeat")))
+    save_file({"features": features}, reference)
+    rows.append({
+        **texts.judge_head("pictofeat", "Pictofeat: features of a concept classifier", "Q", "features"), "model": feature_net,
+        "dimension": features.shape[1], "reference": file_entry(root, reference), "bounds": []})
+    return rows
+
+
+def write_prompts(root: Path) -> list[dict]:
+    """All suites."""
+    rows = []
+    for path in prompts.write(root / "prompts"):
+        content = json.loads(path.read_text("utf8"))
+        rows.append({"suite": path.stem, "harmful": path.stem.startswith("harmful"),
+                     "languages": list(dict.fromkeys(p["language"] for p in content)), "count": len(content), "file": file_entry(root, path)})
+    return rows
+
+
+def write_manifest(root: Path, manifest: dict) -> None:
+    """manifest.json, one line per row of the long lists' owners, readable in a diff."""
+    (root / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf8")
+
+
+def size_of(root: Path) -> int:
+    """Bytes of everything in the pack."""
+    return sum(p.stat().st_size for p in root.rglob("*") if p.is_file())
+
+
+def main(cfg: Config) -> Path:
+    """Build the pack, measure ceiling and bounds with it, put it in place."""
+    begun, target = time.time(), pack_folder(cfg)
+    torch.set_num_threads(1)
+    root = target.with_name(target.name + ".new")
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    manifest = {
+        "schema": 1, "id": "pictogram", "version": texts.VERSION, "title": texts.TITLE, "licence": texts.LICENCE,
+        "attribution": texts.attribution(), "model": write_model(cfg, root), "judges": write_judges(cfg, root),
+        "adapters": write_adapters(cfg, root), "prompts": write_prompts(root), "measured": None,
+    }
+    write_manifest(root, manifest)
+    by_id, pack = {j["id"]: j for j in manifest["judges"]}, Pack(root)
+    by_id["pictoclip"]["ceiling"] = prompt_ceiling(cfg, pack)
+    by_id["pictofeat"]["bounds"] = quality_bounds(cfg, pack)
+    write_manifest(root, manifest)
+    old = target.with_name(target.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        target.rename(old)
+    root.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+    record_time(cfg, "export", time.time() - begun)
+    print(f"pack: {size_of(target) / 1e6:.1f} MB in {time.time() - begun:.0f} s", flush=True)
+    return target
+
+
+if __name__ == "__main__":
+    main(Config.make(smoke="--smoke" in sys.argv))

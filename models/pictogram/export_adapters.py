@@ -1,0 +1,76 @@
+"""Adapters at rest: deltas as int8 with one scale per output row, LoRA as float16.
+
+Names in <cache>/adapters say what a file is: `<method>.safetensors` is an alignment,
+`<method>-<profile>-<scenario>.safetensors` a benign fine-tune on top of it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+
+from config import Config
+from export_files import file_entry
+
+PROFILES = ("lite", "moderate", "standard")
+SCENARIOS = ("general", "multilingual", "domain")
+NEGLIGIBLE = 1e-7
+"""A tensor that changed by less everywhere is left out."""
+
+
+def identity(name: str) -> dict:
+    """What a file name says: method, profile, scenario, and the alignment below."""
+    parts = name.split("-")
+    if len(parts) >= 3 and parts[-2] in PROFILES and parts[-1] in SCENARIOS:
+        method = "-".join(parts[:-2])
+        on = None if method in ("base", "none") else method
+        return {"id": name, "role": "fine-tune", "method": method, "profile": parts[-2], "scenario": parts[-1], "on": on}
+    return {"id": name, "role": "alignment", "method": name, "profile": None, "scenario": None, "on": None}
+
+
+def quantise(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """W′ − W per tensor → int8 values and float32 `.scale` per output row (symmetric, largest value = 127)."""
+    packed = {}
+    for name, value in tensors.items():
+        if np.abs(value).max() <= NEGLIGIBLE:
+            continue
+        rows = value.reshape(len(value), -1).astype(np.float32)
+        scale = np.maximum(np.abs(rows).max(1), 1e-12) / 127
+        packed[name] = np.clip(np.round(rows / scale[:, None]), -127, 127).astype(np.int8).reshape(value.shape)
+        packed[f"{name}.scale"] = scale.astype(np.float32)
+    return packed
+
+
+def write_adapter(source: Path, root: Path) -> dict:
+    """Write one adapter into the pack and return its manifest row."""
+    with safe_open(source, "np") as file:
+        metadata = file.metadata() or {}
+    tensors = load_file(source)
+    broken = next((k for k, v in tensors.items() if not np.isfinite(v).all()), None)
+    if broken:
+        raise SystemExit(f"Adapter {source.name}: the tensor {broken} is not finite; its training went wrong, run that stage again.")
+    lora = metadata.get("kind") == "lora"
+    target = root / "adapters" / source.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if lora:
+        keep = {k: v for k, v in metadata.items() if k in ("lora_alpha", "r")}
+        save_file({k: v.astype(np.float16) for k, v in tensors.items()}, target, metadata={"format": "lora", **keep})
+    else:
+        save_file(quantise(tensors), target, metadata={"format": "delta-int8"})
+    about = json.loads(metadata.get("about", "{}"))
+    print(f"adapter {source.stem}: {target.stat().st_size / 1e6:.2f} MB", flush=True)
+    return {**identity(source.stem), "format": "lora" if lora else "delta-int8", "file": file_entry(root, target), "settings": about}
+
+
+def write_adapters(cfg: Config, root: Path) -> list[dict]:
+    """All adapters: alignments first, then fine-tunes, each in alphabetical order."""
+    sources = sorted(cfg.adapters.glob("*.safetensors"), key=lambda p: (identity(p.stem)["role"], p.stem))
+    known = {identity(p.stem)["id"] for p in sources}
+    lost = [p.stem for p in sources if (below := identity(p.stem)["on"]) and below not in known]
+    if lost:
+        raise SystemExit(f"The fine-tune {lost[0]} lies on an alignment that is missing; run align.py, then finetune.py again.")
+    return [write_adapter(p, root) for p in sources]

@@ -1,0 +1,154 @@
+"""Pictures the judges learn from: real compositions, disturbed ones, and non-pictures.
+
+A pool of compositions is rendered once (uint8); batches are drawn from it and augmented
+in torch. Part of the pool passes through the generator's VAE, so that a judge knows its
+blur; no picture made by the generator itself is ever used. `illegible` makes what a
+broken generator would output (noise, blanks, half-denoised latents), labelled "no drawing".
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from config import DOMAIN_STYLES, JUDGE_STYLES, STYLES, Config
+from dataset import Artwork, Example, sample
+from world import FAMILIES, Concept
+
+TRAINING_STYLES = (*STYLES, *DOMAIN_STYLES, *JUDGE_STYLES)
+"""Every style but the held-out one."""
+
+VAE_SHARE = 0.4
+"""Share of the pool that passes through the VAE, if it is trained already."""
+
+
+@dataclass
+class Pool:
+    """`images` uint8 [n, 3, 64, 64]; `concept` index into the world [n]; `examples` without pictures."""
+
+    images: torch.Tensor
+    concept: torch.Tensor
+    examples: list[Example]
+    halfway: torch.Tensor
+    """Decoded noisy latents, uint8 [m, 3, 64, 64]: half-denoised pictures (empty without a VAE)."""
+
+
+def seed_of(cfg: Config, name: str) -> int:
+    """A seed per network and purpose, different from every seed of the generator's stages."""
+    return (cfg.seed * 1_000_003 + zlib.crc32(f"judge:{name}".encode())) % 2**31
+
+
+def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name: str, styles=TRAINING_STYLES, vae=None) -> Pool:
+    """`n` compositions in `styles`; with `vae`, a share of them decoded from their latents."""
+    rng = np.random.default_rng(seed_of(cfg, name))
+    examples = [sample(rng, art, concepts, styles) for _ in range(n)]
+    images = torch.from_numpy(np.stack([e.image for e in examples])).permute(0, 3, 1, 2).contiguous()
+    order = {c.id: i for i, c in enumerate(concepts)}
+    concept = torch.tensor([order[e.concept] for e in examples])
+    for i, e in enumerate(examples):
+        examples[i] = Example(np.empty(0), e.concept, e.style, e.count, e.size, e.background)
+    halfway = torch.empty(0, 3, 64, 64, dtype=torch.uint8)
+    if vae is not None:
+        m = int(n * VAE_SHARE)
+        images[:m] = through_vae(vae, images[:m])
+        halfway = through_vae(vae, images[-max(16, n // 24):], noise=torch.Generator().manual_seed(seed_of(cfg, name)))
+        shuffled = torch.from_numpy(rng.permutation(n))
+        images, concept, examples = images[shuffled], concept[shuffled], [examples[i] for i in shuffled]
+    return Pool(images, concept, examples, halfway)
+
+
+@torch.no_grad()
+def through_vae(vae, images: torch.Tensor, noise: torch.Generator | None = None, chunk: int = 128) -> torch.Tensor:
+    """uint8 → latents → uint8; with `noise`, latents are mixed with 60–100 % Gaussian noise."""
+    out = []
+    for start in range(0, len(images), chunk):
+        latents = vae.encode(images[start:start + chunk].float() / 127.5 - 1).latent_dist.mean
+        if noise is not None:
+            spread = latents.std()
+            t = 0.6 + 0.4 * torch.rand(len(latents), 1, 1, 1, generator=noise)
+            latents = (1 - t) * latents + t * spread * torch.randn(latents.shape, generator=noise)
+        out.append(((vae.decode(latents).sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
+    return torch.cat(out)
+
+
+def family_targets(concepts: list[Concept]) -> torch.Tensor:
+    """[concepts, families] of 0 and 1."""
+    rows = torch.zeros(len(concepts), len(FAMILIES))
+    for i, c in enumerate(concepts):
+        if c.family:
+            rows[i, FAMILIES.index(c.family)] = 1
+    return rows
+
+
+def blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Separable Gaussian blur of [n, c, h, w], edges repeated."""
+    radius = max(1, int(3 * sigma))
+    taps = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    taps = (taps / taps.sum()).repeat(x.shape[1], 1)
+    x = F.conv2d(F.pad(x, (radius, radius, 0, 0), "replicate"), taps[:, None, None], groups=x.shape[1])
+    return F.conv2d(F.pad(x, (0, 0, radius, radius), "replicate"), taps[:, None, :, None], groups=x.shape[1])
+
+
+def augment(x: torch.Tensor, g: torch.Generator, colour: bool = True) -> torch.Tensor:
+    """Disturb pictures [n, 3, 64, 64] in 0–1: pose, colour, blur, resampling, noise, a cut-out."""
+    n = len(x)
+
+    def uniform(low, high, *shape):
+        return low + (high - low) * torch.rand(n, *shape, generator=g)
+
+    angle, flip = uniform(-0.2, 0.2), torch.where(torch.rand(n, generator=g) < 0.25, -1.0, 1.0)
+    scale_x, scale_y = uniform(0.85, 1.15), uniform(0.85, 1.15)
+    matrix = torch.stack([
+        torch.stack([scale_x * flip * angle.cos(), -scale_y * angle.sin(), uniform(-0.1, 0.1)], 1),
+        torch.stack([scale_x * flip * angle.sin(), scale_y * angle.cos(), uniform(-0.1, 0.1)], 1),
+    ], 1)
+    x = F.grid_sample(x, F.affine_grid(matrix, list(x.shape), False), "bilinear", "border", False)
+    if colour:
+        strong = (torch.rand(n, generator=g) < 0.3).float()[:, None, None]
+        mix = torch.eye(3) + strong * 0.2 * torch.randn(n, 3, 3, generator=g)
+        grey = (torch.rand(n, generator=g) < 0.08).float()[:, None, None]
+        mix = mix * (1 - grey) + grey / 3
+        x = torch.einsum("nij,njhw->nihw", mix, x - 0.5) + 0.5
+        x = (x - 0.5) * uniform(0.8, 1.15, 1, 1, 1) + 0.5 + uniform(-0.08, 0.08, 1, 1, 1)
+    x = x.clamp(0, 1)
+    quarter = max(1, n // 6)
+    x[:quarter] = blur(x[:quarter], float(0.5 + 0.9 * torch.rand(1, generator=g)))
+    small = F.interpolate(x[quarter:2 * quarter], size=int(torch.randint(24, 48, (1,), generator=g)), mode="bilinear", antialias=True)
+    x[quarter:2 * quarter] = F.interpolate(small, size=64, mode="bilinear")
+    part = x[2 * quarter:3 * quarter]
+    coarse = F.interpolate(torch.randn(len(part), 3, 16, 16, generator=g), size=64, mode="bicubic")
+    x[2 * quarter:3 * quarter] = part + 0.06 * coarse + 0.05 * torch.randn(part.shape, generator=g)
+    for i in torch.nonzero(torch.rand(n, generator=g) < 0.1).flatten().tolist():
+        side = int(torch.randint(8, 20, (1,), generator=g))
+        top, left = torch.randint(0, 64 - side, (2,), generator=g).tolist()
+        x[i, :, top:top + side, left:left + side] = torch.rand(3, 1, 1, generator=g)
+    return x.clamp(0, 1)
+
+
+ILLEGIBLE = ("noise", "constant", "smooth", "blurred", "mixed", "halfway", "shuffled")
+
+
+def illegible(kind: str, x: torch.Tensor, g: torch.Generator, halfway: torch.Tensor | None = None) -> torch.Tensor:
+    """Turn real pictures [n, 3, 64, 64] in 0–1 into non-pictures of one kind out of ILLEGIBLE."""
+    n = len(x)
+    noise = torch.randn(x.shape, generator=g)
+    if kind == "halfway" and halfway is not None and len(halfway):
+        return halfway[torch.randint(len(halfway), (n,), generator=g)].float() / 255
+    if kind == "noise":
+        return (0.5 + noise * (0.1 + 0.4 * torch.rand(n, 1, 1, 1, generator=g))).clamp(0, 1)
+    if kind == "constant":
+        return torch.rand(n, 3, 1, 1, generator=g).expand(-1, -1, 64, 64) + 0.004 * noise
+    if kind == "smooth":
+        cells = int(torch.randint(2, 14, (1,), generator=g))
+        return F.interpolate(0.5 + 0.35 * torch.randn(n, 3, cells, cells, generator=g), size=64, mode="bicubic").clamp(0, 1)
+    if kind == "blurred":
+        return blur(x, float(6 + 6 * torch.rand(1, generator=g)))
+    if kind == "shuffled":
+        cells = x.unfold(2, 8, 8).unfold(3, 8, 8).reshape(n, 3, 64, 8, 8)[:, :, torch.randperm(64, generator=g)]
+        return cells.reshape(n, 3, 8, 8, 8, 8).permute(0, 1, 2, 4, 3, 5).reshape(n, 3, 64, 64)
+    t = 0.72 + 0.28 * torch.rand(n, 1, 1, 1, generator=g)
+    return ((1 - t) * x + t * (0.5 + 0.4 * noise)).clamp(0, 1)
