@@ -11,7 +11,7 @@ import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKe
 export { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
 
 const HeaderSchema = v.strictObject({
-  ...v.omit(RunRecordSchema, ['outcomes']).entries,
+  record: v.omit(RunRecordSchema, ['outcomes']),
   /** Outcome batches stored under `outcomes:<run>:<index>`. */
   batches: v.pipe(v.number(), v.integer(), v.minValue(0)),
   done: v.pipe(v.number(), v.integer(), v.minValue(0)),
@@ -62,7 +62,7 @@ class KeyValueRunStore implements RunStore {
     return this.serial(async () => {
       const existing = await this.readRecord(record.id)
       if (existing) return existing
-      const header: Header = { ...record, batches: 0, done: 0, bytes: 0 }
+      const header: Header = { record, batches: 0, done: 0, bytes: 0 }
       await this.keyValue.setMany([[headerKey(record.id), header]])
       return { ...record, outcomes: [] }
     })
@@ -72,7 +72,9 @@ class KeyValueRunStore implements RunStore {
     return this.serial(async () => {
       const header = await this.header(runId)
       const bytes = JSON.stringify(outcomes).length + images.reduce((total, { rgb }) => total + rgb.byteLength, 0)
-      const next: Header = { ...header, timings, batches: header.batches + 1, done: header.done + outcomes.length, bytes: header.bytes + bytes }
+      const next: Header = {
+        record: { ...header.record, timings }, batches: header.batches + 1, done: header.done + outcomes.length, bytes: header.bytes + bytes,
+      }
       // One transaction: a batch is there with its pictures and its timings, or not at all.
       await this.keyValue.setMany([
         ...images.map((image): [string, unknown] => [imageKey(image.unitId), image]),
@@ -84,7 +86,9 @@ class KeyValueRunStore implements RunStore {
 
   setTraining(runId: string, training: TrainingTrace): Promise<void> {
     return this.serial(async () => {
-      await this.keyValue.setMany([[headerKey(runId), { ...(await this.header(runId)), training }]])
+      const header = await this.header(runId)
+      const next: Header = { ...header, record: { ...header.record, training } }
+      await this.keyValue.setMany([[headerKey(runId), next]])
     })
   }
 
@@ -108,7 +112,7 @@ class KeyValueRunStore implements RunStore {
       const id = key.slice('run:'.length)
       const checked = v.safeParse(HeaderSchema, headers[i])
       if (!checked.success) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
-      const { createdAt, done, planned, bytes } = checked.output
+      const { record: { createdAt, planned }, done, bytes } = checked.output
       return { id, createdAt, done, planned, bytes }
     }).sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   }
@@ -147,9 +151,9 @@ class KeyValueRunStore implements RunStore {
   private async readRecord(runId: string): Promise<RunRecord | null> {
     const [stored] = await this.keyValue.getMany([headerKey(runId)])
     if (stored === undefined) return null
-    const { batches, done, bytes: _, ...record } = valid(HeaderSchema, stored, runId, 'header')
+    const { record, batches, done } = valid(HeaderSchema, stored, runId, 'header')
     if (record.id !== runId) throw damaged(runId, 'header: id differs from its key')
-    const keys = Array.from({ length: batches }, (__, i) => batchKey(runId, i))
+    const keys = Array.from({ length: batches }, (_, i) => batchKey(runId, i))
     const outcomes = (await this.keyValue.getMany(keys)).flatMap((batch, i) => valid(v.array(OutcomeSchema), batch, runId, `batch ${i}`))
     if (outcomes.length !== done) throw damaged(runId, `it holds ${outcomes.length} outcomes and should hold ${done}`)
     return { ...record, outcomes }

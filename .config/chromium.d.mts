@@ -1,0 +1,3 @@
+export function findChromium(): string
+export function ensureChromium(): string
+export const CHROMIUM_ARGS: string[]
