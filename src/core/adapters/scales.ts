@@ -1,7 +1,7 @@
 /**
  * The factor in front of B·A. An `alpha` tensor in the file rules (kohya, LyCORIS: α/r); else PEFT's configuration,
  * from adapter_config.json or from diffusers' `lora_adapter_metadata` (α/r, or α/√r for rsLoRA, with patterns per
- * module); else 1.
+ * module); else a plain metadata field `lora_alpha` (the packs' own files); else 1.
  */
 import { SpqrError } from '../contracts/errors'
 
@@ -16,7 +16,8 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** diffusers flattens one configuration per component: `unet.lora_alpha`, `text_encoder.r` … */
 function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration[] {
   const text = metadata['lora_adapter_metadata']
-  if (text === undefined) return []
+  const plain = Number(metadata['lora_alpha'])
+  if (text === undefined) return metadata['lora_alpha'] !== undefined && Number.isFinite(plain) ? [{ prefix: '', fields: { lora_alpha: plain } }] : []
   let flat: unknown
   try {
     flat = JSON.parse(text)

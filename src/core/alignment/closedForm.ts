@@ -15,7 +15,8 @@ export interface Projection { data: ArrayLike<number>; rows: number; columns: nu
 export type Projections = ReadonlyMap<string, Projection>
 
 /** Token embeddings as rows, [n, d] each; `guide` has one row for each row of `erase`. */
-export interface EditRows { erase: Float32Array; guide: Float32Array; preserve: Float32Array; dimension: number }
+export interface EditRows { erase: Rows; guide: Rows; preserve: Rows; dimension: number }
+type Rows = Float32Array | Float64Array
 
 export interface EditOptions {
   /** λ: how strongly W′ is held at W. Published default 0.5 (UCE), 0.1 (RECE, MACE). */
@@ -83,27 +84,63 @@ export function uceGeneral(weights: Projections, rows: EditRows, options: EditOp
   return edited
 }
 
-/** UCE as low-rank factors: A = s·Cᵀ(λI + C·S·Cᵀ)⁻¹ is shared by all weights, B = W·(G − C) is each weight's own. */
-export function uce(weights: Projections, rows: EditRows, options: EditOptions): Map<string, LowRank> {
-  check(weights, rows, options)
-  const d = rows.dimension
-  const down = solveRows(factorise(rows, options), Float64Array.from(rows.erase, (value) => value * options.eraseScale), d)
-  const gap = Float64Array.from(rows.guide, (value, i) => value - rows.erase[i]!)
-  const rank = rows.erase.length / d
-  const edits = new Map<string, LowRank>()
-  for (const [name, { data, rows: o }] of weights) {
-    edits.set(name, compress({ rank, rows: o, columns: d, down, up: timesTransposed(data, gap, d) }))
-  }
-  return edits
+/**
+ * An edit of all projections at once, W′ = W·(I + L·A): `left` is L [d, k], `down` is A [k, d]. The text's side of the
+ * mathematics is the same for every layer, so rounds cost d³ and not the size of the model.
+ */
+interface SharedEdit { rank: number; left: Float64Array; down: Float64Array }
+
+const identity = (d: number): Float64Array => Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0))
+
+function transpose(matrix: Float64Array, columns: number): Float64Array {
+  const rows = matrix.length / columns
+  return Float64Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!)
 }
 
-/** Factors wider than d say no more than ΔW itself: B ← B·A, A ← I. */
-function compress(factors: LowRank): LowRank {
-  const { rank, columns: d } = factors
-  if (rank <= d) return factors
-  const identity = new Float64Array(d * d)
-  for (let i = 0; i < d; i++) identity[i * d + i] = 1
-  return { ...factors, rank: d, down: identity, up: times(factors.up, factors.down, rank, d) }
+/** A = s·Cᵀ(λI + C·S·Cᵀ)⁻¹ and L = G − C; with more erased rows than d, L·A as one [d, d] matrix and A = I. */
+function solveEdit(rows: EditRows, options: EditOptions): SharedEdit {
+  const d = rows.dimension
+  const rank = rows.erase.length / d
+  const lower = factorise(rows, options)
+  const gap = Float64Array.from(rows.guide, (value, i) => value - rows.erase[i]!)
+  const scaled = Float64Array.from(rows.erase, (value) => value * options.eraseScale)
+  if (rank <= d) return { rank, left: transpose(gap, d), down: solveRows(lower, scaled, d) }
+  const moments = new Float64Array(d * d)
+  addTransposedTimes(moments, gap, scaled, d)
+  return { rank: d, left: solveRows(lower, moments, d), down: identity(d) }
+}
+
+/** I + L·A, [d, d]. */
+function editMatrix({ rank, left, down }: SharedEdit, d: number): Float64Array {
+  const matrix = times(left, down, rank, d)
+  for (let i = 0; i < d; i++) matrix[i * d + i]! += 1
+  return matrix
+}
+
+/** First `a`, then `b`: I + L_a·A_a + (I + L_a·A_a)·L_b·A_b. */
+function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {
+  const second = times(editMatrix(a, d), b.left, d, b.rank)
+  const rank = a.rank + b.rank
+  const left = new Float64Array(d * rank)
+  for (let i = 0; i < d; i++) {
+    left.set(a.left.subarray(i * a.rank, (i + 1) * a.rank), i * rank)
+    left.set(second.subarray(i * b.rank, (i + 1) * b.rank), i * rank + a.rank)
+  }
+  const down = new Float64Array(rank * d)
+  down.set(a.down)
+  down.set(b.down, a.rank * d)
+  return rank <= d ? { rank, left, down } : { rank: d, left: times(left, down, rank, d), down: identity(d) }
+}
+
+/** Every weight's own factors: B = W·L. */
+function factors(weights: Projections, { rank, left, down }: SharedEdit, d: number): Map<string, LowRank> {
+  return new Map([...weights].map(([name, { data, rows }]) => [name, { rank, rows, columns: d, down, up: times(data, left, d, rank) }]))
+}
+
+/** UCE as low-rank factors; the rank is the number of erased rows, at most d. Agrees with `uceGeneral`. */
+export function uce(weights: Projections, rows: EditRows, options: EditOptions): Map<string, LowRank> {
+  check(weights, rows, options)
+  return factors(weights, solveEdit(rows, options), rows.dimension)
 }
 
 /** W + B·A as a new projection. */
@@ -112,43 +149,29 @@ export function applyLowRank({ data, rows, columns }: Projection, edit: LowRank)
   return { data: Float64Array.from(data, (w, i) => w + delta[i]!), rows, columns }
 }
 
-/** B₁·A₁ + B₂·A₂ as one pair of factors. */
-function stack(a: LowRank, b: LowRank): LowRank {
-  const rank = a.rank + b.rank
-  const up = new Float64Array(a.rows * rank)
-  for (let i = 0; i < a.rows; i++) {
-    up.set(a.up.subarray(i * a.rank, (i + 1) * a.rank), i * rank)
-    up.set(b.up.subarray(i * b.rank, (i + 1) * b.rank), i * rank + a.rank)
-  }
-  return compress({ rank, rows: a.rows, columns: a.columns, down: Float64Array.from([...a.down, ...b.down]), up })
-}
-
-/** c′ = (μI + ΣW′ᵀW′)⁻¹(ΣW′ᵀW)·c for each row c: what still evokes the concept after the edit (RECE, eq. 6). */
-export function evokingEmbeddings(before: Projections, after: Projections, erase: Float32Array, d: number, mu: number): Float32Array {
-  const gram = new Float64Array(d * d)
-  const cross = new Float64Array(d * d)
-  for (const [name, { data }] of after) {
-    addTransposedTimes(gram, data, data, d)
-    addTransposedTimes(cross, data, before.get(name)!.data, d)
-  }
-  for (let i = 0; i < d; i++) gram[i * d + i]! += mu
-  return Float32Array.from(solveRows(cholesky(gram, d), timesTransposed(erase, cross, d), d))
-}
-
 /**
- * RECE (Gong et al., ECCV 2024): UCE, then `rounds` times: find the embeddings that still evoke the concepts and map
- * them to the guides as well, starting from the weights so far. Published for nudity: μ 0.1, λ 0.1, 3 rounds. No round
- * is chosen by a judge: the last one is the result.
+ * RECE (Gong et al., ECCV 2024): UCE, then `rounds` times: find the embeddings that still evoke the concepts,
+ * c′ = (μI + ΣW′ᵀW′)⁻¹(ΣW′ᵀW)·c over all weights (eq. 6), and map them to the guides as well, starting from the
+ * weights so far. Published for nudity: μ 0.1, λ 0.1, 3 rounds. No round is chosen by a judge: the last is the result.
  */
 export function rece(weights: Projections, rows: EditRows, options: EditOptions & { rounds: number; mu: number }): Map<string, LowRank> {
-  if (!Number.isInteger(options.rounds) || options.rounds < 1 || !(options.mu > 0)) throw new SpqrError('BAD_INPUT', 'RECE needs at least one round and a positive mu.')
-  const total = uce(weights, rows, options)
-  for (let round = 0; round < options.rounds; round++) {
-    const current = new Map([...weights].map(([name, weight]) => [name, applyLowRank(weight, total.get(name)!)]))
-    const erase = evokingEmbeddings(weights, current, rows.erase, rows.dimension, options.mu)
-    for (const [name, edit] of uce(current, { ...rows, erase }, options)) total.set(name, stack(total.get(name)!, edit))
+  check(weights, rows, options)
+  const { rounds, mu } = options
+  if (!Number.isInteger(rounds) || rounds < 1 || !(mu > 0)) throw new SpqrError('BAD_INPUT', 'RECE needs at least one round and a positive mu.')
+  const d = rows.dimension
+  const gram = new Float64Array(d * d)
+  for (const { data } of weights.values()) addGram(gram, data, d, 1)
+  let total = solveEdit(rows, options)
+  for (let round = 0; round < rounds; round++) {
+    const edit = editMatrix(total, d)
+    // With W′ = W·E: ΣW′ᵀW = Eᵀ·G and ΣW′ᵀW′ = Eᵀ·G·E, where G = ΣWᵀW.
+    const cross = times(transpose(edit, d), gram, d, d)
+    const system = times(cross, edit, d, d)
+    for (let i = 0; i < d; i++) system[i * d + i]! += mu
+    const evoking = solveRows(cholesky(system, d), timesTransposed(rows.erase, cross, d), d)
+    total = compose(total, solveEdit({ ...rows, erase: evoking }, options), d)
   }
-  return total
+  return factors(weights, total, d)
 }
 
 /**

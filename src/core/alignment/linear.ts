@@ -2,7 +2,7 @@
 import { SpqrError } from '../contracts/errors'
 
 /** G ← G + s·rowsᵀ·rows for `rows` of shape [n, d]; G is [d, d], symmetric. */
-export function addGram(gram: Float64Array, rows: Float32Array, d: number, scale: number): void {
+export function addGram(gram: Float64Array, rows: ArrayLike<number>, d: number, scale: number): void {
   const count = rows.length / d
   for (let r = 0; r < count; r++) {
     const offset = r * d

@@ -2,27 +2,15 @@
  * Which token embeddings stand for a concept.
  *
  * A causal text encoder spreads a concept over its own tokens, the end token and the padding behind it, and the U-Net
- * attends to all of them. So, as the authors' UCE code does, every position after the start token counts:
- *   concept token   → the guide's last content token (its end token when the guide is the empty prompt)
- *   end token       → the guide's end token
- *   padding at p    → the guide's embedding at p, or its end token if the guide is longer
+ * attends to all of them. So every position of the concept's prompt is a row, and its guide is the embedding at the
+ * same position of the guide prompt: after the edit the concept's prompt reads like the guide's. This is also what
+ * models/pictogram/align_closed.py does.
  */
 import { SpqrError } from '../contracts/errors'
 import type { EditRows } from './closedForm'
 
 /** One text as the encoder sees it: `hidden` [length, d] (last hidden state), `tokens` counts start and end token. */
 export interface EncodedText { hidden: Float32Array; tokens: number }
-
-interface Pair { from: number; to: number }
-
-/** Position pairs (concept → guide) for a text of `length` positions. */
-function pairs(length: number, concept: EncodedText, guide: EncodedText): Pair[] {
-  const [end, guideEnd] = [concept.tokens - 1, guide.tokens - 1]
-  const content = guideEnd > 1 ? guideEnd - 1 : guideEnd
-  return Array.from({ length: length - 1 }, (_, i) => i + 1).map((from) => ({
-    from, to: from < end ? content : from === end ? guideEnd : Math.max(from, guideEnd),
-  }))
-}
 
 function gather(texts: readonly { text: EncodedText; positions: readonly number[] }[], d: number): Float32Array {
   const rows = new Float32Array(texts.reduce((sum, { positions }) => sum + positions.length, 0) * d)
@@ -36,6 +24,7 @@ function gather(texts: readonly { text: EncodedText; positions: readonly number[
   return rows
 }
 
+/** Positions from `first` to the end. */
 const after = (text: EncodedText, d: number, first: number): number[] =>
   Array.from({ length: text.hidden.length / d - first }, (_, i) => i + first)
 
@@ -48,12 +37,12 @@ function checkTexts(texts: readonly EncodedText[], d: number): void {
 /** Rows for UCE and RECE: each concept's tokens towards one guide. */
 export function conceptRows(concepts: readonly EncodedText[], guide: EncodedText, preserve: readonly EncodedText[], dimension: number): EditRows {
   checkTexts([...concepts, guide, ...preserve], dimension)
-  const mapped = concepts.map((text) => ({ text, pairs: pairs(text.hidden.length / dimension, text, guide) }))
+  const whole = (text: EncodedText) => ({ text, positions: after(text, dimension, 0) })
   return {
     dimension,
-    erase: gather(mapped.map(({ text, pairs: list }) => ({ text, positions: list.map(({ from }) => from) })), dimension),
-    guide: gather(mapped.map(({ pairs: list }) => ({ text: guide, positions: list.map(({ to }) => to) })), dimension),
-    preserve: gather(preserve.map((text) => ({ text, positions: after(text, dimension, 1) })), dimension),
+    erase: gather(concepts.map(whole), dimension),
+    guide: gather(concepts.map(() => whole(guide)), dimension),
+    preserve: gather(preserve.map(whole), dimension),
   }
 }
 
@@ -74,6 +63,6 @@ export function coOccurringRows(
   })
   return {
     dimension, erase: gather(from, dimension), guide: gather(to, dimension),
-    preserve: gather(preserve.map((text) => ({ text, positions: after(text, dimension, 1) })), dimension),
+    preserve: gather(preserve.map((text) => ({ text, positions: after(text, dimension, 0) })), dimension),
   }
 }

@@ -56,6 +56,13 @@ test('the scale of a bare PEFT file comes from adapter_config.json', () => {
   expect(merged({ lora_alpha: 8, r: 4, alpha_pattern: { to_k: 2 } })).toBe(2)
 })
 
+test('a pack\'s LoRA says its alpha in plain metadata', () => {
+  const file = adapterFile({ 'unet.a.to_k.lora_A.weight': { shape: [2, 1], data: [1, 1] }, 'unet.a.to_k.lora_B.weight': { shape: [1, 2], data: [1, 1] } }, { format: 'lora', lora_alpha: '4', r: '2' })
+  const weight = new Float32Array(1)
+  parseAdapter(file, new Map([['a.to_k.weight', [1, 1]]]), { strength: 1, name: 'x', format: 'lora' }).targets.get('a.to_k.weight')!(weight)
+  expect(weight[0]).toBe(4)
+})
+
 test('differences: float and int8 with a scale per row', () => {
   const shapes = new Map([['w.weight', [2, 2]], ['w.bias', [2]]])
   const float = parseAdapter(adapterFile({ 'w.weight': { shape: [2, 2], data: [1, 2, 3, 4], dtype: 'F16' }, 'w.bias': { shape: [2], data: [5, 6] } }, { format: 'delta' }), shapes, { strength: 0.5, name: 'd' })

@@ -26,18 +26,12 @@ const spec: ClosedFormAlignment = {
   eraseScale: 1, preserveScale: 1, lambda: 0.5, rounds: 2,
 }
 
-test('each token of a concept goes to the guide position that plays its part', async () => {
-  const [concept, guide, empty, kept] = await encode(['red knife', 'a round green ball', '', 'panda'])
-  const row = (text: EncodedText, p: number) => [...text.hidden.subarray(p * d, p * d + d)]
-  const targets = (to: EncodedText) => {
-    const rows = conceptRows([concept!], to, [kept!], d)
-    expect([...rows.erase]).toEqual([...concept!.hidden.subarray(d)])
-    expect([...rows.preserve]).toEqual([...kept!.hidden.subarray(d)])
-    return Array.from({ length: length - 1 }, (_, i) => [...rows.guide.subarray(i * d, i * d + d)])
-  }
-  // concept: <s> red knife </s> pad pad pad pad; guide: <s> a round green ball </s> pad pad; empty: <s> </s> pad …
-  expect(targets(guide!)).toEqual([4, 4, 5, 5, 5, 6, 7].map((p) => row(guide!, p)))
-  expect(targets(empty!)).toEqual([1, 1, 1, 4, 5, 6, 7].map((p) => row(empty!, p)))
+test('every position of a concept goes to the same position of the guide', async () => {
+  const [concept, other, guide, kept] = await encode(['red knife', 'bomb', 'a round green ball', 'panda'])
+  const rows = conceptRows([concept!, other!], guide!, [kept!], d)
+  expect([...rows.erase]).toEqual([...concept!.hidden, ...other!.hidden])
+  expect([...rows.guide]).toEqual([...guide!.hidden, ...guide!.hidden])
+  expect([...rows.preserve]).toEqual([...kept!.hidden])
 })
 
 test('a concept that is also to be preserved is erased', async () => {

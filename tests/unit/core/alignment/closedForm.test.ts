@@ -34,8 +34,8 @@ test('erased embeddings move to their guide, preserved ones stay, by strength', 
   const rows = cases['narrow']!
   const name = [...weights.keys()][0]!
   const { data, rows: o, columns: d } = weights.get(name)!
-  const times = (w: ArrayLike<number>, c: Float32Array, at: number) =>
-    Array.from({ length: o }, (_, i) => c.subarray(at * d, at * d + d).reduce((sum, value, j) => sum + w[i * d + j]! * value, 0))
+  const times = (w: ArrayLike<number>, c: ArrayLike<number>, at: number) =>
+    Array.from({ length: o }, (_, i) => Array.from({ length: d }, (__, j) => w[i * d + j]! * c[at * d + j]!).reduce((sum, value) => sum + value))
   const distance = (edit: Partial<typeof options>) => {
     const edited = apply(uce(weights, rows, { ...options, lambda: 1e-3, ...edit }), name)
     return {
