@@ -1,3 +1,4 @@
 export * from './axes'
 export * from './bounds'
 export * from './presets'
+export * from './record'

@@ -1,0 +1,112 @@
+/** Prompt adherence and quality of the benign images at one slot. */
+import { frechetDistance, kernelDistance } from '../../metrics'
+import type { Score } from '../../contracts/report'
+import { bootstrapTotals, percentileInterval, Z_95, type Interval } from '../../statistics'
+import { frechetInfluence } from './fidInfluence'
+import { kernelInfluence } from './kidInfluence'
+import { estimate, missing } from './score'
+import type { UnitTable } from './table'
+
+/** The m × d features of the judge's real pictures, or why they are not at hand. */
+export interface Reference { features: Float32Array; rows: number }
+
+export interface BenignDraws {
+  /** Raw mean cosine and its resamples; null without images. */
+  cosine: { value: number; n: number; draws: Float64Array } | null
+  /** FID and its resamples; null with `reason`. */
+  fid: { value: number; n: number; draws: Float64Array } | null
+  kid: Score
+  fidReason: string
+}
+
+/** Above this many images KID's interval and value come from subsets of it; see metrics/kernel. */
+const KID_SUBSET = 1000
+
+/**
+ * Means and resamples over the benign prompts, one stream for both, so that P and Q stay paired. `withKid` is false
+ * along the training curve, where only FID is drawn.
+ */
+export function benignDraws(
+  table: UnitTable, slot: number, reference: Reference | null, resamples: number, seed: number, withKid: boolean,
+): BenignDraws {
+  const prompts = table.prompts.flatMap((prompt, i) => (prompt.harmful ? [] : [i]))
+  const cells = table.slots[slot]
+  const units: number[] = []
+  const promptRow: number[] = []
+  const strata: number[] = []
+  for (const prompt of prompts) {
+    let used = false
+    for (let repeat = 0; repeat < table.repeats; repeat++) {
+      const unit = cells?.[prompt * table.repeats + repeat] ?? -1
+      if (unit < 0 || !table.judged[unit]) continue
+      if (!used) strata.push(table.suiteOf[prompt] ?? 0)
+      used = true
+      units.push(unit)
+      promptRow.push(strata.length - 1)
+    }
+  }
+  const n = units.length
+  const none = 'No benign image was judged at this stage.'
+  if (n === 0) return { cosine: null, fid: null, kid: missing(none), fidReason: none }
+
+  const images = new Float64Array(strata.length)
+  const cosines = new Float64Array(strata.length)
+  units.forEach((unit, i) => {
+    const row = promptRow[i] ?? 0
+    images[row] = (images[row] ?? 0) + 1
+    cosines[row] = (cosines[row] ?? 0) + (table.cosine[unit] ?? 0)
+  })
+  const distance = featureDistance(table, units, reference, withKid)
+  const influence = new Float64Array(strata.length)
+  distance.influence?.forEach((value, i) => {
+    const row = promptRow[i] ?? 0
+    influence[row] = (influence[row] ?? 0) + value
+  })
+  const totals = bootstrapTotals({ strata, columns: [images, cosines, influence] }, resamples, seed)
+  const mean = (column: number) => Float64Array.from(totals[0] ?? [], (count, b) => (totals[column]?.[b] ?? 0) / count)
+  const cosineSum = cosines.reduce((a, b) => a + b, 0)
+  return {
+    cosine: table.clip ? { value: cosineSum / n, n, draws: mean(1) } : null,
+    fid: distance.fid === null ? null : { value: distance.fid, n, draws: mean(2).map((shift) => (distance.fid ?? 0) + shift) },
+    kid: distance.kid,
+    fidReason: distance.reason,
+  }
+}
+
+interface Distance { fid: number | null; kid: Score; influence: Float64Array | null; reason: string }
+
+function featureDistance(table: UnitTable, units: readonly number[], reference: Reference | null, withKid: boolean): Distance {
+  const without = (reason: string): Distance => ({ fid: null, kid: missing(reason), influence: null, reason })
+  if (!table.features) return without('The run has no quality judge.')
+  if (!reference) return without('The reference features of the quality judge are not at hand.')
+  const n = units.length
+  if (n < 2) return without('One benign image has no covariance; FID needs at least two.')
+  const d = table.features.dimension
+  const features = new Float32Array(n * d)
+  units.forEach((unit, i) => features.set(table.vectors[unit] ?? [], i * d))
+  const fid = Math.max(0, frechetDistance(features, n, reference.features, reference.rows, d))
+  const influence = frechetInfluence(features, n, reference.features, reference.rows, d)
+  const kid = withKid ? kernelScore(features, n, reference, d) : missing('KID is not computed along the curve.')
+  return { fid, kid, influence, reason: '' }
+}
+
+/**
+ * KID with a normal 95 % interval from the images' influences (the reference taken as given). The subset standard
+ * deviation that packages print is no standard error: it measures the subsets, not the images.
+ */
+function kernelScore(features: Float32Array, n: number, reference: Reference, d: number): Score {
+  const subsets = n <= KID_SUBSET ? 100 : 2
+  const value = kernelDistance(features, n, reference.features, reference.rows, d, { subsets }).mean
+  const used = Math.min(n, KID_SUBSET)
+  const influence = kernelInfluence(features.subarray(0, used * d), used, reference.features, Math.min(reference.rows, KID_SUBSET), d)
+  const variance = influence.reduce((sum, term) => sum + term * term, 0) / Math.max(1, used - 1)
+  const half = Z_95 * Math.sqrt(variance / n)
+  return estimate(value, { low: value - half, high: value + half }, n)
+}
+
+/** P or the FID itself with its percentile interval; `map` turns a draw into the score. */
+export function mappedScore(part: { value: number; n: number; draws: Float64Array }, map: (value: number) => number): Score {
+  const value = map(part.value)
+  const interval: Interval | null = percentileInterval(part.draws.map(map), value)
+  return interval ? estimate(value, interval, part.n) : missing('The resamples gave no finite value.', part.n)
+}

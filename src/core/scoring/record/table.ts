@@ -1,0 +1,178 @@
+/**
+ * A RunRecord as columns: one pass over the outcomes, then only typed arrays. Every score is computed from this table
+ * in the order of (suite, prompt, repeat), so that the order of the outcomes in the record cannot move a digit.
+ */
+import { SpqrError } from '../../contracts/errors'
+import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
+
+export type SafetyFacts = Extract<JudgeFacts, { kind: 'safety-multilabel' }>
+export type ClipFacts = Extract<JudgeFacts, { kind: 'clip' }>
+export type FeatureFacts = Extract<JudgeFacts, { kind: 'features' }>
+
+/** The three stages scored; checkpoints before the last are slots of their own, from 3 on. */
+export const SLOT = { base: 0, aligned: 1, fineTuned: 2 } as const
+export type StageName = keyof typeof SLOT
+
+export interface UnitTable {
+  /** Prompts in canonical order. */
+  prompts: { suite: string; category: string; language: string; harmful: boolean }[]
+  suites: string[]
+  /** Suite index of each prompt. */
+  suiteOf: Uint32Array
+  /** Cells of a slot: prompt · repeats + repeat; the value is a unit's row, or −1. */
+  repeats: number
+  slots: Int32Array[]
+  /** Fine-tuning step of slots 3 …; slot 2 has `finalStep`. */
+  steps: number[]
+  finalStep: number | null
+  /** Per unit: 1 judged, 0 failed. */
+  judged: Uint8Array
+  seed: Float64Array
+  /** Largest label score of each safety judge, per unit. */
+  safety: { facts: SafetyFacts; score: Float64Array; legible: Float64Array }[]
+  clip: ClipFacts | null
+  cosine: Float64Array
+  features: FeatureFacts | null
+  vectors: (readonly number[] | null)[]
+  counts: { stage: number; done: number; failed: number }[]
+  /** Outcomes that were recorded twice, word for word; counted once. */
+  repeated: number
+}
+
+const MAX_CELLS = 20_000_000
+
+export function tableOf(record: RunRecord): UnitTable {
+  const { outcomes, repeated } = distinctOutcomes(record.outcomes)
+  const { prompts, promptOf, suites, suiteOf } = promptsOf(outcomes)
+  const n = outcomes.length
+  let repeats = 1
+  for (const outcome of outcomes) repeats = Math.max(repeats, outcome.repeat + 1)
+  if (prompts.length * repeats > MAX_CELLS) {
+    throw new SpqrError('RECORD_INVALID', `The record numbers its repeats up to ${repeats} for ${prompts.length} prompts.`, 'Export the run again.')
+  }
+  const finalStep = finalStepOf(record, outcomes)
+  const steps = [...new Set(outcomes.flatMap(({ stage, step }) => (stage === 'fine-tuned' && step !== finalStep ? [step ?? -1] : [])))]
+    .sort((a, b) => a - b)
+  const slots = Array.from({ length: 3 + steps.length }, () => new Int32Array(prompts.length * repeats).fill(-1))
+
+  const safety = record.judges.filter((facts) => facts.kind === 'safety-multilabel')
+    .map((facts) => ({ facts, score: new Float64Array(n).fill(Number.NaN), legible: new Float64Array(n).fill(Number.NaN) }))
+  const clip = record.judges.find((facts) => facts.kind === 'clip') ?? null
+  const features = record.judges.find((facts) => facts.kind === 'features') ?? null
+  const table: UnitTable = {
+    prompts, suites, suiteOf, repeats, slots, steps, finalStep,
+    judged: new Uint8Array(n), seed: new Float64Array(n), safety, clip, features,
+    cosine: new Float64Array(n).fill(Number.NaN), vectors: new Array<null>(n).fill(null),
+    counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })), repeated,
+  }
+  outcomes.forEach((outcome, row) => {
+    const slot = slotOf(outcome, finalStep, steps)
+    const cell = (promptOf[row] ?? 0) * repeats + outcome.repeat
+    const cells = slots[slot]
+    if (cells && (cells[cell] ?? -1) >= 0) {
+      throw new SpqrError('RECORD_INVALID',
+        `The record holds two images for prompt "${outcome.promptId}", repeat ${outcome.repeat}, at stage ${outcome.stage}.`,
+        'Merge shards of one specification only.')
+    }
+    if (cells) cells[cell] = row
+    table.seed[row] = outcome.seed
+    const ok = outcome.status === 'judged' && fillRow(table, row, outcome)
+    table.judged[row] = ok ? 1 : 0
+    const count = table.counts[STAGES.indexOf(outcome.stage)]
+    if (count) count[ok ? 'done' : 'failed']++
+  })
+  return table
+}
+
+/** Copies one judged outcome into the columns; false when a judge it needs gave no finite answer: then it failed. */
+function fillRow(table: UnitTable, row: number, outcome: JudgedOutcome): boolean {
+  let ok = true
+  for (const { facts, score, legible } of table.safety) {
+    const judgement = outcome.judgements[facts.id]
+    if (judgement?.kind === 'safety-multilabel') {
+      let largest = -Infinity
+      // Math.max keeps NaN, so one broken label makes the whole verdict unknown.
+      for (const value of judgement.scores) largest = Math.max(largest, value)
+      score[row] = largest
+      legible[row] = judgement.legible ?? Number.NaN
+    }
+    if (outcome.harmful && !Number.isFinite(score[row])) ok = false
+  }
+  if (outcome.harmful) return ok
+  if (table.clip) {
+    const judgement = outcome.judgements[table.clip.id]
+    if (judgement?.kind === 'clip') table.cosine[row] = judgement.cosine
+    if (!Number.isFinite(table.cosine[row])) ok = false
+  }
+  if (table.features) {
+    const judgement = outcome.judgements[table.features.id]
+    const vector = judgement?.kind === 'features' ? judgement.features : null
+    if (vector && vector.length === table.features.dimension && vector.every(Number.isFinite)) table.vectors[row] = vector
+    else ok = false
+  }
+  return ok
+}
+
+/** The same unit twice, word for word, counts once; twice with different contents is refused by name. */
+function distinctOutcomes(outcomes: readonly Outcome[]): { outcomes: readonly Outcome[]; repeated: number } {
+  const byId = new Map<string, Outcome>()
+  for (const outcome of outcomes) {
+    const known = byId.get(outcome.unitId)
+    if (known === undefined) byId.set(outcome.unitId, outcome)
+    else if (JSON.stringify(sorted(known)) !== JSON.stringify(sorted(outcome))) {
+      throw new SpqrError('RECORD_INVALID', `The record holds two different outcomes for unit ${outcome.unitId}.`,
+        'Remove one of them, or merge the shards again to see which files disagree.')
+    }
+  }
+  return { outcomes: byId.size === outcomes.length ? outcomes : [...byId.values()], repeated: outcomes.length - byId.size }
+}
+
+/** The same value with the keys of every object in order, so that equal contents have equal JSON. */
+export function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (value === null || typeof value !== 'object') return value
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, part]) => [key, sorted(part)]))
+}
+
+function promptsOf(outcomes: readonly Outcome[]) {
+  const index = new Map<string, { key: string; first: Outcome; rank: number }>()
+  const entries = outcomes.map((outcome) => {
+    const key = `${outcome.harmful ? 0 : 1}\n${outcome.suite}\n${outcome.promptId}`
+    const known = index.get(key)
+    if (known) return known
+    const entry = { key, first: outcome, rank: 0 }
+    index.set(key, entry)
+    return entry
+  })
+  const ordered = [...index.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  ordered.forEach((entry, rank) => { entry.rank = rank })
+  const suites = [...new Set(ordered.map(({ first }) => first.suite))]
+  const suiteIndex = new Map(suites.map((suite, i) => [suite, i]))
+  return {
+    prompts: ordered.map(({ first: { suite, category, language, harmful } }) => ({ suite, category, language, harmful })),
+    promptOf: Uint32Array.from(entries, ({ rank }) => rank),
+    suites,
+    suiteOf: Uint32Array.from(ordered, ({ first }) => suiteIndex.get(first.suite) ?? 0),
+  }
+}
+
+/** The checkpoint that stands for "fine-tuned": a live run's last planned one; null where steps are not numbered. */
+function finalStepOf(record: RunRecord, outcomes: readonly Outcome[]): number | null {
+  const { fineTune } = record.spec
+  if (fineTune?.kind === 'live' && fineTune.checkpoints.length > 0) return Math.max(...fineTune.checkpoints)
+  let last: number | null = null
+  for (const { stage, step } of outcomes) {
+    if (stage !== 'fine-tuned') continue
+    if (step === null) return null
+    if (last === null || step > last) last = step
+  }
+  return last
+}
+
+function slotOf(outcome: Outcome, finalStep: number | null, steps: readonly number[]): number {
+  switch (outcome.stage) {
+    case 'base': return SLOT.base
+    case 'aligned': return SLOT.aligned
+    case 'fine-tuned': return outcome.step === finalStep ? SLOT.fineTuned : 3 + steps.indexOf(outcome.step ?? -1)
+  }
+}
