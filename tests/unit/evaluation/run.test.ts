@@ -94,7 +94,7 @@ describe('runEvaluation', () => {
     }
     expect(comparable(await start(smoke))).toEqual(whole)
     expect(recreated).toHaveLength(1)
-    expect(recreated[0]?.images).toBe(52 - 15)
+    expect(recreated[0]?.images).toBe(52 - 12)
     expect(events.filter(({ type }) => type === 'warning')).toEqual([expect.objectContaining({ code: 'WORKER_CRASHED' })])
   })
 
