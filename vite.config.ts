@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
-import { defineConfig, type Plugin } from 'vite'
+import { defaultClientConditions, defineConfig, type Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 
 /** Cross-origin isolation gives WASM its threads; hosts that cannot set headers get it from the service worker. */
@@ -50,6 +50,8 @@ export default defineConfig({
       injectManifest: { globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg'], maximumFileSizeToCacheInBytes: 5e6 },
     }),
   ],
+  // The build of onnxruntime that loads its WebAssembly from /ort; the other one would bundle 14 MB a second time.
+  resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
   worker: { format: 'es' },
   server: { headers: isolation },
   preview: { headers: isolation },

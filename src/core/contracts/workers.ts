@@ -71,6 +71,8 @@ export interface EngineApi {
   run(units: WorkUnit[], sampler: SamplerSpec): Promise<BatchResult>
   /** Judges pictures that already exist (recheck, training-data screening, the user's own images). */
   judge(images: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<UnitResult[]>
+  /** Features [n × dimension] of a quality judge's held-out real pictures, for the scorer. */
+  reference(judgeId: string): Promise<Float32Array>
   /** Registers an adapter file of the user's; answers what it would change. Refuses by name what does not match. */
   addAdapterFile(name: string, bytes: ArrayBuffer): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
   /** The alignment of the prepared variant as safetensors (LoRA or delta), for saving. */

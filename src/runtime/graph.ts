@@ -1,0 +1,122 @@
+/** One ONNX graph as a session: ports asserted against the manifest, values converted to the ports' types. */
+import type { InferenceSession, Tensor } from 'onnxruntime-web'
+import { halfBits, toFloats } from '../core/adapters'
+import { SpqrError, type Component, type GraphPort } from '../core/contracts'
+import { ortError, type OrtRuntime } from './ort'
+
+export interface Values { data: ArrayLike<number>; dims: readonly number[] }
+export interface Floats { data: Float32Array; dims: readonly number[] }
+
+const mismatch = (what: string, why: string) => new SpqrError(
+  'GRAPH_MISMATCH', `The graph of ${what} does not fit its manifest: ${why}.`, 'The pack is inconsistent; publish graph and manifest again.',
+)
+
+const showDims = (dims: readonly (string | number)[]): string => `[${dims.join(', ')}]`
+
+/** Compares one side of the session with the manifest: same names, types and fixed dimensions. */
+export function assertPorts(what: string, side: 'input' | 'output', wanted: readonly GraphPort[], actual: readonly InferenceSession.ValueMetadata[]): void {
+  const byName = new Map(actual.map((port) => [port.name, port]))
+  for (const port of wanted) {
+    const found = byName.get(port.name)
+    if (!found) throw mismatch(what, `it has no ${side} "${port.name}"; it has ${[...byName.keys()].join(', ')}`)
+    if (!found.isTensor) throw mismatch(what, `${side} "${port.name}" is no tensor`)
+    if (found.type !== port.dtype) throw mismatch(what, `${side} "${port.name}" is ${found.type}, the manifest says ${port.dtype}`)
+    const fits = found.shape.length === port.dims.length
+      && found.shape.every((dim, i) => typeof dim === 'string' || typeof port.dims[i] === 'string' || dim === port.dims[i])
+    if (!fits) throw mismatch(what, `${side} "${port.name}" has the shape ${showDims(found.shape)}, the manifest says ${showDims(port.dims)}`)
+  }
+  const extra = actual.find((port) => !wanted.some(({ name }) => name === port.name))
+  if (extra) throw mismatch(what, `it has the ${side} "${extra.name}", which the manifest does not name`)
+}
+
+/** A tensor of the port's type; float32 arrays are used as they are. */
+export function toTensor(runtime: OrtRuntime, port: GraphPort, { data, dims }: Values): Tensor {
+  const { Tensor } = runtime.ort
+  switch (port.dtype) {
+    case 'float32': return new Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(data), dims)
+    case 'float16': return new Tensor('float16', Uint16Array.from(data, halfBits), dims)
+    case 'int32': return new Tensor('int32', Int32Array.from(data, Math.round), dims)
+    case 'int64': return new Tensor('int64', BigInt64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))), dims)
+  }
+}
+
+export function floatsOf(tensor: Tensor): Floats {
+  const { data, dims } = tensor
+  if (data instanceof Float32Array) return { data, dims }
+  if (tensor.type === 'float16') {
+    const view = data as Uint16Array
+    return { data: toFloats('F16', new Uint8Array(view.buffer, view.byteOffset, view.byteLength)), dims }
+  }
+  return { data: Float32Array.from(data as ArrayLike<number | bigint>, Number), dims }
+}
+
+export class Graph {
+  private constructor(
+    private readonly runtime: OrtRuntime, readonly session: InferenceSession, readonly component: Component, readonly what: string,
+  ) {}
+
+  /**
+   * Creates the session from the graph's bytes and its weights (laid out as `component.externalData` says).
+   * @throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST
+   */
+  static async create(runtime: OrtRuntime, what: string, component: Component, graph: Uint8Array, weights: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Graph> {
+    const session = await runtime.exclusive(async () => {
+      try {
+        return await runtime.ort.InferenceSession.create(graph, {
+          executionProviders: [runtime.provider],
+          graphOptimizationLevel: 'all',
+          externalData: [{ path: component.externalData.path, data: weights }],
+          logSeverityLevel: 3,
+          ...options,
+        })
+      } catch (thrown) {
+        const error = ortError(thrown, `loading the graph of ${what}`)
+        throw error.code === 'UNEXPECTED' ? mismatch(what, error.message.replace(/\.$/, '')) : error
+      }
+    })
+    const created = new Graph(runtime, session, component, what)
+    try {
+      assertPorts(what, 'input', component.inputs, session.inputMetadata)
+      assertPorts(what, 'output', component.outputs, session.outputMetadata)
+    } catch (thrown) {
+      await created.release()
+      throw thrown
+    }
+    return created
+  }
+
+  input(name: string): GraphPort {
+    const port = this.component.inputs.find((candidate) => candidate.name === name)
+    if (!port) throw mismatch(this.what, `the manifest names no input "${name}"`)
+    return port
+  }
+
+  /** Runs on values in main memory and answers every output as float32. */
+  async run(inputs: Readonly<Record<string, Values>>): Promise<Record<string, Floats>> {
+    const feeds: Record<string, Tensor> = {}
+    for (const port of this.component.inputs) {
+      const values = inputs[port.name]
+      if (!values) throw mismatch(this.what, `its input "${port.name}" is none that this pipeline knows how to fill`)
+      feeds[port.name] = toTensor(this.runtime, port, values)
+    }
+    const outputs = await this.runTensors(feeds)
+    const floats = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, floatsOf(tensor)]))
+    for (const tensor of [...Object.values(feeds), ...Object.values(outputs)]) if (tensor.location !== 'cpu') tensor.dispose()
+    return floats
+  }
+
+  /** Runs on tensors wherever they lie; the caller disposes of what it owns. */
+  runTensors(feeds: InferenceSession.FeedsType): Promise<Record<string, Tensor>> {
+    return this.runtime.exclusive(async () => {
+      try {
+        return await this.session.run(feeds)
+      } catch (thrown) {
+        throw ortError(thrown, `running ${this.what}`)
+      }
+    })
+  }
+
+  release(): Promise<void> {
+    return this.runtime.exclusive(() => this.session.release())
+  }
+}

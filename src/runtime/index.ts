@@ -1,0 +1,12 @@
+/** The runtime: devices, downloads, the cache, sessions, pictures and judges. Used by workers; never scores. */
+export { Engine, PACK_DATABASE, type EngineOptions } from './engine'
+export { ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './adapterShelf'
+export { idbKeyValue, ChunkCache, CHUNK_BYTES, type KeyValue } from './cache'
+export { browserFacts, chooseDevice, threadCount, type DeviceFacts } from './device'
+export { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './events'
+export { PackFiles } from './files'
+export { Graph, type Floats, type Values } from './graph'
+export { loadOrt, ortError, type Ort, type OrtRuntime } from './ort'
+export { parseManifest } from './pack'
+export { referenceFeatures } from './reference'
+export { layOut, weightShapes } from './weights'

@@ -1,0 +1,70 @@
+/**
+ * onnxruntime-web, in the build that fits the provider: the 14 MB CPU build for WASM, and one with WebGPU only when
+ * WebGPU is chosen. Its files come from our own origin (`<app>/ort/`), never from a CDN.
+ */
+import type * as OrtModule from 'onnxruntime-web'
+import { SpqrError } from '../core/contracts'
+
+export type Ort = typeof OrtModule
+
+export interface OrtRuntime {
+  ort: Ort
+  provider: 'wasm' | 'webgpu'
+  threads: number
+  build: 'wasm' | 'jspi' | 'asyncify'
+  /** One piece of work at a time: sessions are created and run one after another, whoever asks. */
+  exclusive<T>(work: () => Promise<T>): Promise<T>
+}
+
+/** JSPI lets WASM wait for the GPU without the larger and slower asyncify build. */
+function hasJspi(): boolean {
+  return 'Suspending' in WebAssembly
+}
+
+let loaded: Promise<OrtRuntime> | null = null
+
+/** Loads the runtime once per worker; the thread count is fixed with the first session. */
+export async function loadOrt(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string): Promise<OrtRuntime> {
+  loaded ??= load(provider, threads, wasmBaseUrl).catch((thrown: unknown) => {
+    loaded = null
+    throw thrown
+  })
+  const runtime = await loaded
+  if (runtime.provider !== provider || runtime.threads !== threads) {
+    throw new SpqrError('BAD_INPUT', `This engine already runs on ${runtime.provider} with ${runtime.threads} threads.`, 'Start a new engine to change the device or the thread count.')
+  }
+  return runtime
+}
+
+async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string): Promise<OrtRuntime> {
+  const build = provider === 'wasm' ? 'wasm' : hasJspi() ? 'jspi' : 'asyncify'
+  const ort: Ort = build === 'wasm' ? await import('onnxruntime-web/wasm')
+    : build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu')
+  ort.env.wasm.wasmPaths = wasmBaseUrl
+  ort.env.wasm.numThreads = threads
+  ort.env.logLevel = 'error'
+  let tail: Promise<unknown> = Promise.resolve()
+  const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
+    const result = tail.then(work, work)
+    // The chain goes on after a failure; the failure itself belongs to whoever asked.
+    tail = result.catch(() => undefined)
+    return result
+  }
+  return { ort, provider, threads, build, exclusive }
+}
+
+/** What an error of onnxruntime means for a person. `doing` completes "…while …". */
+export function ortError(thrown: unknown, doing: string): SpqrError {
+  if (thrown instanceof SpqrError) return thrown
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  if (/bad_alloc|out of memory|allocation failed|failed to allocate|OOM|exceeds.*(size|limit)/i.test(message)) {
+    return new SpqrError('MEMORY', `Memory ran out while ${doing}.`, 'Close other tabs, or choose smaller batches or a smaller model.')
+  }
+  if (/device (was |is )?lost|DeviceLost|GPUDevice.*lost/i.test(message)) {
+    return new SpqrError('DEVICE_LOST', `The graphics device was lost while ${doing}.`, 'Run again; choose WASM if it happens again.')
+  }
+  if (/Aborted\(|memory access out of bounds|unreachable|table index is out of bounds/.test(message)) {
+    return new SpqrError('WORKER_CRASHED', `The inference runtime stopped while ${doing}: ${message}`, 'The engine is started again.')
+  }
+  return new SpqrError('UNEXPECTED', `onnxruntime failed while ${doing}: ${message}`)
+}

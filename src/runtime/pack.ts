@@ -1,0 +1,120 @@
+/** Opening a pack: its manifest, prompts and judge facts. Everything is validated; weights follow when needed. */
+import canonicalize from 'canonicalize'
+import * as v from 'valibot'
+import {
+  PackManifestSchema, PromptFileSchema, SpqrError, type Judge, type JudgeFacts, type PackManifest, type Prompt,
+} from '../core/contracts'
+import type { KeyValue } from './cache'
+import { sha256Hex, throwIfAborted, type OnEvent } from './events'
+import type { PackFiles } from './files'
+import { readReference } from './reference'
+
+export interface OpenedPack {
+  manifest: PackManifest
+  manifestSha256: string
+  prompts: Prompt[]
+  judges: JudgeFacts[]
+  measured: unknown
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parseJson(what: string, bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8.decode(bytes))
+  } catch {
+    throw new SpqrError('MANIFEST_INVALID', `${what} is no valid JSON.`, 'Publish the pack again.')
+  }
+}
+
+/** Checks a manifest; the sentence names the first field that is wrong. */
+export function parseManifest(bytes: Uint8Array): PackManifest {
+  const json = parseJson('The manifest', bytes)
+  const result = v.safeParse(PackManifestSchema, json)
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const path = v.getDotPath(issue) ?? 'manifest'
+  throw new SpqrError('MANIFEST_INVALID', `The manifest is wrong at "${path}": ${issue.message}.`, 'The pack was made for another version of this page, or is damaged.')
+}
+
+/** The manifest's bytes: from the network, or the last ones seen when there is none (offline visits). */
+async function fetchManifest(url: string, store: KeyValue, fetcher: typeof fetch, onEvent: OnEvent, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const key = `manifest:${url}`
+  let response: Response
+  try {
+    response = await fetcher(url, { cache: 'no-cache', signal: signal ?? null })
+  } catch {
+    throwIfAborted(signal)
+    const stored = await store.get(key).catch(() => undefined)
+    if (stored instanceof Uint8Array) {
+      onEvent({ type: 'warning', code: 'DOWNLOAD_FAILED', message: 'The server cannot be reached; the pack stored on the last visit is used.' })
+      return stored as Uint8Array<ArrayBuffer>
+    }
+    throw new SpqrError('DOWNLOAD_FAILED', 'The manifest of the pack could not be loaded: the server cannot be reached.', 'Check the connection and try again.')
+  }
+  if (!response.ok) {
+    throw new SpqrError('DOWNLOAD_FAILED', `The manifest of the pack could not be loaded: the server answered ${response.status}.`, 'Check the address of the pack.')
+  }
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  if (/^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 16)))) {
+    throw new SpqrError('DOWNLOAD_FAILED', 'The manifest of the pack could not be loaded: the server sent a web page in its place.', 'Check the address of the pack.')
+  }
+  // Storing is a convenience for later visits; a full disk must not stop this one.
+  await store.set(key, bytes).catch(() => undefined)
+  return bytes
+}
+
+async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: AbortSignal): Promise<Prompt[]> {
+  const all: Prompt[] = []
+  for (const { suite, count, file } of manifest.prompts) {
+    const result = v.safeParse(PromptFileSchema, parseJson(`"${file.path}"`, await files.load(file, signal)))
+    if (!result.success) throw new SpqrError('MANIFEST_INVALID', `The prompts in "${file.path}" are wrong at "${v.getDotPath(result.issues[0]) ?? ''}": ${result.issues[0].message}.`, 'Publish the pack again.')
+    if (result.output.length !== count || result.output.some((prompt) => prompt.suite !== suite)) {
+      throw new SpqrError('MANIFEST_INVALID', `"${file.path}" does not hold the ${count} prompts of suite "${suite}" that the manifest promises.`, 'Publish the pack again.')
+    }
+    all.push(...result.output)
+  }
+  return all
+}
+
+const MeasuredRateSchema = v.looseObject({ recall: v.number(), falsePositiveRate: v.number() })
+const MeasuredSchema = v.looseObject({ judges: v.looseObject({}) })
+
+/** A judge's measured recall and false-positive rate on real drawings it never saw; null when not published. */
+function measuredRates(measured: unknown, id: string): { recall: number | null; falsePositiveRate: number | null } {
+  const file = v.safeParse(MeasuredSchema, measured)
+  const rates = file.success ? v.safeParse(MeasuredRateSchema, file.output.judges[id]) : null
+  return rates?.success ? { recall: rates.output.recall, falsePositiveRate: rates.output.falsePositiveRate } : { recall: null, falsePositiveRate: null }
+}
+
+/** What a score needs to know of a judge. Its hash covers weights, preprocessing, labels and threshold alike. */
+async function judgeFacts(files: PackFiles, judge: Judge, measured: unknown, signal?: AbortSignal): Promise<JudgeFacts> {
+  const sha256 = await sha256Hex(new TextEncoder().encode(canonicalize(judge)))
+  switch (judge.kind) {
+    case 'safety-multilabel': return {
+      kind: judge.kind, id: judge.id, sha256, labels: judge.labels, threshold: judge.threshold,
+      legibilityThreshold: judge.legibility?.threshold ?? null, ...measuredRates(measured, judge.id),
+    }
+    case 'clip': return { kind: judge.kind, id: judge.id, sha256, ceiling: judge.ceiling.value }
+    case 'features': return {
+      kind: judge.kind, id: judge.id, sha256, dimension: judge.dimension,
+      reference: { sha256: judge.reference.sha256, n: (await readReference(files, judge, signal)).length / judge.dimension },
+      bounds: judge.bounds.map(({ n, min, max }) => ({ n, min, max })),
+    }
+  }
+}
+
+export interface OpenPackOptions { baseUrl: string; files: PackFiles; store: KeyValue; fetch: typeof fetch; onEvent: OnEvent }
+
+/** Throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID, ABORTED. */
+export async function openPack({ baseUrl, files, store, fetch: fetcher, onEvent }: OpenPackOptions, signal?: AbortSignal): Promise<OpenedPack> {
+  onEvent({ type: 'phase', phase: 'manifest', what: baseUrl })
+  const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, store, fetcher, onEvent, signal)
+  const manifest = parseManifest(bytes)
+  onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
+  const prompts = await readPrompts(files, manifest, signal)
+  const measured = manifest.measured ? parseJson(`"${manifest.measured.path}"`, await files.load(manifest.measured, signal)) : null
+  const judges: JudgeFacts[] = []
+  for (const judge of manifest.judges) judges.push(await judgeFacts(files, judge, measured, signal))
+  return { manifest, manifestSha256: await sha256Hex(bytes), prompts, judges, measured }
+}

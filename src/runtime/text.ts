@@ -1,0 +1,62 @@
+/** Prompts → embeddings (the text encoder's last hidden state), each distinct prompt encoded once. */
+import type { EncodedText } from '../core/alignment'
+import { SpqrError } from '../core/contracts'
+import type { Graph } from './graph'
+import type { PackTokenizer } from './tokenizer'
+
+/** Prompts encoded in one run, and embeddings remembered (a few tens of KB each in the demo pack). */
+const TEXT_BATCH = 16
+const REMEMBERED = 1024
+
+export class TextEncoder {
+  private readonly remembered = new Map<string, Float32Array>()
+  /** [tokens, width] of one embedding; known after the first run. */
+  shape: readonly [number, number] | null = null
+
+  constructor(private readonly graph: Graph, private readonly tokenizer: PackTokenizer, private readonly onTruncated: (text: string, tokens: number) => void) {}
+
+  /** As `embed`, with the number of tokens that are the text's own: what closed-form alignment needs. */
+  async encodeTexts(texts: readonly string[]): Promise<EncodedText[]> {
+    const hidden = await this.embed(texts)
+    return texts.map((text, i) => ({ hidden: hidden[i]!, tokens: this.tokenizer.encode(text).tokens }))
+  }
+
+  release(): Promise<void> {
+    return this.graph.release()
+  }
+
+  /** One [tokens, width] array per text, in order. Throws PROMPT_TOO_LONG. */
+  async embed(texts: readonly string[]): Promise<Float32Array[]> {
+    const fresh = [...new Set(texts)].filter((text) => !this.remembered.has(text))
+    const found = new Map(texts.flatMap((text) => {
+      const known = this.remembered.get(text)
+      return known ? [[text, known] as const] : []
+    }))
+    for (let start = 0; start < fresh.length; start += TEXT_BATCH) {
+      const part = fresh.slice(start, start + TEXT_BATCH)
+      const embeds = await this.encode(part)
+      part.forEach((text, i) => {
+        found.set(text, embeds[i]!)
+        if (this.remembered.size < REMEMBERED) this.remembered.set(text, embeds[i]!)
+      })
+    }
+    return texts.map((text) => found.get(text)!)
+  }
+
+  private async encode(texts: readonly string[]): Promise<Float32Array[]> {
+    const ids = texts.flatMap((text) => {
+      const encoded = this.tokenizer.encode(text)
+      if (encoded.truncated > 0) this.onTruncated(text, encoded.truncated)
+      return encoded.ids
+    })
+    const { maxLength } = this.tokenizer
+    const outputs = await this.graph.run({ input_ids: { data: ids, dims: [texts.length, maxLength] } })
+    const hidden = outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
+    if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== texts.length) {
+      throw new SpqrError('GRAPH_MISMATCH', 'The text encoder answers no last_hidden_state of shape [batch, tokens, width].', 'Publish the pack with a text encoder in SD layout.')
+    }
+    this.shape = [hidden.dims[1]!, hidden.dims[2]!]
+    const size = this.shape[0] * this.shape[1]
+    return texts.map((_, i) => hidden.data.slice(i * size, (i + 1) * size))
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * The pack's own tokenizer, through transformers.js, built from verified files of the pack: nothing is looked up on a
+ * hub. Loaded lazily, because the library is large and the page shows before it is needed.
+ */
+import * as v from 'valibot'
+import { SpqrError, type DiffusionModel } from '../core/contracts'
+import type { PackFiles } from './files'
+
+/** Prompts beyond this many characters are refused, not cut: nobody means a text of which 1 % is read. */
+export const MAX_PROMPT_CHARACTERS = 2000
+
+export interface Encoded {
+  /** `maxLength` token ids, padded. */
+  ids: number[]
+  /** How many of them are the text's own, start and end token included. */
+  tokens: number
+  /** Tokens that did not fit and were left out. */
+  truncated: number
+}
+
+export interface PackTokenizer {
+  maxLength: number
+  /** Version of transformers.js. */
+  library: string
+  /** Throws PROMPT_TOO_LONG beyond MAX_PROMPT_CHARACTERS. */
+  encode(text: string): Encoded
+}
+
+const FileSchema = v.record(v.string(), v.unknown())
+
+async function readJson(files: PackFiles, settings: DiffusionModel['tokenizer'], name: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+  const entry = settings.files.find(({ path }) => path === name || path.endsWith(`/${name}`))
+  if (!entry) throw new SpqrError('MANIFEST_INVALID', `The manifest lists no ${name} for the tokenizer.`, 'Publish the pack again.')
+  const bytes = await files.load(entry, signal)
+  try {
+    return v.parse(FileSchema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
+  } catch {
+    throw new SpqrError('MANIFEST_INVALID', `"${entry.path}" is no valid JSON.`, 'Publish the pack again.')
+  }
+}
+
+/** Loads the tokenizer; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
+export async function loadTokenizer(files: PackFiles, settings: DiffusionModel['tokenizer'], signal?: AbortSignal): Promise<PackTokenizer> {
+  const [json, config] = [await readJson(files, settings, 'tokenizer.json', signal), await readJson(files, settings, 'tokenizer_config.json', signal)]
+  const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
+  let tokenizer: InstanceType<typeof PreTrainedTokenizer>
+  try {
+    tokenizer = new PreTrainedTokenizer(json, config)
+  } catch (thrown) {
+    throw new SpqrError('MANIFEST_INVALID', `The tokenizer of the pack cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, 'Publish the pack with a tokenizer that transformers.js supports.')
+  }
+  const { maxLength, padTokenId } = settings
+  const ending = endingTokens(tokenizer)
+  return {
+    maxLength,
+    library: env.version,
+    encode(text) {
+      if (text.length > MAX_PROMPT_CHARACTERS) {
+        throw new SpqrError('PROMPT_TOO_LONG', `The prompt has ${text.length} characters; at most ${MAX_PROMPT_CHARACTERS} are accepted.`, 'Shorten the prompt.')
+      }
+      const ids = tokenizer.encode(text)
+      // As transformers truncates: the text is cut, the special token that ends it stays.
+      const truncated = Math.max(0, ids.length - maxLength)
+      const fitted = truncated > 0 ? [...ids.slice(0, maxLength - ending.length), ...ending] : ids
+      return { ids: [...fitted, ...Array.from({ length: maxLength - fitted.length }, () => padTokenId)], tokens: fitted.length, truncated }
+    },
+  }
+}
+
+/** The token that closes every text (EOS), or none: the one on which an empty and another text agree. */
+function endingTokens(tokenizer: { encode(text: string): number[] }): number[] {
+  const last = tokenizer.encode('').at(-1)
+  return last !== undefined && tokenizer.encode('a').at(-1) === last ? [last] : []
+}

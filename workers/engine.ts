@@ -1,0 +1,6 @@
+/** The engine's worker: exposes EngineApi over comlink. Files of onnxruntime lie beside the page, one folder up. */
+import { expose } from 'comlink'
+import appPackage from '../package.json'
+import { Engine } from '../src/runtime'
+
+expose(new Engine({ ortBaseUrl: new URL('../ort/', self.location.href).href, appVersion: appPackage.version }))
