@@ -2,8 +2,8 @@
  * RunSpec + prompts → WorkUnit[]: which images are made, in which order, from which noise.
  *
  * Order: base block → aligned block (harmful and benign interleaved) → fine-tuned block (one per checkpoint when the
- * fine-tuning is live), because every change of block costs new sessions. Suites and categories are interleaved inside
- * a block, so that the first images already show every part.
+ * fine-tuning is live), because every change of block costs new sessions. Suites are interleaved inside a block, so that
+ * the first images already show every part.
  */
 import { SpqrError, type ModelVariant, type Prompt, type RunSpec, type Stage, type WorkUnit } from '../core/contracts'
 import { canonicalJson, hashOf, seedOf, sha256Hex } from './specHash'
@@ -30,28 +30,9 @@ export function promptFacts(prompt: Prompt): PromptFacts {
   return { id, language, suite, category, concept, textSha256: sha256Hex(prompt.text).slice(0, 16) }
 }
 
-/**
- * The first `count` prompts of a suite, its categories in turn (first category's first prompt, second category's
- * first …), so that any head of a suite covers all categories. Within a category the file's order stays.
- */
-export function headOfSuite<P extends { suite: string; category: string }>(prompts: readonly P[], suite: string, count: number): P[] {
-  const byCategory = new Map<string, P[]>()
-  for (const prompt of prompts) {
-    if (prompt.suite !== suite) continue
-    const list = byCategory.get(prompt.category)
-    if (list) list.push(prompt)
-    else byCategory.set(prompt.category, [prompt])
-  }
-  const head: P[] = []
-  for (let row = 0; head.length < count; row++) {
-    const before = head.length
-    for (const list of byCategory.values()) {
-      const prompt = list[row]
-      if (prompt && head.length < count) head.push(prompt)
-    }
-    if (head.length === before) break
-  }
-  return head
+/** The first `count` prompts of a suite, in its own order: packs interleave their categories and languages. */
+export function headOfSuite<P extends { suite: string }>(prompts: readonly P[], suite: string, count: number): P[] {
+  return prompts.filter((prompt) => prompt.suite === suite).slice(0, count)
 }
 
 /** Hash of the prompts a run takes from a suite: ids, texts and labels, in order. */

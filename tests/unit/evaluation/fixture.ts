@@ -10,7 +10,7 @@ export const DIMENSION = 16
 
 export function prompts(suite: string, count: number, categories: readonly string[] = CATEGORIES): Prompt[] {
   return Array.from({ length: count }, (_, i) => {
-    const category = categories[Math.floor((i * categories.length) / count)] ?? 'other'
+    const category = categories[i % categories.length] ?? 'other'
     return { id: `${suite}-${i}`, text: `drawing ${i} of suite ${suite}`, language: i % 5 === 0 ? 'es' : 'en', suite, category, concept: `${category}-${i % 7}` }
   })
 }
@@ -110,6 +110,8 @@ export class FakeEngine implements EngineApi {
   }
 
   judge(): Promise<UnitResult[]> { return Promise.resolve([]) }
+  reference(): never { throw new Error('not used') }
+  reference(): Promise<Float32Array> { return Promise.resolve(referenceFeatures()) }
   addAdapterFile(): never { throw new Error('not used') }
   exportAlignment(): never { throw new Error('not used') }
   abort(): Promise<void> { return Promise.resolve() }
