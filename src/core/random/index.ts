@@ -1,3 +1,4 @@
+export { exactLog, sinCosOfTurns } from './elementary'
 export { gaussianNoise } from './gaussian'
 export { MersenneTwister } from './mt19937'
 export { philox4x32 } from './philox'

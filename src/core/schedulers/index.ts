@@ -1,0 +1,27 @@
+import type { SchedulerConfig } from '../contracts'
+import { Ddim } from './ddim'
+import { DpmSolverMultistep } from './dpmSolverMultistep'
+import { Euler } from './euler'
+import { EulerAncestral } from './eulerAncestral'
+import { FlowMatchEuler } from './flowMatchEuler'
+import { Lcm } from './lcm'
+import type { Scheduler } from './scheduler'
+
+export type { Scheduler } from './scheduler'
+export { trainedAlphasCumprod } from './training'
+
+/**
+ * The sampler of a configuration for `numInferenceSteps` steps; one for each batch, since some keep state.
+ * Absent fields mean what they mean in diffusers for that class.
+ * @throws SpqrError BAD_INPUT or MANIFEST_INVALID for a configuration the sampler cannot follow
+ */
+export function createScheduler(config: SchedulerConfig, numInferenceSteps: number): Scheduler {
+  switch (config.type) {
+    case 'FlowMatchEulerDiscreteScheduler': return new FlowMatchEuler(config, numInferenceSteps)
+    case 'DDIMScheduler': return new Ddim(config, numInferenceSteps)
+    case 'EulerDiscreteScheduler': return new Euler(config, numInferenceSteps)
+    case 'EulerAncestralDiscreteScheduler': return new EulerAncestral(config, numInferenceSteps)
+    case 'DPMSolverMultistepScheduler': return new DpmSolverMultistep(config, numInferenceSteps)
+    case 'LCMScheduler': return new Lcm(config, numInferenceSteps)
+  }
+}

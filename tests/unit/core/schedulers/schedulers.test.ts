@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import type { SchedulerConfig, SchedulerType } from '../../../../src/core/contracts'
+import { createScheduler } from '../../../../src/core/schedulers'
+
+interface Case {
+  config: Omit<SchedulerConfig, 'numInferenceSteps' | 'guidanceScale'>
+  steps: number
+  timesteps: number[]
+  initNoiseSigma: number
+  firstInput: number[]
+  trajectory: number[][]
+}
+const golden = JSON.parse(readFileSync(new URL('../../../golden/schedulers/trajectories.json', import.meta.url), 'utf8')) as {
+  tolerance: number; start: number[]; bias: number[][]; noise: number[][]; cases: Case[]
+}
+
+/** Largest difference over the largest expected magnitude. */
+function relativeGap(actual: ArrayLike<number>, expected: number[]): number {
+  if (actual.length !== expected.length) return Infinity
+  const size = Math.max(...expected.map(Math.abs), 1e-30)
+  return Math.max(...expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value))) / size
+}
+const make = (config: Case['config'], steps: number) => createScheduler({ ...config, numInferenceSteps: steps, guidanceScale: 1 }, steps)
+const title = (c: Case) => `${c.config.type} ${c.config.predictionType} ${c.config.betaSchedule ?? ''} ${c.config.timestepSpacing ?? ''} shift ${c.config.shift ?? '-'}, ${c.steps} steps`
+
+describe('every step equals diffusers', () => {
+  it.each(golden.cases.map((c) => [title(c), c] as const))('%s', (_, c) => {
+    const scheduler = make(c.config, c.steps)
+    expect(relativeGap(scheduler.timesteps, c.timesteps)).toBeLessThanOrEqual(1e-6)
+    expect(Math.abs(scheduler.initNoiseSigma / c.initNoiseSigma - 1)).toBeLessThan(1e-6)
+    let sample = Float32Array.from(golden.start, (x) => x * scheduler.initNoiseSigma)
+    c.trajectory.forEach((expected, k) => {
+      const input = scheduler.scaleModelInput(sample, k)
+      if (k === 0) expect(relativeGap(input, c.firstInput)).toBeLessThanOrEqual(golden.tolerance)
+      const bias = golden.bias[k % golden.bias.length] ?? []
+      const output = input.map((x, i) => (bias[i] ?? NaN) + 0.3 * x)
+      const before = sample.slice()
+      const next = scheduler.step(output, k, sample, Float32Array.from(golden.noise[k % golden.noise.length] ?? []))
+      expect(sample, 'the sample given is left alone').toEqual(before)
+      expect(relativeGap(next, expected), `step ${k}`).toBeLessThanOrEqual(golden.tolerance)
+      sample = next as Float32Array<ArrayBuffer>
+    })
+  })
+
+  it('covers every sampler', () => {
+    expect(new Set(golden.cases.map((c) => c.config.type)).size).toBe(6)
+  })
+})
+
+const trained = { betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear', numTrainTimesteps: 1000, clipSample: false } as const
+const NOISY: SchedulerType[] = ['DDIMScheduler', 'EulerDiscreteScheduler', 'EulerAncestralDiscreteScheduler', 'DPMSolverMultistepScheduler', 'LCMScheduler']
+
+describe('properties', () => {
+  it.each(NOISY)('%s steps alike from every way of predicting the same picture', (type) => {
+    const noise = Float32Array.of(0.1, -0.4, 0.9)
+    const run = (predictionType: 'epsilon' | 'v_prediction' | 'sample') => {
+      const scheduler = make({ ...trained, type, predictionType }, 4)
+      const x0 = [0.5, -0.25, 0.75]
+      let sample = Float32Array.of(1, -2, 0.5).map((x) => x * scheduler.initNoiseSigma)
+      const alphasCumprod = (t: number) => {
+        let product = 1
+        for (let i = 0; i <= t; i += 1) product *= 1 - (Math.sqrt(0.00085) + ((Math.sqrt(0.012) - Math.sqrt(0.00085)) * i) / 999) ** 2
+        return product
+      }
+      for (let k = 0; k < 4; k += 1) {
+        // Timesteps may be fractional in σ-space; there σ is interpolated, so take the level from the input scale.
+        const input = scheduler.scaleModelInput(sample, k)
+        const scale = (input[0] ?? 0) / (sample[0] ?? 1)
+        const alpha = scale === 1 ? Math.sqrt(alphasCumprod(scheduler.timesteps[k] ?? 0)) : scale
+        const sigma = Math.sqrt(1 - alpha * alpha)
+        const epsilon = x0.map((value, i) => ((input[i] ?? 0) - alpha * value) / sigma)
+        const output = { epsilon, sample: x0, v_prediction: epsilon.map((e, i) => alpha * e - sigma * (x0[i] ?? 0)) }[predictionType]
+        sample = scheduler.step(Float32Array.from(output), k, sample, noise) as Float32Array<ArrayBuffer>
+      }
+      return sample
+    }
+    const reference = [...run('sample')]
+    expect(relativeGap(run('epsilon'), reference)).toBeLessThan(1e-3)
+    expect(relativeGap(run('v_prediction'), reference)).toBeLessThan(1e-3)
+  })
+
+  it('carries noise exactly to the picture under a perfect flow', () => {
+    const scheduler = make({ type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000, timestepSpacing: 'trailing' }, 8)
+    expect([...scheduler.timesteps]).toEqual([1000, 875, 750, 625, 500, 375, 250, 125])
+    const [noise, picture] = [Float32Array.of(1.5, -2), Float32Array.of(0.25, 0.5)]
+    const velocity = noise.map((x, i) => x - (picture[i] ?? 0))
+    let sample: Float32Array = noise
+    for (let k = 0; k < 8; k += 1) sample = scheduler.step(velocity, k, sample)
+    expect([...sample]).toEqual([...picture])
+  })
+})
+
+describe('refusals', () => {
+  const flow = { type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000 } as const
+  it('names what a configuration lacks or cannot do', () => {
+    expect(() => make({ type: 'DDIMScheduler', predictionType: 'epsilon', numTrainTimesteps: 1000 }, 4)).toThrow(/betaStart/)
+    expect(() => make({ ...trained, type: 'DDIMScheduler', predictionType: 'flow' }, 4)).toThrow(/cannot sample a flow/)
+    expect(() => make({ ...flow, predictionType: 'epsilon' }, 4)).toThrow(/predicts epsilon/)
+    expect(() => make({ ...flow, timestepSpacing: 'leading' }, 4)).toThrow(/leading/)
+    for (const steps of [0, 1001, 2.5, NaN]) expect(() => make(flow, steps)).toThrow(/steps; 1 to 1000/)
+    expect(() => make({ ...trained, type: 'LCMScheduler', predictionType: 'epsilon' }, 51)).toThrow(/1 to 50/)
+  })
+
+  it('names a step that cannot be made', () => {
+    const x = new Float32Array(4)
+    expect(() => make(flow, 4).step(x, 4, x)).toThrow('step 4 was asked for, of 4')
+    expect(() => make(flow, 4).step(new Float32Array(3), 0, x)).toThrow('3 values for a sample of 4')
+    const ancestral = make({ ...trained, type: 'EulerAncestralDiscreteScheduler', predictionType: 'epsilon' }, 4)
+    expect(ancestral.usesNoise).toBe(true)
+    expect(() => ancestral.step(x, 0, x)).toThrow('no values for 4')
+    const solver = make({ ...trained, type: 'DPMSolverMultistepScheduler', predictionType: 'epsilon' }, 4)
+    expect(() => solver.step(x, 2, x)).toThrow('without step 1')
+  })
+})
