@@ -3,7 +3,7 @@ import { SvelteMap } from 'svelte/reactivity'
 import type { GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../core/contracts'
 import { Pictures } from './pictures.svelte'
 import { samplesOf, samplesOfOutcomes, type Sample } from './samples'
-import { verdictOf, type Verdict } from './verdict'
+import { safetyViews, verdictOf, type Verdict } from './verdict'
 
 /** Where the shown figures come from; a recorded run is never shown as live. */
 export type Origin =
@@ -87,6 +87,15 @@ export class Exhibit {
   verdict(unitId: string | null, preset: ScoringPreset | undefined = this.#spec?.scoring): Verdict {
     const outcome = unitId === null ? undefined : this.outcomes.get(unitId)
     return outcome && preset ? verdictOf(outcome, this.#judges, preset) : 'waiting'
+  }
+
+  /** The label that the most certain flagging judge gives, such as "weapons". */
+  reason(unitId: string): string | null {
+    const outcome = this.outcomes.get(unitId)
+    const scoring = this.#spec?.scoring
+    if (!outcome || !scoring) return null
+    const tops = safetyViews(outcome, this.#judges, scoring).flatMap(({ flagged, scores: [top] }) => (flagged && top ? [top] : []))
+    return tops.reduce<(typeof tops)[number] | null>((best, top) => (top.score > (best?.score ?? 0) ? top : best), null)?.label ?? null
   }
 
   /** Flagged, judged and planned harmful pictures at a stage, as far as they have arrived. */

@@ -7,7 +7,7 @@ const THIN = '\u202f'
 /** At most three significant digits and `decimals` decimals: 0.9428 → 0.94, 12.47 → 12.5, 123.4 → 123. */
 export function figure(value: number, decimals = 2): string {
   const magnitude = Math.abs(value)
-  const room = magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : decimals
+  const room = magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : decimals
   const text = magnitude.toFixed(Math.min(room, decimals))
   return (value < 0 && Number(text) !== 0 ? MINUS : '') + text
 }

@@ -1,0 +1,142 @@
+/** Composition root: creates the workers and the store, wires them into the state, draws the page. */
+import { mount } from 'svelte'
+import appPackage from '../package.json'
+import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsApi, type TrainerApi } from './core/contracts'
+import { parseParameters, unknownSentence } from './evaluation/params'
+import { scriptProgress, type SpqrScript } from './evaluation/runApi'
+import { idbKeyValue } from './runtime/cache'
+import { PackFiles } from './runtime/files'
+import { readReference } from './runtime/reference'
+import { createRunStore } from './runtime/runStore'
+import { App } from './state/app.svelte'
+import { connect, type Connection } from './state/connect'
+import { makeRecording, type Recording } from './state/recording'
+import { registerServiceWorker } from './state/serviceWorker'
+import type { OpenPack, Services } from './state/services'
+import Page from './ui/App.svelte'
+
+const base = new URL('./', document.baseURI.replace(/[?#].*$/, ''))
+const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
+
+const newEngine = (): Connection<EngineApi> =>
+  connect<EngineApi>(new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }), 'The engine')
+let statistics: Connection<StatisticsApi> | null = null
+/** The statistics worker, started when first needed. */
+const scorer: StatisticsApi = {
+  score: (...args) => {
+    statistics ??= connect<StatisticsApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
+    return statistics.api.score(...args)
+  },
+}
+
+/** The one engine that is open, with what it was opened for. */
+let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
+
+/** A trainer that starts and opens its worker when it is first told to train. */
+function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): TrainerApi {
+  let opened: Promise<TrainerApi> | null = null
+  const start = async (): Promise<TrainerApi> => {
+    const { api } = connect<TrainerApi>(new Worker(new URL('../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }), 'The trainer')
+    await api.open(baseUrl, device, onEvent)
+    return api
+  }
+  const ready = (): Promise<TrainerApi> => (opened ??= start().catch((thrown: unknown) => { opened = null; throw thrown }))
+  return {
+    open: async () => { await ready() },
+    train: async (...args) => (await ready()).train(...args),
+    exportAdapter: async (key) => (await ready()).exportAdapter(key),
+    abort: async () => { await (await opened)?.abort() },
+    close: async () => { await (await opened)?.close() },
+  }
+}
+
+async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
+  const baseUrl = new URL(`packs/${name}/`, base).href
+  const pack = await connection.api.open(baseUrl, device, onEvent)
+  let engine = connection
+  const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
+  return {
+    pack, baseUrl,
+    ports: {
+      engine: engine.api, statistics: scorer, store, trainer: lazyTrainer(baseUrl, device, onEvent),
+      reference: async () => (features ? services.reference(features) : null),
+      now: () => performance.now(),
+      recreateEngine: async () => {
+        engine.end()
+        engine = newEngine()
+        await engine.api.open(baseUrl, device, onEvent)
+        return engine.api
+      },
+    },
+  }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  try {
+    const response = await fetch(new URL(path, base))
+    return response.ok && response.headers.get('content-type')?.includes('json') ? await response.json() : null
+  } catch {
+    // Offline before anything was cached, or not JSON: there is nothing to show.
+    return null
+  }
+}
+
+const services: Services = {
+  version: appPackage.version,
+  statistics: scorer,
+  store,
+  open(name, device, onEvent) {
+    const key = JSON.stringify([name, device])
+    if (open?.key !== key) {
+      open?.engine.end()
+      const engine = newEngine()
+      const mine = { key, engine, pack: openPack(engine, name, device, onEvent) }
+      open = mine
+      mine.pack.catch(() => { if (open === mine) open = null })
+    }
+    return open.pack
+  },
+  async reference(facts) {
+    const { name, manifest } = app.pack
+    const judge = manifest?.judges.find((one): one is FeatureJudge => one.kind === 'features' && one.reference.sha256 === facts.reference.sha256)
+    if (!judge) return null
+    return readReference(new PackFiles({ baseUrl: new URL(`packs/${name}/`, base).href, store: idbKeyValue('spqr-packs'), onEvent: () => undefined }), judge)
+  },
+  readJson,
+  async readPicture(path) {
+    const response = await fetch(new URL(path, base)).catch(() => null)
+    if (!response?.ok) return null
+    const bitmap = await createImageBitmap(await response.blob()).catch(() => null)
+    const context = bitmap && new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d')
+    if (!bitmap || !context) return null
+    context.drawImage(bitmap, 0, 0)
+    return context.getImageData(0, 0, bitmap.width, bitmap.height)
+  },
+}
+
+const app = new App(services, location)
+
+/** Scripting beyond the command line's needs: the files of a recorded run. */
+interface PageScript extends SpqrScript {
+  recording(report: Awaited<ReturnType<SpqrScript['evaluate']>>, name: string): Promise<Recording | null>
+}
+const script: PageScript = {
+  version: appPackage.version,
+  async evaluate(parameters, onProgress) {
+    const { values, unknown } = parseParameters(Object.entries(parameters))
+    const sentence = unknownSentence(unknown)
+    if (sentence) throw new SpqrError('BAD_INPUT', sentence)
+    app.settings.values = values
+    const report = await app.evaluate(app.settings.request(), (event) => onProgress?.(scriptProgress(event)))
+    if (!report) throw new SpqrError('ABORTED', 'The run was stopped.', 'Everything made so far is kept; start it again to go on.')
+    return report
+  },
+  link: (report) => app.sharing.fragment(report),
+  recording: (report, name) => makeRecording(report, name, (unitId) => store.image(unitId)),
+}
+Object.assign(globalThis, { spqr: script })
+
+const target = document.getElementById('app')
+if (target) mount(Page, { target, props: { app } })
+void app.notices.guard(() => app.start())
+if (import.meta.env.PROD) void registerServiceWorker(new URL('service-worker.js', base))
