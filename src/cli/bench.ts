@@ -1,0 +1,92 @@
+/**
+ * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
+ * cached, and the U-Net alone beside native onnxruntime on the same graph and threads, all in one run.
+ */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { arch, cpus, platform, totalmem } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { PackManifestSchema, SpqrError, reviveError, type Report } from '../core/contracts'
+import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
+import { compareGraph } from './benchGraph'
+import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+
+interface Visit {
+  /** From opening the page to its Report. */
+  wallSeconds: number
+  loadSeconds: number
+  imagesPerSecond: number
+  unetEvaluationsPerSecond: number
+  judgedPerSecond: number
+  timings: Report['timings']
+  counts: Report['counts']
+}
+
+function visitOf(report: Report, wallSeconds: number): Visit {
+  const { timings, counts } = report
+  return {
+    wallSeconds, timings, counts, loadSeconds: timings.loadSeconds, imagesPerSecond: timings.images / timings.generateSeconds,
+    unetEvaluationsPerSecond: timings.unetEvaluations / timings.generateSeconds, judgedPerSecond: timings.images / timings.judgeSeconds,
+  }
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  const pairs = argumentPairs(argv)
+  const out = pairs.find(([name]) => name === 'out')?.[1]
+  const given = pairs.filter(([name]) => name !== 'out')
+  const { values, unknown } = parseParameters(given)
+  const sentence = unknownSentence(unknown)
+  if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
+  const threads = values.threads === 0 ? Math.min(4, cpus().length) : values.threads
+  const parameters = { preset: 'smoke', ep: 'wasm', ...Object.fromEntries(given), threads: String(threads) }
+  const packPath = `packs/${values.pack}/`
+  const folder = join(ROOT, 'public', packPath)
+  const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
+
+  await ensureBuild()
+  const served = await serve()
+  const browser = await openBrowser(false)
+  try {
+    const visit = async (seed: number) => {
+      const begun = performance.now()
+      const { page } = await openPage(browser.context, served.url)
+      const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, seed: String(seed) })})`)
+      await page.close()
+      return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
+    }
+    console.error('First visit …')
+    const first = await visit(1)
+    console.error('Weights cached …')
+    const cached = await visit(2)
+    console.error('U-Net alone, in the browser and native …')
+    const batch = 2 * values.batch
+    const unet = await compareGraph(browser.context, served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    const result = {
+      schema: 1,
+      createdAt: new Date().toISOString(),
+      machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, platform: `${platform()} ${arch()}`, node: process.versions.node, browser: browser.version },
+      environment: first.report.environment,
+      pack: { id: manifest.id, version: manifest.version, unetBytes: manifest.model.unet.externalData.bytes },
+      spec: first.report.spec,
+      firstVisit: first.visit,
+      weightsCached: cached.visit,
+      unet: { ...unet, imagesPerBatch: values.batch, note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)' },
+    }
+    if (out) writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`)
+    const line = (name: string, { wallSeconds, loadSeconds, imagesPerSecond, unetEvaluationsPerSecond }: Visit) =>
+      `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
+    console.log(line('first visit', first.visit))
+    console.log(line('weights cached', cached.visit))
+    console.log(`U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
+      unet.native ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}` : `native not measured: ${unet.reason}`}`)
+  } finally {
+    await browser.close()
+    await served.close()
+  }
+}
+
+main(process.argv.slice(2)).catch((thrown: unknown) => {
+  const error = reviveError(thrown)
+  console.error([error.message, error.hint].filter((part) => part !== '').join('\n'))
+  process.exitCode = error.code === 'BAD_INPUT' ? 2 : 1
+})
