@@ -15,6 +15,8 @@ const IndexSchema = v.strictObject({
   chunkBytes: v.number(),
   /** SHA-256 of each chunk; null while it has not been loaded. */
   chunks: v.array(v.nullable(v.string())),
+  /** True once the SHA-256 of the whole file was right: from then on the chunks' own hashes are enough. */
+  verified: v.boolean(),
 })
 export type ChunkIndex = v.InferOutput<typeof IndexSchema>
 
@@ -46,7 +48,7 @@ export class ChunkCache {
 
   /** The index of a stored file, or a fresh one. */
   async index(sha256: string, bytes: number): Promise<ChunkIndex> {
-    const fresh: ChunkIndex = { bytes, chunkBytes: this.chunkBytes, chunks: Array.from({ length: Math.ceil(bytes / this.chunkBytes) }, () => null) }
+    const fresh: ChunkIndex = { bytes, chunkBytes: this.chunkBytes, chunks: Array.from({ length: Math.ceil(bytes / this.chunkBytes) }, () => null), verified: false }
     const stored = v.safeParse(IndexSchema, await this.read(`${sha256}/index`))
     const usable = stored.success && stored.output.bytes === bytes && stored.output.chunkBytes === this.chunkBytes
       && stored.output.chunks.length === fresh.chunks.length
@@ -67,20 +69,25 @@ export class ChunkCache {
   /** Stores a chunk and its hash; keeps quiet once storing was refused. */
   async put(sha256: string, index: ChunkIndex, i: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     index.chunks[i] = await sha256Hex(bytes)
+    // A copy: the piece may be a view of a much larger buffer, which would be stored whole.
+    await this.write(`${sha256}/${i}`, bytes.slice())
+    await this.write(`${sha256}/index`, index)
+  }
+
+  /** Marks a file whose whole hash was right. Keeps the file itself for this visit when it could not be stored. */
+  async confirm(sha256: string, index: ChunkIndex, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.write(`${sha256}/index`, { ...index, verified: true })
+    if (this.refused) this.memory.set(sha256, bytes)
+  }
+
+  private async write(key: string, value: unknown): Promise<void> {
     if (this.refused) return
     try {
-      // A copy: the piece may be a view of a much larger buffer, which would be stored whole.
-      await this.store.set(`${sha256}/${i}`, bytes.slice())
-      await this.store.set(`${sha256}/index`, index)
+      await this.store.set(key, value)
     } catch (thrown) {
       this.refused = true
       this.onRefused(thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown))
     }
-  }
-
-  /** Keeps a whole file for this visit when it could not be stored. */
-  keep(sha256: string, bytes: Uint8Array<ArrayBuffer>): void {
-    if (this.refused) this.memory.set(sha256, bytes)
   }
 
   kept(sha256: string): Uint8Array<ArrayBuffer> | undefined {

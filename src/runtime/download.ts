@@ -3,8 +3,8 @@ import { SpqrError, type PackFile } from '../core/contracts'
 import { throwIfAborted } from './events'
 
 export interface DownloadOptions {
-  fetch?: typeof fetch
-  signal?: AbortSignal
+  fetch?: typeof fetch | undefined
+  signal?: AbortSignal | undefined
   /** Called with each piece in order; `offset` is its place in the file. */
   onBytes(bytes: Uint8Array<ArrayBuffer>, offset: number): void | Promise<void>
 }

@@ -14,7 +14,7 @@ export interface FilesOptions {
   baseUrl: string
   store: KeyValue
   onEvent: OnEvent
-  fetch?: typeof fetch
+  fetch?: typeof fetch | undefined
   chunkBytes?: number
 }
 
@@ -62,7 +62,7 @@ export class PackFiles {
       bytes.set(chunk, i * index.chunkBytes)
       loaded += chunk.length
     }
-    if (missing.length === 0) {
+    if (missing.length === 0 && index.verified) {
       report(file.bytes, true)
       return bytes
     }
@@ -81,9 +81,11 @@ export class PackFiles {
     const actual = bytesToHex(createSha256(bytes))
     if (actual !== file.sha256) {
       await this.cache.remove(file.sha256)
+      // Pieces of an earlier, broken-off load may be the wrong ones; a load without them decides.
+      if (missing.length < known.length) return this.loadOnce(file, signal)
       throw new SpqrError('HASH_MISMATCH', `"${file.path}" is not the file the manifest names: its SHA-256 is ${actual}, expected ${file.sha256}.`, 'The file was changed or damaged on the way; load it again, or publish the pack again.')
     }
-    this.cache.keep(file.sha256, bytes)
+    await this.cache.confirm(file.sha256, index, bytes)
     return bytes
   }
 
@@ -100,8 +102,8 @@ export class PackFiles {
       const [from, to] = [first * size, Math.min((last + 1) * size, file.bytes)]
       let stored = first
       await download(url, file, from, to, {
-        ...(this.options.fetch ? { fetch: this.options.fetch } : {}),
-        ...(signal ? { signal } : {}),
+        fetch: this.options.fetch,
+        signal,
         onBytes: async (piece, offset) => {
           bytes.set(piece, offset)
           onCount(piece.length)

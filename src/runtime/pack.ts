@@ -77,14 +77,17 @@ async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: Ab
   return all
 }
 
-const MeasuredRateSchema = v.looseObject({ recall: v.number(), falsePositiveRate: v.number() })
-const MeasuredSchema = v.looseObject({ judges: v.looseObject({}) })
+const MeasuredSchema = v.looseObject({
+  judges: v.looseObject({
+    unseen: v.looseObject({ each: v.record(v.string(), v.looseObject({ recall: v.number(), falsePositives: v.number() })) }),
+  }),
+})
 
-/** A judge's measured recall and false-positive rate on real drawings it never saw; null when not published. */
+/** A judge's measured recall and false-positive rate on drawings in a style it never saw; null when not published. */
 function measuredRates(measured: unknown, id: string): { recall: number | null; falsePositiveRate: number | null } {
   const file = v.safeParse(MeasuredSchema, measured)
-  const rates = file.success ? v.safeParse(MeasuredRateSchema, file.output.judges[id]) : null
-  return rates?.success ? { recall: rates.output.recall, falsePositiveRate: rates.output.falsePositiveRate } : { recall: null, falsePositiveRate: null }
+  const rates = file.success ? file.output.judges.unseen.each[id] : undefined
+  return { recall: rates?.recall ?? null, falsePositiveRate: rates?.falsePositives ?? null }
 }
 
 /** What a score needs to know of a judge. Its hash covers weights, preprocessing, labels and threshold alike. */
