@@ -6,6 +6,7 @@ import type { AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, O
 import type { PackManifest, Prompt } from './manifest'
 import type { Report } from './report'
 import type { ScoringPreset } from './run'
+import type { ThresholdPoint } from '../scoring/stored/threshold'
 
 export interface DeviceChoice {
   /** `auto` takes WebGPU where an adapter exists, else WASM. */
@@ -98,6 +99,14 @@ export interface TrainerApi {
 /** Scoring off the main thread; pure functions of a record. */
 export interface StatisticsApi {
   score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Promise<Report>
+}
+
+/** Everything the statistics worker does for the page. */
+export interface StatisticsWorkerApi extends StatisticsApi {
+  /** h by stage and Δh over one judge's thresholds, the others as in the preset. */
+  thresholdCurve(record: RunRecord, judgeId: string, preset: ScoringPreset, thresholds: readonly number[]): Promise<ThresholdPoint[]>
+  /** The record in the text of a report or record file; throws RECORD_INVALID. Large files are parsed away from the page. */
+  readRecord(text: string, name: string): Promise<RunRecord>
 }
 
 /** Where records and pictures are kept; IndexedDB in the page, memory when storage is refused. */
