@@ -1,7 +1,7 @@
 /** Composition root: creates the workers and the store, wires them into the state, draws the page. */
 import { mount } from 'svelte'
 import appPackage from '../package.json'
-import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsApi, type TrainerApi } from './core/contracts'
+import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
@@ -20,13 +20,16 @@ const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
 
 const newEngine = (): Connection<EngineApi> =>
   connect<EngineApi>(new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }), 'The engine')
-let statistics: Connection<StatisticsApi> | null = null
+let statistics: Connection<StatisticsWorkerApi> | null = null
 /** The statistics worker, started when first needed. */
-const scorer: StatisticsApi = {
-  score: (...args) => {
-    statistics ??= connect<StatisticsApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
-    return statistics.api.score(...args)
-  },
+function scoring(): StatisticsWorkerApi {
+  statistics ??= connect<StatisticsWorkerApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
+  return statistics.api
+}
+const scorer: StatisticsWorkerApi = {
+  score: (...args) => scoring().score(...args),
+  thresholdCurve: (...args) => scoring().thresholdCurve(...args),
+  readRecord: (...args) => scoring().readRecord(...args),
 }
 
 /** The one engine that is open, with what it was opened for. */

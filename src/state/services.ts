@@ -1,5 +1,5 @@
 /** What the view models need from below; main.ts wires workers, store and network into it. */
-import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StatisticsApi } from '../core/contracts'
+import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StatisticsWorkerApi } from '../core/contracts'
 import type { RunPorts } from '../evaluation/run'
 
 /** An engine opened with a pack, and all that a run needs beside the pause gate. */
@@ -12,7 +12,7 @@ export interface OpenPack {
 
 export interface Services {
   version: string
-  statistics: StatisticsApi
+  statistics: StatisticsWorkerApi
   store: RunStore
   /** Opens the engine with a pack, or answers the one that is open with the same choice. */
   open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>

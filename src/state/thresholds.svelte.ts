@@ -1,19 +1,18 @@
 /** What the scores would be at other judge thresholds: computed again from the stored judgements, off the main thread. */
 import { reviveError, type JudgeFacts, type Report, type ScoringPreset } from '../core/contracts'
+import type { ThresholdPoint } from '../core/scoring'
 import type { Exhibit } from './exhibit.svelte'
 import type { Services } from './services'
 
 /** Enough for a live answer; the report's own intervals use 2,000. */
 const LIVE_RESAMPLES = 400
-const GRID = Array.from({ length: 19 }, (_, index) => (index + 1) / 20)
-
-export interface CurveStep { threshold: number; report: Report }
+const GRID = Array.from({ length: 51 }, (_, index) => index / 50)
 
 export class Thresholds {
   /** Judge id → threshold that is tried. */
   #tried = $state.raw<Readonly<Record<string, number>>>({})
   #report = $state.raw<Report | null>(null)
-  #curve = $state.raw<readonly CurveStep[]>([])
+  #curve = $state.raw<readonly ThresholdPoint[]>([])
   #judge = $state<string | null>(null)
   #problem = $state<string | null>(null)
   #running = false
@@ -32,7 +31,7 @@ export class Thresholds {
   readonly value = $derived.by(() => (this.judge ? this.at(this.judge.id) : 0.5))
 
   get report(): Report | null { return this.#report }
-  get curve(): readonly CurveStep[] { return this.#curve }
+  get curve(): readonly ThresholdPoint[] { return this.#curve }
   get problem(): string | null { return this.#problem }
   get changed(): boolean { return Object.keys(this.#tried).length > 0 }
 
@@ -96,14 +95,11 @@ export class Thresholds {
     const judge = this.judge
     if (!shown || !judge || (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id)) return
     this.#curveOf = { report: shown, judge: judge.id }
-    const steps: CurveStep[] = []
-    for (const threshold of GRID) {
-      const preset = this.#preset({ [judge.id]: threshold })
-      if (!preset) return
-      const report = await this.#services.statistics.score(shown.record, preset, null, 1)
-      if (this.#curveOf?.report !== shown || this.#curveOf.judge !== judge.id) return
-      steps.push({ threshold, report })
+    try {
+      const curve = await this.#services.statistics.thresholdCurve(shown.record, judge.id, shown.spec.scoring, GRID)
+      if (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id) this.#curve = curve
+    } catch (thrown) {
+      this.#problem = reviveError(thrown).message
     }
-    this.#curve = steps
   }
 }
