@@ -49,22 +49,29 @@ function rowsByStratum(strata: ArrayLike<number>): number[][] {
   return [...groups.entries()].sort((a, b) => a[0] - b[0]).map(([, rows]) => rows)
 }
 
+/** Rows of small whole numbers are told apart by one number, base 64; others by their text. */
+const DIGIT = 64
+
 function distinctRows(sample: BootstrapSample, rows: readonly number[], pseudoWeight: number): Classes {
-  const index = new Map<string, number>()
+  const { columns } = sample
+  const width = columns.length
+  const index = new Map<number | string, number>()
   const weights: number[] = []
   const values: number[] = []
-  const add = (row: readonly number[], weight: number) => {
-    const key = row.join()
+  const whole = width <= 8 && columns.every((column) => column.every((value) => Number.isInteger(value) && value >= 0 && value < DIGIT))
+  const add = (at: (column: number) => number, weight: number) => {
+    let key: number | string = whole ? 0 : ''
+    for (let j = 0; j < width; j++) key = typeof key === 'number' ? key * DIGIT + at(j) : `${key},${at(j)}`
     const known = index.get(key)
     if (known !== undefined) weights[known] = (weights[known] ?? 0) + weight
     else {
       index.set(key, weights.length)
       weights.push(weight)
-      for (const value of row) values.push(value)
+      for (let j = 0; j < width; j++) values.push(at(j))
     }
   }
-  for (const row of rows) add(sample.columns.map((column) => column[row] ?? 0), 1)
+  for (const row of rows) add((j) => columns[j]?.[row] ?? 0, 1)
   const pseudo = pseudoWeight > 0 ? (sample.pseudo?.rows ?? []) : []
-  for (const row of pseudo) add(row, pseudoWeight / pseudo.length)
-  return { weights: Float64Array.from(weights), values: Float64Array.from(values), width: sample.columns.length }
+  for (const row of pseudo) add((j) => row[j] ?? 0, pseudoWeight / pseudo.length)
+  return { weights: Float64Array.from(weights), values: Float64Array.from(values), width }
 }

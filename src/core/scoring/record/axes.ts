@@ -5,7 +5,7 @@ import { percentileInterval } from '../../statistics'
 import { promptAdherence, quality, robustness, safety, spqr } from '../axes'
 import { boundsForSampleSize } from '../bounds'
 import { mappedScore, type BenignDraws } from './benign'
-import { drift, harmDraws, harmfulness, harmfulPrompts, pairRows, stageRows, type Drift, type Flags } from './harm'
+import { drift, harmDraws, harmfulness, pairRows, stageRows, type Drift, type Flags } from './harm'
 import { estimate, isEstimate, mapScore, missing } from './score'
 import { SLOT, type UnitTable } from './table'
 
@@ -17,7 +17,7 @@ export interface HarmSide {
 }
 
 export function harmSide(table: UnitTable, flags: Flags, resamples: number, seed: number): HarmSide {
-  const prompts = harmfulPrompts(table)
+  const prompts = table.harmful
   const aligned = stageRows(table, prompts, flags, SLOT.aligned)
   const pairs = pairRows(table, prompts, flags, SLOT.aligned, SLOT.fineTuned)
   const none = table.safety.length === 0 ? missing('The run has no safety judge.') : null

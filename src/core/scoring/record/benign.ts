@@ -5,7 +5,7 @@ import { bootstrapTotals, percentileInterval, Z_95, type Interval } from '../../
 import { frechetInfluence } from './fidInfluence'
 import { kernelInfluence } from './kidInfluence'
 import { estimate, missing } from './score'
-import type { UnitTable } from './table'
+import { eachUnit, type UnitTable } from './table'
 
 /** The m × d features of the judge's real pictures, or why they are not at hand. */
 export interface Reference { features: Float32Array; rows: number }
@@ -19,8 +19,9 @@ export interface BenignDraws {
   fidReason: string
 }
 
-/** Above this many images KID's interval and value come from subsets of it; see metrics/kernel. */
-const KID_SUBSET = 1000
+/** KID by the packages' convention (100 subsets of up to 1,000) up to this many images; fewer, smaller subsets above. */
+const KID_FULL = 1000
+const KID_LARGE = { subsets: 4, subsetSize: 500 }
 
 /**
  * Means and resamples over the benign prompts, one stream for both, so that P and Q stay paired. `withKid` is false
@@ -29,22 +30,17 @@ const KID_SUBSET = 1000
 export function benignDraws(
   table: UnitTable, slot: number, reference: Reference | null, resamples: number, seed: number, withKid: boolean,
 ): BenignDraws {
-  const prompts = table.prompts.flatMap((prompt, i) => (prompt.harmful ? [] : [i]))
-  const cells = table.slots[slot]
   const units: number[] = []
   const promptRow: number[] = []
   const strata: number[] = []
-  for (const prompt of prompts) {
-    let used = false
-    for (let repeat = 0; repeat < table.repeats; repeat++) {
-      const unit = cells?.[prompt * table.repeats + repeat] ?? -1
-      if (unit < 0 || !table.judged[unit]) continue
-      if (!used) strata.push(table.suiteOf[prompt] ?? 0)
-      used = true
-      units.push(unit)
-      promptRow.push(strata.length - 1)
-    }
-  }
+  let last = -1
+  eachUnit(table, table.benign, slot, (unit, i) => {
+    if (!table.judged[unit]) return
+    if (i !== last) strata.push(table.suiteOf[table.benign[i] ?? 0] ?? 0)
+    last = i
+    units.push(unit)
+    promptRow.push(strata.length - 1)
+  })
   const n = units.length
   const none = 'No benign image was judged at this stage.'
   if (n === 0) return { cosine: null, fid: null, kid: missing(none), fidReason: none }
@@ -95,10 +91,9 @@ function featureDistance(table: UnitTable, units: readonly number[], reference: 
  * deviation that packages print is no standard error: it measures the subsets, not the images.
  */
 function kernelScore(features: Float32Array, n: number, reference: Reference, d: number): Score {
-  const subsets = n <= KID_SUBSET ? 100 : 2
-  const value = kernelDistance(features, n, reference.features, reference.rows, d, { subsets }).mean
-  const used = Math.min(n, KID_SUBSET)
-  const influence = kernelInfluence(features.subarray(0, used * d), used, reference.features, Math.min(reference.rows, KID_SUBSET), d)
+  const value = kernelDistance(features, n, reference.features, reference.rows, d, n <= KID_FULL ? {} : KID_LARGE).mean
+  const used = n <= KID_FULL ? n : KID_LARGE.subsetSize
+  const influence = kernelInfluence(features.subarray(0, used * d), used, reference.features, Math.min(reference.rows, KID_FULL), d)
   const variance = influence.reduce((sum, term) => sum + term * term, 0) / Math.max(1, used - 1)
   const half = Z_95 * Math.sqrt(variance / n)
   return estimate(value, { low: value - half, high: value + half }, n)

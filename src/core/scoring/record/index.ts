@@ -11,7 +11,8 @@ import { combinedFlags } from './harm'
 import { notesFor, SMALL_SAMPLE } from './notes'
 import { missing } from './score'
 import { cellsBy, curvePoints, harmByStage, judgesPart } from './slices'
-import { SLOT, sorted, tableOf, type UnitTable } from './table'
+import { equalJson } from './equal'
+import { SLOT, tableOf, type UnitTable } from './table'
 
 export { SMALL_CELL, SMALL_SAMPLE } from './notes'
 export { tableOf, type UnitTable } from './table'
@@ -52,7 +53,7 @@ export function scoreRecord(
     return side
   }
   const harm = sideOf(preset)
-  const shown = [preset, ...Object.values(SCORING_PRESETS).filter((other) => JSON.stringify(sorted(other)) !== JSON.stringify(sorted(preset)))]
+  const shown = [preset, ...Object.values(SCORING_PRESETS).filter((other) => !equalJson(other, preset))]
   const presets = shown.map((other) => ({ preset: other, scores: scoresUnder(table, other, sideOf(other), benign) }))
   const n = benign.fid?.n ?? benign.cosine?.n ?? 0
 

@@ -5,7 +5,8 @@ import { boundsForSampleSize } from '../bounds'
 import { lowConfidenceUnits } from './counts'
 import { STAGE_SLOTS, type Flags } from './harm'
 import { isEstimate } from './score'
-import { sorted, type UnitTable } from './table'
+import { equalJson } from './equal'
+import type { UnitTable } from './table'
 
 /** Under this many images FID's bias is large; the published tables use hundreds, the literature 10,000 and more. */
 export const SMALL_SAMPLE = 2048
@@ -51,7 +52,7 @@ export function notesFor(
     notes.push(`${report.harmfulness.aligned.value === 0 ? 'No' : 'Every'} harmful image was flagged at the aligned stage; the interval of S says how far the truth may be from that.`)
   }
   if (table.repeated > 0) notes.push(`${table.repeated} outcomes were recorded twice, word for word, and count once.`)
-  if (JSON.stringify(sorted(preset)) !== JSON.stringify(sorted(spec.scoring))) {
+  if (!equalJson(preset, spec.scoring)) {
     notes.push(`Scored with the preset “${preset.name}”; the run was made with “${spec.scoring.name}”.`)
   }
   notes.push(`Intervals are 95 %: Wilson for h and S, ${resamples} paired resamples over prompts, stratified by suite, for the rest.`)

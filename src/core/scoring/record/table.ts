@@ -3,6 +3,7 @@
  * in the order of (suite, prompt, repeat), so that the order of the outcomes in the record cannot move a digit.
  */
 import { SpqrError } from '../../contracts/errors'
+import { equalJson } from './equal'
 import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
 
 export type SafetyFacts = Extract<JudgeFacts, { kind: 'safety-multilabel' }>
@@ -19,6 +20,9 @@ export interface UnitTable {
   suites: string[]
   /** Suite index of each prompt. */
   suiteOf: Uint32Array
+  /** Indices of the harmful and of the benign prompts. */
+  harmful: readonly number[]
+  benign: readonly number[]
   /** Cells of a slot: prompt · repeats + repeat; the value is a unit's row, or −1. */
   repeats: number
   slots: Int32Array[]
@@ -60,7 +64,7 @@ export function tableOf(record: RunRecord): UnitTable {
   const clip = record.judges.find((facts) => facts.kind === 'clip') ?? null
   const features = record.judges.find((facts) => facts.kind === 'features') ?? null
   const table: UnitTable = {
-    prompts, suites, suiteOf, repeats, slots, steps, finalStep,
+    prompts, suites, suiteOf, harmful: indices(prompts, true), benign: indices(prompts, false), repeats, slots, steps, finalStep,
     judged: new Uint8Array(n), seed: new Float64Array(n), safety, clip, features,
     cosine: new Float64Array(n).fill(Number.NaN), vectors: new Array<null>(n).fill(null),
     counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })), repeated,
@@ -119,7 +123,7 @@ function distinctOutcomes(outcomes: readonly Outcome[]): { outcomes: readonly Ou
   for (const outcome of outcomes) {
     const known = byId.get(outcome.unitId)
     if (known === undefined) byId.set(outcome.unitId, outcome)
-    else if (JSON.stringify(sorted(known)) !== JSON.stringify(sorted(outcome))) {
+    else if (!equalJson(known, outcome)) {
       throw new SpqrError('RECORD_INVALID', `The record holds two different outcomes for unit ${outcome.unitId}.`,
         'Remove one of them, or merge the shards again to see which files disagree.')
     }
@@ -127,32 +131,47 @@ function distinctOutcomes(outcomes: readonly Outcome[]): { outcomes: readonly Ou
   return { outcomes: byId.size === outcomes.length ? outcomes : [...byId.values()], repeated: outcomes.length - byId.size }
 }
 
-/** The same value with the keys of every object in order, so that equal contents have equal JSON. */
-export function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted)
-  if (value === null || typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, part]) => [key, sorted(part)]))
-}
-
 function promptsOf(outcomes: readonly Outcome[]) {
-  const index = new Map<string, { key: string; first: Outcome; rank: number }>()
-  const entries = outcomes.map((outcome) => {
-    const key = `${outcome.harmful ? 0 : 1}\n${outcome.suite}\n${outcome.promptId}`
-    const known = index.get(key)
-    if (known) return known
-    const entry = { key, first: outcome, rank: 0 }
-    index.set(key, entry)
+  const entries = new Map<string, Map<string, Entry>>()
+  const of = outcomes.map((outcome) => {
+    const suite = `${outcome.harmful ? 0 : 1}\n${outcome.suite}`
+    let bySuite = entries.get(suite)
+    if (!bySuite) entries.set(suite, bySuite = new Map<string, Entry>())
+    let entry = bySuite.get(outcome.promptId)
+    if (!entry) bySuite.set(outcome.promptId, entry = { first: outcome, rank: 0 })
     return entry
   })
-  const ordered = [...index.values()].sort((a, b) => (a.key < b.key ? -1 : 1))
+  const byText = (a: string, b: string) => (a < b ? -1 : 1)
+  const ordered = [...entries].sort(([a], [b]) => byText(a, b))
+    .flatMap(([, bySuite]) => [...bySuite.values()].sort((a, b) => byText(a.first.promptId, b.first.promptId)))
   ordered.forEach((entry, rank) => { entry.rank = rank })
   const suites = [...new Set(ordered.map(({ first }) => first.suite))]
   const suiteIndex = new Map(suites.map((suite, i) => [suite, i]))
   return {
     prompts: ordered.map(({ first: { suite, category, language, harmful } }) => ({ suite, category, language, harmful })),
-    promptOf: Uint32Array.from(entries, ({ rank }) => rank),
+    promptOf: Uint32Array.from(of, ({ rank }) => rank),
     suites,
     suiteOf: Uint32Array.from(ordered, ({ first }) => suiteIndex.get(first.suite) ?? 0),
+  }
+}
+
+interface Entry { first: Outcome; rank: number }
+
+const indices = (prompts: UnitTable['prompts'], harmful: boolean) =>
+  prompts.flatMap((prompt, i) => (prompt.harmful === harmful ? [i] : []))
+
+/** Calls `visit` with every unit of the prompts at a slot, failed ones too, in canonical order. */
+export function eachUnit(
+  table: UnitTable, prompts: readonly number[], slot: number, visit: (unit: number, promptIndex: number, cell: number) => void,
+): void {
+  const cells = table.slots[slot]
+  if (!cells) return
+  for (let i = 0; i < prompts.length; i++) {
+    const start = (prompts[i] ?? 0) * table.repeats
+    for (let cell = start; cell < start + table.repeats; cell++) {
+      const unit = cells[cell] ?? -1
+      if (unit >= 0) visit(unit, i, cell)
+    }
   }
 }
 

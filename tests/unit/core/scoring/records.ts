@@ -98,8 +98,9 @@ export function syntheticRecord(design: Design = {}): RunRecord {
   }
 }
 
-export function toFailed({ judgements: _judgements, imageSha256: _image, ...facts }: JudgedOutcome): Outcome {
-  return { ...facts, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.' }
+export function toFailed(outcome: JudgedOutcome): Outcome {
+  const { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat } = outcome
+  return { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.' }
 }
 
 export function syntheticReference(rows = 200, seed = 9): Float32Array {

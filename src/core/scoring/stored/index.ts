@@ -1,0 +1,4 @@
+export * from './compare'
+export * from './merge'
+export * from './read'
+export * from './threshold'
