@@ -170,7 +170,7 @@ def main() -> None:
             "latent": {"channels": CHANNELS, "height": LATENT, "width": LATENT, "scalingFactor": 1.3, "shiftFactor": 0.05},
             "image": {"height": IMAGE, "width": IMAGE},
             "scheduler": {"type": "FlowMatchEulerDiscreteScheduler", "predictionType": "flow", "numTrainTimesteps": 1000, "shift": 1,
-                          "numInferenceSteps": STEPS, "guidanceScale": GUIDANCE},
+                          "timestepSpacing": "trailing", "numInferenceSteps": STEPS, "guidanceScale": GUIDANCE},
         },
         "judges": [
             {"id": "safety", "title": "Safety", **common, "axis": "S", "kind": "safety-multilabel", "model": parts["judge-safety"],
