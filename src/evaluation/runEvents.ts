@@ -44,7 +44,7 @@ export interface RunPorts {
   recreateEngine(): Promise<EngineApi>
   /** Needed only when the fine-tuning is live. */
   trainer: TrainerApi | null
-  statistics: StatisticsApi
+  statistics: Pick<StatisticsApi, 'score'>
   store: RunStore
   /** Features [n × dimension] of the quality judge's reference pictures, or null when there are none. */
   reference(): Promise<Float32Array | null>

@@ -110,7 +110,6 @@ export class FakeEngine implements EngineApi {
   }
 
   judge(): Promise<UnitResult[]> { return Promise.resolve([]) }
-  reference(): never { throw new Error('not used') }
   reference(): Promise<Float32Array> { return Promise.resolve(referenceFeatures()) }
   addAdapterFile(): never { throw new Error('not used') }
   exportAlignment(): never { throw new Error('not used') }

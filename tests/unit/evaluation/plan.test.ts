@@ -81,7 +81,7 @@ describe('order', () => {
   })
 
   it('spreads lists evenly and keeps their order', () => {
-    expect(interleave([[1, 2, 3, 4], ['a', 'b']])).toEqual([1, 'a', 2, 3, 'b', 4])
+    expect(interleave([['1', '2', '3', '4'], ['a', 'b']])).toEqual(['1', 'a', '2', '3', 'b', '4'])
     expect(interleave([[], ['a']])).toEqual(['a'])
   })
 

@@ -60,7 +60,8 @@ describe('result links', () => {
   })
 
   it('carry a live fine-tune with its losses, and a run of two suites', async () => {
-    for (const options of [{ preset: 'smoke', train: 'lite', 'train-steps': 12, checkpoints: [4] }, { preset: 'full', repeats: 2 }] as const) {
+    const runs: RunOptions[] = [{ preset: 'smoke', train: 'lite', 'train-steps': 12, checkpoints: [4] }, { preset: 'full', repeats: 2 }]
+    for (const options of runs) {
       const report = await reportOf(options)
       const opened = await decodeLink(encodeLink(report, pack.prompts), context)
       expect(opened.report.record).toEqual(carried(report.record))
