@@ -6,6 +6,7 @@ import type { AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, O
 import type { PackManifest, Prompt } from './manifest'
 import type { Report } from './report'
 import type { ScoringPreset } from './run'
+import type { Comparison } from '../scoring/stored/compare'
 import type { ThresholdPoint } from '../scoring/stored/threshold'
 
 export interface DeviceChoice {
@@ -107,6 +108,26 @@ export interface StatisticsWorkerApi extends StatisticsApi {
   thresholdCurve(record: RunRecord, judgeId: string, preset: ScoringPreset, thresholds: readonly number[]): Promise<ThresholdPoint[]>
   /** The record in the text of a report or record file; throws RECORD_INVALID. Large files are parsed away from the page. */
   readRecord(text: string, name: string): Promise<RunRecord>
+}
+
+/** A stored run as the page needs it to start with. */
+export interface StoredRun { id: string; createdAt: string; planned: number; outcomes: number; judges: JudgeFacts[]; spec: RunRecord['spec'] }
+
+/**
+ * A large stored run (100,000 outcomes, hundreds of megabytes) stays in the statistics worker: the page hands over the
+ * file and receives reports whose `record.outcomes` is empty, and pages of outcomes on demand. Copying the record to
+ * the page and back would block it for longer than a frame.
+ */
+export interface StoredRunApi {
+  open(file: Blob, name: string, reference: Float32Array | null): Promise<StoredRun>
+  /** Merges shards of one specification and opens the result; `notes` say what was reconciled. */
+  openMerged(shards: { file: Blob; name: string }[], reference: Float32Array | null): Promise<{ run: StoredRun; notes: string[] }>
+  rescore(preset: ScoringPreset, resamples: number): Promise<Report>
+  curve(judgeId: string, preset: ScoringPreset): Promise<ThresholdPoint[]>
+  /** Only what changed between the open run and another file, both under `preset`. */
+  compareWith(other: Blob, name: string, preset: ScoringPreset): Promise<Comparison>
+  outcomes(offset: number, count: number): Promise<Outcome[]>
+  close(): Promise<void>
 }
 
 /** Where records and pictures are kept; IndexedDB in the page, memory when storage is refused. */
