@@ -1,6 +1,6 @@
 /** Scoring off the main thread: exposes StatisticsWorkerApi and StoredRunApi over comlink. */
 import { expose } from 'comlink'
-import { SpqrError, type RunRecord, type StatisticsWorkerApi, type StoredRun, type StoredRunApi } from '../src/core/contracts'
+import { SpqrError, type ReadableFile, type RunRecord, type StatisticsWorkerApi, type StoredRun, type StoredRunApi } from '../src/core/contracts'
 import { checkFileSize, compareReports, DEFAULT_RESAMPLES, mergeRecords, readRecordText, scoreRecord, thresholdCurve } from '../src/core/scoring'
 
 /** The one stored run kept here. */
@@ -11,7 +11,7 @@ function current(): { record: RunRecord; reference: Float32Array | null } {
   return open
 }
 
-async function read(file: Blob, name: string): Promise<RunRecord> {
+async function read(file: ReadableFile, name: string): Promise<RunRecord> {
   checkFileSize(file.size, name)
   return readRecordText(await file.text(), name)
 }

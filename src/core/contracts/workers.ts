@@ -113,19 +113,22 @@ export interface StatisticsWorkerApi extends StatisticsApi {
 /** A stored run as the page needs it to start with. */
 export interface StoredRun { id: string; createdAt: string; planned: number; outcomes: number; judges: JudgeFacts[]; spec: RunRecord['spec'] }
 
+/** A file as the worker reads it: a browser's Blob or File (core itself knows no DOM). */
+export interface ReadableFile { readonly size: number; text(): Promise<string> }
+
 /**
  * A large stored run (100,000 outcomes, hundreds of megabytes) stays in the statistics worker: the page hands over the
  * file and receives reports whose `record.outcomes` is empty, and pages of outcomes on demand. Copying the record to
  * the page and back would block it for longer than a frame.
  */
 export interface StoredRunApi {
-  open(file: Blob, name: string, reference: Float32Array | null): Promise<StoredRun>
+  open(file: ReadableFile, name: string, reference: Float32Array | null): Promise<StoredRun>
   /** Merges shards of one specification and opens the result; `notes` say what was reconciled. */
-  openMerged(shards: { file: Blob; name: string }[], reference: Float32Array | null): Promise<{ run: StoredRun; notes: string[] }>
+  openMerged(shards: { file: ReadableFile; name: string }[], reference: Float32Array | null): Promise<{ run: StoredRun; notes: string[] }>
   rescore(preset: ScoringPreset, resamples: number): Promise<Report>
   curve(judgeId: string, preset: ScoringPreset): Promise<ThresholdPoint[]>
   /** Only what changed between the open run and another file, both under `preset`. */
-  compareWith(other: Blob, name: string, preset: ScoringPreset): Promise<Comparison>
+  compareWith(other: ReadableFile, name: string, preset: ScoringPreset): Promise<Comparison>
   outcomes(offset: number, count: number): Promise<Outcome[]>
   close(): Promise<void>
 }
