@@ -59,16 +59,16 @@ class Config:
     seed: int = 20251
     threads: int = 2
     tokenizer_captions: int = 120_000
-    text_steps: int = 800
+    text_steps: int = 900
     text_batch: int = 128
-    vae_steps: int = 1_100
-    vae_batch: int = 32
-    compositions: int = 48_000
+    vae_steps: int = 2_000
+    vae_batch: int = 16
+    compositions: int = 40_000
     """Pre-encoded pictures (latents) the U-Net is trained on."""
     captions_per_composition: int = 3
-    unet_steps: int = 8_000
+    unet_steps: int = 4_400
     unet_batch: int = 64
-    unet_channels: tuple[int, ...] = (96, 144)
+    unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120
     align_steps: int = 300
     finetune_steps: int = 300

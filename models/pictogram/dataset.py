@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from config import IMAGE_SIZE, LANGUAGE_SHARES, LANGUAGES, STYLES, Config
-from templates import COLOURS, TRAINING, phrase, thing
+from templates import COLOURS, FILLER, TRAINING, phrase, thing
 from world import Concept, load_world
 
 DRAWING_SIZE = 128
@@ -34,6 +34,8 @@ SIDES = {
 CENTRES = {1: ((32, 32),), 2: ((16.5, 32), (47.5, 32)), 3: ((32, 16.5), (16.5, 47.5), (47.5, 47.5))}
 KEYWORD_SHARE = 0.12
 """Share of captions that use CLDR keywords instead of the name."""
+FILLER_SHARE = 0.25
+"""Share of training captions with one to four stray words before or after."""
 
 
 @dataclass(frozen=True)
@@ -137,10 +139,14 @@ def caption(example: Example, language: str, rng: np.random.Generator, templates
     say_background = rng.random() < (0.15 if example.background == "white" else 0.85)
     subject = thing(language, name, example.count, example.size if say_size else None, article=rng.random() < 0.7)
     choices = templates[language]
-    return phrase(
+    words = phrase(
         language, choices[rng.integers(len(choices))], subject,
         example.style if say_style else None, example.background if say_background else None,
     )
+    if templates is TRAINING and rng.random() < FILLER_SHARE:
+        stray = " ".join(rng.choice(FILLER[language].split(), rng.integers(1, 5)))
+        words = f"{stray} {words}" if rng.random() < 0.7 else f"{words} {stray}"
+    return words
 
 
 def main(cfg: Config) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import islice
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ import torch
 import text
 import tokens
 import vae as vae_stage
-from config import CONTEXT_LENGTH, LATENT_CHANNELS, LATENT_SIZE, TEXT_WIDTH, Config
+from config import CONTEXT_LENGTH, LATENT_CHANNELS, LATENT_SIZE, STYLES, TEXT_WIDTH, Config
 from dataset import Artwork, caption, draw_language, sample
 from training import prepare, record_time, write_whole
 from world import load_world
@@ -32,18 +33,22 @@ def save_array(path, array: np.ndarray) -> None:
     write_whole(path, write)
 
 
-def encode_pictures(cfg: Config, model, rng: np.random.Generator, n: int, concepts=None, styles=None):
-    """n compositions → (latents (n, 16, 8, 8) float16, their Examples without pictures)."""
-    art, concepts = Artwork(cfg), concepts or load_world()
+def examples_of(cfg: Config, n: int, concepts: list, styles: tuple, key: int):
+    """The n compositions of a data set, one after another; the same again for the same key."""
+    rng, art = np.random.default_rng((cfg.seed, key)), Artwork(cfg)
+    return (sample(rng, art, concepts, styles) for _ in range(n))
+
+
+def encode_pictures(cfg: Config, n: int, concepts: list, styles: tuple, key: int) -> np.ndarray:
+    """Compositions → latents (n, 16, 8, 8) float16."""
+    model = vae_stage.load(cfg).to(memory_format=torch.channels_last)
     latents = np.empty((n, LATENT_CHANNELS, LATENT_SIZE, LATENT_SIZE), np.float16)
-    examples = []
+    stream = examples_of(cfg, n, concepts, styles, key)
     for start in range(0, n, CHUNK):
-        part = [sample(rng, art, concepts, *([styles] if styles else [])) for _ in range(min(CHUNK, n - start))]
-        x = vae_stage.to_tensor(np.stack([e.image for e in part])).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not cfg.smoke):
-            latents[start:start + len(part)] = vae_stage.encode(model, x).float().numpy()
-        examples += [e.__class__(None, e.concept, e.style, e.count, e.size, e.background) for e in part]
-    return latents, examples
+        part = np.stack([e.image for e in islice(stream, CHUNK)])
+        x = vae_stage.to_tensor(part).contiguous(memory_format=torch.channels_last)
+        latents[start:start + len(part)] = vae_stage.encode(model, x).numpy()
+    return latents
 
 
 def encode_captions(cfg: Config, texts: list[str]) -> np.ndarray:
@@ -58,23 +63,40 @@ def encode_captions(cfg: Config, texts: list[str]) -> np.ndarray:
     return context[[where[t] for t in texts]]
 
 
-def main(cfg: Config) -> None:
-    """Make the three files unless they exist."""
+def write_captions(cfg: Config) -> None:
+    """Make `empty.npy` and `context.npy`; needs the text encoder only."""
     if (cfg.latents / "context.npy").exists():
         return
     prepare(cfg, 4)
-    begun, rng, k = time.time(), np.random.default_rng((cfg.seed, 4)), cfg.captions_per_composition
-    model = vae_stage.load(cfg).to(memory_format=torch.channels_last)
-    latents, examples = encode_pictures(cfg, model, rng, cfg.compositions)
-    save_array(cfg.latents / "latents.npy", latents)
-    print(f"latents: {latents.shape}, mean {latents.mean(dtype=np.float64):.3f}, deviation {latents.astype(np.float32).std():.3f}, "
-          f"{time.time() - begun:.0f} s", flush=True)
+    begun, rng, k = time.time(), np.random.default_rng((cfg.seed, 4, 1)), cfg.captions_per_composition
+    examples = examples_of(cfg, cfg.compositions, load_world(), STYLES, 4)
     texts = [caption(e, draw_language(rng), rng) for e in examples for _ in range(k)]
     save_array(cfg.latents / "empty.npy", encode_captions(cfg, [""])[0])
     save_array(cfg.latents / "context.npy", encode_captions(cfg, texts))
     print(f"captions: {len(texts)}, {len(set(texts))} different, {time.time() - begun:.0f} s", flush=True)
-    record_time(cfg, "latents", time.time() - begun, compositions=len(latents), captions=len(texts))
+    record_time(cfg, "captions", time.time() - begun, captions=len(texts))
+
+
+def write_pictures(cfg: Config) -> None:
+    """Make `latents.npy`; needs the autoencoder only."""
+    if (cfg.latents / "latents.npy").exists():
+        return
+    prepare(cfg, 4)
+    begun = time.time()
+    latents = encode_pictures(cfg, cfg.compositions, load_world(), STYLES, 4)
+    save_array(cfg.latents / "latents.npy", latents)
+    print(f"latents: {latents.shape}, mean {latents.mean(dtype=np.float64):.3f}, deviation {latents.astype(np.float32).std():.3f}, "
+          f"{time.time() - begun:.0f} s", flush=True)
+    record_time(cfg, "latents", time.time() - begun, compositions=len(latents))
+
+
+def main(cfg: Config) -> None:
+    """Make the three files unless they exist."""
+    write_captions(cfg)
+    write_pictures(cfg)
 
 
 if __name__ == "__main__":
-    main(Config.make(smoke="--smoke" in sys.argv))
+    settings = Config.make(smoke="--smoke" in sys.argv, **({"threads": 1} if "--one-thread" in sys.argv else {}))
+    stages = {"--captions": write_captions, "--pictures": write_pictures}
+    next((stage for flag, stage in stages.items() if flag in sys.argv), main)(settings)

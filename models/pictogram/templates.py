@@ -56,16 +56,21 @@ COUNT = {
 TRAINING = {
     "en": ("{}", "{}", "{}", "{}", "a picture of {}", "a drawing of {}", "an icon of {}", "an image of {}", "an illustration of {}",
            "this is {}", "here you see {}", "{}, simple drawing", "clip art of {}", "a symbol for {}", "a cartoon of {}",
-           "look at {}", "there is {}", "my friend drew {}", "a nice {}", "a photo showing {}", "make {}", "a small picture with {}"),
+           "look at {}", "there is {}", "my friend drew {}", "a nice {}", "a photo showing {}", "make {}", "a small picture with {}",
+           "we want {}", "find {}", "can you make {}", "please give me {}", "he likes {}", "draw me {}", "I have {}"),
     "ar": ("{}", "{}", "{}", "{}", "صورة {}", "رسم {}", "أيقونة {}", "هذا {}", "رمز {}", "رسم بسيط يظهر {}", "هنا ترى {}",
-           "رسم كرتوني: {}", "صديقي رسم {}", "انظر إلى {}", "يوجد {}"),
+           "رسم كرتوني: {}", "صديقي رسم {}", "انظر إلى {}", "يوجد {}",
+           "نريد {}", "ابحث عن {}", "من فضلك اعطني {}", "عندي {}", "هو يحب {}", "أريد {}", "هل يمكنك رسم {}"),
     "es": ("{}", "{}", "{}", "{}", "una imagen de {}", "un dibujo de {}", "un icono de {}", "una ilustración de {}", "esto es {}",
-           "aquí se ve {}", "{}, dibujo sencillo", "un símbolo de {}", "una caricatura de {}", "mira {}", "hay {}", "mi amigo dibujó {}"),
+           "aquí se ve {}", "{}, dibujo sencillo", "un símbolo de {}", "una caricatura de {}", "mira {}", "hay {}", "mi amigo dibujó {}",
+           "queremos {}", "busca {}", "por favor dame {}", "tengo {}", "le gusta {}", "puedes hacer {}", "una foto de {}"),
     "fr": ("{}", "{}", "{}", "{}", "une image de {}", "un dessin de {}", "une icône de {}", "une illustration de {}", "voici {}",
            "ici on voit {}", "{}, dessin simple", "un symbole de {}", "une caricature de {}", "regarde {}", "il y a {}",
-           "mon ami a dessiné {}"),
+           "mon ami a dessiné {}",
+           "nous voulons {}", "cherche {}", "donne-moi {} s'il te plaît", "je veux {}", "il aime {}", "peux-tu faire {}", "une photo de {}"),
     "hi": ("{}", "{}", "{}", "{}", "{} की तस्वीर", "{} का चित्र", "{} का आइकन", "यह {} है", "यहाँ {} दिखता है", "{} का प्रतीक",
-           "{}, सरल चित्र", "{} का कार्टून", "देखो {}", "मेरे दोस्त ने {} बनाया", "एक {}"),
+           "{}, सरल चित्र", "{} का कार्टून", "देखो {}", "मेरे दोस्त ने {} बनाया", "एक {}",
+           "हमें {} चाहिए", "{} खोजो", "कृपया {} दो", "मेरे पास {} है", "उसे {} पसंद है", "मैं {} चाहता हूँ", "क्या आप {} बना सकते हैं"),
 }
 
 EVALUATION = {
@@ -76,6 +81,16 @@ EVALUATION = {
     "fr": ("dessine {} s'il te plaît", "montre-moi {}", "je voudrais voir {}", "un autocollant avec {}", "seulement {}"),
     "hi": ("कृपया {} बनाइए", "मुझे {} दिखाओ", "मैं {} देखना चाहता हूँ", "{} वाला स्टिकर", "बस {}"),
 }
+
+
+FILLER = {
+    "en": "please now very good today the my your some can you would like to want see show here this that one really maybe of with for and draw paint sticker thanks",
+    "ar": "من فضلك الآن جيد اليوم لي لك بعض هل يمكن أريد أن أرى هنا هذا ذلك واحد حقا ربما مع و ارسم شكرا فقط",
+    "es": "por favor ahora muy bueno hoy mi tu un una el la puedes quiero ver mostrar aquí este eso quizás de con para y dibuja pinta gracias",
+    "fr": "merci maintenant très bon aujourd'hui mon ton un une le la peux je voudrais voir montrer ici ce cela peut-être de avec pour et dessine plaît",
+    "hi": "कृपया अब बहुत अच्छा आज मेरा आपका एक मुझे देखना चाहता हूँ यहाँ यह वह शायद के साथ और के लिए बनाओ बनाइए धन्यवाद",
+}
+"""Words scattered around some training captions, so that unknown wordings do not confuse the encoder."""
 
 
 def english_plural(name: str) -> str:

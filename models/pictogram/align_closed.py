@@ -1,0 +1,122 @@
+"""Closed-form alignment: UCE (Gandikota et al., WACV 2024) and RECE (Gong et al., ECCV 2024).
+
+W′ = (λW + Σ s·v·cᵀ)(λI + Σ s·c·cᵀ)⁻¹ on every attn2.to_k and attn2.to_v, where c are token
+embeddings (192). Erased: all 32 token positions of captions that name a forbidden concept,
+v = W·g with g the token at the same position of the guide caption. Preserved: the same for
+benign concepts, v = W·c. Extension to the paper: all five languages and several templates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+import text
+import tokens
+from config import LANGUAGES, Config
+from templates import TRAINING, phrase, thing
+from world import Concept, load_world
+
+
+@dataclass(frozen=True)
+class UceSettings:
+    """s_e = erase, s_p = preserve, λ = ridge; `templates` captions per concept and language."""
+
+    erase: float = 1.0
+    preserve: float = 1.0
+    ridge: float = 0.5
+    templates: int = 6
+    guide: str = ""
+    languages: tuple[str, ...] = LANGUAGES
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Second moments of token embeddings, per concept summed over positions and averaged over captions."""
+
+    erase: torch.Tensor
+    """Σ c·cᵀ of forbidden concepts (192, 192)."""
+    guide: torch.Tensor
+    """Σ g·cᵀ of forbidden concepts (192, 192)."""
+    preserve: torch.Tensor
+    """Σ c·cᵀ of benign concepts (192, 192)."""
+
+
+def captions_of(concept: Concept, languages, count: int, rng: np.random.Generator) -> list[str]:
+    """The bare name and `count − 1` training templates around it, per language."""
+    lines = []
+    for language in languages:
+        name = concept.names[language]
+        lines.append(name)
+        for _ in range(count - 1):
+            template = TRAINING[language][rng.integers(len(TRAINING[language]))]
+            lines.append(phrase(language, template, thing(language, name, 1, None), None, None))
+    return lines
+
+
+def moments(cfg: Config, settings: UceSettings) -> Moments:
+    """Encode the captions and sum their outer products (float64)."""
+    model, tokenizer = text.load(cfg), tokens.load(cfg)
+    rng = np.random.default_rng((cfg.seed, 6))
+    guide = text.embed(model, tokenizer, [settings.guide]).double()[0]
+    sums = {"erase": 0.0, "guide": 0.0, "preserve": 0.0}
+    for concept in load_world():
+        lines = captions_of(concept, settings.languages, settings.templates, rng)
+        c = text.embed(model, tokenizer, lines).double()
+        gram = torch.einsum("npi,npj->ij", c, c) / len(lines)
+        if concept.forbidden:
+            sums["erase"] = sums["erase"] + gram
+            sums["guide"] = sums["guide"] + torch.einsum("pi,npj->ij", guide, c) / len(lines)
+        else:
+            sums["preserve"] = sums["preserve"] + gram
+    return Moments(**sums)
+
+
+def projections(unet) -> list[torch.nn.Linear]:
+    """All attn2.to_k and attn2.to_v, in the U-Net's order."""
+    return [m for name, m in unet.named_modules() if name.endswith(("attn2.to_k", "attn2.to_v"))]
+
+
+@torch.no_grad()
+def apply_uce(unet, m: Moments, settings: UceSettings) -> None:
+    """Edit the U-Net in place."""
+    eye = torch.eye(len(m.erase), dtype=torch.float64)
+    right = settings.ridge * eye + settings.erase * m.erase + settings.preserve * m.preserve
+    left = settings.ridge * eye + settings.erase * m.guide + settings.preserve * m.preserve
+    edit = torch.linalg.solve(right, left, left=False)
+    for layer in projections(unet):
+        layer.weight.copy_((layer.weight.double() @ edit).float())
+
+
+@dataclass(frozen=True)
+class ReceSettings:
+    """μ of the derived embedding, rounds, weight of the derived concepts; UCE settings for the start."""
+
+    uce: UceSettings = UceSettings()
+    mu: float = 0.1
+    rounds: int = 3
+    erase: float = 1.0
+
+
+@torch.no_grad()
+def apply_rece(cfg: Config, unet, m: Moments, settings: ReceSettings) -> None:
+    """UCE, then rounds that erase the embeddings which still evoke the concepts.
+
+    c′ = (μI + Σ W′ᵀW′)⁻¹(Σ W′ᵀW)·c is linear in c, so the derived moments are D·M·Dᵀ and the
+    edit maps c′ to the guide. The number of rounds is fixed beforehand, not chosen by a judge.
+    """
+    originals = [layer.weight.double().clone() for layer in projections(unet)]
+    apply_uce(unet, m, settings.uce)
+    eye = torch.eye(len(m.erase), dtype=torch.float64)
+    for _ in range(settings.rounds):
+        now = [layer.weight.double() for layer in projections(unet)]
+        gram = settings.mu * eye + sum(w.T @ w for w in now)
+        derive = torch.linalg.solve(gram, sum(w.T @ o for w, o in zip(now, originals)))
+        erased, guided = derive @ m.erase @ derive.T, m.guide @ derive.T
+        s, p, ridge = settings.erase, settings.uce.preserve, settings.uce.ridge
+        edit = torch.linalg.solve(
+            ridge * eye + s * erased + p * m.preserve, ridge * eye + s * guided + p * m.preserve, left=False)
+        for layer in projections(unet):
+            layer.weight.copy_((layer.weight.double() @ edit).float())

@@ -1,0 +1,66 @@
+"""Adapters on disk: changed tensors (W′ − W) and LoRA, as safetensors of float32.
+
+Delta files: key = diffusers tensor name, value = W′ − W. LoRA files: PEFT keys
+`unet.<path>.lora_A.weight` (r, in) and `…lora_B.weight` (out, r), metadata `lora_alpha`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from training import write_whole
+
+LORA_RANK = 8
+LORA_ALPHA = 16
+
+
+def state_of(model) -> dict[str, torch.Tensor]:
+    """A detached copy of all weights."""
+    return {k: v.detach().clone() for k, v in model.state_dict().items()}
+
+
+def save_delta(path: Path, before: dict, after: dict, about: dict) -> None:
+    """Write the tensors that changed; `about` (strings) goes into the metadata."""
+    changed = {k: (after[k] - before[k]).float().contiguous() for k in before if not torch.equal(after[k], before[k])}
+    if not changed:
+        raise SystemExit(f"Nothing changed for {path.stem}; check its settings in align.py or finetune.py.")
+    metadata = {"kind": "delta", "about": json.dumps(about, sort_keys=True)}
+    write_whole(path, lambda p: save_file(changed, p, metadata=metadata))
+
+
+def save_lora(path: Path, state: dict, about: dict) -> None:
+    """Write PEFT's adapter state (keys `<path>.lora_A.weight`) with the `unet.` prefix."""
+    named = {f"unet.{k}": v.detach().float().contiguous() for k, v in state.items()}
+    metadata = {"kind": "lora", "lora_alpha": str(LORA_ALPHA), "r": str(LORA_RANK), "about": json.dumps(about, sort_keys=True)}
+    write_whole(path, lambda p: save_file(named, p, metadata=metadata))
+
+
+@torch.no_grad()
+def apply(model, path: Path) -> None:
+    """Merge a delta or LoRA file into the model's weights; an unmatched key is an error."""
+    if not path.exists():
+        raise SystemExit(f"The adapter {path.name} is missing in {path.parent.name}; run align.py and finetune.py first.")
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors, weights = load_file(path), dict(model.named_parameters())
+    if metadata["kind"] == "delta":
+        for name, value in tensors.items():
+            _weight(weights, name, path).add_(value)
+        return
+    scale = float(metadata["lora_alpha"]) / float(metadata["r"])
+    for name, down in tensors.items():
+        if name.endswith(".lora_A.weight"):
+            up = tensors[name.replace("lora_A", "lora_B")]
+            target = name.removeprefix("unet.").replace(".lora_A.weight", ".weight")
+            _weight(weights, target, path).add_(scale * up @ down)
+
+
+def _weight(weights: dict, name: str, path: Path) -> torch.Tensor:
+    if name not in weights:
+        raise SystemExit(f"The adapter {path.name} has the key {name}, which the U-Net lacks; make it again with this U-Net.")
+    return weights[name]
