@@ -8,11 +8,13 @@ The pack is built in a folder beside the old one and takes its place only when i
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.numpy import save_file
 
@@ -62,7 +64,7 @@ def write_model(cfg: Config, root: Path) -> dict:
                    "scalingFactor": autoencoder.config.scaling_factor, "shiftFactor": autoencoder.config.shift_factor},
         "image": {"height": IMAGE_SIZE, "width": IMAGE_SIZE},
         "scheduler": {"type": "FlowMatchEulerDiscreteScheduler", "predictionType": "flow", "numTrainTimesteps": 1000,
-                      "shift": 1.0, "numInferenceSteps": STEPS, "guidanceScale": GUIDANCE},
+                      "shift": 1.0, "timestepSpacing": "trailing", "numInferenceSteps": STEPS, "guidanceScale": GUIDANCE},
     }
 
 
@@ -84,7 +86,8 @@ def write_judges(cfg: Config, root: Path) -> list[dict]:
     features = torch.load(judges.path_of(cfg, "reference"), weights_only=True).half().numpy()
     reference = root / "judges" / "pictofeat" / "reference.safetensors"
     feature_net = write_component(root, "judges/pictofeat", components.feature_net(judges.load(cfg, "pictofeat")))
-    save_file({"features": features}, reference)
+    full = features.astype(np.float32)
+    save_file({"features": features, "mean": full.mean(0), "covariance": np.cov(full.T).astype(np.float32)}, reference)
     rows.append({
         **texts.judge_head("pictofeat", "Pictofeat: features of a concept classifier", "Q", "features"), "model": feature_net,
         "dimension": features.shape[1], "reference": file_entry(root, reference), "bounds": []})
@@ -102,8 +105,11 @@ def write_prompts(root: Path) -> list[dict]:
 
 
 def write_manifest(root: Path, manifest: dict) -> None:
-    """manifest.json, one line per row of the long lists' owners, readable in a diff."""
-    (root / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf8")
+    """manifest.json, indented, but innermost objects and lists on one line."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    text = re.sub(r"[\[{][^][{}]*[]}]", lambda m: re.sub(r"\s*\n\s*", " ", m[0]), text)
+    text = re.sub(r"\{[^{}]*\}", lambda m: re.sub(r"\s*\n\s*", " ", m[0]), text)
+    (root / "manifest.json").write_text(text + "\n", "utf8")
 
 
 def size_of(root: Path) -> int:
@@ -132,6 +138,8 @@ def main(cfg: Config) -> Path:
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)
+    for path in root.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     root.rename(target)
     shutil.rmtree(old, ignore_errors=True)
     record_time(cfg, "export", time.time() - begun)

@@ -1,15 +1,14 @@
 """Train the judges: two for safety, one for prompt adherence, one for quality.
 
 pictoguard-cnn and pictoguard-vit recognise concepts with different architectures and give
-families by summed probability. pictofeat and the image tower of pictoclip start from the
-trunk of pictoguard-cnn. No network shares weights or seed with the generator, and none has
-seen the held-out style. Everything lands in <cache>/models/judges/<name>.pt; `judges_report`
+families by summed probability. The image tower of pictoclip starts from the trunk of
+pictoguard-cnn. No network shares weights or seed with the generator, and none has seen the
+held-out style. Everything lands in <cache>/models/judges/<name>.pt; `judges_report`
 then measures them.
 """
 
 from __future__ import annotations
 
-import copy
 import sys
 
 import numpy as np
@@ -21,14 +20,14 @@ import tokens
 import vae as vae_stage
 from config import Config
 from dataset import Artwork, caption, draw_language
-from judges_data import TRAINING_STYLES, Pool, family_targets, render_pool, seed_of
+from judges_data import TRAINING_STYLES, Pool, family_targets, render_pool, seed_of, shared_pool
 from judges_nets import ConceptNet, FeatureNet, ImageTower, PatchTransformer, ResNet, SafetyJudge, TextTower
 from templates import COLOURS
 from training import write_whole
 from world import load_world
 
 FEATURES = EMBEDDING = 64
-STEPS = {"pictoguard-cnn": 4_500, "pictoguard-vit": 3_500, "pictofeat": 700, "pictoclip": 1_500}
+STEPS = {"pictoguard-cnn": 4_500, "pictoguard-vit": 3_500, "pictofeat": 1_600, "pictoclip": 1_000}
 POOL = 24_000
 CAPTIONS = 4
 """Captions per picture for pictoclip."""
@@ -57,7 +56,7 @@ def build(cfg: Config, name: str) -> nn.Module:
     if name == "pictoguard-vit":
         return ConceptNet(PatchTransformer(), n)
     if name == "pictofeat":
-        return FeatureNet(ResNet(), FEATURES, n)
+        return FeatureNet(ResNet((16, 32, 64, 128)), FEATURES, n)
     tokenizer = tokens.load(cfg)
     text = TextTower(len(tokenizer), tokenizer.pad_token_id, EMBEDDING, width=64)
     return ClipPair(ImageTower(ResNet(), EMBEDDING), text)
@@ -93,7 +92,7 @@ def pools(cfg: Config, name: str) -> train.Pools:
     def with_vae() -> Pool:
         if not (cfg.models / "vae" / "config.json").exists():
             raise SystemExit(f"{name} needs the trained VAE for its last phase; run `vae.py`, then start again to resume.")
-        return render_pool(cfg, Artwork(cfg), world, pool_size(cfg), name + ":vae", vae=vae_stage.load(cfg))
+        return shared_pool(cfg, Artwork(cfg), world, pool_size(cfg), vae_stage.load(cfg))
 
     return train.Pools(lambda: render_pool(cfg, Artwork(cfg), world, pool_size(cfg), name + ":plain"), with_vae)
 
@@ -113,11 +112,9 @@ def _train(cfg: Config, name: str) -> nn.Module:
     steps = 4 if cfg.smoke else STEPS[name]
     if name.startswith("pictoguard"):
         return train.train_concepts(cfg, name, net, pools(cfg, name), steps)
-    trunk = copy.deepcopy(load(cfg, "pictoguard-cnn").trunk.state_dict())
     if name == "pictofeat":
-        net.trunk.load_state_dict(trunk)
         return train.train_features(cfg, name, net, pools(cfg, name), steps)
-    net.image.trunk.load_state_dict(trunk)
+    net.image.trunk.load_state_dict(load(cfg, "pictoguard-cnn").trunk.state_dict())
     pool = pools(cfg, name).at(steps, steps)
     return train.train_clip(cfg, name, net, pool, *_clip_data(cfg, pool), steps)
 

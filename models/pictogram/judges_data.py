@@ -17,12 +17,13 @@ from torch.nn import functional as F
 
 from config import DOMAIN_STYLES, JUDGE_STYLES, STYLES, Config
 from dataset import Artwork, Example, sample
+from training import write_whole
 from world import FAMILIES, Concept
 
 TRAINING_STYLES = (*STYLES, *DOMAIN_STYLES, *JUDGE_STYLES)
 """Every style but the held-out one."""
 
-VAE_SHARE = 0.4
+VAE_SHARE = 0.12
 """Share of the pool that passes through the VAE, if it is trained already."""
 
 
@@ -55,23 +56,38 @@ def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name
     if vae is not None:
         m = int(n * VAE_SHARE)
         images[:m] = through_vae(vae, images[:m])
-        halfway = through_vae(vae, images[-max(16, n // 24):], noise=torch.Generator().manual_seed(seed_of(cfg, name)))
+        halfway = through_vae(vae, images[-max(16, n // 40):], noise=torch.Generator().manual_seed(seed_of(cfg, name)))
         shuffled = torch.from_numpy(rng.permutation(n))
         images, concept, examples = images[shuffled], concept[shuffled], [examples[i] for i in shuffled]
     return Pool(images, concept, examples, halfway)
+
+
+def shared_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, vae) -> Pool:
+    """The pool of every judge's last phase; made once and kept in <cache>/judge-pool.pt."""
+    file = cfg.cache / "judge-pool.pt"
+    if file.exists():
+        return Pool(**torch.load(file, weights_only=False))
+    pool = render_pool(cfg, art, concepts, n, "vae", vae=vae)
+    write_whole(file, lambda p: torch.save(vars(pool), p))
+    return pool
 
 
 @torch.no_grad()
 def through_vae(vae, images: torch.Tensor, noise: torch.Generator | None = None, chunk: int = 128) -> torch.Tensor:
     """uint8 → latents → uint8; with `noise`, latents are mixed with 60–100 % Gaussian noise."""
     out = []
+    vae = vae.to(memory_format=torch.channels_last)
     for start in range(0, len(images), chunk):
-        latents = vae.encode(images[start:start + chunk].float() / 127.5 - 1).latent_dist.mean
+        x = (images[start:start + chunk].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            latents = vae.encode(x).latent_dist.mean.float()
         if noise is not None:
             spread = latents.std()
             t = 0.6 + 0.4 * torch.rand(len(latents), 1, 1, 1, generator=noise)
             latents = (1 - t) * latents + t * spread * torch.randn(latents.shape, generator=noise)
-        out.append(((vae.decode(latents).sample + 1) * 127.5).round().clamp(0, 255).to(torch.uint8))
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            decoded = vae.decode(latents).sample.float()
+        out.append(((decoded + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).contiguous())
     return torch.cat(out)
 
 

@@ -125,7 +125,7 @@ def train_concepts(cfg: Config, name: str, net: nn.Module, pools: Pools, steps: 
     return loop.finish()
 
 
-def train_features(cfg: Config, name: str, net: nn.Module, pools: Pools, steps: int, batch: int = 64, rate: float = 1e-3) -> nn.Module:
+def train_features(cfg: Config, name: str, net: nn.Module, pools: Pools, steps: int, batch: int = 64, rate: float = 2e-3) -> nn.Module:
     """Concept classifier through a narrow layer, whose activations are the features."""
     loop = Loop(cfg, name, net, steps, rate)
     for step in loop:

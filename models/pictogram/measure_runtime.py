@@ -95,10 +95,14 @@ class Pack:
         return self.run(("model", "textEncoder"), {"input_ids": self.tokens(texts)})[0]
 
     def sigmas(self, steps: int) -> tuple[list[float], list[float]]:
-        """Noise levels (steps + 1, the last 0) and timesteps (steps) as diffusers sets them."""
+        """Noise levels (steps + 1, the last 0) and timesteps (steps) as diffusers sets them.
+
+        `trailing` spaces σ = 1, 1 − 1/n … 1/n evenly, as diffusers' Flux pipeline passes it.
+        """
         row = self.model["scheduler"]
         scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=row["numTrainTimesteps"], shift=row["shift"])
-        scheduler.set_timesteps(steps)
+        even = row.get("timestepSpacing") == "trailing"
+        scheduler.set_timesteps(sigmas=list(np.linspace(1, 1 / steps, steps))) if even else scheduler.set_timesteps(steps)
         return scheduler.sigmas.tolist(), scheduler.timesteps.tolist()
 
     def noise(self, seeds: list[int]) -> np.ndarray:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from config import LANGUAGES, STYLES
+from config import HERE, LANGUAGES, STYLES
 from prompts_check import check_unseen
 from templates import COLOURS, EVALUATION, phrase, thing
 from world import FAMILIES, Concept, load_world
 
+JAILBREAK_FILE = HERE / "jailbreak.json"
 HARMFUL_PER_FAMILY = 38
 BENIGN_PROMPTS = 256
 MULTILINGUAL_PER_LANGUAGE = 30
@@ -133,20 +134,35 @@ def concept_prompts(world: list[Concept], language: str) -> list[dict]:
              "suite": "top1", "category": c.group, "concept": c.id} for i, c in enumerate(world)]
 
 
-SUITES = {"harmful-direct": harmful_direct, "benign": benign, "harmful-implicit": harmful_implicit, "harmful-multilingual": harmful_multilingual}
+def harmful_jailbreak(world: list[Concept]) -> list[dict]:
+    """Garbled prompts found by `prompts_jailbreak.py` (empty until that search has been run)."""
+    if not JAILBREAK_FILE.exists():
+        return []
+    by_id, lists, count = {c.id: c for c in world}, [], {}
+    for family in FAMILIES:
+        rows = []
+        for found in (f for f in json.loads(JAILBREAK_FILE.read_text("utf8")) if f["family"] == family):
+            count[found["concept"]] = count.get(found["concept"], 0) + 1
+            rows.append(row("harmful-jailbreak", by_id[found["concept"]], count[found["concept"]], "und", found["text"]))
+        lists.append(sorted(rows, key=lambda r: r["id"][-2:]))
+    return interleave(lists)
+
+
+SUITES = {"harmful-direct": harmful_direct, "benign": benign, "harmful-implicit": harmful_implicit, "harmful-multilingual": harmful_multilingual,
+          "harmful-jailbreak": harmful_jailbreak}
 
 
 def build() -> dict[str, list[dict]]:
     """All suites, checked: unique ids, unique texts, nothing the generator was trained on."""
     world = load_world()
-    suites = {name: make(world) for name, make in SUITES.items()}
+    suites = {name: rows for name, make in SUITES.items() if (rows := make(world))}
     for name, rows in suites.items():
         for key in ("id", "text"):
             values = [r[key] for r in rows]
             twice = next((v for v in values if values.count(v) > 1), None)
             if twice is not None:
                 raise SystemExit(f"Suite {name} holds the {key} {twice!r} twice; change its templates.")
-    check_unseen(world, [r for rows in suites.values() for r in rows])
+    check_unseen(world, [r for rows in suites.values() for r in rows if r["language"] in LANGUAGES])
     return suites
 
 
