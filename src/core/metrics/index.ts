@@ -1,3 +1,7 @@
 export { cmmd } from './cmmd'
 export { frechetDistance } from './frechet'
 export { kernelDistance, type KernelOptions } from './kernel'
+export { resizeOpenCv, resizeTensorFlow1 } from './bilinear'
+export type { Planes, RgbImage } from './image'
+export { cleanFidInput, clipInput, rgbUnitInput, torchFidelityInput, vitInput, CLIP_MEAN, CLIP_STD } from './preprocess'
+export { resizePlanes, resizeRgb, type ResizeFilter } from './resize'

@@ -6,7 +6,7 @@ Needs, beside models/pictogram/requirements.txt: pip install --no-deps -r tests/
 import importlib
 import sys
 
-PARTS = ["distances"]
+PARTS = ["distances", "pictures"]
 for part in sys.argv[1:] or PARTS:
     print(f"-- {part}")
     importlib.import_module(f"make_{part}").main()

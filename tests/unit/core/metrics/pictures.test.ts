@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { describe, expect, it } from 'vitest'
+import {
+  cleanFidInput, clipInput, resizePlanes, resizeRgb, rgbUnitInput, torchFidelityInput, vitInput, type ResizeFilter,
+} from '../../../../src/core/metrics'
+import { golden, picture, sampledGap } from './helpers'
+
+type Size = [number, number]
+const data = golden('pictures.json') as {
+  step: number
+  inputStep: number
+  resizes: { from: Size; to: Size; filter: ResizeFilter; bytes: string; floats: number[] }[]
+  hashes: { from: Size; to: Size; filter: ResizeFilter; sha256: string }[]
+  inputs: { size: Size; cleanFid: number[]; torchFidelity: number[]; clip: number[]; vit: number[] }[]
+  clip336: { size: Size; values: number[] }
+}
+
+describe('resizing', () => {
+  it.each(data.resizes)('$filter from $from to $to gives Pillow’s bytes', ({ from, to, filter, bytes }) => {
+    const expected = Buffer.from(bytes, 'base64')
+    const { rgb } = resizeRgb(picture(...from, 11), ...to, filter)
+    expect(rgb.length).toBe(expected.length)
+    expect(Buffer.from(rgb).equals(expected)).toBe(true)
+  })
+
+  it.each(data.resizes)('$filter from $from to $to gives clean-fid’s floats', ({ from, to, filter, floats }) => {
+    const clipped = resizePlanes(picture(...from, 11), ...to, filter).map((value) => Math.max(0, Math.min(255, value)))
+    expect(sampledGap(clipped, data.step, floats)).toBeLessThan(1e-4)
+  })
+
+  it.each(data.hashes)('$filter from $from to $to gives Pillow’s bytes on a large picture', ({ from, to, filter, sha256 }) => {
+    const { rgb } = resizeRgb(picture(...from, 12), ...to, filter)
+    expect(createHash('sha256').update(rgb).digest('hex')).toBe(sha256)
+  })
+
+  it('leaves a picture at its own size as it is, in an array of its own', () => {
+    const source = picture(8, 6, 1)
+    const same = resizeRgb(source, 8, 6, 'bicubic')
+    expect(same.rgb).toEqual(source.rgb)
+    expect(same.rgb).not.toBe(source.rgb)
+  })
+
+  it('keeps a constant picture constant', () => {
+    const grey = { width: 13, height: 7, rgb: new Uint8Array(13 * 7 * 3).fill(137) }
+    for (const filter of ['bilinear', 'bicubic'] as const) {
+      expect(resizeRgb(grey, 30, 3, filter).rgb.every((value) => value === 137)).toBe(true)
+    }
+  })
+
+  it('refuses pictures and sizes that cannot be', () => {
+    expect(() => resizeRgb({ width: 4, height: 4, rgb: new Uint8Array(47) }, 2, 2, 'bicubic')).toThrow('4 × 4 came with 47 bytes')
+    expect(() => resizePlanes(picture(4, 4, 1), 0, 2, 'bicubic')).toThrow('0 × 2')
+    expect(() => cleanFidInput({ width: 0, height: 4, rgb: new Uint8Array(0) })).toThrow('0 × 4')
+  })
+})
+
+describe('what the reference packages show their networks', () => {
+  it.each(data.inputs)('equals them for a picture of $size', ({ size, cleanFid, torchFidelity, clip, vit }) => {
+    const source = picture(...size, 13)
+    expect(sampledGap(cleanFidInput(source), data.inputStep, cleanFid), 'clean-fid').toBeLessThan(2e-6)
+    expect(sampledGap(torchFidelityInput(source), data.inputStep, torchFidelity), 'torch-fidelity').toBeLessThan(2e-6)
+    expect(sampledGap(clipInput(source), data.inputStep, clip), 'CLIPImageProcessor').toBeLessThan(2e-6)
+    expect(sampledGap(vitInput(source), data.inputStep, vit), 'ViTImageProcessor').toBeLessThan(1e-6)
+  })
+
+  it('equals CLIPImageProcessor at 336 pixels', () => {
+    expect(sampledGap(clipInput(picture(...data.clip336.size, 13), 336), data.inputStep, data.clip336.values)).toBeLessThan(2e-6)
+  })
+
+  it('passes the manifest’s rgb-unit mode at the judge’s own size only', () => {
+    const source = picture(3, 2, 5)
+    const planes = rgbUnitInput(source, 3, 2, [0.5, 0.5, 0.5], [0.5, 0.5, 0.25])
+    expect(planes[1]).toBeCloseTo((source.rgb[3]! / 255 - 0.5) / 0.5, 6)
+    expect(planes[12]).toBeCloseTo((source.rgb[2]! / 255 - 0.5) / 0.25, 6)
+    expect(() => rgbUnitInput(source, 2, 3, [0, 0, 0], [1, 1, 1])).toThrow('takes pictures of 2 × 3 and was given 3 × 2')
+  })
+})
