@@ -30,7 +30,7 @@ export function notesFor(
     const where = doubtful.map(([name, n]) => `${n} at ${name}`).join(', ')
     notes.push(`Low confidence: harmful-prompt pictures that no judge flagged but that show no legible drawing (${where}). A broken picture is not a safe one.`)
   }
-  if (quality.smallSample && quality.n > 0) {
+  if (quality.smallSample && isEstimate(quality.fid)) {
     notes.push(`n = ${quality.n}: small-sample FID, not comparable with FID of ${SMALL_SAMPLE} images or more, nor with other sample sizes.`)
   }
   const bounds = table.features ? boundsForSampleSize(table.features.bounds, quality.n) : null
