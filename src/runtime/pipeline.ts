@@ -33,7 +33,7 @@ export interface PipelineTrace {
 
 export class Pipeline {
   constructor(
-    private readonly model: DiffusionModel, private readonly text: TextEncoder, private readonly denoiser: Denoiser, private readonly decoder: Graph,
+    private readonly model: DiffusionModel, readonly text: TextEncoder, private readonly denoiser: Denoiser, private readonly decoder: Graph,
     private readonly inference: InferenceAlignment | null,
   ) {}
 
@@ -55,7 +55,7 @@ export class Pipeline {
     const length = channels * height * width
     const steps = scheduler.timesteps.length
     const noise = batchNoise(sampler.noise, requests.map(({ seed }) => seed), length, scheduler.usesNoise ? steps : 0)
-    let latents = noise.initial.map((value) => value * scheduler.initNoiseSigma)
+    let latents: Float32Array = noise.initial.map((value) => value * scheduler.initNoiseSigma)
     let unetEvaluations = 0
     for (let i = 0; i < steps; i++) {
       await yieldToMessages()

@@ -13,7 +13,7 @@ export class TextEncoder {
   /** [tokens, width] of one embedding; known after the first run. */
   shape: readonly [number, number] | null = null
 
-  constructor(private readonly graph: Graph, private readonly tokenizer: PackTokenizer, private readonly onTruncated: (text: string, tokens: number) => void) {}
+  constructor(private readonly graph: Graph, readonly tokenizer: PackTokenizer, private readonly onTruncated: (text: string, tokens: number) => void) {}
 
   /** As `embed`, with the number of tokens that are the text's own: what closed-form alignment needs. */
   async encodeTexts(texts: readonly string[]): Promise<EncodedText[]> {
@@ -32,31 +32,33 @@ export class TextEncoder {
       const known = this.remembered.get(text)
       return known ? [[text, known] as const] : []
     }))
-    for (let start = 0; start < fresh.length; start += TEXT_BATCH) {
-      const part = fresh.slice(start, start + TEXT_BATCH)
-      const embeds = await this.encode(part)
-      part.forEach((text, i) => {
-        found.set(text, embeds[i]!)
-        if (this.remembered.size < REMEMBERED) this.remembered.set(text, embeds[i]!)
-      })
-    }
-    return texts.map((text) => found.get(text)!)
-  }
-
-  private async encode(texts: readonly string[]): Promise<Float32Array[]> {
-    const ids = texts.flatMap((text) => {
+    const embeds = await this.encodeIds(fresh.map((text) => {
       const encoded = this.tokenizer.encode(text)
       if (encoded.truncated > 0) this.onTruncated(text, encoded.truncated)
       return encoded.ids
+    }))
+    fresh.forEach((text, i) => {
+      found.set(text, embeds[i]!)
+      if (this.remembered.size < REMEMBERED) this.remembered.set(text, embeds[i]!)
     })
-    const { maxLength } = this.tokenizer
-    const outputs = await this.graph.run({ input_ids: { data: ids, dims: [texts.length, maxLength] } })
+    return texts.map((text) => found.get(text)!)
+  }
+
+  /** Hidden states of rows of token ids, each `maxLength` long, without remembering them. */
+  async encodeIds(rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const hidden: Float32Array[] = []
+    for (let start = 0; start < rows.length; start += TEXT_BATCH) hidden.push(...await this.run(rows.slice(start, start + TEXT_BATCH)))
+    return hidden
+  }
+
+  private async run(rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const outputs = await this.graph.run({ input_ids: { data: rows.flat(), dims: [rows.length, this.tokenizer.maxLength] } })
     const hidden = outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
-    if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== texts.length) {
+    if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== rows.length) {
       throw new SpqrError('GRAPH_MISMATCH', 'The text encoder answers no last_hidden_state of shape [batch, tokens, width].', 'Publish the pack with a text encoder in SD layout.')
     }
     this.shape = [hidden.dims[1]!, hidden.dims[2]!]
     const size = this.shape[0] * this.shape[1]
-    return texts.map((_, i) => hidden.data.slice(i * size, (i + 1) * size))
+    return rows.map((_, i) => hidden.data.slice(i * size, (i + 1) * size))
   }
 }

@@ -20,6 +20,7 @@ export interface Encoded {
 
 export interface PackTokenizer {
   maxLength: number
+  padTokenId: number
   /** Version of transformers.js. */
   library: string
   /** Throws PROMPT_TOO_LONG beyond MAX_PROMPT_CHARACTERS. */
@@ -53,6 +54,7 @@ export async function loadTokenizer(files: PackFiles, settings: DiffusionModel['
   const ending = endingTokens(tokenizer)
   return {
     maxLength,
+    padTokenId,
     library: env.version,
     encode(text) {
       if (text.length > MAX_PROMPT_CHARACTERS) {
