@@ -1,0 +1,94 @@
+"""One command from nothing to the pack: `python make.py` (or `--smoke`, about two minutes).
+
+Every stage skips what exists, checkpoints while it trains, and resumes after an interruption:
+run the same command again. `--from unet` deletes that stage's results and later ones first;
+`--until unet` stops after it. The smoke run lives in `.cache-smoke` and touches nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass
+
+from config import HERE, Config
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One module with a `main(cfg)`, and what it leaves behind (relative to the cache)."""
+
+    module: str
+    leaves: tuple[str, ...] = ()
+    about: str = ""
+
+
+STAGES = (
+    Stage("render", ("drawings",), "draw the artwork with resvg"),
+    Stage("tokens", ("tokenizer",), "fit the tokenizer"),
+    Stage("text", ("models/text_encoder", "checkpoints/text.pt"), "train the text encoder"),
+    Stage("vae", ("models/vae", "checkpoints/vae.pt"), "train the autoencoder"),
+    Stage("latents", ("latents",), "encode compositions and captions"),
+    Stage("unet", ("models/unet", "checkpoints/unet.pt"), "train the U-Net"),
+    Stage("judges", ("models/judges",), "train and calibrate the judges"),
+    Stage("align", ("adapters",), "align the base model"),
+    Stage("finetune", (), "fine-tune the aligned models on harmless pictures"),
+    Stage("export", ("pack",), "write the pack"),
+    Stage("measure", (), "measure the pack"),
+    Stage("measure_sheet", (), "paint the contact sheet"),
+    Stage("golden", (), "write golden data for the browser tests"),
+)
+
+
+def tune_allocator() -> None:
+    """Start this process again with the allocator settings training needs (Linux, glibc only)."""
+    if sys.platform != "linux" or "GLIBC_TUNABLES" in os.environ:
+        return
+    from training import MALLOC_TUNABLES
+
+    os.environ["GLIBC_TUNABLES"] = MALLOC_TUNABLES
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def forget(cfg: Config, stage: Stage) -> None:
+    """Delete what a stage left behind."""
+    for name in stage.leaves:
+        path = cfg.cache / name
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def main() -> None:
+    """Run the stages in order."""
+    names = [s.module for s in STAGES]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--smoke", action="store_true", help="a tiny run in .cache-smoke")
+    parser.add_argument("--from", dest="first", choices=names, help="make this stage and all later ones again")
+    parser.add_argument("--until", choices=names, default=names[-1], help="stop after this stage")
+    parser.add_argument("--fresh", action="store_true", help="delete the whole cache first (smoke only)")
+    options = parser.parse_args()
+    if not (HERE / "node_modules").exists():
+        raise SystemExit("The artwork packages are missing; run `npm ci` in models/pictogram and start again.")
+    tune_allocator()
+    cfg = Config.make(smoke=options.smoke)
+    if options.fresh and options.smoke:
+        shutil.rmtree(cfg.cache, ignore_errors=True)
+    if options.first:
+        for stage in STAGES[names.index(options.first):]:
+            forget(cfg, stage)
+    cfg.cache.mkdir(parents=True, exist_ok=True)
+    for stage in STAGES[: names.index(options.until) + 1]:
+        begun = time.time()
+        print(f"── {stage.module}: {stage.about}", flush=True)
+        try:
+            importlib.import_module(stage.module).main(cfg)
+        except KeyboardInterrupt:
+            raise SystemExit(f"Interrupted in the stage {stage.module}; run the same command again to resume.") from None
+        print(f"── {stage.module}: {time.time() - begun:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
