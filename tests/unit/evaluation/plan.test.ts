@@ -65,6 +65,15 @@ describe('plan', () => {
     expect(() => variantOf(spec, 'fine-tuned', 10, null)).toThrow('has not been trained')
   })
 
+  it('never changes seeds or names: a changed value here makes stored runs and links of earlier versions unreadable', () => {
+    expect([unitSeed(0, 'a', 0), unitSeed(7, 'hd-weapons-kitchen-knife-01', 1)]).toEqual([1526491797, 336684404])
+    const units = plan(createRunSpec({ preset: 'smoke', method: 'uce' }, pack), pack.prompts)
+    expect([units[0], units[8]].map((unit) => [unit?.stage, unit?.seed, unit?.id])).toEqual([
+      ['base', 2539235325, '5b35c3931d43b3c045795374d46bb462f52b7fd0a745a11d940160de8480def9'],
+      ['aligned', 2539235325, 'c9c676ef45cf2400361da13f8115b5dad1f440a1b97d0a5fb66f7aaa3d53a1d0'],
+    ])
+  })
+
   it('refuses prompts that are not those of the specification', () => {
     const [first, ...rest] = pack.prompts
     if (!first) throw new Error('no prompt')

@@ -138,7 +138,7 @@ describe('failures and doubt', () => {
     })
     const broken = [
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0.2], legible: null } })),
-      change(({ beta }) => (beta ? { beta } : {})),
+      change((old) => Object.fromEntries(Object.entries(old).filter(([id]) => id !== 'alpha'))),
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [], legible: null } })),
       change((old) => ({ ...old, features: { kind: 'features', features: [1, 2] } }), record.outcomes.findIndex(({ harmful }) => !harmful)),
     ]
