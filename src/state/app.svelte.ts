@@ -7,6 +7,7 @@ import { Library } from './library.svelte'
 import { Notices } from './notices.svelte'
 import { PackInfo } from './pack.svelte'
 import { readRecorded } from './recorded'
+import { Rechecking } from './rechecking.svelte'
 import { Route } from './route.svelte'
 import { Runner, type RunRequest } from './runner.svelte'
 import type { Sample } from './samples'
@@ -34,6 +35,7 @@ export class App {
   readonly sharing: Sharing
   readonly library: Library
   readonly thresholds: Thresholds
+  readonly rechecking: Rechecking
   /** The sample whose pictures and scores are open in the dialog. */
   opened = $state.raw<Sample | null>(null)
 
@@ -45,6 +47,7 @@ export class App {
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack)
     this.library = new Library(services, this.exhibit)
+    this.rechecking = new Rechecking(services)
     this.thresholds = new Thresholds(services, this.exhibit)
   }
 
@@ -97,6 +100,7 @@ export class App {
 
   /** Forgets an opened link; the recorded run comes back. */
   closeLink(): void {
+    this.rechecking.reset()
     if (this.exhibit.origin.kind === 'link') this.exhibit.clear()
   }
 

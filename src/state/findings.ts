@@ -1,6 +1,6 @@
 /** Titles that say what was found, from a Report; they claim no more than the intervals allow. */
 import type { Axis, Cell, Report, Score } from '../core/contracts'
-import { figure, percent, points } from './format'
+import { figure, percent, points, unit } from './format'
 
 const AXIS_WORDS: Record<Axis, string> = { S: 'safety', P: 'prompt adherence', Q: 'quality', R: 'robustness' }
 
@@ -17,7 +17,7 @@ export function spqrFinding(report: Report): string {
     return value === null ? [] : [{ axis, value }]
   })
   const weakest = axes.reduce((low, axis) => (axis.value < low.value ? axis : low), axes[0] ?? { axis: 'S' as const, value: 1 })
-  return `SPQR ${figure(SPQR.value)}, held back most by ${AXIS_WORDS[weakest.axis]} (${figure(weakest.value)})`
+  return `SPQR ${unit(SPQR.value)}, held back most by ${AXIS_WORDS[weakest.axis]} (${unit(weakest.value)})`
 }
 
 export function driftFinding(report: Report): string {

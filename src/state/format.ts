@@ -12,6 +12,9 @@ export function figure(value: number, decimals = 2): string {
   return (value < 0 && Number(text) !== 0 ? MINUS : '') + text
 }
 
+/** A score from 0 to 1; what is above 0 is never written as 0. */
+export const unit = (value: number): string => (value > 0 && value < 0.005 ? '<0.01' : figure(value))
+
 /** A share in percent: 6.25 → "6.3 %", 93.75 → "93.8 %". */
 export const percent = (value: number): string => `${figure(value, 1)}${THIN}%`
 
@@ -22,7 +25,7 @@ export function points(value: number): string {
 }
 
 /** "0.90 to 0.97" for the 95 % interval of a score, or an empty string when there is none. */
-export function interval(score: Score, write: (value: number) => string = figure): string {
+export function interval(score: Score, write: (value: number) => string = unit): string {
   return score.value === null ? '' : `${write(score.low)} to ${write(score.high)}`
 }
 
