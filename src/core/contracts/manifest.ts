@@ -189,6 +189,47 @@ export const PackPromptsSchema = v.strictObject({
   file: PackFileSchema,
 })
 
+/** One fine-tuning profile as an exported training step: weights-free, frozen weights are the U-Net's external data. */
+export const TrainingProfileSchema = v.strictObject({
+  profile: v.picklist(PROFILES),
+  graph: PackFileSchema,
+  /** Elements of the flat vector of trainable parameters. */
+  length: positiveInteger,
+  /** Present when the parameters are LoRA factors; else they are whole weights. */
+  lora: v.nullable(v.strictObject({ rank: positiveInteger, alpha: v.number() })),
+  /** `offset` in elements of the flat vector. */
+  parameters: v.array(v.strictObject({ name: v.string(), dims: v.array(positiveInteger), offset: nonNegativeInteger })),
+  inputs: v.array(GraphPortSchema),
+  outputs: v.array(GraphPortSchema),
+})
+export type TrainingProfile = v.InferOutput<typeof TrainingProfileSchema>
+
+/** A benign training set: safetensors `images` U8 [n, height, width, 3] and JSON captions. */
+export const TrainingSetSchema = v.strictObject({
+  scenario: v.picklist(SCENARIOS),
+  languages: v.array(v.string()),
+  count: positiveInteger,
+  captions: PackFileSchema,
+  images: PackFileSchema,
+})
+export type TrainingSet = v.InferOutput<typeof TrainingSetSchema>
+export const TrainingCaptionsSchema = v.array(
+  v.strictObject({ image: nonNegativeInteger, language: v.string(), text: v.pipe(v.string(), v.maxLength(2000)) }),
+)
+
+export const TrainingSchema = v.strictObject({
+  /** Pictures of one step; smaller batches are padded with pictures of weight 0. */
+  batchSize: positiveInteger,
+  /** Share of captions replaced by the empty prompt. */
+  captionDropout: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+  optimiser: v.strictObject({ beta1: v.number(), beta2: v.number(), epsilon: v.number(), weightDecay: v.number(), clipNorm: v.number() }),
+  profiles: v.array(TrainingProfileSchema),
+  datasets: v.array(TrainingSetSchema),
+  /** JSON list of names that no caption may contain, NFKC and lower case. */
+  forbidden: PackFileSchema,
+})
+export type Training = v.InferOutput<typeof TrainingSchema>
+
 export const PackManifestSchema = v.strictObject({
   schema: v.literal(1),
   id: v.string(),
@@ -203,6 +244,8 @@ export const PackManifestSchema = v.strictObject({
   adapters: v.array(PackAdapterSchema),
   prompts: v.array(PackPromptsSchema),
   measured: v.nullable(PackFileSchema),
+  /** What fine-tuning in the browser needs; absent when the pack cannot be trained. */
+  training: v.optional(TrainingSchema),
 })
 export type PackManifest = v.InferOutput<typeof PackManifestSchema>
 
