@@ -112,7 +112,8 @@ export async function compareGraph(
     const data = join(scratch, component.externalData.path)
     writeFileSync(data, weights)
     await page.route('**/bench-weights.bin', (route) => route.fulfill({ path: data, contentType: 'application/octet-stream' }))
-    await page.addInitScript({ path: join(ROOT, 'node_modules', 'onnxruntime-web', 'dist', 'ort.wasm.min.js') })
+    const library = readFileSync(join(ROOT, 'node_modules', 'onnxruntime-web', 'dist', 'ort.wasm.min.js'), 'utf8')
+    await page.addInitScript({ content: `${library}\nglobalThis.ort = ort` })
     await page.goto(`${url}${packPath}manifest.json`)
     const feeds = feedsOf(component, batch)
     const browser: Timed[] = []
