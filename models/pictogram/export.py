@@ -24,6 +24,7 @@ import judges
 import prompts
 import text
 import tokens
+import training_graph
 import unet
 import vae
 from config import CONTEXT_LENGTH, IMAGE_SIZE, LATENT_CHANNELS, LATENT_SIZE, Config
@@ -129,6 +130,7 @@ def main(cfg: Config) -> Path:
         "attribution": texts.attribution(), "model": write_model(cfg, root), "judges": write_judges(cfg, root),
         "adapters": write_adapters(cfg, root), "prompts": write_prompts(root), "measured": None,
     }
+    manifest["training"] = training_graph.write(cfg, root, manifest["model"]["unet"])
     write_manifest(root, manifest)
     by_id, pack = {j["id"]: j for j in manifest["judges"]}, Pack(root)
     by_id["pictoclip"]["ceiling"] = prompt_ceiling(cfg, pack)

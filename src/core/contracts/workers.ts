@@ -92,6 +92,13 @@ export interface TrainerApi {
    * Deterministic: batch, noise and timestep of step i depend only on the seed and i.
    */
   train(alignment: AlignmentSpec | null, fineTune: LiveFineTune, toStep: number, onStep: (event: TrainerEvent) => void): Promise<{ checkpointKey: string; trace: TrainingTrace }>
+  /**
+   * Registers a folder of the user's: captioned pictures in the model's size. Screened: a flagged picture or a caption
+   * that names a forbidden concept throws DATASET_NOT_BENIGN. The answer's hash goes into LiveFineTune.datasetSha256.
+   */
+  addDataset(
+    name: string, pictures: { file: string; caption: string | null; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[],
+  ): Promise<{ sha256: string; count: number }>
   exportAdapter(checkpointKey: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }>
   abort(): Promise<void>
   close(): Promise<void>
