@@ -1,7 +1,7 @@
 /** The U-Net as a function: samples and embeddings of any number → predictions, in runs the graph and memory allow. */
 import type { DiffusionModel } from '../core/contracts'
 import { SpqrError } from '../core/contracts'
-import type { Floats, Graph, Values } from './graph'
+import type { Floats, Graph } from './graph'
 
 /** Attention scores of one run, (height·width)² per sample, kept below this many numbers. */
 const ATTENTION_BUDGET = 2 ** 26
@@ -18,10 +18,10 @@ export interface DenoiserInput {
 export class Denoiser {
   /** Samples in one run; fixed when the graph fixes its batch. */
   readonly limit: number
-  private readonly fixed: boolean
+  readonly fixed: boolean
   private readonly length: number
 
-  constructor(private readonly graph: Graph, private readonly latent: DiffusionModel['latent']) {
+  constructor(readonly graph: Graph, private readonly latent: DiffusionModel['latent']) {
     const batch = graph.input('sample').dims[0]
     this.fixed = typeof batch === 'number'
     this.limit = typeof batch === 'number' ? batch : Math.max(1, Math.floor(ATTENTION_BUDGET / (latent.height * latent.width) ** 2))
@@ -54,7 +54,7 @@ export class Denoiser {
     }
     const outputs = await this.graph.run({
       sample: { data: samples, dims: [size, channels, height, width] },
-      timestep: this.timestepValues(input.timestep, size),
+      timestep: this.graph.timestep(input.timestep, size),
       encoder_hidden_states: { data: embeds, dims: [size, tokens, embedWidth] },
     })
     const prediction = outputs['out_sample'] ?? Object.values(outputs)[0]
@@ -62,12 +62,5 @@ export class Denoiser {
       throw new SpqrError('GRAPH_MISMATCH', `The U-Net answers ${prediction?.data.length ?? 0} numbers for ${samples.length} latents.`, 'Publish the pack with a U-Net in SD layout.')
     }
     return prediction
-  }
-
-  /** Exports differ: a scalar, one number, or one per sample. */
-  private timestepValues(timestep: number, size: number): Values {
-    const { dims } = this.graph.input('timestep')
-    const count = dims.length === 0 ? 1 : typeof dims[0] === 'number' ? dims[0] : size
-    return { data: Float32Array.from({ length: count }, () => timestep), dims: dims.length === 0 ? [] : [count] }
   }
 }

@@ -92,12 +92,12 @@ export class Graph {
   }
 
   /** Runs on values in main memory and answers every output as float32. */
-  async run(inputs: Readonly<Record<string, Values>>): Promise<Record<string, Floats>> {
+  async run(inputs: Readonly<Record<string, Values | Tensor>>): Promise<Record<string, Floats>> {
     const feeds: Record<string, Tensor> = {}
     for (const port of this.component.inputs) {
       const values = inputs[port.name]
       if (!values) throw mismatch(this.what, `its input "${port.name}" is none that this pipeline knows how to fill`)
-      feeds[port.name] = toTensor(this.runtime, port, values)
+      feeds[port.name] = 'type' in values ? values : toTensor(this.runtime, port, values)
     }
     const outputs = await this.runTensors(feeds)
     const floats = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, floatsOf(tensor)]))
@@ -105,11 +105,19 @@ export class Graph {
     return floats
   }
 
-  /** Runs on tensors wherever they lie; the caller disposes of what it owns. */
-  runTensors(feeds: InferenceSession.FeedsType): Promise<Record<string, Tensor>> {
+  /** The input `timestep` for `count` samples: exports take a scalar, one number, or one per sample. */
+  timestep(value: number, count: number): Tensor {
+    const port = this.input('timestep')
+    const [first] = port.dims
+    const length = typeof first === 'number' ? first : first === undefined ? 1 : count
+    return toTensor(this.runtime, port, { data: Float32Array.from({ length }, () => value), dims: first === undefined ? [] : [length] })
+  }
+
+  /** Runs on tensors wherever they lie, into `fetches` where given; the caller disposes of what it owns. */
+  runTensors(feeds: InferenceSession.FeedsType, fetches?: InferenceSession.FetchesType): Promise<Record<string, Tensor>> {
     return this.runtime.exclusive(async () => {
       try {
-        return await this.session.run(feeds)
+        return fetches ? await this.session.run(feeds, fetches) : await this.session.run(feeds)
       } catch (thrown) {
         throw ortError(thrown, `running ${this.what}`)
       }

@@ -6,6 +6,7 @@ import { adaptableWeights, targetsOf, type AdapterShelf } from './adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from './events'
 import type { PackFiles } from './files'
+import { GpuLoop } from './gpuLoop'
 import { Graph } from './graph'
 import type { OrtRuntime } from './ort'
 import { Pipeline } from './pipeline'
@@ -34,6 +35,7 @@ export class Models {
   private unet: Built<Graph> | null = null
   private decoder: Graph | null = null
   private current: Pipeline | null = null
+  private gpu: GpuLoop | null = null
   /** Closed-form alignments computed in this visit, by their specification. */
   private readonly computed = new Map<string, Uint8Array<ArrayBuffer>>()
 
@@ -59,7 +61,9 @@ export class Models {
     const unet = await this.build(this.unet, own.length > 0 ? key : NO_ADAPTERS, () => this.graph('U-Net', manifest.model.unet, own, signal), () => { this.unet = null })
     this.unet = unet
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
-    this.current = new Pipeline(manifest.model, textEncoder, new Denoiser(unet.part, manifest.model.latent), this.decoder, inference)
+    // onnxruntime's device exists by now: a session does.
+    this.gpu ??= this.options.runtime.provider === 'webgpu' ? await GpuLoop.create(this.options.runtime) : null
+    this.current = new Pipeline(manifest.model, textEncoder, new Denoiser(unet.part, manifest.model.latent), this.decoder, inference, this.gpu)
   }
 
   /** The alignment as a file, as it would be merged. */
@@ -75,7 +79,7 @@ export class Models {
   async release(): Promise<void> {
     this.current = null
     const parts = [this.text?.part, this.unet?.part, this.decoder]
-    this.text = this.unet = this.decoder = null
+    this.text = this.unet = this.decoder = this.gpu = null
     for (const part of parts) await part?.release()
   }
 

@@ -21,17 +21,18 @@ function hasJspi(): boolean {
   return 'Suspending' in WebAssembly
 }
 
-let loaded: Promise<OrtRuntime> | null = null
+const loaded = new Map<OrtRuntime['provider'], Promise<OrtRuntime>>()
 
-/** Loads the runtime once per worker; the thread count is fixed with the first session. */
+/** Loads a provider's runtime once per worker; its thread count is fixed with the first session. */
 export async function loadOrt(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string): Promise<OrtRuntime> {
-  loaded ??= load(provider, threads, wasmBaseUrl).catch((thrown: unknown) => {
-    loaded = null
+  const loading = loaded.get(provider) ?? load(provider, threads, wasmBaseUrl).catch((thrown: unknown) => {
+    loaded.delete(provider)
     throw thrown
   })
-  const runtime = await loaded
-  if (runtime.provider !== provider || runtime.threads !== threads) {
-    throw new SpqrError('BAD_INPUT', `This engine already runs on ${runtime.provider} with ${runtime.threads} threads.`, 'Start a new engine to change the device or the thread count.')
+  loaded.set(provider, loading)
+  const runtime = await loading
+  if (runtime.threads !== threads) {
+    throw new SpqrError('BAD_INPUT', `This engine already runs on ${provider} with ${runtime.threads} threads.`, 'Start a new engine to change the thread count.')
   }
   return runtime
 }

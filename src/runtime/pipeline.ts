@@ -10,6 +10,7 @@ import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from './events'
 import type { Graph } from './graph'
 import { batchNoise } from './noise'
+import { gpuPlan, type GpuLoop } from './gpuLoop'
 import { brokenPicture, toRgb } from './picture'
 import { conditionEmbeds } from './conditions'
 import type { TextEncoder } from './text'
@@ -34,7 +35,7 @@ export interface PipelineTrace {
 export class Pipeline {
   constructor(
     private readonly model: DiffusionModel, readonly text: TextEncoder, private readonly denoiser: Denoiser, private readonly decoder: Graph,
-    private readonly inference: InferenceAlignment | null,
+    private readonly inference: InferenceAlignment | null, private readonly gpu: GpuLoop | null = null,
   ) {}
 
   /** One picture per request. Throws ABORTED between steps, PROMPT_TOO_LONG, MEMORY; a broken picture is a result. */
@@ -48,7 +49,8 @@ export class Pipeline {
     requests: readonly PictureRequest[], sampler: SamplerSpec, signal: AbortSignal | undefined, trace: PipelineTrace,
   ): Promise<{ latents: Float32Array; unetEvaluations: number }> {
     const { numInferenceSteps, guidanceScale } = sampler
-    const scheduler = createScheduler({ ...this.model.scheduler, type: sampler.scheduler }, numInferenceSteps)
+    const config = { ...this.model.scheduler, type: sampler.scheduler }
+    const scheduler = createScheduler(config, numInferenceSteps)
     const guidance = createGuidance(this.inference, guidanceScale, numInferenceSteps)
     const embeds = await conditionEmbeds(this.text, guidance.conditions, requests.map(({ text }) => text), this.inference)
     const { channels, height, width } = this.model.latent
@@ -56,18 +58,27 @@ export class Pipeline {
     const steps = scheduler.timesteps.length
     const noise = batchNoise(sampler.noise, requests.map(({ seed }) => seed), length, scheduler.usesNoise ? steps : 0)
     let latents: Float32Array = noise.initial.map((value) => value * scheduler.initNoiseSigma)
+    const samples = embeds.arrays.length
+    const onGpu = gpuPlan(this.gpu, this.denoiser, samples, length, config, sampler, this.inference)
+    if (onGpu) {
+      const finished = await onGpu.loop.denoise({
+        unet: this.denoiser.graph, initial: latents, latentDims: [channels, height, width], embeds: embeds.arrays, embedShape: embeds.shape, steps: onGpu.steps,
+        guidanceScale, signal, onLatents: trace.onLatents,
+      })
+      return { latents: finished, unetEvaluations: samples * steps }
+    }
     let unetEvaluations = 0
     for (let i = 0; i < steps; i++) {
       await yieldToMessages()
       throwIfAborted(signal)
       const scaled = scheduler.scaleModelInput(latents, i)
-      const samples = new Float32Array(guidance.conditions.length * scaled.length)
-      guidance.conditions.forEach((_, k) => samples.set(scaled, k * scaled.length))
-      const predicted = await this.denoiser.predict({ samples, embeds: embeds.arrays, embedShape: embeds.shape, timestep: scheduler.timesteps[i]! })
+      const repeated = new Float32Array(guidance.conditions.length * scaled.length)
+      guidance.conditions.forEach((_, k) => repeated.set(scaled, k * scaled.length))
+      const predicted = await this.denoiser.predict({ samples: repeated, embeds: embeds.arrays, embedShape: embeds.shape, timestep: scheduler.timesteps[i]! })
       const byCondition = Object.fromEntries(guidance.conditions.map((condition, k) =>
         [condition, predicted.subarray(k * scaled.length, (k + 1) * scaled.length)]))
       latents = scheduler.step(guidance.combine(byCondition, i), i, latents, scheduler.usesNoise ? noise.step(i) : undefined)
-      unetEvaluations += guidance.conditions.length * requests.length
+      unetEvaluations += samples
       trace.onLatents?.(latents, i)
     }
     return { latents, unetEvaluations }
