@@ -64,17 +64,6 @@ export function nuclearNorm(values: Float64Array, rows: number, columns: number)
   return decomposition.diagonal.reduce((sum, value) => sum + value, 0)
 }
 
-/**
- * Nuclear norm of A·Bᵀ for A [n, d] and B [m, d]. A matrix with more rows than columns is first replaced by its
- * triangular factor, which leaves the singular values as they are and the product no larger than d × d.
- */
-export function crossNuclearNorm(a: Float64Array, n: number, b: Float64Array, m: number, d: number): number {
-  const left = n > d ? triangularFactor(a, n, d) : a
-  const right = m > d ? triangularFactor(b, m, d) : b
-  const [rows, columns] = [Math.min(n, d), Math.min(m, d)]
-  return nuclearNorm(timesTransposed(left, rows, right, columns, d), rows, columns)
-}
-
 /** R [d, d] of A = Q·R for A [n, d], n ≥ d, row-major. */
 export function triangularFactor(a: Float64Array, n: number, d: number): Float64Array {
   const factor = new QrDecomposition(Matrix.from1DArray(n, d, a)).upperTriangularMatrix

@@ -37,7 +37,8 @@ def main() -> None:
     from transformers import CLIPImageProcessor, ViTImageProcessor
 
     resizes = []
-    for width, height, to in [(37, 23, (20, 31)), (64, 64, (32, 32)), (50, 41, (13, 9)), (16, 12, (29, 12)), (30, 44, (30, 17)), (9, 5, (40, 33))]:
+    for width, height, to in [(37, 23, (20, 31)), (64, 64, (32, 32)), (50, 41, (13, 9)), (16, 12, (29, 12)), (30, 44, (30, 17)), (9, 5, (40, 33)),
+                              (24, 60, (16, 40)), (31, 32, (66, 15)), (33, 40, (30, 34)), (40, 44, (38, 40))]:
         for name, code in [("bicubic", Image.BICUBIC), ("bilinear", Image.BILINEAR)]:
             source = picture(width, height, 11)
             result = np.asarray(Image.fromarray(source).resize(to, code))
