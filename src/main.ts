@@ -1,7 +1,7 @@
 /** Composition root: creates the workers and the store, wires them into the state, draws the page. */
 import { mount } from 'svelte'
 import appPackage from '../package.json'
-import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
+import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi } from './core/contracts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
@@ -35,24 +35,6 @@ const scorer: StatisticsWorkerApi = {
 /** The one engine that is open, with what it was opened for. */
 let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
 
-/** A trainer that starts and opens its worker when it is first told to train. */
-function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): TrainerApi {
-  let opened: Promise<TrainerApi> | null = null
-  const start = async (): Promise<TrainerApi> => {
-    const { api } = connect<TrainerApi>(new Worker(new URL('../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }), 'The trainer')
-    await api.open(baseUrl, device, onEvent)
-    return api
-  }
-  const ready = (): Promise<TrainerApi> => (opened ??= start().catch((thrown: unknown) => { opened = null; throw thrown }))
-  return {
-    open: async () => { await ready() },
-    train: async (...args) => (await ready()).train(...args),
-    exportAdapter: async (key) => (await ready()).exportAdapter(key),
-    abort: async () => { await (await opened)?.abort() },
-    close: async () => { await (await opened)?.close() },
-  }
-}
-
 async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
   const baseUrl = new URL(`packs/${name}/`, base).href
   const pack = await connection.api.open(baseUrl, device, onEvent)
@@ -61,7 +43,7 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
   return {
     pack, baseUrl,
     ports: {
-      engine: engine.api, statistics: scorer, store, trainer: lazyTrainer(baseUrl, device, onEvent),
+      engine: engine.api, statistics: scorer, store, trainer: null,
       reference: async () => (features ? services.reference(features) : null),
       now: () => performance.now(),
       recreateEngine: async () => {
