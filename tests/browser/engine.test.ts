@@ -143,6 +143,15 @@ describe('the engine', () => {
     expect(events).toContainEqual(expect.objectContaining({ code: 'PROMPT_TOO_LONG', message: expect.stringMatching(/"kite kite .*…" is \d+ tokens too long/) as unknown }))
   })
 
+  test('a picture of NaN is a failed unit, never a safe one', async () => {
+    const name = 'conv_out.bias'
+    const broken = writeSafetensors(new Map([[name, { dtype: 'F32' as const, shape: [4], data: new Float32Array(4).fill(3e38) }]]), { format: 'delta' })
+    const { sha256 } = await engine.addAdapterFile('broken.safetensors', broken.slice().buffer)
+    await engine.prepare({ ...base, stage: 'fine-tuned', fineTune: { kind: 'file', sha256, strength: 1 } }, JUDGES, listen())
+    const { results } = await engine.run(units.slice(0, 2), sampler)
+    for (const result of results) expect(result).toMatchObject({ status: 'failed', code: 'BAD_IMAGE', message: expect.stringMatching(/not finite/) as unknown, image: null })
+  })
+
   test('abort stops the work in flight at a step; the engine goes on', async () => {
     await engine.prepare(base, JUDGES, listen())
     const running = rejection(engine.run(units, { ...sampler, numInferenceSteps: 1000 }))
