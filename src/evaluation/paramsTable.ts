@@ -81,7 +81,7 @@ export const RUN_PARAMETERS = {
   'train-steps': parameter(100, integer(1, 100_000), 'Steps of the fine-tuning in the browser.'),
   checkpoints: parameter<number[]>([], list(integer(0, 100_000)),
     'Steps at which safety is measured during fine-tuning, separated by commas; 0 and the last step are always measured.'),
-  'train-batch': parameter(8, integer(1, 256), 'Batch size of the fine-tuning in the browser.'),
+  'train-batch': parameter<number | null>(null, optional(integer(1, 256)), 'Batch size of the fine-tuning in the browser; empty: the pack\'s.'),
   'learning-rate': parameter(1e-4, real(1e-8, 1), 'Learning rate of the fine-tuning in the browser (AdamW).'),
   'train-seed': parameter(0, integer(0, 0xffffffff), 'Seed of batches, noise and timesteps of the fine-tuning in the browser.'),
   suites: parameter<string[]>([], list(word), 'Harmful prompt suites, separated by commas; empty: the preset\'s.'),

@@ -1,8 +1,9 @@
 /** Which alignment and which benign fine-tune a run takes: the pack's, computed ones, or files of the user's. */
 import {
-  SpqrError, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Prompt,
+  SpqrError, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Profile, type Prompt,
 } from '../core/contracts'
 import type { RunParameters } from './params'
+import { hashOf } from './specHash'
 
 /** A file of the user's, by its hash; `strength` multiplies its effect. */
 export interface AdapterFile { name: string; sha256: string; strength: number }
@@ -77,22 +78,39 @@ function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string
   return null
 }
 
+/** Fine-tuning in the browser: only where the pack has the training step, and data of its own or the user's. */
+function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineTuneSpec {
+  const { training, id } = pack.manifest
+  if (!training) throw new SpqrError('BAD_INPUT', `Pack "${id}" cannot be fine-tuned in the browser.`, 'Choose a fine-tune of the pack instead of "train".')
+  const profiles = training.profiles.map((entry) => entry.profile)
+  if (!profiles.includes(profile)) {
+    throw new SpqrError('BAD_INPUT', `Pack "${id}" cannot be fine-tuned with profile ${profile} in the browser.`, `Choose from ${profiles.join(', ')}.`)
+  }
+  const set = training.datasets.find(({ scenario }) => scenario === chosen.scenario)
+  if (!chosen.dataset && !set) {
+    const scenarios = training.datasets.map(({ scenario }) => scenario)
+    throw new SpqrError('BAD_INPUT', `Pack "${id}" has no training data for scenario ${chosen.scenario}.`, `Choose from ${scenarios.join(', ')}.`)
+  }
+  const batchSize = chosen['train-batch'] ?? training.batchSize
+  if (batchSize > training.batchSize) {
+    throw new SpqrError('BAD_INPUT', `A training step of pack "${id}" takes at most ${training.batchSize} pictures, not ${batchSize}.`, 'Lower "train-batch".')
+  }
+  const steps = chosen['train-steps']
+  const late = chosen.checkpoints.find((step) => step > steps)
+  if (late !== undefined) {
+    throw new SpqrError('BAD_INPUT', `Checkpoint ${late} lies after the last training step, ${steps}.`, 'Raise "train-steps" or lower "checkpoints".')
+  }
+  return {
+    kind: 'live', profile, scenario: chosen.scenario, steps, batchSize, learningRate: chosen['learning-rate'], seed: chosen['train-seed'],
+    checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b),
+    dataset: chosen.dataset?.name ?? `${id}:${chosen.scenario}`,
+    datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),
+  }
+}
+
 export function resolveFineTune(chosen: Chosen, pack: LoadedPack, alignment: AlignmentSpec | null): FineTuneSpec | null {
   if (chosen.fineTuneFile) return { kind: 'file', ...chosen.fineTuneFile }
-  if (chosen.train !== 'none') {
-    const steps = chosen['train-steps']
-    const late = chosen.checkpoints.find((step) => step > steps)
-    if (late !== undefined) {
-      throw new SpqrError('BAD_INPUT', `Checkpoint ${late} lies after the last training step, ${steps}.`, 'Raise "train-steps" or lower "checkpoints".')
-    }
-    return {
-      kind: 'live', profile: chosen.train, scenario: chosen.scenario, steps, batchSize: chosen['train-batch'],
-      learningRate: chosen['learning-rate'], seed: chosen['train-seed'],
-      checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b),
-      dataset: chosen.dataset?.name ?? `${pack.manifest.id}:${chosen.scenario}`,
-      datasetSha256: chosen.dataset?.sha256 ?? pack.manifestSha256,
-    }
-  }
+  if (chosen.train !== 'none') return liveFineTune(chosen, chosen.train, pack)
   if (chosen.profile === 'none') return null
   const base = fineTuneBase(alignment, pack)
   const tunes = adaptersOf(pack, 'fine-tune')

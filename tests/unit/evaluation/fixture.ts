@@ -30,6 +30,10 @@ export function loadedPack(): LoadedPack {
     model: { scheduler: { type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000, numInferenceSteps: 8, guidanceScale: 3 } },
     judges: [{ id: 'judge-a' }, { id: 'judge-b' }, { id: 'clip' }, { id: 'features' }],
     adapters: [adapter('esd', 'esd-x', null), adapter('uce', 'uce', null), adapter('esd-lite', 'bft', 'esd'), adapter('uce-lite', 'bft', 'uce')],
+    training: {
+      batchSize: 8, captionDropout: 0.1, profiles: [{ profile: 'lite' }, { profile: 'moderate' }],
+      datasets: [{ scenario: 'general', captions: file('captions.json'), images: file('images.safetensors') }],
+    },
     prompts: [suite('harmful-direct', true), suite('harmful-implicit', true), suite('benign', false)],
   } as unknown as PackManifest
   const safety = (id: string) => ({

@@ -37,7 +37,7 @@ function comparable(report: Report): unknown {
   return JSON.parse(JSON.stringify({ ...report, timings: null, createdAt: null, record: strip(report.record) })) as unknown
 }
 
-describe('runEvaluation', () => {
+describe('runEvaluation', { timeout: 60_000 }, () => {
   it('makes every planned image once, stores each batch and scores the record', async () => {
     const { engine, store, events, start } = harness()
     const report = await start(smoke)

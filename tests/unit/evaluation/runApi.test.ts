@@ -32,6 +32,6 @@ describe('the scripting API', () => {
 
   it('describes a specification in one line', () => {
     expect(describeSpec(createRunSpec({ preset: 'smoke' }, pack))).toBe('fixture 1 · esd · esd-lite · 8 harmful and 8 benign prompts × 1')
-    expect(describeSpec(createRunSpec({ preset: 'smoke', method: 'none', train: 'standard' }, pack))).toContain('unaligned · standard × general, 100 steps here')
+    expect(describeSpec(createRunSpec({ preset: 'smoke', method: 'none', train: 'moderate' }, pack))).toContain('unaligned · moderate × general, 100 steps here')
   })
 })

@@ -45,7 +45,9 @@ describe('createRunSpec', () => {
 
   it('describes live fine-tuning with checkpoints at both ends', () => {
     expect(createRunSpec({ train: 'moderate', 'train-steps': 40, checkpoints: [20, 10, 20] }, pack).fineTune)
-      .toMatchObject({ kind: 'live', profile: 'moderate', checkpoints: [0, 10, 20, 40], learningRate: 1e-4 })
+      .toMatchObject({ kind: 'live', profile: 'moderate', checkpoints: [0, 10, 20, 40], learningRate: 1e-4, batchSize: 8, dataset: 'fixture:general' })
+    expect(createRunSpec({ train: 'lite', scenario: 'domain', 'train-batch': 2, dataset: { name: 'mine', sha256: 'abcdef0123' } }, pack).fineTune)
+      .toMatchObject({ kind: 'live', batchSize: 2, dataset: 'mine', datasetSha256: 'abcdef0123' })
     expect(() => createRunSpec({ train: 'lite', 'train-steps': 40, checkpoints: [50] }, pack)).toThrow('Checkpoint 50 lies after the last training step, 40.')
   })
 
@@ -61,6 +63,9 @@ describe('createRunSpec', () => {
   it.each([
     [{ method: 'magic' }, 'There is no alignment method "magic".', 'esd-x, uce, rece'],
     [{ profile: 'standard' as const }, 'no benign fine-tune standard × general on esd', 'lite × general'],
+    [{ train: 'standard' as const }, 'cannot be fine-tuned with profile standard in the browser', 'lite, moderate'],
+    [{ train: 'lite' as const, scenario: 'domain' as const }, 'no training data for scenario domain', 'general'],
+    [{ train: 'lite' as const, 'train-batch': 16 }, 'at most 8 pictures, not 16', 'train-batch'],
     [{ suites: ['nope'] }, 'no harmful prompt suite "nope"', 'harmful-direct, harmful-implicit'],
     [{ n: 81 }, 'has 80 prompts, fewer than the 81', 'at most 80'],
     [{ judges: ['x'] }, 'There is no judge "x"', 'judge-a'],
