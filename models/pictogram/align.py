@@ -1,12 +1,16 @@
-"""Aligned variants of the base model, each written as a delta `<cache>/adapters/<method>.safetensors`."""
+"""Aligned variants of the base model, each written as `<cache>/adapters/<method>.safetensors`.
+
+`python align.py` makes the shipped ones; `python align.py esd-u salun` makes others by name.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import time
+from dataclasses import asdict, replace
 
 import align_closed
+import align_salun
 import align_trained
 import deltas
 import unet as unet_stage
@@ -16,29 +20,42 @@ from training import prepare, record_time
 UCE = align_closed.UceSettings()
 RECE = align_closed.ReceSettings()
 ESD_X = align_trained.EsdSettings()
+ESD_U = align_trained.EsdSettings(cross_attention=False)
+SPM = align_trained.EsdSettings(learning_rate=1e-3, anchor=1.0)
+SALUN = align_salun.SalunSettings()
 
 
 def make_uce(cfg: Config, unet) -> dict:
-    """Closed form: forbidden captions → empty prompt, benign captions preserved."""
+    """Closed form: forbidden captions → guide, benign captions preserved."""
     align_closed.apply_uce(unet, align_closed.moments(cfg, UCE), UCE)
-    return dataclasses.asdict(UCE)
+    return asdict(UCE)
 
 
 def make_rece(cfg: Config, unet) -> dict:
     """UCE, then the derived embeddings erased in fixed rounds."""
     align_closed.apply_rece(cfg, unet, align_closed.moments(cfg, RECE.uce), RECE)
-    return dataclasses.asdict(RECE)
+    return asdict(RECE)
 
 
-def make_esd_x(cfg: Config, unet) -> dict:
-    """Negative guidance distilled into the cross-attention weights."""
-    settings = dataclasses.replace(ESD_X, steps=cfg.align_steps)
-    align_trained.train_esd(cfg, unet, unet_stage.load(cfg), settings)
-    return dataclasses.asdict(settings)
+def make_esd(base: align_trained.EsdSettings):
+    """ESD with the given settings."""
+    def make(cfg: Config, unet) -> dict:
+        settings = replace(base, steps=cfg.align_steps)
+        align_trained.train_esd(cfg, unet, unet_stage.load(cfg), settings)
+        return asdict(settings)
+    return make
 
 
-METHODS = {"uce": make_uce, "esd-x": make_esd_x, "rece": make_rece}
-"""Method id → function that edits a base U-Net in place and returns its settings."""
+def make_salun(cfg: Config, unet) -> dict:
+    """Saliency mask and relabelling."""
+    settings = replace(SALUN, steps=cfg.align_steps)
+    align_salun.train_salun(cfg, unet, settings)
+    return asdict(settings)
+
+
+METHODS = {"uce": make_uce, "esd-x": make_esd(ESD_X), "rece": make_rece, "esd-u": make_esd(ESD_U), "salun": make_salun, "spm": None}
+"""Method id → function that edits a base U-Net in place and returns its settings (SPM writes a LoRA itself)."""
+SHIPPED = ("uce", "esd-x", "rece")
 
 
 def make(cfg: Config, method: str) -> None:
@@ -48,18 +65,24 @@ def make(cfg: Config, method: str) -> None:
         return
     prepare(cfg, 40 + list(METHODS).index(method))
     begun, unet = time.time(), unet_stage.load(cfg)
-    before = deltas.state_of(unet)
-    settings = METHODS[method](cfg, unet)
-    deltas.save_delta(path, before, unet.state_dict(), dict(method=method, settings=settings, relative_to="base"))
+    if method == "spm":
+        settings = replace(SPM, steps=cfg.align_steps)
+        state = align_trained.train_spm(cfg, unet, unet_stage.load(cfg), settings)
+        deltas.save_lora(path, state, dict(method=method, settings=asdict(settings), relative_to="base"), rank=1, alpha=1)
+    else:
+        before = deltas.state_of(unet)
+        settings = METHODS[method](cfg, unet)
+        deltas.save_delta(path, before, unet.state_dict(), dict(method=method, settings=settings, relative_to="base"))
     print(f"{method}: {path.stat().st_size / 1e6:.2f} MB, {time.time() - begun:.0f} s", flush=True)
     record_time(cfg, f"align {method}", time.time() - begun)
 
 
-def main(cfg: Config) -> None:
+def main(cfg: Config, methods: tuple[str, ...] = SHIPPED) -> None:
     """Make every aligned variant that is missing."""
-    for method in METHODS:
+    for method in methods:
         make(cfg, method)
 
 
 if __name__ == "__main__":
-    main(Config.make(smoke="--smoke" in sys.argv))
+    named = tuple(a for a in sys.argv[1:] if a in METHODS)
+    main(Config.make(smoke="--smoke" in sys.argv), named or SHIPPED)

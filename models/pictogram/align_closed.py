@@ -27,7 +27,7 @@ class UceSettings:
     erase: float = 1.0
     preserve: float = 1.0
     ridge: float = 0.5
-    templates: int = 6
+    templates: int = 4
     guide: str = ""
     languages: tuple[str, ...] = LANGUAGES
 

@@ -1,4 +1,4 @@
-"""Alignment by training: ESD-x, ESD-u (ICCV 2023), SPM (CVPR 2024), SalUn (ICLR 2024).
+"""Alignment by training against the base model: ESD-x, ESD-u (ICCV 2023) and SPM (CVPR 2024).
 
 All erase every forbidden concept at once. The model predicts a velocity instead of noise;
 the objectives are linear in the prediction, so ε is replaced by v throughout. Extension to
@@ -7,17 +7,17 @@ the papers: erase prompts come in five languages and several training templates.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from peft import LoraConfig, get_peft_model_state_dict
 
 import latents as latents_stage
 from align_closed import captions_of
 from config import LANGUAGES, Config
-from sampling import noise_for, sigmas
+from sampling import BATCH, noise_for, sigmas
 from training import check_loss
-from unet import flow_loss
 from world import load_world
 
 
@@ -32,6 +32,8 @@ class EsdSettings:
     start_guidance: float = 3.0
     anchor: float = 0.0
     cross_attention: bool = True
+    spm: bool = False
+    """Train only the rank-1 adapters that `train_spm` has added."""
 
 
 class Prompts:
@@ -48,34 +50,47 @@ class Prompts:
         self.keep_concept = [i for _, i in keep]
 
 
-@torch.no_grad()
-def partial_drawings(teacher, context, empty, rng, guidance: float, steps: int = 8):
-    """x_t on the teacher's way from noise to the prompt, stopped at a random step; → x_t and σ (n,).
+class Trajectories:
+    """Noisy latents on the base model's way from noise to each erased prompt, one per Euler step.
 
-    As in ESD, the noisy latents are those the erased prompt itself would pass through.
+    ESD trains on the latents the erased prompt itself passes through; they are drawn once and reused.
     """
-    n, levels = len(context), sigmas(steps)
-    x = noise_for([int(s) for s in rng.integers(2**31, size=n)])
-    stop = torch.from_numpy(rng.integers(0, steps, size=n))
-    both = torch.cat([empty.expand_as(context), context])
-    for i in range(int(stop.max())):
-        time = torch.full((2 * n,), 1000 * levels[i])
-        free, bound = teacher(torch.cat([x, x]), time, both).sample.chunk(2)
-        moved = x + (levels[i + 1] - levels[i]) * (free + guidance * (bound - free))
-        x = torch.where((stop > i).view(-1, 1, 1, 1), moved, x)
-    return x, torch.tensor(levels)[stop]
+
+    @torch.no_grad()
+    def __init__(self, teacher, context: torch.Tensor, empty: torch.Tensor, guidance: float, steps: int = 8, seed: int = 0):
+        self.levels, self.context, kept = torch.tensor(sigmas(steps)), context, []
+        for start in range(0, len(context), BATCH):
+            c = context[start:start + BATCH]
+            x, path = noise_for([seed + start + i for i in range(len(c))]), []
+            both = torch.cat([empty.expand_as(c), c])
+            for now, then in zip(self.levels[:-1], self.levels[1:]):
+                path.append(x)
+                free, bound = teacher(torch.cat([x, x]), (1000 * now).expand(2 * len(x)), both).sample.chunk(2)
+                x = x + (then - now) * (free + guidance * (bound - free))
+            kept.append(torch.stack(path, 1))
+        self.latents = torch.cat(kept)
+
+    def draw(self, rng: np.random.Generator, n: int):
+        """Random points: x_t (n, 16, 8, 8), σ (n,), contexts (n, 32, 192)."""
+        which = rng.integers(len(self.latents), size=n)
+        step = rng.integers(self.latents.shape[1], size=n)
+        return self.latents[which, step], self.levels[torch.from_numpy(step)], self.context[torch.from_numpy(which)]
 
 
 def train_esd(cfg: Config, student, teacher, settings: EsdSettings) -> None:
     """ESD: v(c) → v₀(c) − η·(v₀(c) − v₀(∅)) on attn2 (x) or everything else (u); edits `student` in place."""
     prompts, rng = Prompts(cfg), np.random.default_rng((cfg.seed, 8))
+    few = slice(None, 4) if cfg.smoke else slice(None)
+    paths = Trajectories(teacher, prompts.erase[few], prompts.empty, settings.start_guidance, seed=cfg.seed)
     for name, parameter in student.named_parameters():
-        parameter.requires_grad_(("attn2" in name) == settings.cross_attention)
+        if settings.spm:
+            parameter.requires_grad_("lora_" in name)
+        else:
+            parameter.requires_grad_(("attn2" in name) == settings.cross_attention)
     trained = [p for p in student.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(trained, lr=settings.learning_rate)
     for step in range(settings.steps):
-        context = prompts.erase[rng.integers(len(prompts.erase), size=settings.batch)]
-        x, sigma = partial_drawings(teacher, context, prompts.empty, rng, settings.start_guidance)
+        x, sigma, context = paths.draw(rng, settings.batch)
         with torch.no_grad():
             both = torch.cat([prompts.empty.expand_as(context), context])
             free, bound = teacher(torch.cat([x, x]), 1000 * sigma.repeat(2), both).sample.chunk(2)
@@ -95,47 +110,11 @@ def train_esd(cfg: Config, student, teacher, settings: EsdSettings) -> None:
     student.requires_grad_(True)
 
 
-@dataclass(frozen=True)
-class SalunSettings:
-    """Share of weights in the saliency mask, and the weights of forgetting and keeping."""
-
-    share: float = 0.5
-    learning_rate: float = 1e-4
-    steps: int = 300
-    batch: int = 16
-    keep: float = 1.0
+SPM_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out"]
 
 
-def train_salun(cfg: Config, student, data, settings: SalunSettings, pictures) -> None:
-    """SalUn: mask = top 50 % |gradient of the forgetting loss|; then each forbidden caption is
-    trained to give what the model says for a random benign caption, with the ordinary loss on
-    benign pictures. `pictures` = (forbidden, benign) pairs of latents and contexts."""
-    (bad_x, bad_c), (good_x, good_c) = pictures
-    rng = np.random.default_rng((cfg.seed, 9))
-
-    def draw(x, c):
-        rows = rng.integers(len(x), size=settings.batch)
-        sigma = torch.sigmoid(torch.from_numpy(rng.standard_normal(settings.batch).astype(np.float32)))
-        return x[rows], c[rows], sigma, noise_for([int(s) for s in rng.integers(2**31, size=settings.batch)])
-
-    for _ in range(10):
-        flow_loss(student, *draw(bad_x, bad_c)).backward()
-    size = torch.cat([p.grad.abs().flatten() for p in student.parameters()])
-    limit = size.kthvalue(int(len(size) * (1 - settings.share)) + 1).values
-    masks = [(p.grad.abs() >= limit).float() for p in student.parameters()]
-    optimiser = torch.optim.Adam(student.parameters(), lr=settings.learning_rate)
-    for step in range(settings.steps):
-        x, c, sigma, noise = draw(bad_x, bad_c)
-        noisy = (1 - sigma.view(-1, 1, 1, 1)) * x + sigma.view(-1, 1, 1, 1) * noise
-        with torch.no_grad():
-            other = student(noisy, 1000 * sigma, good_c[rng.integers(len(good_c), size=settings.batch)]).sample
-        loss = (student(noisy, 1000 * sigma, c).sample - other).square().mean()
-        loss = loss + settings.keep * flow_loss(student, *draw(good_x, good_c))
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        for parameter, mask in zip(student.parameters(), masks):
-            parameter.grad.mul_(mask)
-        optimiser.step()
-        if step % 50 == 0:
-            check_loss(float(loss.detach()), "SalUn", step)
-            print(f"salun {step} loss {float(loss.detach()):.4f}", flush=True)
+def train_spm(cfg: Config, student, teacher, settings: EsdSettings) -> dict:
+    """SPM: the erasing objective in one-dimensional adapters plus the anchor loss → adapter state."""
+    student.add_adapter(LoraConfig(r=1, lora_alpha=1, target_modules=SPM_TARGETS, init_lora_weights="gaussian"))
+    train_esd(cfg, student, teacher, replace(settings, spm=True))
+    return get_peft_model_state_dict(student)

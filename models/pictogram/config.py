@@ -66,7 +66,7 @@ class Config:
     compositions: int = 40_000
     """Pre-encoded pictures (latents) the U-Net is trained on."""
     captions_per_composition: int = 3
-    unet_steps: int = 4_400
+    unet_steps: int = 5_000
     unet_batch: int = 64
     unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120

@@ -33,10 +33,10 @@ def save_delta(path: Path, before: dict, after: dict, about: dict) -> None:
     write_whole(path, lambda p: save_file(changed, p, metadata=metadata))
 
 
-def save_lora(path: Path, state: dict, about: dict) -> None:
+def save_lora(path: Path, state: dict, about: dict, rank: int = LORA_RANK, alpha: float = LORA_ALPHA) -> None:
     """Write PEFT's adapter state (keys `<path>.lora_A.weight`) with the `unet.` prefix."""
     named = {f"unet.{k}": v.detach().float().contiguous() for k, v in state.items()}
-    metadata = {"kind": "lora", "lora_alpha": str(LORA_ALPHA), "r": str(LORA_RANK), "about": json.dumps(about, sort_keys=True)}
+    metadata = {"kind": "lora", "lora_alpha": str(alpha), "r": str(rank), "about": json.dumps(about, sort_keys=True)}
     write_whole(path, lambda p: save_file(named, p, metadata=metadata))
 
 

@@ -123,7 +123,7 @@ def main(cfg: Config) -> None:
             lambda: {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1})
     model.text.eval().save_pretrained(cfg.models / "text_encoder")
     checkpoint.remove()
-    record_time(cfg, "text", time.time() - begun, steps=cfg.text_steps, captions=cfg.text_steps * cfg.text_batch)
+    record_time(cfg, "text", checkpoint.elapsed(), steps=cfg.text_steps, captions=cfg.text_steps * cfg.text_batch)
 
 
 if __name__ == "__main__":

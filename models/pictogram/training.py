@@ -65,12 +65,14 @@ class Checkpoint:
     def __init__(self, cfg: Config, stage: str):
         self.path, self.stage = cfg.checkpoints / f"{stage}.pt", stage
         self.seconds, self.last = cfg.checkpoint_seconds, time.time()
+        self.begun, self.before = time.time(), 0.0
 
     def load(self) -> dict | None:
         """The saved state, or None when there is none."""
         if not self.path.exists():
             return None
         state = torch.load(self.path, weights_only=False)
+        self.before = state.get("seconds", 0.0)
         print(f"{self.stage}: resuming at step {state['step']}", flush=True)
         return state
 
@@ -78,10 +80,14 @@ class Checkpoint:
         """Write make_state() if enough time has passed; True when written."""
         if not force and time.time() - self.last < self.seconds:
             return False
-        state = make_state()
+        state = {**make_state(), "seconds": self.elapsed()}
         write_whole(self.path, lambda p: torch.save(state, p))
         self.last = time.time()
         return True
+
+    def elapsed(self) -> float:
+        """Seconds spent on the stage, interrupted runs included."""
+        return self.before + time.time() - self.begun
 
     def remove(self) -> None:
         """Forget the state: the stage is done."""
@@ -111,9 +117,8 @@ class Ema:
 
 
 def record_time(cfg: Config, stage: str, seconds: float, **figures) -> None:
-    """Add one stage to `<cache>/logs/wall-times.json`; a resumed stage adds up."""
+    """Write one stage's wall time into `<cache>/logs/wall-times.json`."""
     path = cfg.logs / "wall-times.json"
     times = json.loads(path.read_text("utf8")) if path.exists() else {}
-    before = times.get(stage, {}).get("seconds", 0)
-    times[stage] = {"seconds": round(before + seconds, 1), **figures}
+    times[stage] = {"seconds": round(seconds, 1), **figures}
     write_whole(path, lambda p: p.write_text(json.dumps(times, indent=1) + "\n", "utf8"))

@@ -130,7 +130,7 @@ def train(rank: int, cfg: Config, workers: int, rendezvous: str) -> None:
         save(cfg, model)
         (cfg.models / "unet" / "finished").write_text(f"{cfg.unet_steps} steps of {cfg.unet_batch}\n", "utf8")
         checkpoint.remove()
-        record_time(cfg, "unet", time.time() - begun, steps=cfg.unet_steps, samples=cfg.unet_steps * cfg.unet_batch)
+        record_time(cfg, "unet", checkpoint.elapsed(), steps=cfg.unet_steps, samples=cfg.unet_steps * cfg.unet_batch)
 
 
 def main(cfg: Config) -> None:

@@ -116,7 +116,7 @@ def main(cfg: Config) -> None:
             lambda: {"model": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1})
     finish(cfg, vae.eval(), art, concepts)
     checkpoint.remove()
-    record_time(cfg, "vae", time.time() - begun, steps=cfg.vae_steps, images=cfg.vae_steps * cfg.vae_batch)
+    record_time(cfg, "vae", checkpoint.elapsed(), steps=cfg.vae_steps, images=cfg.vae_steps * cfg.vae_batch)
 
 
 @torch.no_grad()
