@@ -43,7 +43,7 @@ export interface RunPorts {
   /** A fresh engine opened with the same pack, after the worker died or lost its device. */
   recreateEngine(): Promise<EngineApi>
   /** Needed only when the fine-tuning is live. */
-  trainer: TrainerApi | null
+  trainer: Pick<TrainerApi, 'train' | 'abort'> | null
   statistics: Pick<StatisticsApi, 'score'>
   store: RunStore
   /** Features [n × dimension] of the quality judge's reference pictures, or null when there are none. */

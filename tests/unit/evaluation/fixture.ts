@@ -121,9 +121,8 @@ export class FakeEngine implements EngineApi {
   close(): Promise<void> { return Promise.resolve() }
 }
 
-export class FakeTrainer implements TrainerApi {
+export class FakeTrainer implements Pick<TrainerApi, 'train' | 'abort'> {
   calls: number[] = []
-  open(): Promise<void> { return Promise.resolve() }
   train(_: unknown, __: unknown, toStep: number, onStep: (event: { step: number; loss: number; msPerStep: number }) => void): Promise<{ checkpointKey: string; trace: TrainingTrace }> {
     this.calls.push(toStep)
     const losses = Array.from({ length: toStep }, (_, i) => 1 / (i + 3))
@@ -131,9 +130,7 @@ export class FakeTrainer implements TrainerApi {
     return Promise.resolve({ checkpointKey: `checkpoint-${toStep}`, trace: { losses, adapterSha256: sha256Hex(String(toStep)) } })
   }
 
-  exportAdapter(): never { throw new Error('not used') }
   abort(): Promise<void> { return Promise.resolve() }
-  close(): Promise<void> { return Promise.resolve() }
 }
 
 /** The store's contract in memory, without a browser. */
