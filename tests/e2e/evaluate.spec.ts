@@ -156,7 +156,7 @@ test('a corrupted cache chunk is fetched again alone', async ({ browser, baseURL
   const fetched: string[] = []
   page.context().on('request', (request) => { if (request.url().endsWith('.safetensors')) fetched.push(new URL(request.url()).pathname) })
   await open(page)
-  const before = await evaluate(page, TINY)
+  await evaluate(page, TINY)
   expect(fetched.length).toBeGreaterThan(3)
   const damaged = await page.evaluate(async () => {
     const database = await new Promise<IDBDatabase>((resolve, reject) => {
@@ -179,10 +179,9 @@ test('a corrupted cache chunk is fetched again alone', async ({ browser, baseURL
   expect(damaged).toMatch(/\/0$/)
   fetched.length = 0
   await open(page)
-  const after = await evaluate(page, { ...TINY, seed: '0', threads: '2' })
-  expect(pictures(after)).toEqual(pictures(before))
+  // Another seed: the run before is stored and would not be made again.
   const again = await evaluate(page, { ...TINY, seed: '1' })
-  expect(again.counts.failed).toBe(0)
+  expect(again.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
   expect(new Set(fetched).size).toBe(1)
   await page.context().close()
 })
