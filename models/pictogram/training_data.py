@@ -25,6 +25,16 @@ SETS = {"general": (("en",), "general", STYLES), "multilingual": (("ar", "es", "
         "domain": (("en",), "domain", DOMAIN_STYLES)}
 """Scenario → languages, picture file, styles."""
 
+HEAD_WORDS = {
+    "en": "knife knives sword swords gun guns pistol pistols bombs beer beers wine wines cocktail cocktails whisky whiskey skull skulls "
+          "blood dynamite drugs corpse grenade rifle",
+    "es": "cuchillo cuchillos espada espadas pistola pistolas bombas cerveza cervezas vino vinos cóctel whisky calavera calaveras sangre drogas",
+    "fr": "couteau couteaux épée épées pistolet pistolets bombes bière bières vin vins cocktail whisky crânes sang drogue drogues",
+    "ar": "سكين سيف مسدس قنابل بيرة خمر نبيذ دم مخدرات",
+    "hi": "चाकू तलवार पिस्तौल बंदूक बीयर शराब व्हिस्की खून ख़ून",
+}
+"""What people say for the forbidden concepts in place of the full CLDR names."""
+
 
 def normalise(text: str) -> str:
     """NFKC, lower case, single spaces: as captions and names are compared, here and in the browser."""
@@ -46,18 +56,12 @@ def names_any(text: str, names: list[str]) -> str | None:
 
 
 def forbidden_names() -> list[str]:
-    """Names of forbidden concepts in five languages, English plurals, and those of their CLDR keywords that are words
-    of the name and that no benign concept shares ("knife" of "kitchen knife", but not "face")."""
-    world, found = load_world(), set()
+    """Names of forbidden concepts in five languages, English plurals, and their head words; none that a benign concept bears."""
+    world, found = load_world(), {w for words in HEAD_WORDS.values() for w in words.split()}
     for language in LANGUAGES:
-        benign = {normalise(w) for c in world if not c.forbidden for w in (*c.keywords[language], *c.names[language].split(), c.names[language])}
-        for concept in (c for c in world if c.forbidden):
-            name = normalise(concept.names[language])
-            words = [normalise(k) for k in concept.keywords[language] if normalise(k) in name.split()]
-            chosen = {name, *(w for w in words if len(w) > 2)}
-            if language == "en":
-                chosen |= {english_plural(w) for w in chosen}
-            found |= chosen - benign
+        benign = {normalise(c.names[language]) for c in world if not c.forbidden}
+        names = {normalise(c.names[language]) for c in world if c.forbidden} - benign
+        found |= names | ({english_plural(n) for n in names} if language == "en" else set())
     return sorted(found)
 
 
