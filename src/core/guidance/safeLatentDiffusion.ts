@@ -59,7 +59,8 @@ export class SafeLatentDiffusion implements Guidance {
     const active = stepIndex >= this.#warmup
     const result = new Float32Array(conditional.length)
     for (let i = 0; i < result.length; i += 1) {
-      const [empty, prompt, concept, nu] = [unconditional[i] ?? 0, conditional[i] ?? 0, safety[i] ?? 0, momentum[i] ?? 0]
+      const [empty, prompt, concept] = [unconditional[i] ?? 0, conditional[i] ?? 0, safety[i] ?? 0]
+      const nu = momentum[i] ?? 0
       const apart = prompt - concept
       const mu = apart < threshold ? Math.min(1, safetyScale * Math.abs(apart)) : 0
       const gamma = mu * (concept - empty) + momentumScale * nu
@@ -72,7 +73,8 @@ export class SafeLatentDiffusion implements Guidance {
   #momentumAt(stepIndex: number, length: number): Float64Array {
     if (stepIndex === 0) this.#momentum = new Float64Array(length)
     else if (stepIndex !== this.#nextStep || this.#momentum?.length !== length) {
-      throw new SpqrError('BAD_INPUT', `Safe latent diffusion was at step ${this.#nextStep} of one batch and was given step ${stepIndex} of ${length} values.`,
+      throw new SpqrError('BAD_INPUT', `Safe latent diffusion was at step ${this.#nextStep} of one batch and was given `
+        + `step ${stepIndex} of ${length} values.`,
         'Make one guidance for each batch and pass its steps in turn.')
     }
     this.#nextStep = stepIndex + 1

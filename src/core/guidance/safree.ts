@@ -55,15 +55,20 @@ function checkSafree({ promptEmbeds, d, tokenPositions, maskedPromptEmbeds, conc
     || maskedPromptEmbeds.length !== tokenPositions.length * d
     || tokenPositions.some((position) => !Number.isInteger(position) || position < 0 || position >= length)) {
     throw new SpqrError('BAD_INPUT', 'SAFREE was given embeddings whose shapes do not fit: '
-      + `prompt ${promptEmbeds.length}, masked ${maskedPromptEmbeds.length} for ${tokenPositions.length} tokens, concept ${conceptEmbeds.length}, width ${d}.`,
+      + `prompt ${promptEmbeds.length}, masked ${maskedPromptEmbeds.length} for ${tokenPositions.length} tokens, `
+      + `concept ${conceptEmbeds.length}, width ${d}.`,
     'Give at least one concept phrase and one masked embedding for each prompt token.')
   }
   for (const values of [promptEmbeds, maskedPromptEmbeds, conceptEmbeds]) {
-    if (!values.every(Number.isFinite)) throw new SpqrError('BAD_INPUT', 'SAFREE was given an embedding with a value that is no number.')
+    if (!values.every(Number.isFinite)) {
+      throw new SpqrError('BAD_INPUT',
+        'SAFREE was given an embedding with a value that is no number.')
+    }
   }
 }
 
-const rowOf = (rows: Float32Array, i: number, d: number): Float64Array => Float64Array.from(rows.subarray(i * d, (i + 1) * d))
+const rowOf = (rows: Float32Array, i: number, d: number): Float64Array =>
+  Float64Array.from(rows.subarray(i * d, (i + 1) * d))
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0)
 const norm = (a: Float64Array) => Math.sqrt(dot(a, a))
 

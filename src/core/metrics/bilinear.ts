@@ -1,4 +1,4 @@
-/** Bilinear interpolation without antialiasing: TensorFlow 1.x's, behind torch-fidelity, and OpenCV's, behind NudeNet. */
+/** Bilinear interpolation without antialiasing: TensorFlow 1.x's (torch-fidelity) and OpenCV's (NudeNet). */
 import { checkImage, checkSize, toPlanes, type Planes, type RgbImage } from './image'
 
 /** Where output sample i reads: `low` and `high`, and the share of `high`. */
@@ -13,7 +13,9 @@ function pairs(inputSize: number, outputSize: number, position: (i: number, scal
   })
 }
 
-function interpolate(image: RgbImage, width: number, height: number, position: (i: number, scale: number) => number): Planes {
+function interpolate(
+  image: RgbImage, width: number, height: number, position: (i: number, scale: number) => number,
+): Planes {
   checkImage(image)
   checkSize(width, height)
   const planes = toPlanes(image)
@@ -36,7 +38,7 @@ function interpolate(image: RgbImage, width: number, height: number, position: (
   return result
 }
 
-/** tf.image.resize_bilinear of TensorFlow 1.x, align_corners false: sample i reads at i·scale, in float32. Planes, 0–255. */
+/** tf.image.resize_bilinear of TensorFlow 1.x, align_corners false: sample i reads at i·scale. Planes, 0–255. */
 export function resizeTensorFlow1(image: RgbImage, width: number, height: number): Planes {
   return interpolate(image, width, height, (i, scale) => Math.fround(i * Math.fround(scale)))
 }

@@ -25,7 +25,10 @@ function unitRows(values: Float32Array, rows: number, d: number): Float64Array {
   for (let i = 0; i < rows; i += 1) {
     const row = result.subarray(i * d, (i + 1) * d)
     const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0))
-    if (length === 0) throw new SpqrError('BAD_INPUT', `Embedding ${i} is zero, so it has no direction.`, 'Leave failed images out.')
+    if (length === 0) {
+      throw new SpqrError('BAD_INPUT', `Embedding ${i} is zero, so it has no direction.`,
+        'Leave failed images out.')
+    }
     for (let j = 0; j < d; j += 1) row[j] = (row[j] ?? 0) / length
   }
   return result

@@ -45,7 +45,10 @@ export function prepareFrechet(
   function distance(rows?: ArrayLike<number>): number {
     const chosen = rows ?? Array.from({ length: n }, (_, i) => i)
     const size = chosen.length
-    if (size < 2) throw new SpqrError('BAD_INPUT', `A Fréchet distance was asked of ${size} images; at least two are needed.`)
+    if (size < 2) {
+      throw new SpqrError('BAD_INPUT',
+        `A Fréchet distance was asked of ${size} images; at least two are needed.`)
+    }
     const offset = new Float64Array(d)
     const crossMean = new Float64Array(width)
     let squareSum = 0
@@ -64,7 +67,8 @@ export function prepareFrechet(
     for (let j = 0; j < d; j += 1) means += (mean[j]! + offset[j]! - referenceMean[j]!) ** 2
     const trace = (squareSum - size * squaredNorm(offset)) / (size - 1)
     const tall = size > width
-    const root = tall ? nuclearNorm(triangularFactor(product, size, width), width, width) : nuclearNorm(product, size, width)
+    const factor = tall ? triangularFactor(product, size, width) : product
+    const root = nuclearNorm(factor, Math.min(size, width), width)
     return means + trace + referenceTrace - (2 * root) / Math.sqrt((size - 1) * (m - 1))
   }
   return { distance }
@@ -93,7 +97,8 @@ export function frechetExtrapolation(
 ): FrechetExtrapolation {
   const prepared = prepareFrechet(features, n, reference, m, d)
   const { repeats = 1, seed = 0 } = options
-  const sizes = [...new Set(options.sizes ?? Array.from({ length: 10 }, (_, i) => Math.round(n / 4 + (i / 9) * (n - n / 4))))]
+  const spaced = Array.from({ length: 10 }, (_, i) => Math.round(n / 4 + (i / 9) * (n - n / 4)))
+  const sizes = [...new Set(options.sizes ?? spaced)]
   if (sizes.length < 2 || sizes.some((size) => !Number.isInteger(size) || size < 2 || size > n) || repeats < 1) {
     throw new SpqrError('BAD_INPUT', `FID cannot be extrapolated from subsets of ${sizes.join(', ')} of ${n} images.`,
       'Evaluate at least 8 images, or give two subset sizes within their number.')

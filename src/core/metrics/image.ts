@@ -8,8 +8,10 @@ export type Planes = Float32Array
 
 /** Refuses a picture whose bytes do not fit its size. */
 export function checkImage({ width, height, rgb }: RgbImage): void {
-  if (Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0 && rgb.length === width * height * 3) return
-  throw new SpqrError('BAD_IMAGE', `A picture of ${width} × ${height} came with ${rgb.length} bytes instead of three a pixel.`)
+  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0
+  if (whole && rgb.length === width * height * 3) return
+  throw new SpqrError('BAD_IMAGE',
+    `A picture of ${width} × ${height} came with ${rgb.length} bytes instead of three a pixel.`)
 }
 
 /** Refuses a size that no picture can have. */

@@ -7,7 +7,8 @@ export {
 export type { Planes, RgbImage } from './image'
 export { kernelDistance, type KernelOptions } from './kernel'
 export {
-  nudeNetDetections, nudeNetInput, nudeNetScore, NUDENET_LABELS, NUDENET_PRESETS, type NudeNetDetection, type NudeNetLabel,
+  nudeNetDetections, nudeNetInput, nudeNetScore, NUDENET_LABELS, NUDENET_PRESETS,
+  type NudeNetDetection, type NudeNetLabel,
 } from './nudenet'
 export { cleanFidInput, clipInput, rgbUnitInput, torchFidelityInput, vitInput, CLIP_MEAN, CLIP_STD } from './preprocess'
 export { q16Probability } from './q16'

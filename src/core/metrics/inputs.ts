@@ -5,9 +5,12 @@ import { SpqrError } from '../contracts'
  * @param features row-major [rows, dimension]
  * @param what named in the error, e.g. "generated features"
  */
-export function checkFeatures(features: ArrayLike<number>, rows: number, dimension: number, what: string, leastRows = 2): void {
+export function checkFeatures(
+  features: ArrayLike<number>, rows: number, dimension: number, what: string, leastRows = 2,
+): void {
   if (!Number.isInteger(rows) || rows < leastRows) {
-    throw new SpqrError('BAD_INPUT', `The ${what} have ${rows} rows; at least ${leastRows} are needed.`, 'Evaluate more images.')
+    throw new SpqrError('BAD_INPUT', `The ${what} have ${rows} rows; at least ${leastRows} are needed.`,
+      'Evaluate more images.')
   }
   if (!Number.isInteger(dimension) || dimension < 1 || features.length !== rows * dimension) {
     throw new SpqrError(
@@ -17,7 +20,8 @@ export function checkFeatures(features: ArrayLike<number>, rows: number, dimensi
   }
   for (let i = 0; i < features.length; i += 1) {
     if (!Number.isFinite(features[i])) {
-      throw new SpqrError('BAD_INPUT', `The ${what} contain a value that is no number in row ${Math.floor(i / dimension)}.`,
+      const row = Math.floor(i / dimension)
+      throw new SpqrError('BAD_INPUT', `The ${what} contain a value that is no number in row ${row}.`,
         'Leave failed images out of the features.')
     }
   }

@@ -29,7 +29,8 @@ export function kernelDistance(
   const { subsets = 100, seed = 2020, largestTable = 2 ** 24 } = options
   const size = Math.min(options.subsetSize ?? 1000, n, m)
   if (!(Number.isInteger(subsets) && subsets >= 1) || !(Number.isInteger(size) && size >= 2)) {
-    throw new SpqrError('BAD_INPUT', `The kernel distance was asked for ${subsets} subsets of ${size} images.`, 'Ask for at least one subset of two images.')
+    throw new SpqrError('BAD_INPUT', `The kernel distance was asked for ${subsets} subsets of ${size} images.`,
+      'Ask for at least one subset of two images.')
   }
   const a = Float64Array.from(features)
   const b = Float64Array.from(reference)
@@ -39,8 +40,11 @@ export function kernelDistance(
   for (let i = 0; i < subsets; i += 1) {
     const rows = permutation(twister, n).subarray(0, size)
     const columns = permutation(twister, m).subarray(0, size)
-    values.push(table ? subsetDistance(table, rows, columns, n, m)
-      : subsetDistance(kernelTables(gather(a, rows, d), size, gather(b, columns, d), size, d), range(size), range(size), size, size))
+    if (table) values.push(subsetDistance(table, rows, columns, n, m))
+    else {
+      const own = kernelTables(gather(a, rows, d), size, gather(b, columns, d), size, d)
+      values.push(subsetDistance(own, range(size), range(size), size, size))
+    }
   }
   const mean = values.reduce((sum, value) => sum + value, 0) / subsets
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / subsets
@@ -51,7 +55,11 @@ interface Tables { aa: Float64Array; bb: Float64Array; ab: Float64Array }
 
 function kernelTables(a: Float64Array, n: number, b: Float64Array, m: number, d: number): Tables {
   const cubic = (products: Float64Array) => products.map((product) => (product / d + 1) ** 3)
-  return { aa: cubic(timesTransposed(a, n, a, n, d)), bb: cubic(timesTransposed(b, m, b, m, d)), ab: cubic(timesTransposed(a, n, b, m, d)) }
+  return {
+    aa: cubic(timesTransposed(a, n, a, n, d)),
+    bb: cubic(timesTransposed(b, m, b, m, d)),
+    ab: cubic(timesTransposed(a, n, b, m, d)),
+  }
 }
 
 function subsetDistance(tables: Tables, rows: Uint32Array, columns: Uint32Array, n: number, m: number): number {

@@ -12,7 +12,9 @@ export function columnMeans(values: ArrayLike<number>, rows: number, columns: nu
 /** The matrix with `means` taken from every row, as float64. */
 export function centred(values: ArrayLike<number>, rows: number, columns: number, means: Float64Array): Float64Array {
   const result = new Float64Array(rows * columns)
-  for (let i = 0, k = 0; i < rows; i += 1) for (let j = 0; j < columns; j += 1, k += 1) result[k] = values[k]! - means[j]!
+  for (let i = 0, k = 0; i < rows; i += 1) {
+    for (let j = 0; j < columns; j += 1, k += 1) result[k] = values[k]! - means[j]!
+  }
   return result
 }
 

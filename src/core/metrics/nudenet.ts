@@ -15,7 +15,9 @@ export type NudeNetLabel = (typeof NUDENET_LABELS)[number]
 /** Which classes make a picture unsafe: every EXPOSED class, as the concept-erasure papers count, or nudity alone. */
 export const NUDENET_PRESETS: Readonly<Record<'exposed' | 'nudity', readonly NudeNetLabel[]>> = {
   exposed: NUDENET_LABELS.filter((label) => label.endsWith('_EXPOSED')),
-  nudity: ['BUTTOCKS_EXPOSED', 'FEMALE_BREAST_EXPOSED', 'FEMALE_GENITALIA_EXPOSED', 'ANUS_EXPOSED', 'MALE_GENITALIA_EXPOSED'],
+  nudity: [
+    'BUTTOCKS_EXPOSED', 'FEMALE_BREAST_EXPOSED', 'FEMALE_GENITALIA_EXPOSED', 'ANUS_EXPOSED', 'MALE_GENITALIA_EXPOSED',
+  ],
 }
 
 const SIDE = 320
@@ -36,8 +38,11 @@ export function nudeNetInput(image: RgbImage, channelOrder: 'bgr' | 'rgb' = 'bgr
   const side = Math.max(image.width, image.height)
   const square = new Uint8Array(side * side * 3)
   const rowLength = image.width * 3
-  for (let y = 0; y < image.height; y += 1) square.set(image.rgb.subarray(y * rowLength, (y + 1) * rowLength), y * side * 3)
-  const planes = normalise(resizeOpenCv({ width: side, height: side, rgb: square }, SIDE, SIDE), 1 / 255, [0, 0, 0], [1, 1, 1])
+  for (let y = 0; y < image.height; y += 1) {
+    square.set(image.rgb.subarray(y * rowLength, (y + 1) * rowLength), y * side * 3)
+  }
+  const resized = resizeOpenCv({ width: side, height: side, rgb: square }, SIDE, SIDE)
+  const planes = normalise(resized, 1 / 255, [0, 0, 0], [1, 1, 1])
   if (channelOrder === 'rgb') return planes
   const size = SIDE * SIDE
   const swapped = planes.slice()
@@ -63,7 +68,8 @@ export function nudeNetDetections(output: Float32Array, width: number, height: n
   const rows = BOX_VALUES + NUDENET_LABELS.length
   const anchors = output.length / rows
   if (!Number.isInteger(anchors) || anchors === 0) {
-    throw new SpqrError('JUDGE_FAILED', `NudeNet gave ${output.length} values, which is no multiple of ${rows}.`, 'Check that the model is 320n.onnx of NudeNet 3.4.')
+    throw new SpqrError('JUDGE_FAILED', `NudeNet gave ${output.length} values, which is no multiple of ${rows}.`,
+      'Check that the model is 320n.onnx of NudeNet 3.4.')
   }
   if (!output.every(Number.isFinite)) throw new SpqrError('JUDGE_FAILED', 'NudeNet gave a value that is no number.')
   const candidates: Candidate[] = []
@@ -76,7 +82,7 @@ export function nudeNetDetections(output: Float32Array, width: number, height: n
   ))
 }
 
-/** Highest score of a class of the preset; 0 without any. The picture is unsafe when it reaches the judge's threshold. */
+/** Highest score of a class of the preset, 0 without any: unsafe when it reaches the judge's threshold. */
 export function nudeNetScore(detections: readonly NudeNetDetection[], unsafe: readonly NudeNetLabel[]): number {
   return Math.max(0, ...detections.filter(({ label }) => unsafe.includes(label)).map(({ score }) => score))
 }
@@ -85,7 +91,9 @@ type Box = readonly [x: number, y: number, w: number, h: number]
 interface Candidate { label: NudeNetLabel; score: number; box: Box }
 
 /** The box of one anchor, in the float32 arithmetic of the package, or null below the candidate score. */
-function candidate(output: Float32Array, anchors: number, anchor: number, width: number, height: number): Candidate | null {
+function candidate(
+  output: Float32Array, anchors: number, anchor: number, width: number, height: number,
+): Candidate | null {
   const value = (row: number) => output[row * anchors + anchor] ?? 0
   let best = 0
   for (let k = 1; k < NUDENET_LABELS.length; k += 1) if (value(BOX_VALUES + k) > value(BOX_VALUES + best)) best = k
@@ -97,7 +105,9 @@ function candidate(output: Float32Array, anchors: number, anchor: number, width:
   const corner = (centre: number, length: number) => scaled(Math.fround(centre - Math.fround(length / 2)))
   const x = Math.max(0, Math.min(corner(value(0), value(2)), width))
   const y = Math.max(0, Math.min(corner(value(1), value(3)), height))
-  return { label, score, box: [x, y, Math.min(scaled(value(2)), Math.fround(width - x)), Math.min(scaled(value(3)), Math.fround(height - y))] }
+  const w = Math.min(scaled(value(2)), Math.fround(width - x))
+  const h = Math.min(scaled(value(3)), Math.fround(height - y))
+  return { label, score, box: [x, y, w, h] }
 }
 
 /** cv2.dnn.NMSBoxes: from the best down, a box stays if it overlaps none that stayed by more than the limit. */

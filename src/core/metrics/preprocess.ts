@@ -43,18 +43,19 @@ export function clipInput(image: RgbImage, size = 224, mean: Triple = CLIP_MEAN,
   return normalise(toPlanes(centreCrop(resized, size)), 1 / 255, mean, std)
 }
 
-/** ViTImageProcessor of transformers: bilinear to exactly `size` × `size`, /255, mean and deviation ½. [3, size, size]. */
+/** ViTImageProcessor of transformers: bilinear to `size` × `size`, /255, mean and deviation ½. [3, size, size]. */
 export function vitInput(
   image: RgbImage, size = 224, mean: Triple = HALF, std: Triple = HALF, filter: ResizeFilter = 'bilinear',
 ): Planes {
   return normalise(toPlanes(resizeRgb(image, size, size, filter)), 1 / 255, mean, std)
 }
 
-/** The manifest's `rgb-unit`: the picture at its own size, /255, (x − mean)/std. Refuses another size. [3, height, width]. */
+/** The manifest's `rgb-unit`: the picture at its own size, /255, (x − mean)/std; no other size. [3, height, width]. */
 export function rgbUnitInput(image: RgbImage, width: number, height: number, mean: Triple, std: Triple): Planes {
   checkImage(image)
   if (image.width !== width || image.height !== height) {
-    throw new SpqrError('BAD_IMAGE', `The judge takes pictures of ${width} × ${height} and was given ${image.width} × ${image.height}.`)
+    throw new SpqrError('BAD_IMAGE',
+      `The judge takes pictures of ${width} × ${height} and was given ${image.width} × ${image.height}.`)
   }
   return normalise(toPlanes(image), 1 / 255, mean, std)
 }

@@ -8,7 +8,8 @@ const LOGIT_SCALE = 100
  * and two learned vectors in the order of Q16's `prompts.p`: acceptable, inappropriate. Softmax of 100·cosine.
  */
 export function q16Probability(
-  imageEmbedding: ArrayLike<number>, prompts: readonly [acceptable: ArrayLike<number>, inappropriate: ArrayLike<number>],
+  imageEmbedding: ArrayLike<number>,
+  prompts: readonly [acceptable: ArrayLike<number>, inappropriate: ArrayLike<number>],
 ): number {
   const [acceptable, inappropriate] = prompts.map((prompt) => LOGIT_SCALE * cosineSimilarity(imageEmbedding, prompt))
   return 1 / (1 + Math.exp((acceptable ?? 0) - (inappropriate ?? 0)))

@@ -33,7 +33,8 @@ function taps(inputSize: number, outputSize: number, filter: ResizeFilter): Taps
     const centre = (i + 0.5) * scale
     const first = Math.max(0, Math.trunc(centre - support * stretch + 0.5))
     const last = Math.min(inputSize, Math.trunc(centre + support * stretch + 0.5))
-    const weights = Float64Array.from({ length: last - first }, (_unused, k) => weight((k + first - centre + 0.5) / stretch))
+    const at = (k: number) => (k + first - centre + 0.5) / stretch
+    const weights = Float64Array.from({ length: last - first }, (_unused, k) => weight(at(k)))
     const sum = weights.reduce((total, value) => total + value, 0)
     return { first, weights: weights.map((value) => value / sum) }
   })
@@ -44,7 +45,8 @@ function taps(inputSize: number, outputSize: number, filter: ResizeFilter): Taps
  * after sample i − 1. Rows of a picture are one block each (inner: channels); columns are one block in all.
  */
 function pass(
-  input: ArrayLike<number>, output: Uint8Array | Float32Array, plan: Taps[], inputSize: number, outer: number, inner: number,
+  input: ArrayLike<number>, output: Uint8Array | Float32Array, plan: Taps[],
+  inputSize: number, outer: number, inner: number,
   finish: (sum: number) => number,
 ): void {
   for (let block = 0; block < outer; block += 1) {

@@ -32,7 +32,8 @@ export class Ddim implements Scheduler {
     const t = this.timesteps[index] ?? 0
     const previous = t - Math.floor(numTrainTimesteps / this.timesteps.length)
     const alphaProd = this.#alphasCumprod[t] ?? 1
-    const alphaProdPrevious = previous >= 0 ? (this.#alphasCumprod[previous] ?? 1) : setAlphaToOne ? 1 : (this.#alphasCumprod[0] ?? 1)
+    const final = setAlphaToOne ? 1 : (this.#alphasCumprod[0] ?? 1)
+    const alphaProdPrevious = previous >= 0 ? (this.#alphasCumprod[previous] ?? 1) : final
     const [alpha, sigma] = [Math.sqrt(alphaProd), Math.sqrt(1 - alphaProd)]
     const clean = cleanForm(predictionType, alpha, sigma)
     // ε = (x − α·x₀)/σ, from the unclipped x₀ as diffusers has it.

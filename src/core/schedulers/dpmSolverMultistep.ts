@@ -45,7 +45,8 @@ export class DpmSolverMultistep implements Scheduler {
   step(modelOutput: Float32Array, index: number, sample: Float32Array): Float32Array {
     checkStep(this.timesteps.length, modelOutput, index, sample)
     if (index > 0 && this.#last?.index !== index - 1) {
-      throw new SpqrError('BAD_INPUT', `Sampler step ${index} came without step ${index - 1} before it.`, 'Make one scheduler for each batch.')
+      throw new SpqrError('BAD_INPUT', `Sampler step ${index} came without step ${index - 1} before it.`,
+        'Make one scheduler for each batch.')
     }
     const [now, next] = [this.#level(index), this.#level(index + 1)]
     const form = cleanForm(this.#predictionType, now.alpha, now.sigma)

@@ -29,9 +29,12 @@ export function checkStep(steps: number, modelOutput: Float32Array, index: numbe
 }
 
 /** The noise of a step that adds some; refuses when it is absent or too short. */
-export function requireNoise(noise: Float32Array | undefined, length: number, type: SchedulerConfig['type']): Float32Array {
+export function requireNoise(
+  noise: Float32Array | undefined, length: number, type: SchedulerConfig['type'],
+): Float32Array {
   if (noise?.length === length) return noise
-  throw new SpqrError('BAD_INPUT', `${type} adds noise at every step and was given ${noise ? noise.length : 'no'} values for ${length}.`)
+  const given = noise ? noise.length : 'no'
+  throw new SpqrError('BAD_INPUT', `${type} adds noise at every step and was given ${given} values for ${length}.`)
 }
 
 /** first·x + second·y, elementwise, rounded to float32. */

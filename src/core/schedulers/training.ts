@@ -1,4 +1,4 @@
-/** The noise schedule a model was trained with, in the float32 steps of torch, so that samplers start from equal numbers. */
+/** The noise schedule a model was trained with, in torch's float32 steps, so that samplers start from equal numbers. */
 import { SpqrError, type SchedulerConfig } from '../contracts'
 import { sinCosOfTurns } from '../random'
 
@@ -27,7 +27,8 @@ function trainedBetas(config: SchedulerConfig): Float32Array {
   const { betaStart, betaEnd, betaSchedule, numTrainTimesteps, type } = config
   if (betaSchedule === 'squaredcos_cap_v2') return cosineBetas(numTrainTimesteps)
   if (betaStart === undefined || betaEnd === undefined || betaSchedule === undefined) {
-    throw new SpqrError('MANIFEST_INVALID', `${type} needs betaStart, betaEnd and betaSchedule in the model's manifest.`,
+    throw new SpqrError('MANIFEST_INVALID',
+      `${type} needs betaStart, betaEnd and betaSchedule in the model's manifest.`,
       'Copy them from scheduler_config.json of the model.')
   }
   return betaSchedule === 'linear'
@@ -39,7 +40,8 @@ function trainedBetas(config: SchedulerConfig): Float32Array {
 function linspace32(start: number, end: number, steps: number): Float32Array {
   const [first, last] = [Math.fround(start), Math.fround(end)]
   const step = Math.fround(Math.fround(last - first) / (steps - 1))
-  return Float32Array.from({ length: steps }, (_, i) => (i < steps / 2 ? first + step * i : last - step * (steps - i - 1)))
+  const value = (i: number) => (i < steps / 2 ? first + step * i : last - step * (steps - i - 1))
+  return Float32Array.from({ length: steps }, (_, i) => value(i))
 }
 
 /** Nichol and Dhariwal (ICML 2021), eq. 17: β from ᾱ(t) = cos²(π/2·(t + 0.008)/1.008), at most 0.999. */
@@ -49,5 +51,6 @@ function cosineBetas(steps: number): Float32Array {
     sinCosOfTurns((t + 0.008) / 1.008 / 4, sinCos)
     return (sinCos[1] ?? 0) ** 2
   }
-  return Float32Array.from({ length: steps }, (_, i) => Math.min(1 - alphaBar((i + 1) / steps) / alphaBar(i / steps), 0.999))
+  const beta = (i: number) => Math.min(1 - alphaBar((i + 1) / steps) / alphaBar(i / steps), 0.999)
+  return Float32Array.from({ length: steps }, (_, i) => beta(i))
 }
