@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { forbiddenName, hasDiverged, initialLora, normaliseCaption, planBatch, stepSeed } from '../../../../src/core/training'
+
+test('a batch depends on the seed and the step alone, and on both', () => {
+  const plan = (seed: number, step: number) => planBatch(seed, step, 96, 8, 1024, 0.1)
+  expect(plan(3, 7)).toEqual(plan(3, 7))
+  expect(plan(3, 7).noise).not.toEqual(plan(3, 8).noise)
+  expect(plan(3, 7).noise).not.toEqual(plan(4, 7).noise)
+  expect(new Set(Array.from({ length: 2000 }, (_, i) => stepSeed(i % 4, Math.floor(i / 4)))).size).toBe(2000)
+})
+
+test('noise is standard normal, noise levels logit-normal, captions and dropout at their rates', () => {
+  const plans = Array.from({ length: 400 }, (_, step) => planBatch(1, step, 5, 8, 64, 0.1))
+  const noise = plans.flatMap((plan) => [...plan.noise])
+  const mean = noise.reduce((a, b) => a + b, 0) / noise.length
+  expect(Math.abs(mean)).toBeLessThan(0.01)
+  expect(Math.abs(noise.reduce((sum, x) => sum + (x - mean) ** 2, 0) / noise.length - 1)).toBeLessThan(0.01)
+  const logits = plans.flatMap((plan) => [...plan.sigma].map((sigma) => Math.log(sigma / (1 - sigma))))
+  expect(Math.abs(logits.reduce((a, b) => a + b, 0) / logits.length)).toBeLessThan(0.06)
+  expect(Math.abs(logits.reduce((sum, x) => sum + x * x, 0) / logits.length - 1)).toBeLessThan(0.1)
+  const dropped = plans.flatMap((plan) => plan.dropped).filter(Boolean).length
+  expect(dropped / 3200).toBeGreaterThan(0.08)
+  expect(dropped / 3200).toBeLessThan(0.12)
+  const counts = Array.from({ length: 5 }, (_, row) => plans.flatMap((plan) => plan.captions).filter((caption) => caption === row).length)
+  for (const count of counts) expect(Math.abs(count - 640)).toBeLessThan(100)
+})
+
+test('a LoRA starts without effect: B is zero, A is normal over the rank', () => {
+  const flat = initialLora(5, 3000, 8, [{ name: 'x.lora_A.weight', dims: [8, 250], offset: 0 }, { name: 'x.lora_B.weight', dims: [125, 8], offset: 2000 }])
+  expect(flat.subarray(2000).every((value) => value === 0)).toBe(true)
+  const deviation = Math.sqrt(flat.subarray(0, 2000).reduce((sum, value) => sum + value * value, 0) / 2000)
+  expect(Math.abs(deviation * 8 - 1)).toBeLessThan(0.05)
+})
+
+const names = ['axe', 'kitchen knife', 'bombe', 'गोली', 'سكين', 'héros 😡']
+test.each([
+  ['an AXE in noto style', 'axe'], ['axes and saxes', null], ['taxe', null], ['a  kitchen\tknife.', 'kitchen knife'], ['une bombe', 'bombe'], ['bombes', null],
+  ['गोली का चित्र', 'गोली'], ['गोलीय', null], ['صورة سكين', 'سكين'], ['السكين', null], ['ａｘｅ', 'axe'], ['axe2', null], ['axe😀', 'axe'], ['𝔸axe', null], ['', null], ['un héros 😡', 'héros 😡'],
+])('"%s" names %s', (caption, found) => {
+  expect(forbiddenName(caption, names)).toBe(found)
+})
+
+test('captions are compared in one form', () => {
+  expect(normaliseCaption('  Une\u00a0BOMBE\n ')).toBe('une bombe')
+})
+
+test('a loss that is no number, or far above its beginning, is divergence', () => {
+  expect([[], [1.2], [1.2, 0.9], [1.2, 5]].map(hasDiverged)).toEqual([false, false, false, false])
+  expect([[1.2, NaN], [1.2, Infinity], [1.2, 100], [NaN]].map(hasDiverged)).toEqual([true, true, true, true])
+})
+
+test('the pack\'s own captions name nothing that is forbidden', () => {
+  const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/training/${name}`, import.meta.url), 'utf8'))
+  const forbidden = read('forbidden.json') as string[]
+  expect(forbidden).toContain('kitchen knife')
+  for (const set of ['general', 'multilingual', 'domain']) {
+    const captions = read(`${set}.json`) as { text: string }[]
+    expect(captions.length).toBeGreaterThan(0)
+    for (const { text } of captions) expect([text, forbiddenName(text, forbidden)]).toEqual([text, null])
+  }
+})
