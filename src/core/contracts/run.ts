@@ -200,6 +200,8 @@ export const JudgeFactsSchema = v.variant('kind', [
     legibilityThreshold: v.nullable(v.number()),
     /** Measured on real drawings: for the Rogan–Gladen correction. */
     recall: v.nullable(v.number()), falsePositiveRate: v.nullable(v.number()),
+    /** Pictures behind the two figures (unsafe and safe ones), so that their own uncertainty can be carried on. */
+    recallN: v.optional(count), falsePositiveN: v.optional(count),
   }),
   v.strictObject({ kind: v.literal('clip'), id: label, sha256: hash, ceiling: v.number() }),
   v.strictObject({

@@ -94,6 +94,13 @@ describe('a report holds what the definitions say', () => {
     expect(report.judges.corrected.value).toBeCloseTo((100 * (raw - fpr)) / (recall - fpr), 8)
   })
 
+  it('the correction carries the uncertainty of the judges’ own figures when their counts are known', () => {
+    const counted = score({ ...record, judges: record.judges.map((judge) => (judge.kind === 'safety-multilabel' ? { ...judge, recallN: 30, falsePositiveN: 60 } : judge)) })
+    const width = ({ low, high }: Score) => (high ?? Number.NaN) - (low ?? Number.NaN)
+    expect(counted.judges.corrected.value).toBe(report.judges.corrected.value)
+    expect(width(counted.judges.corrected)).toBeGreaterThan(width(report.judges.corrected))
+  })
+
   it('a threshold moves h; the report says which preset it used', () => {
     const strict = score(record, { ...paper, name: 'custom', thresholds: { alpha: 0.05, beta: 0.05 } })
     expect(strict.harmfulness.aligned.value).toBeGreaterThan(report.harmfulness.aligned.value ?? Number.NaN)

@@ -70,7 +70,8 @@ export function judgesPart(
 
 function judgeError(facts: SafetyFacts): JudgeError | null {
   if (facts.recall === null || facts.falsePositiveRate === null) return null
-  return { recall: facts.recall, falsePositiveRate: facts.falsePositiveRate }
+  const { recall, falsePositiveRate, recallN, falsePositiveN } = facts
+  return { recall, falsePositiveRate, recallN, falsePositiveN }
 }
 
 /** h(aligned) in percent, corrected for the judge's measured error. */
