@@ -10,6 +10,9 @@ import { sha256Hex } from './events'
 /** 4 MiB: small enough to heal cheaply, large enough that a pack needs few transactions. */
 export const CHUNK_BYTES = 4 * 2 ** 20
 
+/** IndexedDB database of pack files. */
+export const PACK_DATABASE = 'spqr-packs'
+
 const IndexSchema = v.strictObject({
   bytes: v.number(),
   chunkBytes: v.number(),

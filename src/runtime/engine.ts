@@ -7,7 +7,7 @@ import {
   type Judgement, type LoadedPack, type ModelVariant, type SamplerSpec, type UnitResult, type WorkUnit,
 } from '../core/contracts'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './adapterShelf'
-import { idbKeyValue, type KeyValue } from './cache'
+import { PACK_DATABASE, idbKeyValue, type KeyValue } from './cache'
 import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
 import { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './events'
 import { PackFiles } from './files'
@@ -19,6 +19,8 @@ import { referenceFeatures } from './reference'
 import { SerialQueue } from './serial'
 import { loadTokenizer, type PackTokenizer } from './tokenizer'
 
+export { PACK_DATABASE } from './cache'
+
 export interface EngineOptions {
   /** Where onnxruntime's WebAssembly lies: `<app>/ort/`. */
   ortBaseUrl: string
@@ -29,9 +31,6 @@ export interface EngineOptions {
   facts?: () => DeviceFacts
   chunkBytes?: number
 }
-
-/** IndexedDB database of pack files. */
-export const PACK_DATABASE = 'spqr-packs'
 
 interface Opened {
   pack: OpenedPack

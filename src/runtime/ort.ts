@@ -58,6 +58,9 @@ async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: s
 export function ortError(thrown: unknown, doing: string): SpqrError {
   if (thrown instanceof SpqrError) return thrown
   const message = thrown instanceof Error ? thrown.message : String(thrown)
+  if (/no available backend found|dynamically imported module|both async and sync fetching of the wasm failed/i.test(message)) {
+    return new SpqrError('DOWNLOAD_FAILED', `The inference runtime could not be started: ${message}`, 'Reload the page; if it happens again, its folder "ort" is missing on the server, or the browser blocks WebAssembly.')
+  }
   if (/bad_alloc|out of memory|allocation failed|failed to allocate|OOM|exceeds.*(size|limit)/i.test(message)) {
     return new SpqrError('MEMORY', `Memory ran out while ${doing}.`, 'Close other tabs, or choose smaller batches or a smaller model.')
   }

@@ -42,6 +42,10 @@ describe('errors of onnxruntime', () => {
   ])('%s is %s', (message, code) => {
     expect(ortError(new Error(message), 'running the U-Net')).toMatchObject({ code, message: expect.stringMatching(/while running the U-Net/) as unknown })
   })
+
+  test('a runtime that cannot be loaded is a failed download', () => {
+    expect(ortError(new Error('no available backend found. ERR: [wasm] Error: 404'), 'loading the graph of the U-Net')).toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringMatching(/runtime could not be started/) as unknown })
+  })
 })
 
 /** A U-Net that answers sample + 100·(first number of the embedding) + timestep. */
