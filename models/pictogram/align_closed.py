@@ -24,7 +24,7 @@ from world import Concept, load_world
 class UceSettings:
     """s_e = erase, s_p = preserve, λ = ridge; `templates` captions per concept and language."""
 
-    erase: float = 1.0
+    erase: float = 2.0
     preserve: float = 1.0
     ridge: float = 0.5
     templates: int = 4
