@@ -43,7 +43,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const folder = join(ROOT, 'public', packPath)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
 
-  await ensureBuild()
+  ensureBuild()
   const served = await serve()
   const browser = await openBrowser(false)
   try {

@@ -64,7 +64,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(help())
     return 0
   }
-  await ensureBuild()
+  ensureBuild()
   const served = await serve()
   try {
     const browser = await openBrowser(own.headed !== undefined)

@@ -1,9 +1,10 @@
 /** Serves the built page and opens it in a headless Chromium: the same page and workers a person uses. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium, type BrowserContext, type Page } from 'playwright'
-import { build, preview } from 'vite'
+import { preview } from 'vite'
 // The same search for a browser serves tests, evaluator and bench.
 import { CHROMIUM_ARGS, findChromium } from '../../.config/chromium.mjs'
 import { SpqrError, reviveError } from '../core/contracts'
@@ -24,11 +25,14 @@ function newest(path: string): number {
 }
 
 /** Builds `dist` when it is missing or older than its sources. */
-export async function ensureBuild(): Promise<void> {
+export function ensureBuild(): void {
   const built = join(ROOT, 'dist', 'index.html')
   if (existsSync(built) && statSync(built).mtimeMs >= Math.max(...SOURCES.map(newest))) return
   console.error('Building the page …')
-  await build({ root: ROOT, logLevel: 'warn' })
+  // Its own process, so that what it prints goes beside the result instead of into it.
+  const vite = join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js')
+  const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
+  if (status !== 0) throw new SpqrError('UNEXPECTED', 'The page could not be built.', 'Run npm run build and look at its output.')
 }
 
 export interface ServedPage { url: string; close(): Promise<void> }
