@@ -1,5 +1,6 @@
 """Golden values for core/statistics, from SciPy 1.17 and statsmodels 0.15 (NumPy for percentiles).
 
+Beside the recipe's requirements it needs: pip install --no-deps statsmodels pandas patsy packaging python-dateutil six.
 Tolerance in the tests: 1e-9 absolute (they are the same closed forms in double precision).
 """
 import json
