@@ -1,10 +1,11 @@
 /** Composition root: creates the workers and the store, wires them into the state, draws the page. */
 import { mount } from 'svelte'
 import appPackage from '../package.json'
-import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi } from './core/contracts'
+import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type StoredRunApi, type TrainerApi } from './core/contracts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
+import { PACK_DATABASE } from './runtime/engine'
 import { PackFiles } from './runtime/files'
 import { readReference } from './runtime/reference'
 import { createRunStore } from './runtime/runStore'
@@ -20,10 +21,11 @@ const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
 
 const newEngine = (): Connection<EngineApi> =>
   connect<EngineApi>(new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }), 'The engine')
-let statistics: Connection<StatisticsWorkerApi> | null = null
+type Statistics = StatisticsWorkerApi & StoredRunApi
+let statistics: Connection<Statistics> | null = null
 /** The statistics worker, started when first needed. */
-function scoring(): StatisticsWorkerApi {
-  statistics ??= connect<StatisticsWorkerApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
+function scoring(): Statistics {
+  statistics ??= connect<Statistics>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
   return statistics.api
 }
 const scorer: StatisticsWorkerApi = {
@@ -33,17 +35,56 @@ const scorer: StatisticsWorkerApi = {
 }
 
 /** The one engine that is open, with what it was opened for. */
-let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
+let open: { key: string; pack: Promise<OpenPack> } | null = null
+
+/** A trainer that starts and opens its worker when it is first needed; remembers its last checkpoint. */
+function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): { trainer: TrainerApi; lastCheckpoint(): string | null; end(): void } {
+  let connection: Connection<TrainerApi> | null = null
+  let opened: Promise<TrainerApi> | null = null
+  let last: string | null = null
+  const start = async (): Promise<TrainerApi> => {
+    connection = connect<TrainerApi>(new Worker(new URL('../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }), 'The trainer')
+    await connection.api.open(baseUrl, device, onEvent)
+    return connection.api
+  }
+  const ready = (): Promise<TrainerApi> => (opened ??= start().catch((thrown: unknown) => {
+    // The next call starts afresh.
+    opened = null
+    throw thrown
+  }))
+  return {
+    lastCheckpoint: () => last,
+    end: () => connection?.end(),
+    trainer: {
+      open: async () => { await ready() },
+      addDataset: async (...args) => (await ready()).addDataset(...args),
+      train: async (...args) => {
+        const trained = await (await ready()).train(...args)
+        last = trained.checkpointKey
+        return trained
+      },
+      exportAdapter: async (key) => (await ready()).exportAdapter(key),
+      abort: async () => { await (await opened)?.abort() },
+      close: async () => { await (await opened)?.close() },
+    },
+  }
+}
 
 async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
   const baseUrl = new URL(`packs/${name}/`, base).href
   const pack = await connection.api.open(baseUrl, device, onEvent)
   let engine = connection
   const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
+  const training = lazyTrainer(baseUrl, device, onEvent)
+  const trainer = pack.manifest.training ? training.trainer : null
   return {
-    pack, baseUrl,
+    pack, baseUrl, trainer, lastCheckpoint: training.lastCheckpoint,
+    end: () => {
+      training.end()
+      engine.end()
+    },
     ports: {
-      engine: engine.api, statistics: scorer, store, trainer: null,
+      engine: engine.api, statistics: scorer, store, trainer,
       reference: async () => (features ? services.reference(features) : null),
       now: () => performance.now(),
       recreateEngine: async () => {
@@ -69,13 +110,13 @@ async function readJson(path: string): Promise<unknown> {
 const services: Services = {
   version: appPackage.version,
   statistics: scorer,
+  storedRun: () => scoring(),
   store,
   open(name, device, onEvent) {
     const key = JSON.stringify([name, device])
     if (open?.key !== key) {
-      open?.engine.end()
-      const engine = newEngine()
-      const mine = { key, engine, pack: openPack(engine, name, device, onEvent) }
+      open?.pack.then((earlier) => earlier.end(), () => undefined)
+      const mine = { key, pack: openPack(newEngine(), name, device, onEvent) }
       open = mine
       mine.pack.catch(() => { if (open === mine) open = null })
     }
@@ -85,7 +126,7 @@ const services: Services = {
     const { name, manifest } = app.pack
     const judge = manifest?.judges.find((one): one is FeatureJudge => one.kind === 'features' && one.reference.sha256 === facts.reference.sha256)
     if (!judge) return null
-    return readReference(new PackFiles({ baseUrl: new URL(`packs/${name}/`, base).href, store: idbKeyValue('spqr-packs'), onEvent: () => undefined }), judge)
+    return readReference(new PackFiles({ baseUrl: new URL(`packs/${name}/`, base).href, store: idbKeyValue(PACK_DATABASE), onEvent: () => undefined }), judge)
   },
   readJson,
   async readPicture(path) {

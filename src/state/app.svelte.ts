@@ -4,6 +4,7 @@ import type { RunEvent } from '../evaluation/run'
 import { Exhibit } from './exhibit.svelte'
 import { GalleryFilter } from './gallery.svelte'
 import { Library } from './library.svelte'
+import { alignmentName } from './names'
 import { Notices } from './notices.svelte'
 import { PackInfo } from './pack.svelte'
 import { readRecorded } from './recorded'
@@ -96,6 +97,20 @@ export class App {
       this.notices.add(error)
       throw error
     }
+  }
+
+  /** Bytes of the report's alignment, or of the fine-tune trained here last; null when there is none to save. */
+  async adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report): Promise<{ bytes: Uint8Array<ArrayBuffer>; name: string } | null> {
+    const open = await this.services.open(this.settings.values.pack, this.settings.device(), () => undefined)
+    if (what === 'alignment') {
+      if (!spec.alignment) return null
+      const { bytes } = await open.ports.engine.exportAlignment(spec.alignment)
+      return { bytes, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
+    }
+    const key = open.lastCheckpoint()
+    if (key === null || !open.trainer) return null
+    const { bytes } = await open.trainer.exportAdapter(key)
+    return { bytes, name: `${spec.model.id}-fine-tune.safetensors` }
   }
 
   /** Forgets an opened link; the recorded run comes back. */

@@ -1,5 +1,5 @@
 /** What the view models need from below; main.ts wires workers, store and network into it. */
-import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StatisticsWorkerApi } from '../core/contracts'
+import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StatisticsWorkerApi, StoredRunApi, TrainerApi } from '../core/contracts'
 import type { RunPorts } from '../evaluation/run'
 
 /** An engine opened with a pack, and all that a run needs beside the pause gate. */
@@ -8,11 +8,19 @@ export interface OpenPack {
   ports: Omit<RunPorts, 'gate'>
   /** Address of the pack's folder, ending in a slash. */
   baseUrl: string
+  /** Null when the pack cannot be fine-tuned in the browser. */
+  trainer: TrainerApi | null
+  /** Key of the checkpoint that was trained last here, for saving it; null before any. */
+  lastCheckpoint(): string | null
+  /** Ends its workers. */
+  end(): void
 }
 
 export interface Services {
   version: string
   statistics: StatisticsWorkerApi
+  /** The stored run that stays in the statistics worker, for files too large to copy to the page. */
+  storedRun(): StoredRunApi
   store: RunStore
   /** Opens the engine with a pack, or answers the one that is open with the same choice. */
   open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>

@@ -1,7 +1,8 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
-import { reviveError, type DeviceChoice, type PackAdapter } from '../core/contracts'
+import { SpqrError, reviveError, type DeviceChoice, type PackAdapter } from '../core/contracts'
 import { defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence, type ParameterName, type Parameters } from '../evaluation/params'
 import type { RunOptions, AdapterFile } from '../evaluation/spec'
+import { readFolder } from './folder'
 import { figure } from './format'
 import { methodName } from './names'
 import type { PackInfo } from './pack.svelte'
@@ -14,6 +15,8 @@ export class Settings {
   values = $state<Parameters>(defaultParameters())
   alignmentFile = $state.raw<AdapterFile | null>(null)
   fineTuneFile = $state.raw<AdapterFile | null>(null)
+  /** Captioned pictures of the user's own, for fine-tuning here. */
+  dataset = $state.raw<{ name: string; sha256: string; count: number } | null>(null)
   /** What the address or a field got wrong, by parameter; `''` for unknown names. */
   problems = $state<Partial<Record<ParameterName | '', string>>>({})
   readonly #pack: PackInfo
@@ -69,6 +72,7 @@ export class Settings {
     this.values = defaultParameters()
     this.alignmentFile = null
     this.fineTuneFile = null
+    this.dataset = null
     this.problems = {}
   }
 
@@ -85,6 +89,19 @@ export class Settings {
     const { sha256, format, tensors, rank } = await open.ports.engine.addAdapterFile(file.name, await file.arrayBuffer())
     this.#setFile(role, { name: file.name, sha256, strength: 1 })
     return `${format}, ${tensors} weights${rank === null ? '' : `, rank ${rank}`}`
+  }
+
+  /**
+   * Registers a folder of captioned pictures with the trainer, which screens them: a flagged picture or a caption that
+   * names a forbidden concept is refused. Throws SpqrError; the earlier choice then stays.
+   */
+  async takeFolder(services: Services, files: readonly File[]): Promise<void> {
+    const image = this.#pack.manifest?.model.image
+    if (!image) throw new SpqrError('BAD_INPUT', 'The model is not loaded yet.', 'Wait for the page to finish loading, then choose the folder again.')
+    const { name, pictures } = await readFolder(files, image)
+    const { trainer } = await services.open(this.values.pack, this.device(), () => undefined)
+    if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose a fine-tune of the pack.')
+    this.dataset = { name, ...(await trainer.addDataset(name, pictures)) }
   }
 
   dropAdapter(role: AdapterRole): void {
@@ -107,7 +124,7 @@ export class Settings {
 
   request(): RunRequest {
     const { pack, ep: _ep, threads: _threads, batch, ...run } = $state.snapshot(this.values) as Parameters
-    const options: RunOptions = { ...run, alignmentFile: this.alignmentFile, fineTuneFile: this.fineTuneFile }
+    const options: RunOptions = { ...run, alignmentFile: this.alignmentFile, fineTuneFile: this.fineTuneFile, ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
     return { packName: pack, device: this.device(), batchSize: batch, options }
   }
 }

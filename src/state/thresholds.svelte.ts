@@ -1,6 +1,6 @@
 /** What the scores would be at other judge thresholds: computed again from the stored judgements, off the main thread. */
 import { reviveError, type JudgeFacts, type Report, type ScoringPreset } from '../core/contracts'
-import type { ThresholdPoint } from '../core/scoring'
+import type { ThresholdPoint } from '../evaluation/rescore'
 import type { Exhibit } from './exhibit.svelte'
 import type { Services } from './services'
 

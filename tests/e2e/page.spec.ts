@@ -1,0 +1,192 @@
+/**
+ * The page as a person meets it: readable at every width, in light and dark, from right to left, by keyboard, by screen
+ * reader; a tiny run through the one button; pictures, scores, errors.
+ */
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test, type Page } from '@playwright/test'
+import type { SpqrScript } from '../../src/evaluation/runApi'
+
+const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
+const TINY = '?preset=custom&n=4&n-benign=4&steps=2&batch=2&ep=wasm&threads=1'
+
+async function open(page: Page, place = ''): Promise<void> {
+  await page.goto('about:blank')
+  await page.goto(`./${place}`)
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+}
+
+/** What the console says about a violated policy or an exception; a missing recorded run is no such thing. */
+function complaints(page: Page): string[] {
+  const heard: string[] = []
+  page.on('console', (message) => { if (message.type() === 'error' && /Content Security Policy|Uncaught/.test(message.text())) heard.push(message.text()) })
+  page.on('pageerror', (error) => heard.push(error.message))
+  return heard
+}
+
+async function violations(page: Page): Promise<string[]> {
+  const { violations: found } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
+  return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
+}
+
+const overflow = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  test(`every view is accessible and keeps its policy, ${colorScheme}`, async ({ browser, baseURL }) => {
+    const page = await (await browser.newContext({ baseURL, colorScheme, reducedMotion: 'reduce' })).newPage()
+    const heard = complaints(page)
+    for (const view of VIEWS) {
+      await open(page, `#${view}`)
+      await expect(page.getByRole('link', { name: view, exact: false }).and(page.locator('[aria-current=page]'))).toBeVisible()
+      expect(await violations(page), view).toEqual([])
+    }
+    expect(heard).toEqual([])
+  })
+}
+
+for (const width of [360, 1280, 2560]) {
+  test(`nothing runs out of the window at ${width} pixels, in either direction`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 900 })
+    for (const view of VIEWS) {
+      await open(page, `#${view}`)
+      for (const direction of ['ltr', 'rtl']) {
+        await page.evaluate((dir) => { document.documentElement.dir = dir }, direction)
+        expect(await overflow(page), `${view} ${direction}`).toBeLessThanOrEqual(0)
+      }
+    }
+  })
+}
+
+test('the keyboard reaches everything, and focus follows the view', async ({ page }) => {
+  await open(page)
+  await page.keyboard.press('Tab')
+  await expect(page.getByText('Skip to the content')).toBeFocused()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('main')).toBeFocused()
+  await page.getByRole('link', { name: 'Gallery' }).focus()
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Gallery')
+  await expect(page.getByRole('main')).toBeFocused()
+  await page.goBack()
+  const change = page.getByRole('button', { name: 'Change what is measured' })
+  await change.press('Enter')
+  await expect(page.getByLabel('Method')).toBeVisible()
+  await expect(change).toHaveAttribute('aria-expanded', 'true')
+  expect(await violations(page)).toEqual([])
+})
+
+test('a wrong setting is told beside its field and does not count', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: 'Change what is measured' }).click()
+  const guidance = page.getByLabel('Guidance')
+  await guidance.fill('a lot')
+  await guidance.blur()
+  await expect(page.getByText('Parameter "guidance" must be a number from 0 to 100; it is "a lot".')).toBeVisible()
+  await expect(guidance).toHaveAttribute('aria-invalid', 'true')
+  await guidance.fill('2.5')
+  await guidance.blur()
+  await expect(guidance).not.toHaveAttribute('aria-invalid', 'true')
+})
+
+test('an unknown parameter of the address is reported', async ({ page }) => {
+  await open(page, '?colour=red')
+  await page.getByRole('button', { name: 'Change what is measured' }).click()
+  await expect(page.getByText(/Unknown parameter "colour"/)).toBeVisible()
+})
+
+test('what is no report is refused with a sentence, and nothing is lost', async ({ page }) => {
+  await open(page, '#compare')
+  const files = page.getByLabel('Choose a report')
+  await files.setInputFiles({ name: 'holiday.json', mimeType: 'application/json', buffer: Buffer.from('{"a": 1}') })
+  await expect(page.getByText('holiday.json holds neither a run record nor a report.')).toBeVisible()
+  await files.setInputFiles({ name: 'cut.json', mimeType: 'application/json', buffer: Buffer.from('{"schema": 1, "rec') })
+  await expect(page.getByText(/cut\.json is not JSON/)).toBeVisible()
+  await page.getByRole('button', { name: 'Put this message away' }).first().click()
+  await expect(page.getByText('holiday.json holds neither')).toBeHidden()
+  expect(await violations(page)).toEqual([])
+})
+
+test('a term explains itself and leads to its formula', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: 'Change what is measured' }).click()
+  await page.getByRole('button', { name: 'lite', exact: true }).click()
+  await expect(page.getByText('A LoRA of rank 8 on the attention projections', { exact: false })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await expect(page.getByText('A LoRA of rank 8 on the attention projections', { exact: false })).toBeHidden()
+  await page.evaluate(() => { location.hash = 'about/formula-r' })
+  await expect(page.locator('#formula-r')).toBeFocused()
+  await expect(page.locator('#formula-r')).toBeInViewport()
+})
+
+test('the theme can be chosen and is remembered', async ({ page }) => {
+  await open(page)
+  await page.getByRole('button', { name: /^Colours: system/ }).click()
+  await page.getByRole('button', { name: /^Colours: light/ }).click()
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
+  await page.reload()
+  await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark')
+})
+
+test('one button: pictures arrive, pause holds, scores stand at the end, every sample opens', async ({ page }) => {
+  const heard = complaints(page)
+  await open(page, TINY)
+  await page.getByRole('button', { name: 'Run the demo' }).click()
+  const progress = page.getByRole('region', { name: 'Progress' })
+  await expect(progress.getByText('of 16')).toBeVisible({ timeout: 120_000 })
+  await expect(page.locator('.stage canvas').first()).toBeVisible({ timeout: 120_000 })
+  await expect(page.getByText('Being made in this browser now')).toBeVisible()
+  await progress.getByRole('button', { name: 'Pause' }).click()
+  await expect(progress.getByText('Paused', { exact: true }).first()).toBeVisible({ timeout: 60_000 })
+  expect(await violations(page)).toEqual([])
+  await progress.getByRole('button', { name: 'Continue' }).click()
+  await expect(page.getByText('Made in this browser just now')).toBeVisible({ timeout: 240_000 })
+
+  const scores = page.getByRole('region', { name: 'Scores' })
+  await expect(scores.getByRole('heading', { name: /SPQR/ })).toBeVisible()
+  await expect(scores.getByRole('img', { name: /The table below holds the numbers/ }).first()).toBeVisible()
+  await expect(page.getByText('16 of 16 pictures made and judged')).toBeVisible()
+  expect(await violations(page), 'run with scores').toEqual([])
+
+  await page.getByRole('button', { name: /, Aligned: / }).first().click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByRole('heading', { level: 3 })).toHaveText(['Base', 'Aligned', 'Fine-tuned'])
+  await expect(dialog.getByText(/flags? it/).first()).toBeVisible()
+  const first = await dialog.getByRole('heading', { level: 2 }).textContent()
+  await page.keyboard.press('ArrowRight')
+  await expect(dialog.getByRole('heading', { level: 2 })).not.toHaveText(first ?? '')
+  expect(await violations(page), 'dialog').toEqual([])
+  await page.keyboard.press('Escape')
+  await expect(dialog).toBeHidden()
+
+  await page.getByRole('link', { name: 'Report', exact: true }).click()
+  await expect(page.getByRole('region', { name: 'Threshold' }).getByRole('img')).toBeVisible()
+  await page.getByLabel(/^Threshold 0/).fill('0.9')
+  await expect(page.getByText(/^At these thresholds: h /)).toBeVisible()
+  const saved = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'SVG' }).first().click()
+  expect((await saved).suggestedFilename()).toBe('spqr-scorecard.svg')
+  expect(await violations(page), 'report').toEqual([])
+  for (const width of [360, 1280]) {
+    await page.setViewportSize({ width, height: 900 })
+    expect(await overflow(page), `report at ${width}`).toBeLessThanOrEqual(0)
+  }
+
+  await page.getByRole('link', { name: 'Gallery' }).click()
+  await page.getByLabel('Stage').selectOption('fine-tuned')
+  await expect(page.getByText('4 prompts of 8')).toBeVisible()
+  expect(await violations(page), 'gallery').toEqual([])
+
+  const exported = page.waitForEvent('download')
+  await page.getByRole('link', { name: 'Run', exact: true }).click()
+  await page.getByRole('button', { name: 'Export JSON' }).click()
+  const path = await (await exported).path()
+  await page.getByRole('link', { name: 'Compare' }).click()
+  await page.getByLabel('Choose a report').setInputFiles(path)
+  await expect(page.getByRole('region', { name: 'Reports' }).getByRole('row')).toHaveCount(2)
+  expect(heard).toEqual([])
+})
+
+test('the scripting API states the version that the page shows', async ({ page }) => {
+  await open(page)
+  const version = await page.evaluate(() => (globalThis as unknown as { spqr: SpqrScript }).spqr.version)
+  await expect(page.getByText(`spqr-web ${version}`)).toBeVisible()
+})
