@@ -60,7 +60,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const cached = await visit(2)
     console.error('U-Net alone, in the browser and native …')
     const batch = 2 * values.batch
-    const unet = await compareGraph(browser.context, served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    const unet = await compareGraph(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
     const result = {
       schema: 1,
       createdAt: new Date().toISOString(),

@@ -78,7 +78,11 @@ function browserJob(url: string, graph: string, dataPath: string, threads: numbe
   return `(async (job) => {
     ort.env.wasm.wasmPaths = job.url + 'ort/'
     ort.env.wasm.numThreads = job.threads
-    const read = async (path) => new Uint8Array(await (await fetch(job.url + path)).arrayBuffer())
+    const read = async (path) => {
+      const response = await fetch(job.url + path)
+      if (!response.ok) throw new Error(path + ' answered ' + response.status)
+      return new Uint8Array(await response.arrayBuffer())
+    }
     const [graph, weights] = await Promise.all([read(job.graph), read('bench-weights.bin')])
     const start = performance.now()
     const session = await ort.InferenceSession.create(graph, { executionProviders: ['wasm'], externalData: [{ path: job.dataPath, data: weights }] })

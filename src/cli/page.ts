@@ -45,13 +45,19 @@ export async function serve(): Promise<ServedPage> {
   return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() }
 }
 
-export interface OpenBrowser { context: BrowserContext; version: string; close(): Promise<void> }
+export interface OpenBrowser {
+  context: BrowserContext
+  /** A context whose requests no service worker answers, so that files of a test's own can stand in. */
+  plainContext(): Promise<BrowserContext>
+  version: string
+  close(): Promise<void>
+}
 
 /** Starts Chromium with a fresh profile. */
 export async function openBrowser(headed: boolean): Promise<OpenBrowser> {
   const browser = await chromium.launch({ executablePath: findChromium(), args: CHROMIUM_ARGS, headless: !headed })
   const context = await browser.newContext()
-  return { context, version: browser.version(), close: () => browser.close() }
+  return { context, plainContext: () => browser.newContext({ serviceWorkers: 'block' }), version: browser.version(), close: () => browser.close() }
 }
 
 /** Opens the page and waits for its scripting API. Errors of the page are kept for `problems`. */
