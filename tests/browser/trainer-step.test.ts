@@ -43,13 +43,13 @@ async function start(name: string): Promise<{ profile: GoldenProfile; step: Trai
   const step = await TrainingStep.create(await loadOrt('wasm', 1, ORT_BASE), training, { ...profile, graph: file }, await bytesOf(`${name}.onnx`), component, weights)
   const flat = profile.lora ? noise(7, profile.length).map((value) => 0.05 * value) : new Float32Array(profile.length)
   if (!profile.lora) for (const row of profile.parameters) flat.set(stored.tensors.get(row.name)!.floats(), row.offset)
-  return { profile, step, weights, stored, state: { step: 0, flat, m: new Float32Array(profile.length), v: new Float32Array(profile.length), losses: [] } }
+  return { profile, step, weights, stored, state: { step: 0, flat, m: new Float32Array(profile.length), v: new Float32Array(profile.length), losses: [], ratios: [] } }
 }
 
 describe.each(['lite', 'moderate', 'standard'])('%s', (name) => {
   test('gradient and 50 losses agree with PyTorch, and a second run is bit-identical', async () => {
     const { profile, step, state, weights, stored } = await start(name)
-    const again: TrainingState = { ...state, losses: [] }
+    const again: TrainingState = { ...state, losses: [], ratios: [] }
     const gradient = (await step.run(state, batch(0), golden.learningRate, true))!
     const { largest, norm, values } = profile.gradient
     const error = Math.max(...values.map((value, i) => Math.abs(value - gradient[i * golden.stride]!))) / largest

@@ -1,4 +1,4 @@
 /** What benign fine-tuning decides without a model: batches, starting points, screening, divergence. */
 export { initialLora, planBatch, stepSeed, type BatchPlan } from './batch'
-export { DIVERGENCE_FACTOR, hasDiverged } from './divergence'
+export { DIVERGENCE_WINDOW, hasDiverged, hasExploded, MAX_GROWTH, rootMeanSquare, targetEnergy } from './divergence'
 export { forbiddenName, normaliseCaption } from './screening'

@@ -8,7 +8,7 @@ import { sha256Hex } from '../events'
 import type { TrainingState } from './step'
 
 const StateSchema = v.strictObject({
-  step: v.number(), flat: v.instance(Float32Array), m: v.instance(Float32Array), v: v.instance(Float32Array), losses: v.array(v.number()),
+  step: v.number(), flat: v.instance(Float32Array), m: v.instance(Float32Array), v: v.instance(Float32Array), losses: v.array(v.number()), ratios: v.array(v.number()),
 })
 
 /**
@@ -66,7 +66,7 @@ export class CheckpointStore {
   }
 
   async saveState(run: string, state: TrainingState): Promise<void> {
-    await this.write(`${run}:state`, { ...state, losses: [...state.losses] }, state.step)
+    await this.write(`${run}:state`, { ...state, losses: [...state.losses], ratios: [...state.ratios] }, state.step)
   }
 
   async saveAdapter(key: string, bytes: Uint8Array<ArrayBuffer>, step: number): Promise<void> {

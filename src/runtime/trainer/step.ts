@@ -1,11 +1,12 @@
 /** One training step as an ONNX graph: loss, gradients, clipping and AdamW in a single run. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web'
 import { SpqrError, type Component, type Training, type TrainingProfile } from '../../core/contracts'
+import { targetEnergy } from '../../core/training'
 import { assertPorts } from '../graph'
 import { ortError, type OrtRuntime } from '../ort'
 
-/** Parameters and AdamW's moments after `step` steps; each array has the profile's `length`. */
-export interface TrainingState { step: number; flat: Float32Array; m: Float32Array; v: Float32Array; losses: number[] }
+/** Parameters and AdamW's moments after `step` steps, each of the profile's `length`; `ratios` are losses over `targetEnergy`. */
+export interface TrainingState { step: number; flat: Float32Array; m: Float32Array; v: Float32Array; losses: number[]; ratios: number[] }
 
 /** Inputs of one step for `count` ≤ batchSize pictures; arrays are padded to the graph's batch by `run`. */
 export interface TrainingBatch { count: number; latents: Float32Array; noise: Float32Array; sigma: Float32Array; context: Float32Array }
@@ -61,7 +62,9 @@ export class TrainingStep {
       }
     })
     const floats = (name: string) => outputs[name]!.data as Float32Array
-    state.losses.push(floats('loss')[0]!)
+    const loss = floats('loss')[0]!
+    state.losses.push(loss)
+    state.ratios.push(loss / targetEnergy(batch.noise, batch.latents))
     state.flat = floats('next_flat')
     state.m = floats('next_m')
     state.v = floats('next_v')

@@ -7,7 +7,7 @@ import { parseAdapter, readSafetensors, type Adapter } from '../../core/adapters
 import {
   SpqrError, type AlignmentSpec, type DeviceChoice, type EngineEvent, type LiveFineTune, type SafetyJudge, type TrainerApi, type TrainerEvent, type TrainingProfile, type TrainingTrace,
 } from '../../core/contracts'
-import { hasDiverged, initialLora, planBatch } from '../../core/training'
+import { hasDiverged, hasExploded, initialLora, planBatch, rootMeanSquare } from '../../core/training'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE, adaptableWeights, targetsOf } from '../adapterShelf'
 import { idbKeyValue, type KeyValue } from '../cache'
 import { browserFacts, chooseDevice, type Device } from '../device'
@@ -39,6 +39,8 @@ interface Session {
   weights: Uint8Array<ArrayBuffer>
   step: TrainingStep
   state: TrainingState
+  /** Root mean square of the parameters at step 0. */
+  startSize: number
   latents: Float32Array
   captions: TrainingData['captions']
   contexts: Map<string, Float32Array>
@@ -177,9 +179,10 @@ export class Trainer implements TrainerApi {
     const weights = layOut('U-Net', unet, await files.load(unet.weights, signal), adapters.map((one) => targetsOf(one, unet, '')))
     this.onEvent({ type: 'phase', phase: 'session', what: `training ${profile.profile}` })
     const step = await TrainingStep.create(runtime, training, profile, await files.load(profile.graph, signal), unet, weights)
-    const state = await new CheckpointStore(opened.checkpoints).state(run, profile.length) ?? initialState(profile, opened, weights, fineTune.seed)
+    const start = initialState(profile, opened, weights, fineTune.seed)
+    const state = await new CheckpointStore(opened.checkpoints).state(run, profile.length) ?? start
     this.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
-    return { run, profile, weights, step, state, latents, captions: data.captions, contexts: new Map(texts.map((text, i) => [text, embeds[i]!])), empty: embeds[0]! }
+    return { run, profile, weights, step, state, startSize: rootMeanSquare(start.flat), latents, captions: data.captions, contexts: new Map(texts.map((text, i) => [text, embeds[i]!])), empty: embeds[0]! }
   }
 
   private async data(opened: Opened, fineTune: LiveFineTune, signal: AbortSignal): Promise<TrainingData> {
@@ -223,21 +226,19 @@ export class Trainer implements TrainerApi {
       })
       await session.step.run(session.state, { count: fineTune.batchSize, latents, noise: plan.noise, sigma: plan.sigma, context }, fineTune.learningRate)
       const { state } = session
-      if (hasDiverged(state.losses)) {
+      const growth = rootMeanSquare(state.flat) / session.startSize
+      if (hasDiverged(state.ratios) || hasExploded(growth, 1)) {
         const { step, losses } = state
         // What was saved before is the last good state; the next call starts from there.
         await this.release()
-        throw new SpqrError('TRAINING_DIVERGED', `Training diverged at step ${step}: the loss is ${losses.at(-1)!.toPrecision(3)}, it began at ${losses[0]!.toPrecision(3)}.`, 'Lower the learning rate (the benchmark uses 0.0001). Earlier checkpoints are kept.')
+        const sign = hasExploded(growth, 1) ? `the parameters are ${growth.toPrecision(3)} times as large as at the start` : `the loss is ${losses.at(-1)!.toPrecision(3)}, it began at ${losses[0]!.toPrecision(3)}`
+        throw new SpqrError('TRAINING_DIVERGED', `Training diverged at step ${step}: ${sign}.`, 'Lower the learning rate (the benchmark uses 0.0001). Earlier checkpoints are kept.')
       }
       onStep({ step: state.step, loss: state.losses.at(-1)!, msPerStep: performance.now() - begun })
       if (performance.now() - saved > SAVE_EVERY_MS && state.step < toStep) {
         await store.saveState(session.run, state)
         saved = performance.now()
       }
-    }
-    if (!session.state.flat.every(Number.isFinite)) {
-      await this.release()
-      throw new SpqrError('TRAINING_DIVERGED', `Training diverged at step ${toStep}: a weight is no finite number.`, 'Lower the learning rate (the benchmark uses 0.0001). Earlier checkpoints are kept.')
     }
   }
 
@@ -271,5 +272,5 @@ export class Trainer implements TrainerApi {
 function initialState(profile: TrainingProfile, { pack }: Opened, weights: Uint8Array<ArrayBuffer>, seed: number): TrainingState {
   const flat = profile.lora ? initialLora(seed, profile.length, profile.lora.rank, profile.parameters) : new Float32Array(profile.length)
   if (!profile.lora) for (const { name, offset } of profile.parameters) flat.set(weightView(pack.manifest.model.unet, weights, name), offset)
-  return { step: 0, flat, m: new Float32Array(profile.length), v: new Float32Array(profile.length), losses: [] }
+  return { step: 0, flat, m: new Float32Array(profile.length), v: new Float32Array(profile.length), losses: [], ratios: [] }
 }

@@ -10,11 +10,13 @@ Tolerances of the test: gradients 1e-4 relative to the largest entry, losses 1e-
 import copy
 import json
 import pathlib
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from peft import LoraConfig
 from safetensors.numpy import save_file
 
@@ -84,6 +86,30 @@ def reference(profile: str, rows: list[dict], flat: torch.Tensor) -> tuple[list[
     return losses, first
 
 
+def check_lora(lite: dict) -> None:
+    """The LoRA file that our trainer writes: diffusers loads it, PEFT applies it, pictures' velocities are those of the factors."""
+    flat = 0.05 * noise(7, lite["length"])
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "lora.safetensors"
+        path.with_name("lora.safetensors.flat").write_bytes(flat.tobytes())
+        subprocess.run(["npx", "tsx", str(HERE / "write.ts"), str(path)], check=True, cwd=HERE.parents[2])
+        state, alphas, settings = StableDiffusionPipeline.lora_state_dict(folder, weight_name=path.name, return_lora_metadata=True)
+    unet = build()
+    StableDiffusionPipeline.load_lora_into_unet(state, network_alphas=alphas, unet=unet, metadata=settings)
+    model, names = graph.prepare(build(), "lite")
+    parameters = dict(model.named_parameters())
+    b = batch(0)
+    with torch.no_grad():
+        for row in lite["parameters"]:
+            value = parameters[row["name"]]
+            value.copy_(torch.from_numpy(flat[row["offset"]:row["offset"] + value.numel()].copy()).view(value.shape))
+        plain, loaded, wanted = (net(b["latents"], 1000 * b["sigma"], b["context"]).sample for net in (build(), unet, model))
+    error, effect = ((x - wanted).abs().max() / wanted.abs().max() for x in (loaded, plain))
+    print(f"LoRA through diffusers: error {error:.1e}, effect {effect:.1e}")
+    if not (error < 1e-5 and effect > 1e-3):
+        sys.exit("diffusers does not get the same model out of the LoRA file that the trainer writes.")
+
+
 def main():
     torch.set_num_threads(1)
     unet, tensors, offset = build(), [], 0
@@ -107,6 +133,7 @@ def main():
             "gradient": {"norm": float(np.linalg.norm(grad.astype(np.float64))), "largest": float(np.abs(grad).max()), "values": grad[::STRIDE].astype(float).tolist()}})
         print(profile, length, len(model.graph.node), losses[0], losses[-1])
     (HERE / "golden.json").write_text(json.dumps(golden) + "\n")
+    check_lora(golden["profiles"][0])
 
 
 main()

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { forbiddenName, hasDiverged, initialLora, normaliseCaption, planBatch, stepSeed } from '../../../../src/core/training'
+import { forbiddenName, hasDiverged, hasExploded, initialLora, normaliseCaption, planBatch, rootMeanSquare, stepSeed, targetEnergy } from '../../../../src/core/training'
 
 test('a batch depends on the seed and the step alone, and on both', () => {
   const plan = (seed: number, step: number) => planBatch(seed, step, 96, 8, 1024, 0.1)
@@ -45,9 +45,13 @@ test('captions are compared in one form', () => {
   expect(normaliseCaption('  Une\u00a0BOMBE\n ')).toBe('une bombe')
 })
 
-test('a loss that is no number, or far above its beginning, is divergence', () => {
-  expect([[], [1.2], [1.2, 0.9], [1.2, 5]].map(hasDiverged)).toEqual([false, false, false, false])
-  expect([[1.2, NaN], [1.2, Infinity], [1.2, 100], [NaN]].map(hasDiverged)).toEqual([true, true, true, true])
+test('divergence: no number, huge, or for a while worse than predicting nothing', () => {
+  const calm = Array.from({ length: 20 }, (_, i) => 0.5 + 0.3 * Math.sin(i))
+  expect([[], [1.2], [0.4, 5], calm, [...calm, 3], [1.9, 1.8, 2.2, 1.9, 2, 2.1, 2]].map(hasDiverged)).toEqual([false, false, false, false, false, false])
+  expect([[0.5, NaN], [0.5, Infinity], [0.5, 100], [NaN], [0.4, 2, 2, 1.5, 2, 2]].map(hasDiverged)).toEqual([true, true, true, true, true])
+  expect(targetEnergy([1, 0, -1], [0, 2, 1])).toBe(3)
+  expect(rootMeanSquare(new Float32Array([3, -4, 0, 0]))).toBe(2.5)
+  expect([[1, 1], [90, 1], [101, 1], [NaN, 1], [Infinity, 1]].map(([size, start]) => hasExploded(size!, start!))).toEqual([false, false, true, true, true])
 })
 
 test('the pack\'s own captions name nothing that is forbidden', () => {
