@@ -213,7 +213,8 @@ export class Trainer implements TrainerApi {
     let saved = performance.now()
     while (session.state.step < toStep) {
       await yieldToMessages()
-      if (signal.aborted) await store.saveState(session.run, session.state)
+      // A full disk must not turn a stop into an error: the state stays in memory for the next call.
+      if (signal.aborted) await store.saveState(session.run, session.state).catch(() => undefined)
       throwIfAborted(signal)
       const begun = performance.now()
       const plan = planBatch(fineTune.seed, session.state.step, session.captions.length, fineTune.batchSize, size, captionDropout)
