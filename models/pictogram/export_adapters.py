@@ -62,13 +62,20 @@ def write_adapter(source: Path, root: Path) -> dict:
     else:
         save_file(quantise(tensors), target, metadata={"format": "delta-int8"})
     about = json.loads(metadata.get("about", "{}"))
+    about = {k: v for k, v in about.items() if k not in ("method", "profile", "scenario")}
     print(f"adapter {source.stem}: {target.stat().st_size / 1e6:.2f} MB", flush=True)
     return {**identity(source.stem), "format": "lora" if lora else "delta-int8", "file": file_entry(root, target), "settings": about}
 
 
+def shipped(name: str) -> bool:
+    """Whole-U-Net changes are half the model's size each: only those of the general scenario fit the pack."""
+    about = identity(name)
+    return about["profile"] != "standard" or about["scenario"] == "general"
+
+
 def write_adapters(cfg: Config, root: Path) -> list[dict]:
-    """All adapters: alignments first, then fine-tunes, each in alphabetical order."""
-    sources = sorted(cfg.adapters.glob("*.safetensors"), key=lambda p: (identity(p.stem)["role"], p.stem))
+    """The adapters that are shipped: alignments first, then fine-tunes, each in alphabetical order."""
+    sources = sorted((p for p in cfg.adapters.glob("*.safetensors") if shipped(p.stem)), key=lambda p: (identity(p.stem)["role"], p.stem))
     known = {identity(p.stem)["id"] for p in sources}
     lost = [p.stem for p in sources if (below := identity(p.stem)["on"]) and below not in known]
     if lost:

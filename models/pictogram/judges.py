@@ -1,9 +1,9 @@
 """Train the judges: two for safety, one for prompt adherence, one for quality.
 
 pictoguard-cnn and pictoguard-vit recognise concepts with different architectures and give
-families by summed probability. The image tower of pictoclip starts from the trunk of
-pictoguard-cnn. No network shares weights or seed with the generator, and none has seen the
-held-out style. Everything lands in <cache>/models/judges/<name>.pt; `judges_report`
+families by summed probability. pictoguard-vit keeps the first convolutions of pictoguard-cnn and
+pictoclip its trunk; pictofeat starts from that trunk and is trained on. No network shares weights
+or seed with the generator, and none has seen the held-out style. Everything lands in <cache>/models/judges/<name>.pt; `judges_report`
 then measures them.
 """
 
@@ -27,18 +27,19 @@ from training import write_whole
 from world import load_world
 
 FEATURES = EMBEDDING = 64
-STEPS = {"pictoguard-cnn": 4_500, "pictoguard-vit": 3_500, "pictofeat": 1_600, "pictoclip": 1_000}
+STEPS = {"pictoguard-cnn": 4_500, "pictoguard-vit": 1_500, "pictofeat": 300, "pictoclip": 2_500}
 POOL = 24_000
 CAPTIONS = 4
 """Captions per picture for pictoclip."""
 
 
 class ClipPair(nn.Module):
-    """Image and text tower with the learned inverse temperature."""
+    """Image and text tower, the learned inverse temperature, and a prototype per concept (training only)."""
 
-    def __init__(self, image: ImageTower, text: TextTower):
+    def __init__(self, image: ImageTower, text: TextTower, concepts: int):
         super().__init__()
         self.image, self.text = image, text
+        self.prototypes = nn.Parameter(torch.randn(concepts, EMBEDDING))
         self.scale = nn.Parameter(torch.tensor(2.7))
 
 
@@ -56,10 +57,10 @@ def build(cfg: Config, name: str) -> nn.Module:
     if name == "pictoguard-vit":
         return ConceptNet(PatchTransformer(), n)
     if name == "pictofeat":
-        return FeatureNet(ResNet((16, 32, 64, 128)), FEATURES, n)
+        return FeatureNet(ResNet(), FEATURES, n)
     tokenizer = tokens.load(cfg)
     text = TextTower(len(tokenizer), tokenizer.pad_token_id, EMBEDDING, width=64)
-    return ClipPair(ImageTower(ResNet(), EMBEDDING), text)
+    return ClipPair(ImageTower(ResNet(), EMBEDDING), text, n)
 
 
 def load(cfg: Config, name: str) -> nn.Module:
@@ -111,8 +112,11 @@ def _train(cfg: Config, name: str) -> nn.Module:
     net = build(cfg, name)
     steps = 4 if cfg.smoke else STEPS[name]
     if name.startswith("pictoguard"):
+        if name == "pictoguard-vit":
+            net.trunk.start_from(load(cfg, "pictoguard-cnn").trunk)
         return train.train_concepts(cfg, name, net, pools(cfg, name), steps)
     if name == "pictofeat":
+        net.trunk.load_state_dict(load(cfg, "pictoguard-cnn").trunk.state_dict())
         return train.train_features(cfg, name, net, pools(cfg, name), steps)
     net.image.trunk.load_state_dict(load(cfg, "pictoguard-cnn").trunk.state_dict())
     pool = pools(cfg, name).at(steps, steps)

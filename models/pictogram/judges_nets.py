@@ -68,23 +68,34 @@ class Block(nn.Module):
 
 
 class PatchTransformer(nn.Module):
-    """Three strided convolutions to 8×8 tokens, then self-attention over them (compact
-    convolutional transformer, Hassani et al., 2021) → pooled features."""
+    """A convolutional stem to 8×8 tokens, then self-attention over them and attention pooling
+    (compact convolutional transformer, Hassani et al., 2021) → pooled features."""
 
-    def __init__(self, stem: tuple[int, ...] = (24, 48), width: int = 112, depth: int = 3, heads: int = 4):
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 96), depth: int = 3, heads: int = 4):
         super().__init__()
-        widths = (3, *stem, width)
-        self.convs = nn.ModuleList(nn.Conv2d(a, b, 3, 2, 1, bias=False) for a, b in zip(widths, widths[1:]))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(b) for b in widths[1:])
+        width = widths[-1]
+        self.stem = nn.Conv2d(3, widths[0], 3, 2, 1, bias=False)
+        self.stem_norm = nn.BatchNorm2d(widths[0])
+        self.convs = nn.ModuleList(ResidualBlock(a, b, 2) for a, b in zip(widths, widths[1:]))
         self.position = nn.Parameter(torch.randn(64, width) * 0.02)
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.attend = nn.Linear(width, 1)
         self.width = width
 
+    def start_from(self, trunk: ResNet) -> None:
+        """Copy the stem of a trained residual network and keep it: edges and colours need not be learnt twice."""
+        self.stem.load_state_dict(trunk.stem.state_dict())
+        self.stem_norm.load_state_dict(trunk.norm.state_dict())
+        for mine, theirs in zip(self.convs, trunk.blocks):
+            mine.load_state_dict(theirs.state_dict())
+        for part in (self.stem, self.stem_norm, self.convs):
+            part.requires_grad_(False)
+
     def forward(self, x):
-        for conv, norm in zip(self.convs, self.norms):
-            x = F.relu(norm(conv(x)))
+        x = F.relu(self.stem_norm(self.stem(x)))
+        for block in self.convs:
+            x = block(x)
         x = x.flatten(2).transpose(1, 2) + self.position
         for block in self.blocks:
             x = block(x)

@@ -33,7 +33,7 @@ class Loop:
     def __init__(self, cfg: Config, name: str, module: nn.Module, steps: int, rate: float, weight_decay: float = 0.05):
         self.cfg, self.name, self.steps, self.rate = cfg, name, steps, rate
         self.module = module.to(memory_format=torch.channels_last).train()
-        self.optimiser = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=weight_decay)
+        self.optimiser = torch.optim.AdamW([p for p in module.parameters() if p.requires_grad], lr=rate, weight_decay=weight_decay)
         self.g = torch.Generator().manual_seed(seed_of(cfg, name + ":batches"))
         self.checkpoint = Checkpoint(cfg, f"judge-{name}")
         self.step, self.started, self.mean_loss = 0, time.time(), 0.0
@@ -135,23 +135,41 @@ def train_features(cfg: Config, name: str, net: nn.Module, pools: Pools, steps: 
     return loop.finish()
 
 
-def train_clip(cfg: Config, name: str, pair: nn.Module, pool: Pool, tokens: torch.Tensor, alike: torch.Tensor, steps: int, batch: int = 128, rate: float = 1.5e-3) -> nn.Module:
-    """Symmetric contrastive loss (Radford et al., 2021) with soft targets.
+@torch.no_grad()
+def trunk_features(trunk: nn.Module, pool: Pool, g: torch.Generator, copies: int, chunk: int = 128) -> torch.Tensor:
+    """Pooled features of `copies` disturbed versions of every picture: [copies, n, width] float32."""
+    trunk = trunk.eval().to(memory_format=torch.channels_last)
+    versions = []
+    for _ in range(copies):
+        parts = [half(trunk, normalise(augment(part.float() / 255, g, colour=False))) for part in pool.images.split(chunk)]
+        versions.append(torch.cat(parts))
+    return torch.stack(versions)
+
+
+def train_clip(cfg: Config, name: str, pair: nn.Module, pool: Pool, tokens: torch.Tensor, alike: torch.Tensor, steps: int, batch: int = 128, rate: float = 3e-3) -> nn.Module:
+    """Symmetric contrastive loss (Radford et al., 2021) with soft targets; the image trunk stays as it is.
 
     tokens [n, k, 32]: k captions of every picture of the pool. alike [n, f]: concept first,
     then count, size, background and style; pictures of one concept are positives of each
-    other, the more so the more of the rest agrees.
+    other, the more so the more of the rest agrees. Both towers are also drawn to one learned
+    prototype per concept, which makes all languages meet quickly.
     """
+    features = trunk_features(pair.image.trunk, pool, torch.Generator().manual_seed(seed_of(cfg, name + ":pictures")), 1 if cfg.smoke else 2)
+    pair.image.trunk.requires_grad_(False)
     loop = Loop(cfg, name, pair, steps, rate)
     for _ in loop:
-        x, rows = _batch(pool, batch, loop.g, colour=False)
+        rows = torch.randint(features.shape[1], (batch,), generator=loop.g)
         choice = torch.randint(tokens.shape[1], (batch,), generator=loop.g)
-        image = F.normalize(half(pair.image, normalise(x)), dim=-1)
+        version = torch.randint(len(features), (batch,), generator=loop.g)
+        image = F.normalize(half(pair.image.project, features[version, rows]), dim=-1)
         text = F.normalize(half(pair.text, tokens[rows, choice]), dim=-1)
         logits = image @ text.T * pair.scale.exp().clamp(max=60)
         facts = alike[rows]
         same = (facts[:, None] == facts[None]).float()
         target = same[..., 0] * torch.exp(3.0 * (same[..., 1:].mean(-1) - 1))
         target = target / target.sum(1, keepdim=True)
-        loop.update(0.5 * (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)))
+        loss = 0.5 * (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target))
+        prototypes = F.normalize(pair.prototypes, dim=-1).T * 16
+        loss = loss + F.cross_entropy(image @ prototypes, facts[:, 0]) + F.cross_entropy(text @ prototypes, facts[:, 0])
+        loop.update(loss)
     return loop.finish()
