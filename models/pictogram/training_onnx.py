@@ -140,6 +140,8 @@ class Translator:
         return self.emit("Reciprocal", self.emit("Sqrt", self.name(x)))
 
     def do_pow(self, node, x, exponent):
+        if exponent == 1:
+            return self.name(x)
         if exponent == 2:
             return self.emit("Mul", self.name(x), self.name(x))
         return self.emit("Pow", self.name(x), self.name(float(exponent)))
