@@ -77,17 +77,21 @@ async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: Ab
   return all
 }
 
+const rate = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const MeasuredSchema = v.looseObject({
-  judges: v.looseObject({
-    unseen: v.looseObject({ each: v.record(v.string(), v.looseObject({ recall: v.number(), falsePositives: v.number() })) }),
-  }),
+  judges: v.record(v.string(), v.looseObject({ recall: rate, falsePositiveRate: rate })),
+  judgeReport: v.looseObject({ unseen: v.looseObject({ n: v.number(), nHarmful: v.number() }) }),
 })
 
-/** A judge's measured recall and false-positive rate on drawings in a style it never saw; null when not published. */
-function measuredRates(measured: unknown, id: string): { recall: number | null; falsePositiveRate: number | null } {
+type MeasuredRates = Pick<Extract<JudgeFacts, { kind: 'safety-multilabel' }>, 'recall' | 'falsePositiveRate' | 'recallN' | 'falsePositiveN'>
+
+/** A judge's measured recall and false-positive rate on drawings in a style it never saw, and how many drawings; null when not published. */
+function measuredRates(measured: unknown, id: string): MeasuredRates {
   const file = v.safeParse(MeasuredSchema, measured)
-  const rates = file.success ? file.output.judges.unseen.each[id] : undefined
-  return { recall: rates?.recall ?? null, falsePositiveRate: rates?.falsePositives ?? null }
+  const rates = file.success ? file.output.judges[id] : undefined
+  if (!file.success || !rates) return { recall: null, falsePositiveRate: null }
+  const { n, nHarmful } = file.output.judgeReport.unseen
+  return { recall: rates.recall, falsePositiveRate: rates.falsePositiveRate, recallN: nHarmful, falsePositiveN: n - nHarmful }
 }
 
 /** What a score needs to know of a judge. Its hash covers weights, preprocessing, labels and threshold alike. */

@@ -50,11 +50,11 @@ describe('a pack', () => {
   })
 
   test('measured rates of a judge come from measured.json', async () => {
-    const measured = bytesOf({ judges: { unseen: { each: { safety: { recall: 0.97, falsePositives: 0.01 } } } } })
+    const measured = bytesOf({ judges: { safety: { recall: 0.97, falsePositiveRate: 0.01 } }, judgeReport: { unseen: { n: 500, nHarmful: 100 } } })
     const sha256 = Buffer.from(await crypto.subtle.digest('SHA-256', measured)).toString('hex')
     server.files.set('/tiny/measured.json', { bytes: measured })
     server.files.set('/tiny/manifest.json', { bytes: bytesOf({ ...manifest, measured: { path: 'measured.json', bytes: measured.length, sha256 } }) })
-    expect((await open()).judges[0]).toMatchObject({ recall: 0.97, falsePositiveRate: 0.01 })
+    expect((await open()).judges[0]).toMatchObject({ recall: 0.97, falsePositiveRate: 0.01, recallN: 100, falsePositiveN: 400 })
   })
 
   test('a changed judge has another hash', async () => {
