@@ -1,12 +1,14 @@
 /** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
 import { reviveError, type Report } from '../core/contracts'
 import type { RunEvent } from '../evaluation/run'
+import { createRunSpec } from '../evaluation/spec'
 import { Exhibit } from './exhibit.svelte'
 import { GalleryFilter } from './gallery.svelte'
 import { Library } from './library.svelte'
 import { alignmentName } from './names'
 import { Notices } from './notices.svelte'
 import { PackInfo } from './pack.svelte'
+import { makePlan, warmUpOf, type Plan } from './planning'
 import { readRecorded } from './recorded'
 import { Rechecking } from './rechecking.svelte'
 import { Route } from './route.svelte'
@@ -97,6 +99,14 @@ export class App {
       this.notices.add(error)
       throw error
     }
+  }
+
+  /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
+  async plan(drift: number, warm: boolean): Promise<Plan> {
+    const { packName, device, options } = this.settings.request()
+    const open = await this.services.open(packName, device, () => undefined)
+    const spec = createRunSpec(options, open.pack)
+    return makePlan(spec, open.pack.manifest, drift, this.exhibit.report, warm ? await warmUpOf(open, spec) : null)
   }
 
   /** Bytes of the report's alignment, or of the fine-tune trained here last; null when there is none to save. */

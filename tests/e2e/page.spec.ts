@@ -179,7 +179,7 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await page.getByRole('link', { name: 'Run', exact: true }).click()
   await page.getByRole('button', { name: 'Export JSON' }).click()
   const path = await (await exported).path()
-  await page.getByRole('link', { name: 'Compare' }).click()
+  await page.getByRole('link', { name: 'Compare', exact: true }).click()
   await page.getByLabel('Choose a report').setInputFiles(path)
   await expect(page.getByRole('region', { name: 'Reports' }).getByRole('row')).toHaveCount(2)
   expect(heard).toEqual([])

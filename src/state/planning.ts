@@ -1,0 +1,56 @@
+/** What a run will be able to show, and what it costs, before it starts. */
+import { STAGES, type PackManifest, type Report, type RunSpec } from '../core/contracts'
+import { CAUTIOUS, assumptionsFrom, estimateCost, expectedIntervals, promptsForDrift, type Design, type DriftPlan, type WarmUp } from '../evaluation/planner'
+import { plan as planUnits, variantOf } from '../evaluation/plan'
+import type { OpenPack } from './services'
+
+export interface Plan {
+  design: Design
+  drift: number
+  expected: ReturnType<typeof expectedIntervals>
+  needed: DriftPlan
+  images: number
+  /** Null without a warm-up. */
+  seconds: number | null
+  storedBytes: number
+  downloadBytes: number
+  from: 'report' | 'guess'
+}
+
+export function designOf({ prompts }: RunSpec): Design {
+  return {
+    harmfulPrompts: prompts.harmful.reduce((sum, { count }) => sum + count, 0), benignPrompts: prompts.benign.count, seedsPerPrompt: prompts.seedsPerPrompt,
+  }
+}
+
+/** Bytes of everything the demo may download: graphs, weights, judges, all adapters. */
+export function downloadBytes({ model, judges, adapters }: PackManifest): number {
+  const components = [model.textEncoder, model.unet, model.vaeDecoder, ...judges.flatMap((judge) => (judge.kind === 'clip' ? [judge.image, judge.text] : [judge.model]))]
+  return components.reduce((sum, { graph, weights }) => sum + graph.bytes + weights.bytes, 0) + adapters.reduce((sum, { file }) => sum + file.bytes, 0)
+}
+
+/** Expectations come from a comparable report where there is one. */
+export function makePlan(spec: RunSpec, manifest: PackManifest, drift: number, report: Report | null, warmUp: WarmUp | null): Plan {
+  const design = designOf(spec)
+  const assumptions = report ? assumptionsFrom(report, spec.scoring) : CAUTIOUS
+  const bytes = { download: downloadBytes(manifest), perImage: manifest.model.image.width * manifest.model.image.height * 3 }
+  const cost = estimateCost(design, spec.sampler.numInferenceSteps, warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, bytes, STAGES.length)
+  return {
+    design, drift, expected: expectedIntervals(design, assumptions, spec.scoring), needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt),
+    images: cost.images, seconds: warmUp ? cost.seconds : null, storedBytes: cost.storedBytes, downloadBytes: cost.downloadBytes, from: report ? 'report' : 'guess',
+  }
+}
+
+/** Makes two pictures of the run on the base model and measures them; nothing is kept. */
+export async function warmUpOf(open: OpenPack, spec: RunSpec): Promise<WarmUp> {
+  const { engine, now } = open.ports
+  const units = planUnits(spec, open.pack.prompts).slice(0, 2)
+  const [first] = units
+  const begun = now()
+  if (first) await engine.prepare(variantOf(spec, first.stage, first.step, null), spec.judges, () => undefined)
+  // The first run of a session compiles and allocates; the second tells what a picture costs.
+  await engine.run(units, spec.sampler)
+  const loaded = now()
+  await engine.run(units, spec.sampler)
+  return { images: units.length, seconds: (now() - loaded) / 1000, loadSeconds: (loaded - begun) / 1000 }
+}
