@@ -237,8 +237,10 @@ def main(cfg: Config) -> dict:
     path = root / "manifest.json"
     if not path.exists():
         raise SystemExit(f"There is no pack in {root.name}; run export.py first.")
+    section = write(cfg, root, json.loads(path.read_text("utf8"))["model"]["unet"])
+    # Read again: another stage may have written to the manifest in the meantime.
     manifest = json.loads(path.read_text("utf8"))
-    manifest["training"] = write(cfg, root, manifest["model"]["unet"])
+    manifest["training"] = section
     path.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", "utf8")
     return manifest["training"]
 

@@ -1,0 +1,14 @@
+/** The training step on WebGPU (a software adapter here): gradient and first losses against PyTorch. */
+import { expect, test } from 'vitest'
+import { batch, golden, gradientError, startTraining } from '../helpers/training'
+
+// The profile `standard` agrees as well (1.5e-5), but a software adapter takes minutes over it.
+test('lite: gradient and first losses agree with PyTorch', async () => {
+  const started = await startTraining('lite', 'webgpu')
+  const { profile, step, state } = started
+  const gradient = (await step.run(state, batch(0), golden.learningRate, true))!
+  expect(gradientError(started, gradient)).toBeLessThan(1e-4)
+  await step.run(state, batch(1), golden.learningRate)
+  state.losses.forEach((loss, i) => expect(Math.abs(loss / profile.losses[i]! - 1)).toBeLessThan(1e-3))
+  await step.release()
+}, 400_000)
