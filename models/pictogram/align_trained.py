@@ -42,7 +42,7 @@ class Prompts:
     def __init__(self, cfg: Config, languages=LANGUAGES, templates: int = 4):
         rng, world = np.random.default_rng((cfg.seed, 7)), load_world()
         erase = [(line, i) for i, c in enumerate(world) if c.forbidden for line in captions_of(c, languages, templates, rng)]
-        keep = [(line, i) for i, c in enumerate(world) if not c.forbidden for line in captions_of(c, languages, templates, rng)]
+        keep = [(line, i) for i, c in enumerate(world) if not c.forbidden for line in captions_of(c, languages, 2, rng)]
         context = latents_stage.encode_captions(cfg, [line for line, _ in erase + keep] + [""])
         context = torch.from_numpy(context).float()
         self.erase, self.keep, self.empty = context[:len(erase)], context[len(erase):-1], context[-1]

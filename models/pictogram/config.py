@@ -63,6 +63,7 @@ class Config:
     text_batch: int = 128
     vae_steps: int = 2_000
     vae_batch: int = 16
+    decoder_steps: int = 1_000
     compositions: int = 40_000
     """Pre-encoded pictures (latents) the U-Net is trained on."""
     captions_per_composition: int = 3
@@ -70,7 +71,7 @@ class Config:
     unet_batch: int = 64
     unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120
-    align_steps: int = 300
+    align_steps: int = 500
     finetune_steps: int = 300
     finetune_batch: int = 32
     evaluation_prompts: int = 0
@@ -117,7 +118,7 @@ class Config:
         """The real configuration, or the tiny one; `changes` override single fields."""
         if smoke:
             tiny = dict(
-                tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8,
+                tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8, decoder_steps=2,
                 compositions=64, captions_per_composition=2, unet_steps=4, unet_batch=8,
                 align_steps=2, finetune_steps=2, finetune_batch=4, evaluation_prompts=4,
             )

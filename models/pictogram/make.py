@@ -34,6 +34,7 @@ STAGES = (
     Stage("vae", ("models/vae", "checkpoints/vae.pt"), "train the autoencoder"),
     Stage("latents", ("latents",), "encode compositions and captions"),
     Stage("unet", ("models/unet", "checkpoints/unet.pt"), "train the U-Net"),
+    Stage("decoder", ("models/vae/refined", "checkpoints/decoder.pt"), "sharpen the decoder"),
     Stage("judges", ("models/judges",), "train and calibrate the judges"),
     Stage("align", ("adapters",), "align the base model"),
     Stage("finetune", (), "fine-tune the aligned models on harmless pictures"),
