@@ -9,12 +9,15 @@ import { MemoryKeyValue } from '../helpers/memoryStore'
 const PACK = new URL('/packs/pictogram/', location.origin).href
 
 /** A trainer in this page on the demo pack with a changed manifest. */
-async function trainerWith(edit: (manifest: PackManifest) => void, store: (database: string) => KeyValue = () => new MemoryKeyValue()): Promise<Trainer> {
+async function trainerWith(
+  edit: (manifest: PackManifest) => void,
+  store: (database: string) => KeyValue = () => new MemoryKeyValue(),
+): Promise<Trainer> {
   const changed: typeof fetch = async (input, init) => {
     const response = await fetch(input, init)
     const url = input instanceof Request ? input.url : input.toString()
     if (!url.endsWith('/manifest.json')) return response
-    const manifest = await response.json() as PackManifest
+    const manifest = (await response.json()) as PackManifest
     edit(manifest)
     return Response.json(manifest)
   }
@@ -28,8 +31,12 @@ test('a picture that a safety judge flags stops the folder, by file and judge', 
   const trainer = await trainerWith((manifest) => {
     for (const judge of manifest.judges) if (judge.kind === 'safety-multilabel') judge.threshold = 0
   })
-  expect(await rejection(trainer.addDataset('mine', [{ file: 'one.png', caption: 'a panda', ...white }])))
-    .toMatchObject({ code: 'DATASET_NOT_BENIGN', message: expect.stringMatching(/"one.png" is flagged as \w+ by pictoguard/) as string })
+  expect(
+    await rejection(trainer.addDataset('mine', [{ file: 'one.png', caption: 'a panda', ...white }])),
+  ).toMatchObject({
+    code: 'DATASET_NOT_BENIGN',
+    message: expect.stringMatching(/"one.png" is flagged as \w+ by pictoguard/) as string,
+  })
   await trainer.close()
 })
 
@@ -40,10 +47,22 @@ test('a harmless folder is taken in, trained on, and found again after a reload'
     for (const judge of manifest.judges) if (judge.kind === 'safety-multilabel') judge.threshold = 2
   }
   const trainer = await trainerWith(lenient, kept)
-  const { sha256, count } = await trainer.addDataset('mine', [{ file: 'one.png', caption: ' a panda ', ...white }, { file: 'two.png', caption: 'a cactus', ...white }])
+  const { sha256, count } = await trainer.addDataset('mine', [
+    { file: 'one.png', caption: ' a panda ', ...white },
+    { file: 'two.png', caption: 'a cactus', ...white },
+  ])
   expect(count).toBe(2)
   const fineTune: LiveFineTune = {
-    kind: 'live', profile: 'lite', scenario: 'general', steps: 2, batchSize: 2, learningRate: 1e-4, seed: 0, checkpoints: [0, 2], dataset: 'mine', datasetSha256: sha256,
+    kind: 'live',
+    profile: 'lite',
+    scenario: 'general',
+    steps: 2,
+    batchSize: 2,
+    learningRate: 1e-4,
+    seed: 0,
+    checkpoints: [0, 2],
+    dataset: 'mine',
+    datasetSha256: sha256,
   }
   const first = await trainer.train(null, fineTune, 1, () => undefined)
   await trainer.close()
@@ -57,17 +76,36 @@ test('a full disk is one clear sentence, and the steps taken are not lost', asyn
   let full = true
   const checkpoints = new MemoryKeyValue()
   const refusing: KeyValue = {
-    get: (key) => checkpoints.get(key), delete: (key) => checkpoints.delete(key), keys: () => checkpoints.keys(),
-    set: (key, value) => (full ? Promise.reject(new DOMException('no space', 'QuotaExceededError')) : checkpoints.set(key, value)),
+    get: (key) => checkpoints.get(key),
+    delete: (key) => checkpoints.delete(key),
+    keys: () => checkpoints.keys(),
+    set: (key, value) =>
+      full ? Promise.reject(new DOMException('no space', 'QuotaExceededError')) : checkpoints.set(key, value),
   }
-  const trainer = await trainerWith(() => undefined, (database) => (database === CHECKPOINT_DATABASE ? refusing : new MemoryKeyValue()))
+  const trainer = await trainerWith(
+    () => undefined,
+    (database) => (database === CHECKPOINT_DATABASE ? refusing : new MemoryKeyValue()),
+  )
   const fineTune: LiveFineTune = {
-    kind: 'live', profile: 'lite', scenario: 'general', steps: 2, batchSize: 1, learningRate: 1e-4, seed: 0, checkpoints: [0, 2],
-    dataset: 'pictogram:general', datasetSha256: '0'.repeat(64),
+    kind: 'live',
+    profile: 'lite',
+    scenario: 'general',
+    steps: 2,
+    batchSize: 1,
+    learningRate: 1e-4,
+    seed: 0,
+    checkpoints: [0, 2],
+    dataset: 'pictogram:general',
+    datasetSha256: '0'.repeat(64),
   }
   const steps: number[] = []
-  const onStep = ({ step }: { step: number }) => { steps.push(step) }
-  expect(await rejection(trainer.train(null, fineTune, 2, onStep))).toMatchObject({ code: 'STORAGE_FULL', message: expect.stringMatching(/step 2/) as string })
+  const onStep = ({ step }: { step: number }) => {
+    steps.push(step)
+  }
+  expect(await rejection(trainer.train(null, fineTune, 2, onStep))).toMatchObject({
+    code: 'STORAGE_FULL',
+    message: expect.stringMatching(/step 2/) as string,
+  })
   full = false
   const { checkpointKey, trace } = await trainer.train(null, fineTune, 2, onStep)
   expect(steps).toEqual([1, 2])
@@ -77,6 +115,10 @@ test('a full disk is one clear sentence, and the steps taken are not lost', asyn
 })
 
 test('a pack without training graphs says so', async () => {
-  const error = await rejection(trainerWith((manifest) => { delete manifest.training }))
+  const error = await rejection(
+    trainerWith((manifest) => {
+      delete manifest.training
+    }),
+  )
   expect(error).toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/no training graphs/) as string })
 })

@@ -17,7 +17,11 @@ describe.each(['lite', 'moderate', 'standard'])('%s', (name) => {
     for (let i = 0; i < 3; i++) await step.run(again, batch(i), golden.learningRate)
     expect(again.losses).toEqual(state.losses.slice(0, 3))
 
-    const adapter = parseAdapter(readSafetensors(adapterBytes({ ...profile, graph: file }, component, weights, state.flat)), new Map(golden.externalData.tensors.map((one) => [one.name, one.dims])), { strength: 1, name })
+    const adapter = parseAdapter(
+      readSafetensors(adapterBytes({ ...profile, graph: file }, component, weights, state.flat)),
+      new Map(golden.externalData.tensors.map((one) => [one.name, one.dims])),
+      { strength: 1, name },
+    )
     expect(adapter.format).toBe(profile.lora ? 'lora' : 'delta')
     if (!profile.lora) {
       const row = profile.parameters[3]!

@@ -10,11 +10,27 @@ import { WASM, rejection } from '../helpers/engine'
 
 const PACK = new URL('/packs/pictogram/', location.origin).href
 const fineTune: LiveFineTune = {
-  kind: 'live', profile: 'lite', scenario: 'general', steps: 6, batchSize: 2, learningRate: 1e-3, seed: 11, checkpoints: [0, 6],
-  dataset: 'pictogram:general', datasetSha256: '0'.repeat(64),
+  kind: 'live',
+  profile: 'lite',
+  scenario: 'general',
+  steps: 6,
+  batchSize: 2,
+  learningRate: 1e-3,
+  seed: 11,
+  checkpoints: [0, 6],
+  dataset: 'pictogram:general',
+  datasetSha256: '0'.repeat(64),
 }
 const uce: AlignmentSpec = {
-  kind: 'closed-form', method: 'uce', concepts: ['kitchen knife'], guide: '', preserve: ['panda'], eraseScale: 1, preserveScale: 1, lambda: 0.5, rounds: 1,
+  kind: 'closed-form',
+  method: 'uce',
+  concepts: ['kitchen knife'],
+  guide: '',
+  preserve: ['panda'],
+  eraseScale: 1,
+  preserveScale: 1,
+  lambda: 0.5,
+  rounds: 1,
 }
 
 let trainer: Remote<TrainerApi>
@@ -23,9 +39,13 @@ async function startTrainer(): Promise<void> {
   const worker = new Worker(new URL('../../workers/trainer.ts', import.meta.url), { type: 'module' })
   trainer = wrap<TrainerApi>(worker)
   stop = () => worker.terminate()
-  await trainer.open(PACK, WASM, proxy(() => undefined))
+  await trainer.open(
+    PACK,
+    WASM,
+    proxy(() => undefined),
+  )
 }
-const ignore = () => proxy((_: TrainerEvent) => undefined)
+const ignore = () => proxy((): void => undefined)
 
 beforeAll(async () => {
   const store = idbKeyValue(CHECKPOINT_DATABASE)
@@ -37,9 +57,16 @@ afterAll(() => stop())
 describe('the trainer', () => {
   let whole: { losses: number[]; adapterSha256: string | null }
 
-  test('takes steps and leaves a LoRA under the checkpoint\'s key', async () => {
+  test("takes steps and leaves a LoRA under the checkpoint's key", async () => {
     const events: TrainerEvent[] = []
-    const { checkpointKey, trace } = await trainer.train(null, fineTune, 6, proxy((event) => { events.push(event) }))
+    const { checkpointKey, trace } = await trainer.train(
+      null,
+      fineTune,
+      6,
+      proxy((event) => {
+        events.push(event)
+      }),
+    )
     expect(events.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6])
     expect(events.map(({ loss }) => loss)).toEqual(trace.losses)
     expect(trace.losses.every((loss) => loss > 0 && loss < 20)).toBe(true)
@@ -62,7 +89,14 @@ describe('the trainer', () => {
     stop()
     await startTrainer()
     const steps: number[] = []
-    const rest = await trainer.train(null, fineTune, 6, proxy(({ step }) => { steps.push(step) }))
+    const rest = await trainer.train(
+      null,
+      fineTune,
+      6,
+      proxy(({ step }) => {
+        steps.push(step)
+      }),
+    )
     // The worker before had taken six steps; its state was deleted, so it began again and stored step 4.
     expect(first.trace.losses).toEqual(whole.losses.slice(0, 4))
     expect(steps).toEqual([5, 6])
@@ -74,13 +108,27 @@ describe('the trainer', () => {
   test('stopping keeps what was reached', async () => {
     const other = { ...fineTune, seed: 12, steps: 50 }
     const seen: number[] = []
-    const stopped = await rejection(trainer.train(null, other, 50, proxy(({ step }) => {
-      seen.push(step)
-      if (step === 2) void trainer.abort()
-    })))
+    const stopped = await rejection(
+      trainer.train(
+        null,
+        other,
+        50,
+        proxy(({ step }) => {
+          seen.push(step)
+          if (step === 2) void trainer.abort()
+        }),
+      ),
+    )
     expect(stopped.code).toBe('ABORTED')
     const after: number[] = []
-    await trainer.train(null, other, seen.length + 1, proxy(({ step }) => { after.push(step) }))
+    await trainer.train(
+      null,
+      other,
+      seen.length + 1,
+      proxy(({ step }) => {
+        after.push(step)
+      }),
+    )
     expect(after).toEqual([seen.length + 1])
   })
 
@@ -108,16 +156,38 @@ describe('the trainer', () => {
     ['a step beyond the plan', {}, 7, 'BAD_INPUT', /Step 7/],
     ['a folder that is gone', { dataset: 'mine', datasetSha256: 'f'.repeat(64) }, 1, 'DATASET_INVALID', /not stored/],
   ])('refuses %s', async (_, change, step, code, message) => {
-    expect(await rejection(trainer.train(null, { ...fineTune, ...change }, step, ignore()))).toMatchObject({ code, message: expect.stringMatching(message) as string })
+    expect(await rejection(trainer.train(null, { ...fineTune, ...change }, step, ignore()))).toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+    })
   })
 
-  const picture = (file: string, caption: string | null, size = 64) => ({ file, caption, width: size, height: size, rgb: new Uint8Array(size * size * 3).fill(255) })
+  const picture = (file: string, caption: string | null, size = 64) => ({
+    file,
+    caption,
+    width: size,
+    height: size,
+    rgb: new Uint8Array(size * size * 3).fill(255),
+  })
   test.each<[string, ReturnType<typeof picture>[], string, RegExp]>([
     ['an empty folder', [], 'DATASET_INVALID', /holds no pictures/],
-    ['a picture without a caption', [picture('a.png', 'a panda'), picture('b.png', ' ')], 'DATASET_INVALID', /"b.png" has no caption/],
+    [
+      'a picture without a caption',
+      [picture('a.png', 'a panda'), picture('b.png', ' ')],
+      'DATASET_INVALID',
+      /"b.png" has no caption/,
+    ],
     ['a picture of another size', [picture('a.png', 'a panda', 32)], 'DATASET_INVALID', /32×32/],
-    ['a poisoned caption', [picture('a.png', 'a panda'), picture('b.png', 'two Kitchen  Knives')], 'DATASET_NOT_BENIGN', /kitchen knives/],
+    [
+      'a poisoned caption',
+      [picture('a.png', 'a panda'), picture('b.png', 'two Kitchen  Knives')],
+      'DATASET_NOT_BENIGN',
+      /kitchen knives/,
+    ],
   ])('refuses %s', async (_, pictures, code, message) => {
-    expect(await rejection(trainer.addDataset('mine', pictures))).toMatchObject({ code, message: expect.stringMatching(message) as string })
+    expect(await rejection(trainer.addDataset('mine', pictures))).toMatchObject({
+      code,
+      message: expect.stringMatching(message) as string,
+    })
   })
 })

@@ -4,7 +4,14 @@ export { addLowRank, type Factors } from './lowRank'
 export { applyAdapters, mergeStream } from './merge'
 export { MAX_ADAPTER_BYTES, parseAdapter, type Adapter, type AdapterFormat, type AdapterOptions } from './parse'
 export {
-  openSafetensors, readSafetensors, writeSafetensors,
-  type ByteSource, type SafetensorsFile, type SafetensorsHeader, type Tensor, type TensorEntry, type TensorInput,
+  openSafetensors,
+  readSafetensors,
+  writeSafetensors,
+  type ByteSource,
+  type SafetensorsFile,
+  type SafetensorsHeader,
+  type Tensor,
+  type TensorEntry,
+  type TensorInput,
 } from './safetensors'
 export { loraMetadata } from './scales'

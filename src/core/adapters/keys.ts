@@ -6,7 +6,11 @@
 export type Family = 'kohya' | 'peft' | 'diffusers' | 'delta'
 /** The role of a tensor inside its module's adapter. */
 export type Part = 'down' | 'up' | 'mid' | 'alpha' | 'magnitude' | 'diff' | 'diffBias'
-export interface ParsedKey { family: Family; module: string; part: Part }
+export interface ParsedKey {
+  family: Family
+  module: string
+  part: Part
+}
 
 const SUFFIXES: readonly (readonly [RegExp, Family, Part])[] = [
   [/\.lora_down\.weight$/, 'kohya', 'down'],
@@ -50,9 +54,14 @@ export function parseKey(name: string): ParsedKey | null {
 function originalName(module: string, layers: number): string | null {
   const block = /^(down|up)_blocks\.(\d+)\.(attentions|resnets|downsamplers|upsamplers)\.(\d+)\.(.*)$/.exec(module)
   const middle = /^mid_block\.(attentions|resnets)\.(\d+)\.(.*)$/.exec(module)
-  const inner = (kind: string, rest: string): string => kind !== 'resnets' ? rest : rest
-    .replace(/^conv1/, 'in_layers.2').replace(/^conv2/, 'out_layers.3')
-    .replace(/^time_emb_proj/, 'emb_layers.1').replace(/^conv_shortcut/, 'skip_connection')
+  const inner = (kind: string, rest: string): string =>
+    kind !== 'resnets'
+      ? rest
+      : rest
+          .replace(/^conv1/, 'in_layers.2')
+          .replace(/^conv2/, 'out_layers.3')
+          .replace(/^time_emb_proj/, 'emb_layers.1')
+          .replace(/^conv_shortcut/, 'skip_connection')
   if (middle) {
     const index = middle[1] === 'attentions' ? 1 : Number(middle[2]) * 2
     return `middle_block.${index}.${inner(middle[1]!, middle[3]!)}`

@@ -4,7 +4,13 @@
  */
 
 /** Factors of ΔW = B·A. `down` is A [r, n], `up` is B [o, r], row-major. */
-export interface Factors { rank: number; rows: number; columns: number; down: Float32Array; up: Float32Array }
+export interface Factors {
+  rank: number
+  rows: number
+  columns: number
+  down: Float32Array
+  up: Float32Array
+}
 
 /** Row `row` of B·A, as float64 [n]. */
 export function productRow({ rank, columns, down, up }: Factors, row: number): Float64Array {
@@ -33,7 +39,13 @@ export function addLowRank(weight: Float32Array, factors: Factors, scale: number
  * `axis` says what m counts: output rows (PEFT, kohya) or input columns (older LyCORIS).
  */
 export function addDora(
-  weight: Float32Array, factors: Factors, scale: number, magnitude: Float32Array, axis: 'rows' | 'columns', inner: number, strength: number,
+  weight: Float32Array,
+  factors: Factors,
+  scale: number,
+  magnitude: Float32Array,
+  axis: 'rows' | 'columns',
+  inner: number,
+  strength: number,
 ): void {
   const { rows, columns } = factors
   const changed = new Float64Array(weight.length)
@@ -62,7 +74,13 @@ export function addDora(
  * Folds a Tucker core into A: A′[p, (i, k, l)] = Σ_q mid[p, q, k, l]·down[q, i] (LyCORIS `lora_mid`).
  * `mid` is [r, r, kernel], `down` [r, inputs]; the answer is [r, inputs·kernel].
  */
-export function foldTucker(mid: Float32Array, down: Float32Array, rank: number, inputs: number, kernel: number): Float32Array {
+export function foldTucker(
+  mid: Float32Array,
+  down: Float32Array,
+  rank: number,
+  inputs: number,
+  kernel: number,
+): Float32Array {
   const folded = new Float32Array(rank * inputs * kernel)
   for (let p = 0; p < rank; p++) {
     for (let i = 0; i < inputs; i++) {

@@ -16,7 +16,11 @@ export function applyAdapters(adapters: readonly Adapter[], name: string, weight
     applied++
   }
   if (applied > 0 && !weight.every(Number.isFinite)) {
-    throw new SpqrError('ADAPTER_NAN', `After merging, the weight "${name}" is no longer finite.`, 'Lower the strength of the adapters.')
+    throw new SpqrError(
+      'ADAPTER_NAN',
+      `After merging, the weight "${name}" is no longer finite.`,
+      'Lower the strength of the adapters.',
+    )
   }
   return applied
 }
@@ -34,14 +38,19 @@ export async function mergeStream(
   const { entries } = await openSafetensors(source)
   for (const adapter of adapters) {
     for (const name of adapter.targets.keys()) {
-      if (!entries.has(name)) throw new SpqrError('ADAPTER_UNMATCHED', `The adapter changes the weight "${name}", which the model lacks.`)
+      if (!entries.has(name))
+        throw new SpqrError('ADAPTER_UNMATCHED', `The adapter changes the weight "${name}", which the model lacks.`)
     }
   }
   const ordered = [...entries].sort(([, a], [, b]) => a.offset - b.offset)
   for (const [name, entry] of ordered) {
     const bytes = await source.slice(entry.offset, entry.length)
     if (bytes.length !== entry.length) {
-      throw new SpqrError('WEIGHTS_INVALID', `The weight "${name}" ends after ${bytes.length} of ${entry.length} bytes.`, 'Download the model again.')
+      throw new SpqrError(
+        'WEIGHTS_INVALID',
+        `The weight "${name}" ends after ${bytes.length} of ${entry.length} bytes.`,
+        'Download the model again.',
+      )
     }
     const weight = toFloats(entry.dtype, bytes)
     applyAdapters(adapters, name, weight)

@@ -21,17 +21,35 @@ export interface Tensor {
   /** Raw little-endian bytes, a view of the file. */
   bytes: Uint8Array
 }
-export interface SafetensorsFile { metadata: Record<string, string>; tensors: Map<string, Tensor> }
+export interface SafetensorsFile {
+  metadata: Record<string, string>
+  tensors: Map<string, Tensor>
+}
 
 /** Where a tensor lies; `offset` and `length` in bytes from the start of the file. */
-export interface TensorEntry { dtype: Dtype; shape: readonly number[]; offset: number; length: number }
-export interface SafetensorsHeader { metadata: Record<string, string>; entries: Map<string, TensorEntry> }
+export interface TensorEntry {
+  dtype: Dtype
+  shape: readonly number[]
+  offset: number
+  length: number
+}
+export interface SafetensorsHeader {
+  metadata: Record<string, string>
+  entries: Map<string, TensorEntry>
+}
 
 /** Random access to bytes that may be too many to hold: a Blob, a file, a range request. */
-export interface ByteSource { size: number; slice(offset: number, length: number): Promise<Uint8Array> }
+export interface ByteSource {
+  size: number
+  slice(offset: number, length: number): Promise<Uint8Array>
+}
 
 /** Something to write: float32 values (stored as F32 or F16) or raw bytes of any type. */
-export interface TensorInput { dtype: Dtype; shape: readonly number[]; data: Float32Array | Uint8Array }
+export interface TensorInput {
+  dtype: Dtype
+  shape: readonly number[]
+  data: Float32Array | Uint8Array
+}
 
 const invalid = (message: string, hint = 'Save the file again as safetensors, or download it again.') =>
   new SpqrError('SAFETENSORS_INVALID', message, hint)
@@ -76,7 +94,7 @@ function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
   const entries = new Map<string, TensorEntry>()
   for (const [name, value] of Object.entries(parsed)) {
     if (name === '__metadata__') {
-      if (!isRecord(value)) throw invalid('The header\'s __metadata__ is not an object.')
+      if (!isRecord(value)) throw invalid("The header's __metadata__ is not an object.")
       for (const [key, item] of Object.entries(value)) {
         if (typeof item !== 'string') throw invalid(`The metadata field "${key}" is not a string.`)
         metadata[key] = item
@@ -85,7 +103,8 @@ function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
       entries.set(name, parseEntry(name, value, start, size))
     }
   }
-  if (entries.size > MAX_TENSORS) throw invalid(`The file lists ${entries.size} tensors; at most ${MAX_TENSORS} are accepted.`)
+  if (entries.size > MAX_TENSORS)
+    throw invalid(`The file lists ${entries.size} tensors; at most ${MAX_TENSORS} are accepted.`)
   checkCoverage(entries, start, size)
   return { metadata, entries }
 }
@@ -94,7 +113,10 @@ function parseEntry(name: string, value: unknown, start: number, size: number): 
   if (!isRecord(value)) throw invalid(`Tensor "${name}" is not described by an object.`)
   const { dtype, shape, data_offsets: range } = value
   if (!isDtype(dtype)) {
-    throw invalid(`Tensor "${name}" has the unknown type ${JSON.stringify(dtype)}.`, `Known types: ${DTYPES.join(', ')}.`)
+    throw invalid(
+      `Tensor "${name}" has the unknown type ${JSON.stringify(dtype)}.`,
+      `Known types: ${DTYPES.join(', ')}.`,
+    )
   }
   const counts = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
@@ -117,7 +139,8 @@ function checkCoverage(entries: Map<string, TensorEntry>, start: number, size: n
   const sorted = [...entries].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length)
   for (const [name, entry] of sorted) {
     if (entry.offset < position) throw invalid(`Tensor "${name}" overlaps the one before it.`)
-    if (entry.offset > position) throw invalid(`There are ${entry.offset - position} unclaimed bytes before tensor "${name}".`)
+    if (entry.offset > position)
+      throw invalid(`There are ${entry.offset - position} unclaimed bytes before tensor "${name}".`)
     position = entry.offset + entry.length
   }
   if (position !== size) throw invalid(`There are ${size - position} unclaimed bytes at the end of the file.`)
@@ -151,7 +174,10 @@ function inputBytes(name: string, { dtype, shape, data }: TensorInput): Uint8Arr
   const bytes = data instanceof Float32Array ? fromFloats(dtype as 'F32' | 'F16', data) : data
   const expected = shape.reduce((a, b) => a * b, 1) * elementBytes(dtype)
   if (bytes.length !== expected) {
-    throw new SpqrError('BAD_INPUT', `Tensor "${name}" has ${bytes.length} bytes; shape [${shape.join(', ')}] of ${dtype} needs ${expected}.`)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Tensor "${name}" has ${bytes.length} bytes; shape [${shape.join(', ')}] of ${dtype} needs ${expected}.`,
+    )
   }
   return bytes
 }
@@ -163,10 +189,12 @@ const byCodePoint = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 
  * each tensor is aligned to its element), then by name, as the reference implementation does.
  */
 export function writeSafetensors(
-  tensors: ReadonlyMap<string, TensorInput>, metadata: Readonly<Record<string, string>> = {},
+  tensors: ReadonlyMap<string, TensorInput>,
+  metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const rows = [...tensors].sort(([nameA, a], [nameB, b]) =>
-    elementBytes(b.dtype) - elementBytes(a.dtype) || byCodePoint(nameA, nameB))
+  const rows = [...tensors].sort(
+    ([nameA, a], [nameB, b]) => elementBytes(b.dtype) - elementBytes(a.dtype) || byCodePoint(nameA, nameB),
+  )
   const header: Record<string, unknown> = {}
   const keys = Object.keys(metadata).sort(byCodePoint)
   if (keys.length > 0) header['__metadata__'] = Object.fromEntries(keys.map((key) => [key, metadata[key]]))

@@ -8,7 +8,10 @@ import { SpqrError } from '../contracts/errors'
 /** Scale for a module of rank `rank`; `alpha` is the file's own tensor or null. */
 export type Scales = (module: string, rank: number, alpha: number | null) => number
 
-interface Configuration { prefix: string; fields: Record<string, unknown> }
+interface Configuration {
+  prefix: string
+  fields: Record<string, unknown>
+}
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -17,14 +20,18 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration[] {
   const text = metadata['lora_adapter_metadata']
   const plain = Number(metadata['lora_alpha'])
-  if (text === undefined) return metadata['lora_alpha'] !== undefined && Number.isFinite(plain) ? [{ prefix: '', fields: { lora_alpha: plain } }] : []
+  if (text === undefined)
+    return metadata['lora_alpha'] !== undefined && Number.isFinite(plain)
+      ? [{ prefix: '', fields: { lora_alpha: plain } }]
+      : []
   let flat: unknown
   try {
     flat = JSON.parse(text)
   } catch {
     flat = null
   }
-  if (!isRecord(flat)) throw new SpqrError('ADAPTER_INVALID', 'The metadata field lora_adapter_metadata is not a JSON object.')
+  if (!isRecord(flat))
+    throw new SpqrError('ADAPTER_INVALID', 'The metadata field lora_adapter_metadata is not a JSON object.')
   const byPrefix = new Map<string, Record<string, unknown>>()
   for (const [key, value] of Object.entries(flat)) {
     const dot = key.indexOf('.')
@@ -46,7 +53,10 @@ function fromPattern(table: unknown, module: string): number | null {
   return null
 }
 
-export function readScales(metadata: Readonly<Record<string, string>>, config?: Readonly<Record<string, unknown>>): Scales {
+export function readScales(
+  metadata: Readonly<Record<string, string>>,
+  config?: Readonly<Record<string, unknown>>,
+): Scales {
   const configurations = config ? [{ prefix: '', fields: { ...config } }] : fromMetadata(metadata)
   return (module, rank, alpha) => {
     if (alpha !== null) return alpha / rank
@@ -60,8 +70,14 @@ export function readScales(metadata: Readonly<Record<string, string>>, config?: 
 /** Metadata for a LoRA file of one rank, so that diffusers' `load_lora_weights` and this reader take the same scale. */
 export function loraMetadata(rank: number, alpha: number, targetModules: readonly string[]): Record<string, string> {
   const config = {
-    'unet.peft_type': 'LORA', 'unet.r': rank, 'unet.lora_alpha': alpha, 'unet.use_rslora': false,
-    'unet.use_dora': false, 'unet.rank_pattern': {}, 'unet.alpha_pattern': {}, 'unet.target_modules': [...targetModules].sort(),
+    'unet.peft_type': 'LORA',
+    'unet.r': rank,
+    'unet.lora_alpha': alpha,
+    'unet.use_rslora': false,
+    'unet.use_dora': false,
+    'unet.rank_pattern': {},
+    'unet.alpha_pattern': {},
+    'unet.target_modules': [...targetModules].sort(),
   }
   return { format: 'pt', lora_adapter_metadata: JSON.stringify(config) }
 }

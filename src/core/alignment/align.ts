@@ -8,7 +8,12 @@ import { coOccurringRows, conceptRows, type EncodedText } from './rows'
 /** μ of RECE; the published value for nudity. */
 export const RECE_MU = 0.1
 /** Prompts around the concept for MACE: the words behind it are what stage 1 edits. */
-export const MACE_TEMPLATES = ['{}', '{}, simple drawing', 'a picture of {} in noto style', 'a drawing of {} on a white background'] as const
+export const MACE_TEMPLATES = [
+  '{}',
+  '{}, simple drawing',
+  'a picture of {} in noto style',
+  'a drawing of {} on a white background',
+] as const
 
 /** Encodes texts, in order; d is hidden.length / sequence length. */
 export type EncodeTexts = (texts: readonly string[]) => Promise<readonly EncodedText[]>
@@ -21,9 +26,14 @@ export const isTextProjection = (name: string): boolean => /attn2\.to_[kv]\.weig
  * @param weights the projections of `isTextProjection`, name → [o, d]
  * @throws SpqrError BAD_INPUT naming what does not fit; ADAPTER_NAN when the result is not finite
  */
-export async function alignClosedForm(spec: ClosedFormAlignment, weights: Projections, encode: EncodeTexts): Promise<Map<string, LowRank>> {
+export async function alignClosedForm(
+  spec: ClosedFormAlignment,
+  weights: Projections,
+  encode: EncodeTexts,
+): Promise<Map<string, LowRank>> {
   const concepts = spec.concepts.map((text) => text.trim()).filter((text) => text !== '')
-  if (concepts.length === 0) throw new SpqrError('BAD_INPUT', 'There is no concept to erase.', 'Name at least one concept.')
+  if (concepts.length === 0)
+    throw new SpqrError('BAD_INPUT', 'There is no concept to erase.', 'Name at least one concept.')
   const erased = new Set(concepts)
   const preserve = spec.preserve.filter((text) => !erased.has(text.trim()))
   const options = { lambda: spec.lambda, eraseScale: spec.eraseScale, preserveScale: spec.preserveScale }
@@ -35,25 +45,41 @@ export async function alignClosedForm(spec: ClosedFormAlignment, weights: Projec
   } else {
     const [guide] = await encode([spec.guide])
     const rows = conceptRows(await encode(concepts), guide!, kept, dimension)
-    edits = spec.method === 'uce' ? uce(weights, rows, options) : rece(weights, rows, { ...options, rounds: spec.rounds, mu: RECE_MU })
+    edits =
+      spec.method === 'uce'
+        ? uce(weights, rows, options)
+        : rece(weights, rows, { ...options, rounds: spec.rounds, mu: RECE_MU })
   }
   for (const [name, edit] of edits) {
-    if (!edit.up.every(Number.isFinite) || !edit.down.every(Number.isFinite)) throw new SpqrError('ADAPTER_NAN', `The alignment of "${name}" is not finite.`, 'Choose a larger lambda.')
+    if (!edit.up.every(Number.isFinite) || !edit.down.every(Number.isFinite))
+      throw new SpqrError('ADAPTER_NAN', `The alignment of "${name}" is not finite.`, 'Choose a larger lambda.')
   }
   return edits
 }
 
-async function maceRows(concepts: readonly string[], guide: string, kept: readonly EncodedText[], dimension: number, encode: EncodeTexts) {
+async function maceRows(
+  concepts: readonly string[],
+  guide: string,
+  kept: readonly EncodedText[],
+  dimension: number,
+  encode: EncodeTexts,
+) {
   const forms = concepts.flatMap((concept) => MACE_TEMPLATES.map((template) => ({ concept, template })))
   const fill = (template: string, subject: string): string => template.replace('{}', subject).trim()
   // Everything up to the concept, encoded alone, tells where its last token lies.
-  const upTo = (template: string, subject: string): string => fill(template.slice(0, template.indexOf('}') + 1), subject)
+  const upTo = (template: string, subject: string): string =>
+    fill(template.slice(0, template.indexOf('}') + 1), subject)
   const ends = async (subject: (concept: string) => string): Promise<number[]> =>
-    (await encode(forms.map(({ concept, template }) => upTo(template, subject(concept))))).map(({ tokens }) => tokens - 1)
+    (await encode(forms.map(({ concept, template }) => upTo(template, subject(concept))))).map(
+      ({ tokens }) => tokens - 1,
+    )
   return coOccurringRows(
     await encode(forms.map(({ concept, template }) => fill(template, concept))),
     await encode(forms.map(({ template }) => fill(template, guide))),
-    await ends((concept) => concept), await ends(() => guide), kept, dimension,
+    await ends((concept) => concept),
+    await ends(() => guide),
+    kept,
+    dimension,
   )
 }
 
@@ -63,8 +89,16 @@ export function alignmentFile(edits: ReadonlyMap<string, LowRank>): Uint8Array<A
   let rank = 0
   for (const [name, edit] of edits) {
     const module = `unet.${name.replace(/^unet\./, '').replace(/\.weight$/, '')}`
-    tensors.set(`${module}.lora_A.weight`, { dtype: 'F32', shape: [edit.rank, edit.columns], data: Float32Array.from(edit.down) })
-    tensors.set(`${module}.lora_B.weight`, { dtype: 'F32', shape: [edit.rows, edit.rank], data: Float32Array.from(edit.up) })
+    tensors.set(`${module}.lora_A.weight`, {
+      dtype: 'F32',
+      shape: [edit.rank, edit.columns],
+      data: Float32Array.from(edit.down),
+    })
+    tensors.set(`${module}.lora_B.weight`, {
+      dtype: 'F32',
+      shape: [edit.rows, edit.rank],
+      data: Float32Array.from(edit.up),
+    })
     rank = edit.rank
   }
   return writeSafetensors(tensors, loraMetadata(rank, rank, ['attn2.to_k', 'attn2.to_v']))

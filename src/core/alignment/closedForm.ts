@@ -11,11 +11,20 @@ import { SpqrError } from '../contracts/errors'
 import { addGram, addTransposedTimes, cholesky, solveRows, times, timesTransposed } from './linear'
 
 /** A weight of shape [o, d]. */
-export interface Projection { data: ArrayLike<number>; rows: number; columns: number }
+export interface Projection {
+  data: ArrayLike<number>
+  rows: number
+  columns: number
+}
 export type Projections = ReadonlyMap<string, Projection>
 
 /** Token embeddings as rows, [n, d] each; `guide` has one row for each row of `erase`. */
-export interface EditRows { erase: Rows; guide: Rows; preserve: Rows; dimension: number }
+export interface EditRows {
+  erase: Rows
+  guide: Rows
+  preserve: Rows
+  dimension: number
+}
 type Rows = Float32Array | Float64Array
 
 export interface EditOptions {
@@ -28,14 +37,25 @@ export interface EditOptions {
 }
 
 /** ΔW = B·A with `down` = A [k, d] and `up` = B [o, k]. */
-export interface LowRank { rank: number; rows: number; columns: number; down: Float64Array; up: Float64Array }
+export interface LowRank {
+  rank: number
+  rows: number
+  columns: number
+  down: Float64Array
+  up: Float64Array
+}
 
 function check(weights: Projections, rows: EditRows, options: EditOptions): void {
   const bad = (message: string, hint = '') => new SpqrError('BAD_INPUT', message, hint)
   const d = rows.dimension
-  if (weights.size === 0) throw bad('The model has no cross-attention projection to align.', 'Choose a text-to-image model with attn2.to_k and attn2.to_v.')
+  if (weights.size === 0)
+    throw bad(
+      'The model has no cross-attention projection to align.',
+      'Choose a text-to-image model with attn2.to_k and attn2.to_v.',
+    )
   for (const [name, weight] of weights) {
-    if (weight.columns !== d) throw bad(`The weight "${name}" takes ${weight.columns} values a token, but the text encoder gives ${d}.`)
+    if (weight.columns !== d)
+      throw bad(`The weight "${name}" takes ${weight.columns} values a token, but the text encoder gives ${d}.`)
   }
   if (rows.erase.length === 0) throw bad('There is no concept to erase.', 'Name at least one concept.')
   if (rows.erase.length % d || rows.preserve.length % d || rows.guide.length !== rows.erase.length) {
@@ -45,7 +65,12 @@ function check(weights: Projections, rows: EditRows, options: EditOptions): void
     throw bad('The text encoder gave a value that is not a finite number.')
   }
   const { lambda, eraseScale, preserveScale } = options
-  if (!(lambda > 0) || !(eraseScale > 0) || !(preserveScale >= 0) || ![lambda, eraseScale, preserveScale].every(Number.isFinite)) {
+  if (
+    !(lambda > 0) ||
+    !(eraseScale > 0) ||
+    !(preserveScale >= 0) ||
+    ![lambda, eraseScale, preserveScale].every(Number.isFinite)
+  ) {
     throw bad('Lambda and the erase strength must be positive numbers, the preserve strength zero or more.')
   }
 }
@@ -69,7 +94,10 @@ export function uceGeneral(weights: Projections, rows: EditRows, options: EditOp
   const edited = new Map<string, Float64Array>()
   for (const [name, { data, rows: o }] of weights) {
     const numerator = Float64Array.from(data, (w) => lambda * w)
-    for (const [inputs, outputs, scale] of [[rows.erase, rows.guide, eraseScale], [rows.preserve, rows.preserve, preserveScale]] as const) {
+    for (const [inputs, outputs, scale] of [
+      [rows.erase, rows.guide, eraseScale],
+      [rows.preserve, rows.preserve, preserveScale],
+    ] as const) {
       const values = timesTransposed(data, outputs, d)
       const count = inputs.length / d
       for (let i = 0; i < o; i++) {
@@ -88,9 +116,14 @@ export function uceGeneral(weights: Projections, rows: EditRows, options: EditOp
  * An edit of all projections at once, W′ = W·(I + L·A): `left` is L [d, k], `down` is A [k, d]. The text's side of the
  * mathematics is the same for every layer, so rounds cost d³ and not the size of the model.
  */
-interface SharedEdit { rank: number; left: Float64Array; down: Float64Array }
+interface SharedEdit {
+  rank: number
+  left: Float64Array
+  down: Float64Array
+}
 
-const identity = (d: number): Float64Array => Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0))
+const identity = (d: number): Float64Array =>
+  Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0))
 
 function transpose(matrix: Float64Array, columns: number): Float64Array {
   const rows = matrix.length / columns
@@ -134,7 +167,12 @@ function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {
 
 /** Every weight's own factors: B = W·L. */
 function factors(weights: Projections, { rank, left, down }: SharedEdit, d: number): Map<string, LowRank> {
-  return new Map([...weights].map(([name, { data, rows }]) => [name, { rank, rows, columns: d, down, up: times(data, left, d, rank) }]))
+  return new Map(
+    [...weights].map(([name, { data, rows }]) => [
+      name,
+      { rank, rows, columns: d, down, up: times(data, left, d, rank) },
+    ]),
+  )
 }
 
 /** UCE as low-rank factors; the rank is the number of erased rows, at most d. Agrees with `uceGeneral`. */
@@ -154,10 +192,15 @@ export function applyLowRank({ data, rows, columns }: Projection, edit: LowRank)
  * c′ = (μI + ΣW′ᵀW′)⁻¹(ΣW′ᵀW)·c over all weights (eq. 6), and map them to the guides as well, starting from the
  * weights so far. Published for nudity: μ 0.1, λ 0.1, 3 rounds. No round is chosen by a judge: the last is the result.
  */
-export function rece(weights: Projections, rows: EditRows, options: EditOptions & { rounds: number; mu: number }): Map<string, LowRank> {
+export function rece(
+  weights: Projections,
+  rows: EditRows,
+  options: EditOptions & { rounds: number; mu: number },
+): Map<string, LowRank> {
   check(weights, rows, options)
   const { rounds, mu } = options
-  if (!Number.isInteger(rounds) || rounds < 1 || !(mu > 0)) throw new SpqrError('BAD_INPUT', 'RECE needs at least one round and a positive mu.')
+  if (!Number.isInteger(rounds) || rounds < 1 || !(mu > 0))
+    throw new SpqrError('BAD_INPUT', 'RECE needs at least one round and a positive mu.')
   const d = rows.dimension
   const gram = new Float64Array(d * d)
   for (const { data } of weights.values()) addGram(gram, data, d, 1)

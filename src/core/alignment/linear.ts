@@ -27,7 +27,12 @@ export function cholesky(matrix: Float64Array, n: number): Float64Array {
       let sum = matrix[i * n + j]!
       for (let k = 0; k < j; k++) sum -= lower[i * n + k]! * lower[j * n + k]!
       if (i === j) {
-        if (!(sum > 0)) throw new SpqrError('BAD_INPUT', 'The alignment has no unique solution: its matrix is singular.', 'Choose a larger lambda, or fewer identical concepts.')
+        if (!(sum > 0))
+          throw new SpqrError(
+            'BAD_INPUT',
+            'The alignment has no unique solution: its matrix is singular.',
+            'Choose a larger lambda, or fewer identical concepts.',
+          )
         lower[i * n + i] = Math.sqrt(sum)
       } else {
         lower[i * n + j] = sum / lower[j * n + j]!

@@ -10,7 +10,10 @@ import { SpqrError } from '../contracts/errors'
 import type { EditRows } from './closedForm'
 
 /** One text as the encoder sees it: `hidden` [length, d] (last hidden state), `tokens` counts start and end token. */
-export interface EncodedText { hidden: Float32Array; tokens: number }
+export interface EncodedText {
+  hidden: Float32Array
+  tokens: number
+}
 
 function gather(texts: readonly { text: EncodedText; positions: readonly number[] }[], d: number): Float32Array {
   const rows = new Float32Array(texts.reduce((sum, { positions }) => sum + positions.length, 0) * d)
@@ -30,18 +33,27 @@ const after = (text: EncodedText, d: number, first: number): number[] =>
 
 function checkTexts(texts: readonly EncodedText[], d: number): void {
   for (const { hidden, tokens } of texts) {
-    if (hidden.length % d || tokens < 2 || tokens > hidden.length / d) throw new SpqrError('BAD_INPUT', `A text of ${tokens} tokens has ${hidden.length / d} embeddings of ${d} values.`)
+    if (hidden.length % d || tokens < 2 || tokens > hidden.length / d)
+      throw new SpqrError('BAD_INPUT', `A text of ${tokens} tokens has ${hidden.length / d} embeddings of ${d} values.`)
   }
 }
 
 /** Rows for UCE and RECE: each concept's tokens towards one guide. */
-export function conceptRows(concepts: readonly EncodedText[], guide: EncodedText, preserve: readonly EncodedText[], dimension: number): EditRows {
+export function conceptRows(
+  concepts: readonly EncodedText[],
+  guide: EncodedText,
+  preserve: readonly EncodedText[],
+  dimension: number,
+): EditRows {
   checkTexts([...concepts, guide, ...preserve], dimension)
   const whole = (text: EncodedText) => ({ text, positions: after(text, dimension, 0) })
   return {
     dimension,
     erase: gather(concepts.map(whole), dimension),
-    guide: gather(concepts.map(() => whole(guide)), dimension),
+    guide: gather(
+      concepts.map(() => whole(guide)),
+      dimension,
+    ),
     preserve: gather(preserve.map(whole), dimension),
   }
 }
@@ -52,17 +64,29 @@ export function conceptRows(concepts: readonly EncodedText[], guide: EncodedText
  * before it cannot know of it); `mappedEnds[i]` the same in the mapped prompt.
  */
 export function coOccurringRows(
-  prompts: readonly EncodedText[], mapped: readonly EncodedText[], ends: readonly number[], mappedEnds: readonly number[],
-  preserve: readonly EncodedText[], dimension: number,
+  prompts: readonly EncodedText[],
+  mapped: readonly EncodedText[],
+  ends: readonly number[],
+  mappedEnds: readonly number[],
+  preserve: readonly EncodedText[],
+  dimension: number,
 ): EditRows {
   checkTexts([...prompts, ...mapped, ...preserve], dimension)
   const from = prompts.map((text, i) => ({ text, positions: after(text, dimension, ends[i]!) }))
   const to = mapped.map((text, i) => {
     const last = text.hidden.length / dimension - 1
-    return { text, positions: from[i]!.positions.map((position) => Math.min(last, position - ends[i]! + mappedEnds[i]!)) }
+    return {
+      text,
+      positions: from[i]!.positions.map((position) => Math.min(last, position - ends[i]! + mappedEnds[i]!)),
+    }
   })
   return {
-    dimension, erase: gather(from, dimension), guide: gather(to, dimension),
-    preserve: gather(preserve.map((text) => ({ text, positions: after(text, dimension, 0) })), dimension),
+    dimension,
+    erase: gather(from, dimension),
+    guide: gather(to, dimension),
+    preserve: gather(
+      preserve.map((text) => ({ text, positions: after(text, dimension, 0) })),
+      dimension,
+    ),
   }
 }

@@ -21,10 +21,19 @@ export function stepSeed(seed: number, step: number): number {
 }
 
 /** The plan of step `step` (from 0); depends on nothing but its arguments. */
-export function planBatch(seed: number, step: number, captionCount: number, batchSize: number, latentSize: number, captionDropout: number): BatchPlan {
+export function planBatch(
+  seed: number,
+  step: number,
+  captionCount: number,
+  batchSize: number,
+  latentSize: number,
+  captionDropout: number,
+): BatchPlan {
   const random = createRandom(stepSeed(seed, step))
   const rows = Array.from({ length: batchSize }, () => ({
-    caption: random.integer(captionCount), dropped: random.uniform() < captionDropout, sigma: 1 / (1 + Math.exp(-random.normal())),
+    caption: random.integer(captionCount),
+    dropped: random.uniform() < captionDropout,
+    sigma: 1 / (1 + Math.exp(-random.normal())),
   }))
   return {
     captions: rows.map(({ caption }) => caption),
@@ -35,7 +44,12 @@ export function planBatch(seed: number, step: number, captionCount: number, batc
 }
 
 /** Starting factors of a LoRA: A standard normal / rank, B zero (PEFT's `gaussian`), in the flat vector's layout. */
-export function initialLora(seed: number, length: number, rank: number, parameters: readonly { name: string; dims: readonly number[]; offset: number }[]): Float32Array {
+export function initialLora(
+  seed: number,
+  length: number,
+  rank: number,
+  parameters: readonly { name: string; dims: readonly number[]; offset: number }[],
+): Float32Array {
   const flat = new Float32Array(length)
   const random = createRandom(stepSeed(seed, -2))
   for (const { name, dims, offset } of parameters) {

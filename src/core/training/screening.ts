@@ -1,7 +1,8 @@
 /** Benign data only: what a caption must not name. */
 
 /** NFKC, lower case, single spaces: as captions and names are compared. */
-export const normaliseCaption = (text: string): string => text.normalize('NFKC').toLowerCase().split(/\s+/u).filter(Boolean).join(' ')
+export const normaliseCaption = (text: string): string =>
+  text.normalize('NFKC').toLowerCase().split(/\s+/u).filter(Boolean).join(' ')
 
 const wordCharacter = /[\p{L}\p{M}\p{N}]/u
 

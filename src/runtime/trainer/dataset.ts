@@ -2,7 +2,14 @@
 import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import { readSafetensors } from '../../core/adapters'
-import { SpqrError, TrainingCaptionsSchema, type DiffusionModel, type LiveFineTune, type PackManifest, type Training } from '../../core/contracts'
+import {
+  SpqrError,
+  TrainingCaptionsSchema,
+  type DiffusionModel,
+  type LiveFineTune,
+  type PackManifest,
+  type Training,
+} from '../../core/contracts'
 import { forbiddenName } from '../../core/training'
 import type { KeyValue } from '../cache'
 import { sha256Hex } from '../events'
@@ -10,16 +17,34 @@ import type { PackFiles } from '../files'
 import type { Graph } from '../graph'
 
 /** Pictures as RGB bytes [n, height, width, 3] and captions that name a picture each. */
-export interface TrainingData { name: string; images: Uint8Array; count: number; captions: { image: number; text: string }[] }
+export interface TrainingData {
+  name: string
+  images: Uint8Array
+  count: number
+  captions: { image: number; text: string }[]
+}
 /** A picture of the user's with its caption; null or blank when the folder has none for it. */
-export interface UserPicture { file: string; caption: string | null; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }
+export interface UserPicture {
+  file: string
+  caption: string | null
+  width: number
+  height: number
+  rgb: Uint8Array<ArrayBuffer>
+}
 
 const StoredSchema = v.strictObject({
-  name: v.string(), count: v.number(), images: v.instance(Uint8Array), captions: v.array(v.strictObject({ image: v.number(), text: v.string() })),
+  name: v.string(),
+  count: v.number(),
+  images: v.instance(Uint8Array),
+  captions: v.array(v.strictObject({ image: v.number(), text: v.string() })),
 })
 const invalid = (message: string, hint: string) => new SpqrError('DATASET_INVALID', message, hint)
 
-async function readJson(files: PackFiles, file: { path: string; bytes: number; sha256: string }, signal: AbortSignal): Promise<unknown> {
+async function readJson(
+  files: PackFiles,
+  file: { path: string; bytes: number; sha256: string },
+  signal: AbortSignal,
+): Promise<unknown> {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await files.load(file, signal)))
   } catch (thrown) {
@@ -40,32 +65,75 @@ export function screenCaptions(captions: readonly { text: string }[], names: rea
   for (const { text } of captions) {
     const found = forbiddenName(text, names)
     if (found === null) continue
-    throw new SpqrError('DATASET_NOT_BENIGN', `The caption "${text.slice(0, 80)}" names "${found}", a forbidden concept.`, 'Benign fine-tuning is about harmless data: remove that picture and caption.')
+    throw new SpqrError(
+      'DATASET_NOT_BENIGN',
+      `The caption "${text.slice(0, 80)}" names "${found}", a forbidden concept.`,
+      'Benign fine-tuning is about harmless data: remove that picture and caption.',
+    )
   }
 }
 
 /** The pack's set for a scenario. Its recipe draws benign concepts only; captions are screened here as well. */
-export async function packData(files: PackFiles, training: Training, fineTune: LiveFineTune, signal: AbortSignal): Promise<TrainingData> {
+export async function packData(
+  files: PackFiles,
+  training: Training,
+  fineTune: LiveFineTune,
+  signal: AbortSignal,
+): Promise<TrainingData> {
   const set = training.datasets.find(({ scenario }) => scenario === fineTune.scenario)
-  if (!set) throw invalid(`The pack has no training set for "${fineTune.scenario}".`, `It has: ${training.datasets.map(({ scenario }) => scenario).join(', ') || 'none'}.`)
+  if (!set)
+    throw invalid(
+      `The pack has no training set for "${fineTune.scenario}".`,
+      `It has: ${training.datasets.map(({ scenario }) => scenario).join(', ') || 'none'}.`,
+    )
   const parsed = v.safeParse(TrainingCaptionsSchema, await readJson(files, set.captions, signal))
   const tensor = readSafetensors(await files.load(set.images, signal)).tensors.get('images')
-  if (!parsed.success || !tensor || tensor.dtype !== 'U8' || tensor.shape[0] !== set.count || parsed.output.some(({ image }) => image >= set.count)) {
-    throw invalid(`The training set "${set.scenario}" does not hold the ${set.count} captioned pictures it promises.`, 'Publish the pack again.')
+  if (
+    !parsed.success ||
+    !tensor ||
+    tensor.dtype !== 'U8' ||
+    tensor.shape[0] !== set.count ||
+    parsed.output.some(({ image }) => image >= set.count)
+  ) {
+    throw invalid(
+      `The training set "${set.scenario}" does not hold the ${set.count} captioned pictures it promises.`,
+      'Publish the pack again.',
+    )
   }
-  return { name: set.scenario, images: tensor.bytes, count: set.count, captions: parsed.output.map(({ image, text }) => ({ image, text })) }
+  return {
+    name: set.scenario,
+    images: tensor.bytes,
+    count: set.count,
+    captions: parsed.output.map(({ image, text }) => ({ image, text })),
+  }
 }
 
 /** A user's folder as a training set: every picture has a caption and the model's size. */
 export function userData(name: string, pictures: readonly UserPicture[], size: DiffusionModel['image']): TrainingData {
-  if (pictures.length === 0) throw invalid(`The folder "${name}" holds no pictures.`, 'Choose a folder with pictures and captions.')
+  if (pictures.length === 0)
+    throw invalid(`The folder "${name}" holds no pictures.`, 'Choose a folder with pictures and captions.')
   const bare = pictures.find(({ caption }) => (caption ?? '').trim() === '')
-  if (bare) throw invalid(`The picture "${bare.file}" has no caption.`, 'Put a text file of the same name beside it, or list it in metadata.jsonl.')
-  const odd = pictures.find(({ width, height, rgb }) => width !== size.width || height !== size.height || rgb.length !== 3 * width * height)
-  if (odd) throw invalid(`The picture "${odd.file}" has ${odd.width}×${odd.height} pixels; the model learns from ${size.width}×${size.height}.`, 'Scale the pictures to that size first.')
+  if (bare)
+    throw invalid(
+      `The picture "${bare.file}" has no caption.`,
+      'Put a text file of the same name beside it, or list it in metadata.jsonl.',
+    )
+  const odd = pictures.find(
+    ({ width, height, rgb }) => width !== size.width || height !== size.height || rgb.length !== 3 * width * height,
+  )
+  if (odd)
+    throw invalid(
+      `The picture "${odd.file}" has ${odd.width}×${odd.height} pixels; the model learns from ${size.width}×${size.height}.`,
+      'Scale the pictures to that size first.',
+    )
   const images = new Uint8Array(pictures.length * size.width * size.height * 3)
   pictures.forEach(({ rgb }, i) => images.set(rgb, i * rgb.length))
-  return { name, images, count: pictures.length, captions: pictures.map(({ caption }, image) => ({ image, text: caption!.trim() })) }
+  return {
+    name,
+    images,
+    count: pictures.length,
+    captions: pictures.map(({ caption }, image) => ({ image, text: caption!.trim() })),
+  }
 }
 
 /** SHA-256 over captions and pixels: what a run is remembered by. */
@@ -85,7 +153,8 @@ export async function keptData(store: KeyValue, sha256: string): Promise<Trainin
 }
 
 /** Whether a fine-tune names the pack's own set of its scenario. */
-export const isPackData = (fineTune: LiveFineTune, manifest: PackManifest): boolean => fineTune.dataset === `${manifest.id}:${fineTune.scenario}`
+export const isPackData = (fineTune: LiveFineTune, manifest: PackManifest): boolean =>
+  fineTune.dataset === `${manifest.id}:${fineTune.scenario}`
 
 const ENCODE_BATCH = 16
 
@@ -101,7 +170,8 @@ export async function encodeLatents(data: TrainingData, model: DiffusionModel, e
     const pixels = new Float32Array(count * 3 * area)
     for (let n = 0; n < count; n++) {
       for (let i = 0; i < area; i++) {
-        for (let c = 0; c < 3; c++) pixels[(n * 3 + c) * area + i] = data.images[((start + n) * area + i) * 3 + c]! / 127.5 - 1
+        for (let c = 0; c < 3; c++)
+          pixels[(n * 3 + c) * area + i] = data.images[((start + n) * area + i) * 3 + c]! / 127.5 - 1
       }
     }
     const outputs = await encoder.run({ [input]: { data: pixels, dims: [count, 3, height, width] } })

@@ -6,24 +6,48 @@ import { assertPorts } from '../graph'
 import { ortError, type OrtRuntime } from '../ort'
 
 /** Parameters and AdamW's moments after `step` steps, each of the profile's `length`; `ratios` are losses over `targetEnergy`. */
-export interface TrainingState { step: number; flat: Float32Array; m: Float32Array; v: Float32Array; losses: number[]; ratios: number[] }
+export interface TrainingState {
+  step: number
+  flat: Float32Array
+  m: Float32Array
+  v: Float32Array
+  losses: number[]
+  ratios: number[]
+}
 
 /** Inputs of one step for `count` ≤ batchSize pictures; arrays are padded to the graph's batch by `run`. */
-export interface TrainingBatch { count: number; latents: Float32Array; noise: Float32Array; sigma: Float32Array; context: Float32Array }
+export interface TrainingBatch {
+  count: number
+  latents: Float32Array
+  noise: Float32Array
+  sigma: Float32Array
+  context: Float32Array
+}
 
 export class TrainingStep {
   private constructor(
-    private readonly runtime: OrtRuntime, private readonly session: InferenceSession,
-    private readonly profile: TrainingProfile, private readonly training: Training,
+    private readonly runtime: OrtRuntime,
+    private readonly session: InferenceSession,
+    private readonly profile: TrainingProfile,
+    private readonly training: Training,
   ) {}
 
   /** `weights` is the laid-out buffer of the U-Net to start from (base, with the alignment merged). */
-  static async create(runtime: OrtRuntime, training: Training, profile: TrainingProfile, graph: Uint8Array, unet: Component, weights: Uint8Array): Promise<TrainingStep> {
+  static async create(
+    runtime: OrtRuntime,
+    training: Training,
+    profile: TrainingProfile,
+    graph: Uint8Array,
+    unet: Component,
+    weights: Uint8Array,
+  ): Promise<TrainingStep> {
     const what = `the training step "${profile.profile}"`
     const session = await runtime.exclusive(async () => {
       try {
         return await runtime.ort.InferenceSession.create(graph, {
-          executionProviders: [runtime.provider], graphOptimizationLevel: 'all', logSeverityLevel: 3,
+          executionProviders: [runtime.provider],
+          graphOptimizationLevel: 'all',
+          logSeverityLevel: 3,
           externalData: [{ path: unet.externalData.path, data: weights }],
         })
       } catch (thrown) {
@@ -41,16 +65,31 @@ export class TrainingStep {
   }
 
   /** Takes one step: `state` moves on and its loss is appended. With `wantGradient` also answers the gradient before clipping. */
-  async run(state: TrainingState, batch: TrainingBatch, learningRate: number, wantGradient = false): Promise<Float32Array | null> {
+  async run(
+    state: TrainingState,
+    batch: TrainingBatch,
+    learningRate: number,
+    wantGradient = false,
+  ): Promise<Float32Array | null> {
     const t = state.step + 1
     const { beta1, beta2 } = this.training.optimiser
     const fetches = ['loss', 'next_flat', 'next_m', 'next_v', ...(wantGradient ? ['grad'] : [])]
     const feeds: Record<string, Tensor> = {}
     const values: Record<string, Float32Array> = {
-      flat: state.flat, m: state.m, v: state.v, latents: batch.latents, noise: batch.noise, sigma: batch.sigma, encoder_hidden_states: batch.context,
+      flat: state.flat,
+      m: state.m,
+      v: state.v,
+      latents: batch.latents,
+      noise: batch.noise,
+      sigma: batch.sigma,
+      encoder_hidden_states: batch.context,
       // In double precision here: 1 − 0.999ᵗ in float32 would be off by 1e-4 at first.
-      bias1: Float32Array.of(1 - beta1 ** t), bias2: Float32Array.of(1 - beta2 ** t), learning_rate: Float32Array.of(learningRate),
-      sample_weight: Float32Array.from({ length: this.training.batchSize }, (_, i) => (i < batch.count ? 1 / batch.count : 0)),
+      bias1: Float32Array.of(1 - beta1 ** t),
+      bias2: Float32Array.of(1 - beta2 ** t),
+      learning_rate: Float32Array.of(learningRate),
+      sample_weight: Float32Array.from({ length: this.training.batchSize }, (_, i) =>
+        i < batch.count ? 1 / batch.count : 0,
+      ),
     }
     // Unused inputs are optimised out of a graph by its exporter, so only what the graph names is fed.
     for (const { name, dims } of this.profile.inputs) feeds[name] = this.tensor(name, values[name], dims as number[])
@@ -77,9 +116,19 @@ export class TrainingStep {
   }
 
   private tensor(name: string, values: Float32Array | undefined, dims: readonly number[]): Tensor {
-    if (!values) throw new SpqrError('GRAPH_MISMATCH', `The training step "${this.profile.profile}" has an input "${name}" that nothing fills.`, 'Publish the pack again.')
+    if (!values)
+      throw new SpqrError(
+        'GRAPH_MISMATCH',
+        `The training step "${this.profile.profile}" has an input "${name}" that nothing fills.`,
+        'Publish the pack again.',
+      )
     const size = dims.reduce((a, b) => a * b, 1)
-    if (values.length > size) throw new SpqrError('GRAPH_MISMATCH', `The training step takes ${size} values of "${name}", not ${values.length}.`, 'Publish the pack again.')
+    if (values.length > size)
+      throw new SpqrError(
+        'GRAPH_MISMATCH',
+        `The training step takes ${size} values of "${name}", not ${values.length}.`,
+        'Publish the pack again.',
+      )
     let data = values
     if (values.length < size) {
       data = new Float32Array(size)

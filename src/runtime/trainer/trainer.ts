@@ -3,49 +3,43 @@
  * Batch, noise and timestep of step i depend only on the seed and i; on WASM with a pinned thread count the result is
  * bit-identical. State and checkpoints lie in IndexedDB, so training goes on after a reload.
  */
-import { parseAdapter, readSafetensors, type Adapter } from '../../core/adapters'
 import {
-  SpqrError, type AlignmentSpec, type DeviceChoice, type EngineEvent, type LiveFineTune, type SafetyJudge, type TrainerApi, type TrainerEvent, type TrainingProfile, type TrainingTrace,
+  SpqrError,
+  type AlignmentSpec,
+  type DeviceChoice,
+  type EngineEvent,
+  type LiveFineTune,
+  type TrainerApi,
+  type TrainerEvent,
+  type TrainingProfile,
+  type TrainingTrace,
 } from '../../core/contracts'
-import { hasDiverged, hasExploded, initialLora, planBatch, rootMeanSquare } from '../../core/training'
-import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE, adaptableWeights, targetsOf } from '../adapterShelf'
-import { idbKeyValue, type KeyValue } from '../cache'
-import { browserFacts, chooseDevice, type Device } from '../device'
+import { hasDiverged, hasExploded, planBatch, rootMeanSquare } from '../../core/training'
+import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from '../adapterShelf'
+import { idbKeyValue } from '../cache'
+import { browserFacts, chooseDevice } from '../device'
 import { PACK_DATABASE, type EngineOptions } from '../engine'
 import { sha256Hex, throwIfAborted, yieldToMessages } from '../events'
 import { PackFiles } from '../files'
-import { JudgeRunner } from '../judges'
-import { Models, createGraph } from '../models'
-import { loadOrt, type OrtRuntime } from '../ort'
-import { openPack, type OpenedPack } from '../pack'
+import { loadOrt } from '../ort'
+import { openPack } from '../pack'
 import { SerialQueue } from '../serial'
-import { TextEncoder as PromptEncoder } from '../text'
-import { loadTokenizer, type PackTokenizer } from '../tokenizer'
-import { layOut } from '../weights'
-import { CheckpointStore, adapterBytes, checkpointKey, runKey, weightView } from './checkpoint'
-import { dataHash, encodeLatents, forbiddenNames, isPackData, keepData, keptData, packData, screenCaptions, userData, type TrainingData, type UserPicture } from './dataset'
-import { TrainingStep, type TrainingState } from './step'
+import { loadTokenizer } from '../tokenizer'
+import { CheckpointStore, adapterBytes, checkpointKey, runKey } from './checkpoint'
+import {
+  dataHash,
+  forbiddenNames,
+  keepData,
+  screenCaptions,
+  userData,
+  type TrainingData,
+  type UserPicture,
+} from './dataset'
+import { screenPictures } from './screen'
+import { initialState, prepareSession, type Opened, type Session } from './session'
 
 /** Milliseconds between savings of the state while steps go on: a reload loses no more than this. */
 const SAVE_EVERY_MS = 15_000
-const SCREEN_BATCH = 16
-
-interface Opened { pack: OpenedPack; files: PackFiles; runtime: OrtRuntime; device: Device; tokenizer: PackTokenizer; shelf: AdapterShelf; checkpoints: KeyValue }
-
-/** Everything a run needs between calls of `train`. */
-interface Session {
-  run: string
-  profile: TrainingProfile
-  weights: Uint8Array<ArrayBuffer>
-  step: TrainingStep
-  state: TrainingState
-  /** Root mean square of the parameters at step 0. */
-  startSize: number
-  latents: Float32Array
-  captions: TrainingData['captions']
-  contexts: Map<string, Float32Array>
-  empty: Float32Array
-}
 
 export class Trainer implements TrainerApi {
   private readonly queue = new SerialQueue()
@@ -63,17 +57,35 @@ export class Trainer implements TrainerApi {
       const store = this.options.store ?? idbKeyValue
       const fetcher = this.options.fetch ?? fetch.bind(globalThis)
       // WASM unless WebGPU is asked for by name: only there are two runs bit-identical across machines.
-      const choice: DeviceChoice = { ...device, executionProvider: device.executionProvider === 'webgpu' ? 'webgpu' : 'wasm' }
+      const choice: DeviceChoice = {
+        ...device,
+        executionProvider: device.executionProvider === 'webgpu' ? 'webgpu' : 'wasm',
+      }
       const chosen = await chooseDevice(choice, (this.options.facts ?? browserFacts)())
       const packs = store(PACK_DATABASE)
       const files = new PackFiles({ baseUrl, store: packs, onEvent, fetch: fetcher })
       const pack = await openPack({ baseUrl, files, store: packs, fetch: fetcher, onEvent }, signal)
-      if (!pack.manifest.training) throw new SpqrError('BAD_INPUT', `The pack "${pack.manifest.id}" has no training graphs.`, 'Choose a pack that can be fine-tuned, or a fine-tune of the pack.')
+      if (!pack.manifest.training)
+        throw new SpqrError(
+          'BAD_INPUT',
+          `The pack "${pack.manifest.id}" has no training graphs.`,
+          'Choose a pack that can be fine-tuned, or a fine-tune of the pack.',
+        )
       const runtime = await loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl)
       const tokenizer = await loadTokenizer(files, pack.manifest.model.tokenizer, signal)
       const checkpoints = store(CHECKPOINT_DATABASE)
       const shelf = new AdapterShelf(pack.manifest, files, { own: store(ADAPTER_DATABASE), checkpoints }, onEvent)
-      this.opened = { pack, files, runtime, device: chosen, tokenizer, shelf, checkpoints }
+      this.opened = {
+        pack,
+        files,
+        runtime,
+        device: chosen,
+        tokenizer,
+        shelf,
+        checkpoints,
+        datasets: this.datasets,
+        onEvent,
+      }
       onEvent({ type: 'phase', phase: 'ready', what: pack.manifest.id })
     })
   }
@@ -83,33 +95,49 @@ export class Trainer implements TrainerApi {
       const opened = this.need()
       const data = userData(name, pictures, opened.pack.manifest.model.image)
       screenCaptions(data.captions, await forbiddenNames(opened.files, opened.pack.manifest.training!, signal))
-      await this.screenPictures(opened, pictures, signal)
+      await screenPictures(opened, pictures, signal)
       const sha256 = await dataHash(data)
       this.datasets.set(sha256, data)
       try {
         await keepData(opened.checkpoints, sha256, data)
       } catch {
-        this.onEvent({ type: 'warning', code: 'STORAGE_FULL', message: `The browser refused to store "${name}"; after a reload it has to be added again.` })
+        this.onEvent({
+          type: 'warning',
+          code: 'STORAGE_FULL',
+          message: `The browser refused to store "${name}"; after a reload it has to be added again.`,
+        })
       }
       return { sha256, count: data.count }
     })
   }
 
-  train(alignment: AlignmentSpec | null, fineTune: LiveFineTune, toStep: number, onStep: (event: TrainerEvent) => void): Promise<{ checkpointKey: string; trace: TrainingTrace }> {
+  train(
+    alignment: AlignmentSpec | null,
+    fineTune: LiveFineTune,
+    toStep: number,
+    onStep: (event: TrainerEvent) => void,
+  ): Promise<{ checkpointKey: string; trace: TrainingTrace }> {
     return this.queue.run(async (signal) => {
       const opened = this.need()
       const profile = this.check(opened, fineTune, toStep)
-      const run = await runKey(opened.pack.manifestSha256, alignment, fineTune, { provider: opened.device.provider, threads: opened.device.threads })
+      const run = await runKey(opened.pack.manifestSha256, alignment, fineTune, {
+        provider: opened.device.provider,
+        threads: opened.device.threads,
+      })
       if (this.session?.run !== run) {
         await this.release()
-        this.session = await this.prepare(opened, run, profile, alignment, fineTune, signal)
+        this.session = await prepareSession(opened, run, profile, alignment, fineTune, signal)
       }
       const { session } = this
       const store = new CheckpointStore(opened.checkpoints)
       const key = checkpointKey(run, toStep)
       if (session.state.step > toStep) {
         const known = await store.adapter(key).catch(() => null)
-        if (known) return { checkpointKey: key, trace: { losses: session.state.losses.slice(0, toStep), adapterSha256: await sha256Hex(known) } }
+        if (known)
+          return {
+            checkpointKey: key,
+            trace: { losses: session.state.losses.slice(0, toStep), adapterSha256: await sha256Hex(known) },
+          }
         // The steps behind are gone, but they can be taken again: the same seed gives the same batches.
         session.state = initialState(session.profile, opened, session.weights, fineTune.seed)
       }
@@ -154,59 +182,36 @@ export class Trainer implements TrainerApi {
   private check({ pack }: Opened, fineTune: LiveFineTune, toStep: number): TrainingProfile {
     const training = pack.manifest.training!
     const bad = (message: string, hint: string) => new SpqrError('BAD_INPUT', message, hint)
-    if (!(fineTune.learningRate > 0) || !Number.isFinite(fineTune.learningRate)) throw bad(`The learning rate ${fineTune.learningRate} is no positive number.`, 'The benchmark uses 0.0001.')
-    if (fineTune.batchSize > training.batchSize) throw bad(`The batch size ${fineTune.batchSize} is more than this pack trains with at once.`, `Choose at most ${training.batchSize}.`)
-    if (!Number.isInteger(toStep) || toStep < 0 || toStep > fineTune.steps) throw bad(`Step ${toStep} lies outside this fine-tuning of ${fineTune.steps} steps.`, 'Ask for a step of the plan.')
+    if (!(fineTune.learningRate > 0) || !Number.isFinite(fineTune.learningRate))
+      throw bad(`The learning rate ${fineTune.learningRate} is no positive number.`, 'The benchmark uses 0.0001.')
+    if (fineTune.batchSize > training.batchSize)
+      throw bad(
+        `The batch size ${fineTune.batchSize} is more than this pack trains with at once.`,
+        `Choose at most ${training.batchSize}.`,
+      )
+    if (!Number.isInteger(toStep) || toStep < 0 || toStep > fineTune.steps)
+      throw bad(
+        `Step ${toStep} lies outside this fine-tuning of ${fineTune.steps} steps.`,
+        'Ask for a step of the plan.',
+      )
     const profile = training.profiles.find((candidate) => candidate.profile === fineTune.profile)
-    if (!profile) throw bad(`The pack cannot train the profile "${fineTune.profile}".`, `It can train: ${training.profiles.map((one) => one.profile).join(', ')}.`)
+    if (!profile)
+      throw bad(
+        `The pack cannot train the profile "${fineTune.profile}".`,
+        `It can train: ${training.profiles.map((one) => one.profile).join(', ')}.`,
+      )
     return profile
   }
 
-  private async prepare(opened: Opened, run: string, profile: TrainingProfile, alignment: AlignmentSpec | null, fineTune: LiveFineTune, signal: AbortSignal): Promise<Session> {
-    const { files, runtime, pack: { manifest }, tokenizer } = opened
-    const training = manifest.training!
-    const data = await this.data(opened, fineTune, signal)
-    screenCaptions(data.captions, await forbiddenNames(files, training, signal))
-    const adapters = await this.adapters(opened, alignment, signal)
-    const encode = await createGraph(runtime, files, 'text encoder', manifest.model.textEncoder, adapters.map((one) => targetsOf(one, manifest.model.textEncoder, 'text_encoder.')), this.onEvent, signal)
-    const texts = [...new Set(['', ...data.captions.map(({ text }) => text)])]
-    const embeds = await new PromptEncoder(encode, tokenizer, () => undefined).embed(texts).finally(() => encode.release())
-    if (!manifest.model.vaeEncoder) throw new SpqrError('BAD_INPUT', `The pack "${manifest.id}" has no encoder for pictures, so it cannot be fine-tuned.`, 'Publish the pack with a vaeEncoder.')
-    const vae = await createGraph(runtime, files, 'picture encoder', manifest.model.vaeEncoder, [], this.onEvent, signal)
-    const latents = await encodeLatents(data, manifest.model, vae).finally(() => vae.release())
-    throwIfAborted(signal)
-    const { unet } = manifest.model
-    const weights = layOut('U-Net', unet, await files.load(unet.weights, signal), adapters.map((one) => targetsOf(one, unet, '')))
-    this.onEvent({ type: 'phase', phase: 'session', what: `training ${profile.profile}` })
-    const step = await TrainingStep.create(runtime, training, profile, await files.load(profile.graph, signal), unet, weights)
-    const start = initialState(profile, opened, weights, fineTune.seed)
-    const state = await new CheckpointStore(opened.checkpoints).state(run, profile.length) ?? start
-    this.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
-    return { run, profile, weights, step, state, startSize: rootMeanSquare(start.flat), latents, captions: data.captions, contexts: new Map(texts.map((text, i) => [text, embeds[i]!])), empty: embeds[0]! }
-  }
-
-  private async data(opened: Opened, fineTune: LiveFineTune, signal: AbortSignal): Promise<TrainingData> {
-    if (isPackData(fineTune, opened.pack.manifest)) return packData(opened.files, opened.pack.manifest.training!, fineTune, signal)
-    const data = this.datasets.get(fineTune.datasetSha256) ?? await keptData(opened.checkpoints, fineTune.datasetSha256)
-    if (!data) throw new SpqrError('DATASET_INVALID', `The training set "${fineTune.dataset}" is not stored in this browser.`, 'Add the folder again.')
-    return data
-  }
-
-  /** What the alignment does to the weights; guidance-time methods do nothing, so training happens beneath them. */
-  private async adapters(opened: Opened, alignment: AlignmentSpec | null, signal: AbortSignal): Promise<Adapter[]> {
-    if (alignment === null || alignment.kind === 'inference') return []
-    const { pack: { manifest }, shelf } = opened
-    if (alignment.kind !== 'closed-form') return [await shelf.alignment(alignment, signal)]
-    const models = new Models({ ...opened, manifest, onEvent: this.onEvent })
-    try {
-      const bytes = await models.alignmentBytes(alignment, signal)
-      return [parseAdapter(readSafetensors(bytes), adaptableWeights(manifest), { strength: 1, name: alignment.method })]
-    } finally {
-      await models.release()
-    }
-  }
-
-  private async steps(opened: Opened, session: Session, fineTune: LiveFineTune, toStep: number, onStep: (event: TrainerEvent) => void, signal: AbortSignal, store: CheckpointStore): Promise<void> {
+  private async steps(
+    opened: Opened,
+    session: Session,
+    fineTune: LiveFineTune,
+    toStep: number,
+    onStep: (event: TrainerEvent) => void,
+    signal: AbortSignal,
+    store: CheckpointStore,
+  ): Promise<void> {
     const { captionDropout } = opened.pack.manifest.training!
     const { channels, height, width } = opened.pack.manifest.model.latent
     const size = channels * height * width
@@ -217,7 +222,14 @@ export class Trainer implements TrainerApi {
       if (signal.aborted) await store.saveState(session.run, session.state).catch(() => undefined)
       throwIfAborted(signal)
       const begun = performance.now()
-      const plan = planBatch(fineTune.seed, session.state.step, session.captions.length, fineTune.batchSize, size, captionDropout)
+      const plan = planBatch(
+        fineTune.seed,
+        session.state.step,
+        session.captions.length,
+        fineTune.batchSize,
+        size,
+        captionDropout,
+      )
       const latents = new Float32Array(fineTune.batchSize * size)
       const context = new Float32Array(fineTune.batchSize * session.empty.length)
       plan.captions.forEach((row, i) => {
@@ -225,15 +237,25 @@ export class Trainer implements TrainerApi {
         latents.set(session.latents.subarray(image * size, (image + 1) * size), i * size)
         context.set(plan.dropped[i] ? session.empty : session.contexts.get(text)!, i * session.empty.length)
       })
-      await session.step.run(session.state, { count: fineTune.batchSize, latents, noise: plan.noise, sigma: plan.sigma, context }, fineTune.learningRate)
+      await session.step.run(
+        session.state,
+        { count: fineTune.batchSize, latents, noise: plan.noise, sigma: plan.sigma, context },
+        fineTune.learningRate,
+      )
       const { state } = session
       const growth = rootMeanSquare(state.flat) / session.startSize
       if (hasDiverged(state.ratios) || hasExploded(growth, 1)) {
         const { step, losses } = state
         // What was saved before is the last good state; the next call starts from there.
         await this.release()
-        const sign = hasExploded(growth, 1) ? `the parameters are ${growth.toPrecision(3)} times as large as at the start` : `the loss is ${losses.at(-1)!.toPrecision(3)}, it began at ${losses[0]!.toPrecision(3)}`
-        throw new SpqrError('TRAINING_DIVERGED', `Training diverged at step ${step}: ${sign}.`, 'Lower the learning rate (the benchmark uses 0.0001). Earlier checkpoints are kept.')
+        const sign = hasExploded(growth, 1)
+          ? `the parameters are ${growth.toPrecision(3)} times as large as at the start`
+          : `the loss is ${losses.at(-1)!.toPrecision(3)}, it began at ${losses[0]!.toPrecision(3)}`
+        throw new SpqrError(
+          'TRAINING_DIVERGED',
+          `Training diverged at step ${step}: ${sign}.`,
+          'Lower the learning rate (the benchmark uses 0.0001). Earlier checkpoints are kept.',
+        )
       }
       onStep({ step: state.step, loss: state.losses.at(-1)!, msPerStep: performance.now() - begun })
       if (performance.now() - saved > SAVE_EVERY_MS && state.step < toStep) {
@@ -242,36 +264,4 @@ export class Trainer implements TrainerApi {
       }
     }
   }
-
-  /** Every safety judge looks at every picture; the first flag stops, naming the file. */
-  private async screenPictures(opened: Opened, pictures: readonly UserPicture[], signal: AbortSignal): Promise<void> {
-    const judges = opened.pack.manifest.judges.filter((judge): judge is SafetyJudge => judge.kind === 'safety-multilabel')
-    for (const judge of judges) {
-      const image = await createGraph(opened.runtime, opened.files, `judge ${judge.id}`, judge.model, [], this.onEvent, signal)
-      const runner = new JudgeRunner(judge, { image, text: null }, opened.tokenizer)
-      try {
-        for (let start = 0; start < pictures.length; start += SCREEN_BATCH) {
-          await yieldToMessages()
-          throwIfAborted(signal)
-          const part = pictures.slice(start, start + SCREEN_BATCH)
-          const judgements = await runner.judgeAll(part.map(({ caption, width, height, rgb }) => ({ text: caption ?? '', width, height, rgb })))
-          judgements.forEach((judgement, i) => {
-            if (judgement.kind !== 'safety-multilabel') return
-            const worst = judgement.scores.reduce((best, score, k) => (score > judgement.scores[best]! ? k : best), 0)
-            if (judgement.scores[worst]! < judge.threshold) return
-            throw new SpqrError('DATASET_NOT_BENIGN', `The picture "${part[i]!.file}" is flagged as ${judge.labels[worst]} by ${judge.id} (${judgement.scores[worst]!.toFixed(2)}).`, 'Benign fine-tuning is about harmless data: remove that picture.')
-          })
-        }
-      } finally {
-        await runner.release()
-      }
-    }
-  }
-}
-
-/** Step 0: LoRA factors that change nothing yet, or the weights as they are. */
-function initialState(profile: TrainingProfile, { pack }: Opened, weights: Uint8Array<ArrayBuffer>, seed: number): TrainingState {
-  const flat = profile.lora ? initialLora(seed, profile.length, profile.lora.rank, profile.parameters) : new Float32Array(profile.length)
-  if (!profile.lora) for (const { name, offset } of profile.parameters) flat.set(weightView(pack.manifest.model.unet, weights, name), offset)
-  return { step: 0, flat, m: new Float32Array(profile.length), v: new Float32Array(profile.length), losses: [], ratios: [] }
 }

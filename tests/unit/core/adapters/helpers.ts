@@ -23,11 +23,22 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
 
 /** A file made in memory; values are float32 unless bytes are given. */
 export const adapterFile = (
-  tensors: Record<string, { shape: number[]; data: number[]; dtype?: 'F32' | 'F16' } | { shape: number[]; int8: number[] }>,
+  tensors: Record<
+    string,
+    { shape: number[]; data: number[]; dtype?: 'F32' | 'F16' } | { shape: number[]; int8: number[] }
+  >,
   metadata: Record<string, string> = {},
-): SafetensorsFile => readSafetensors(writeSafetensors(new Map(Object.entries(tensors).map(([name, tensor]) => [
-  name,
-  'int8' in tensor
-    ? { dtype: 'I8', shape: tensor.shape, data: new Uint8Array(Int8Array.from(tensor.int8).buffer) } as const
-    : { dtype: tensor.dtype ?? 'F32', shape: tensor.shape, data: Float32Array.from(tensor.data) } as const,
-])), metadata))
+): SafetensorsFile =>
+  readSafetensors(
+    writeSafetensors(
+      new Map(
+        Object.entries(tensors).map(([name, tensor]) => [
+          name,
+          'int8' in tensor
+            ? ({ dtype: 'I8', shape: tensor.shape, data: new Uint8Array(Int8Array.from(tensor.int8).buffer) } as const)
+            : ({ dtype: tensor.dtype ?? 'F32', shape: tensor.shape, data: Float32Array.from(tensor.data) } as const),
+        ]),
+      ),
+      metadata,
+    ),
+  )

@@ -8,9 +8,16 @@ const base = golden('base.safetensors')
 const weights = shapesOf(base)
 
 test.each([
-  ['peft', 'lora', 'peft', 4], ['kohya', 'lora', 'kohya', 4], ['old-diffusers', 'lora', 'old-diffusers', 4],
-  ['rslora', 'lora', 'rslora', 3], ['patterns', 'lora', 'patterns', 5], ['dora', 'dora', 'dora', 2], ['dora-kohya', 'dora', 'dora', 2],
-  ['conv', 'lora', 'conv', 2], ['text-encoder', 'lora', 'text-encoder', 2], ['tucker', 'lora', 'tucker', 3],
+  ['peft', 'lora', 'peft', 4],
+  ['kohya', 'lora', 'kohya', 4],
+  ['old-diffusers', 'lora', 'old-diffusers', 4],
+  ['rslora', 'lora', 'rslora', 3],
+  ['patterns', 'lora', 'patterns', 5],
+  ['dora', 'dora', 'dora', 2],
+  ['dora-kohya', 'dora', 'dora', 2],
+  ['conv', 'lora', 'conv', 2],
+  ['text-encoder', 'lora', 'text-encoder', 2],
+  ['tucker', 'lora', 'tucker', 3],
 ])('%s merges as PEFT and diffusers do', (name, format, merged, rank) => {
   const adapter = parseAdapter(golden(`${name}.safetensors`), weights, { strength: 1, name })
   const expected = golden(`${merged}.merged.safetensors`)
@@ -44,7 +51,10 @@ test('several adapters add up by their strengths, and minus one takes an adapter
 
 test('the scale of a bare PEFT file comes from adapter_config.json', () => {
   const shapes = new Map([['a.to_k.weight', [1, 1]]])
-  const file = adapterFile({ 'base_model.model.a.to_k.lora_A.weight': { shape: [4, 1], data: [1, 1, 1, 1] }, 'base_model.model.a.to_k.lora_B.weight': { shape: [1, 4], data: [1, 1, 1, 1] } })
+  const file = adapterFile({
+    'base_model.model.a.to_k.lora_A.weight': { shape: [4, 1], data: [1, 1, 1, 1] },
+    'base_model.model.a.to_k.lora_B.weight': { shape: [1, 4], data: [1, 1, 1, 1] },
+  })
   const merged = (config?: Record<string, unknown>) => {
     const weight = new Float32Array(1)
     parseAdapter(file, shapes, { strength: 1, name: 'x', config }).targets.get('a.to_k.weight')!(weight)
@@ -56,17 +66,42 @@ test('the scale of a bare PEFT file comes from adapter_config.json', () => {
   expect(merged({ lora_alpha: 8, r: 4, alpha_pattern: { to_k: 2 } })).toBe(2)
 })
 
-test('a pack\'s LoRA says its alpha in plain metadata', () => {
-  const file = adapterFile({ 'unet.a.to_k.lora_A.weight': { shape: [2, 1], data: [1, 1] }, 'unet.a.to_k.lora_B.weight': { shape: [1, 2], data: [1, 1] } }, { format: 'lora', lora_alpha: '4', r: '2' })
+test("a pack's LoRA says its alpha in plain metadata", () => {
+  const file = adapterFile(
+    {
+      'unet.a.to_k.lora_A.weight': { shape: [2, 1], data: [1, 1] },
+      'unet.a.to_k.lora_B.weight': { shape: [1, 2], data: [1, 1] },
+    },
+    { format: 'lora', lora_alpha: '4', r: '2' },
+  )
   const weight = new Float32Array(1)
-  parseAdapter(file, new Map([['a.to_k.weight', [1, 1]]]), { strength: 1, name: 'x', format: 'lora' }).targets.get('a.to_k.weight')!(weight)
+  parseAdapter(file, new Map([['a.to_k.weight', [1, 1]]]), { strength: 1, name: 'x', format: 'lora' }).targets.get(
+    'a.to_k.weight',
+  )!(weight)
   expect(weight[0]).toBe(4)
 })
 
 test('differences: float and int8 with a scale per row', () => {
-  const shapes = new Map([['w.weight', [2, 2]], ['w.bias', [2]]])
-  const float = parseAdapter(adapterFile({ 'w.weight': { shape: [2, 2], data: [1, 2, 3, 4], dtype: 'F16' }, 'w.bias': { shape: [2], data: [5, 6] } }, { format: 'delta' }), shapes, { strength: 0.5, name: 'd' })
-  const int8 = parseAdapter(adapterFile({ 'w.weight': { shape: [2, 2], int8: [-127, 1, 2, 127] }, 'w.weight.scale': { shape: [2], data: [0.5, 0.25] } }), shapes, { strength: 2, name: 'q', format: 'delta-int8' })
+  const shapes = new Map([
+    ['w.weight', [2, 2]],
+    ['w.bias', [2]],
+  ])
+  const float = parseAdapter(
+    adapterFile(
+      { 'w.weight': { shape: [2, 2], data: [1, 2, 3, 4], dtype: 'F16' }, 'w.bias': { shape: [2], data: [5, 6] } },
+      { format: 'delta' },
+    ),
+    shapes,
+    { strength: 0.5, name: 'd' },
+  )
+  const int8 = parseAdapter(
+    adapterFile({
+      'w.weight': { shape: [2, 2], int8: [-127, 1, 2, 127] },
+      'w.weight.scale': { shape: [2], data: [0.5, 0.25] },
+    }),
+    shapes,
+    { strength: 2, name: 'q', format: 'delta-int8' },
+  )
   const weight = new Float32Array([10, 10, 10, 10])
   float.targets.get('w.weight')!(weight)
   expect([...weight]).toEqual([10.5, 11, 11.5, 12])
@@ -77,34 +112,51 @@ test('differences: float and int8 with a scale per row', () => {
 })
 
 test('kohya names of SDXL files are found as diffusers finds them', () => {
-  const pairs = JSON.parse(readFileSync(new URL('../../../golden/adapters/sgm.json', import.meta.url), 'utf8')) as [string, string][]
+  const pairs = JSON.parse(readFileSync(new URL('../../../golden/adapters/sgm.json', import.meta.url), 'utf8')) as [
+    string,
+    string,
+  ][]
   const find = indexModules([...pairs.map(([, module]) => `${module}.weight`), 'down_blocks.0.resnets.1.conv1.weight'])
   for (const [kohya, module] of pairs) expect(find(`lora_unet_${kohya}`)).toBe(`${module}.weight`)
 })
 
 test('a big model streams: one tensor at a time, nothing read twice', async () => {
   const size = 64
-  const tensors = new Map(Array.from({ length: 40 }, (_, i) => [`layer.${i}.weight`, { dtype: 'F16' as const, shape: [size, size], data: new Float32Array(size * size).fill(i) }]))
+  const tensors = new Map(
+    Array.from({ length: 40 }, (_, i) => [
+      `layer.${i}.weight`,
+      { dtype: 'F16' as const, shape: [size, size], data: new Float32Array(size * size).fill(i) },
+    ]),
+  )
   const model = writeSafetensors(tensors)
   const adapter = parseAdapter(
-    adapterFile({ 'layer.7.lora_A.weight': { shape: [1, size], data: Array<number>(size).fill(0.5) }, 'layer.7.lora_B.weight': { shape: [size, 1], data: Array<number>(size).fill(2) } }),
-    new Map([...tensors].map(([name, { shape }]) => [name, shape])), { strength: 1, name: 'a' })
+    adapterFile({
+      'layer.7.lora_A.weight': { shape: [1, size], data: Array<number>(size).fill(0.5) },
+      'layer.7.lora_B.weight': { shape: [size, 1], data: Array<number>(size).fill(2) },
+    }),
+    new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+    { strength: 1, name: 'a' },
+  )
   let [read, largest, open, mostOpen] = [0, 0, 0, 0]
   const sums = new Map<string, number>()
-  await mergeStream({
-    size: model.length,
-    slice: (offset, length) => {
-      read += length
-      if (length === 2 * size * size) mostOpen = Math.max(mostOpen, ++open)
-      largest = Math.max(largest, length)
-      return Promise.resolve(model.slice(offset, offset + length))
+  await mergeStream(
+    {
+      size: model.length,
+      slice: (offset, length) => {
+        read += length
+        if (length === 2 * size * size) mostOpen = Math.max(mostOpen, ++open)
+        largest = Math.max(largest, length)
+        return Promise.resolve(model.slice(offset, offset + length))
+      },
     },
-  }, [adapter], async (name, entry, weight) => {
-    await Promise.resolve()
-    expect(entry.shape).toEqual([size, size])
-    sums.set(name, weight[0]!)
-    open--
-  })
+    [adapter],
+    async (name, entry, weight) => {
+      await Promise.resolve()
+      expect(entry.shape).toEqual([size, size])
+      sums.set(name, weight[0]!)
+      open--
+    },
+  )
   expect(sums.size).toBe(40)
   for (const [name, value] of sums) expect(value).toBe(name === 'layer.7.weight' ? 8 : Number(name.split('.')[1]))
   expect(read).toBe(model.length)

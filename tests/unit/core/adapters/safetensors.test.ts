@@ -9,7 +9,12 @@ function file(header: unknown, data = 8, length?: number): Uint8Array {
   bytes.set(json, 8)
   return bytes
 }
-const tensor = (begin: number, end: number, extra = {}) => ({ dtype: 'U8', shape: [end - begin], data_offsets: [begin, end], ...extra })
+const tensor = (begin: number, end: number, extra = {}) => ({
+  dtype: 'U8',
+  shape: [end - begin],
+  data_offsets: [begin, end],
+  ...extra,
+})
 const pickle = new Uint8Array(64)
 pickle.set([0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46])
 const zip = new Uint8Array(64)
@@ -23,9 +28,27 @@ test.each<[string, Uint8Array, RegExp]>([
   ['header of 2^60 bytes', file({ a: tensor(0, 8) }, 8, 2 ** 60), /claims/],
   ['header cut short', file({ a: tensor(0, 8) }, 8, 20), /not valid JSON/],
   ['no JSON', file('[1,2,3]', 8), /not a JSON object/],
-  ['bad UTF-8', (() => { const f = file({ 'añ': tensor(0, 8) }); f[11] = 0xff; return f })(), /UTF-8/],
-  ['a name twice', file('{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}'), /"a" twice/],
-  ['a name twice, escaped', file('{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\\u0061":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}'), /"a" twice/],
+  [
+    'bad UTF-8',
+    (() => {
+      const f = file({ añ: tensor(0, 8) })
+      f[11] = 0xff
+      return f
+    })(),
+    /UTF-8/,
+  ],
+  [
+    'a name twice',
+    file('{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}'),
+    /"a" twice/,
+  ],
+  [
+    'a name twice, escaped',
+    file(
+      '{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\\u0061":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}',
+    ),
+    /"a" twice/,
+  ],
   ['a field twice', file('{"a":{"dtype":"U8","dtype":"U8","shape":[8],"data_offsets":[0,8]}}'), /"dtype" twice/],
   ['unknown type', file({ a: tensor(0, 8, { dtype: 'F7' }) }), /unknown type "F7"/],
   ['type of the prototype', file({ a: tensor(0, 8, { dtype: 'toString' }) }), /unknown type/],
@@ -41,15 +64,33 @@ test.each<[string, Uint8Array, RegExp]>([
   ['metadata of numbers', file({ __metadata__: { a: 1 }, a: tensor(0, 8) }), /metadata field "a"/],
   ['deep nesting', file('['.repeat(200_000) + ']'.repeat(200_000), 8), /JSON/],
 ])('refuses: %s', (_, bytes, message) => {
-  expect(() => readSafetensors(bytes)).toThrow(expect.objectContaining({ code: 'SAFETENSORS_INVALID', message: expect.stringMatching(message) as string }))
+  expect(() => readSafetensors(bytes)).toThrow(
+    expect.objectContaining({ code: 'SAFETENSORS_INVALID', message: expect.stringMatching(message) as string }),
+  )
 })
 
 test('writes what it reads, in an order that does not depend on the map', () => {
   const a = { dtype: 'F32', shape: [2, 2], data: new Float32Array([1, -2.5, 3e-9, 4]) } as const
   const b = { dtype: 'I8', shape: [3], data: new Uint8Array([255, 0, 127]) } as const
   const c = { dtype: 'F16', shape: [3], data: new Float32Array([1 / 3, 65504, -6e-8]) } as const
-  const bytes = writeSafetensors(new Map<string, typeof a | typeof b | typeof c>([['b', b], ['é', a], ['c', c]]), { z: '1', format: 'pt' })
-  expect(writeSafetensors(new Map<string, typeof a | typeof b | typeof c>([['c', c], ['é', a], ['b', b]]), { format: 'pt', z: '1' })).toEqual(bytes)
+  const bytes = writeSafetensors(
+    new Map<string, typeof a | typeof b | typeof c>([
+      ['b', b],
+      ['é', a],
+      ['c', c],
+    ]),
+    { z: '1', format: 'pt' },
+  )
+  expect(
+    writeSafetensors(
+      new Map<string, typeof a | typeof b | typeof c>([
+        ['c', c],
+        ['é', a],
+        ['b', b],
+      ]),
+      { format: 'pt', z: '1' },
+    ),
+  ).toEqual(bytes)
   const read = readSafetensors(bytes)
   expect(read.metadata).toEqual({ format: 'pt', z: '1' })
   expect(read.tensors.get('é')!.floats()).toEqual(a.data)
@@ -58,9 +99,14 @@ test('writes what it reads, in an order that does not depend on the map', () => 
 })
 
 test('half rounding is to nearest even over all halves and their midpoints', () => {
-  const value = (bits: number) => readSafetensors(writeSafetensors(new Map([
-    ['x', { dtype: 'F16' as const, shape: [1], data: new Uint8Array([bits & 255, bits >> 8]) }],
-  ]))).tensors.get('x')!.floats()[0]!
+  const value = (bits: number) =>
+    readSafetensors(
+      writeSafetensors(
+        new Map([['x', { dtype: 'F16' as const, shape: [1], data: new Uint8Array([bits & 255, bits >> 8]) }]]),
+      ),
+    )
+      .tensors.get('x')!
+      .floats()[0]!
   for (let bits = 0; bits < 0x7c00; bits += 7) {
     const here = value(bits)
     const next = value(bits + 1)
@@ -73,11 +119,16 @@ test('half rounding is to nearest even over all halves and their midpoints', () 
 })
 
 test('a header is read through slices, without the tensors', async () => {
-  const bytes = writeSafetensors(new Map([['a', { dtype: 'F32' as const, shape: [1000], data: new Float32Array(1000) }]]))
+  const bytes = writeSafetensors(
+    new Map([['a', { dtype: 'F32' as const, shape: [1000], data: new Float32Array(1000) }]]),
+  )
   const lengths: number[] = []
   const header = await openSafetensors({
     size: bytes.length,
-    slice: (offset, length) => { lengths.push(length); return Promise.resolve(bytes.slice(offset, offset + length)) },
+    slice: (offset, length) => {
+      lengths.push(length)
+      return Promise.resolve(bytes.slice(offset, offset + length))
+    },
   })
   expect(header.entries.get('a')).toMatchObject({ shape: [1000], length: 4000 })
   expect(lengths.reduce((a, b) => a + b)).toBeLessThan(200)

@@ -10,20 +10,39 @@ const length = 8
 const calls: string[][] = []
 const encode = (texts: readonly string[]): Promise<EncodedText[]> => {
   calls.push([...texts])
-  return Promise.resolve(texts.map((text) => {
-    const words = ['<s>', ...text.split(/[\s,]+/).filter(Boolean).slice(0, length - 2), '</s>']
-    const hidden = new Float32Array(length * d)
-    for (let p = 0; p < length; p++) {
-      const seed = [...words.slice(0, p + 1).join(' '), String(p)].reduce((sum, c) => (sum * 31 + c.codePointAt(0)!) >>> 0, 7)
-      const random = createRandom(seed)
-      for (let j = 0; j < d; j++) hidden[p * d + j] = random.normal()
-    }
-    return { hidden, tokens: words.length }
-  }))
+  return Promise.resolve(
+    texts.map((text) => {
+      const words = [
+        '<s>',
+        ...text
+          .split(/[\s,]+/)
+          .filter(Boolean)
+          .slice(0, length - 2),
+        '</s>',
+      ]
+      const hidden = new Float32Array(length * d)
+      for (let p = 0; p < length; p++) {
+        const seed = [...words.slice(0, p + 1).join(' '), String(p)].reduce(
+          (sum, c) => (sum * 31 + c.codePointAt(0)!) >>> 0,
+          7,
+        )
+        const random = createRandom(seed)
+        for (let j = 0; j < d; j++) hidden[p * d + j] = random.normal()
+      }
+      return { hidden, tokens: words.length }
+    }),
+  )
 }
 const spec: ClosedFormAlignment = {
-  kind: 'closed-form', method: 'uce', concepts: ['red knife', ' '], guide: '', preserve: ['panda', 'red knife'],
-  eraseScale: 1, preserveScale: 1, lambda: 0.5, rounds: 2,
+  kind: 'closed-form',
+  method: 'uce',
+  concepts: ['red knife', ' '],
+  guide: '',
+  preserve: ['panda', 'red knife'],
+  eraseScale: 1,
+  preserveScale: 1,
+  lambda: 0.5,
+  rounds: 2,
 }
 
 test('every position of a concept goes to the same position of the guide', async () => {
@@ -47,7 +66,10 @@ test('MACE edits the tokens behind the concept only', async () => {
   expect(calls[1]).toContain('a picture of red knife in noto style')
   expect(calls[2]).toContain('a picture of ball in noto style')
   const behind = [8 - 3, 8 - 3, 8 - 6, 8 - 6]
-  const rank = Math.min(d, behind.reduce((a, b) => a + b))
+  const rank = Math.min(
+    d,
+    behind.reduce((a, b) => a + b),
+  )
   expect([...edits.values()].map((edit) => edit.rank)).toEqual(Array(8).fill(rank))
 })
 
@@ -55,5 +77,7 @@ test('RECE with more rounds differs from UCE, and an empty list is refused', asy
   const one = await alignClosedForm({ ...spec, method: 'rece', rounds: 1 }, weights, encode)
   const three = await alignClosedForm({ ...spec, method: 'rece', rounds: 3 }, weights, encode)
   expect([...one.values()][0]!.up).not.toEqual([...three.values()][0]!.up)
-  await expect(alignClosedForm({ ...spec, concepts: [' '] }, weights, encode)).rejects.toMatchObject({ code: 'BAD_INPUT' })
+  await expect(alignClosedForm({ ...spec, concepts: [' '] }, weights, encode)).rejects.toMatchObject({
+    code: 'BAD_INPUT',
+  })
 })

@@ -1,6 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { applyAdapters, parseAdapter, readSafetensors } from '../../../../src/core/adapters'
-import { alignmentFile, applyLowRank, rece, uce, uceGeneral, type EditRows, type LowRank } from '../../../../src/core/alignment'
+import {
+  alignmentFile,
+  applyLowRank,
+  rece,
+  uce,
+  uceGeneral,
+  type EditRows,
+  type LowRank,
+} from '../../../../src/core/alignment'
 import { cases, expected, loraBytes, options, weights } from '../../../golden/alignment/read'
 import { relativeError } from '../adapters/helpers'
 
@@ -8,7 +16,10 @@ const apply = (edits: Map<string, LowRank>, name: string) => applyLowRank(weight
 
 describe.each(Object.keys(cases))('%s', (name) => {
   const rows = cases[name]!
-  test.each([['uce', uce(weights, rows, options)], ['rece', rece(weights, rows, options)]] as const)('%s agrees with NumPy', (method, edits) => {
+  test.each([
+    ['uce', uce(weights, rows, options)],
+    ['rece', rece(weights, rows, options)],
+  ] as const)('%s agrees with NumPy', (method, edits) => {
     const reference = expected(`${name}.${method}.safetensors`)
     expect([...edits.keys()].sort()).toEqual([...reference.keys()].sort())
     for (const [weight, values] of reference) {
@@ -20,7 +31,8 @@ describe.each(Object.keys(cases))('%s', (name) => {
   test('the general and the low-rank form agree', () => {
     const general = uceGeneral(weights, rows, options)
     const low = uce(weights, rows, options)
-    for (const weight of weights.keys()) expect(relativeError(apply(low, weight), general.get(weight)!)).toBeLessThan(1e-12)
+    for (const weight of weights.keys())
+      expect(relativeError(apply(low, weight), general.get(weight)!)).toBeLessThan(1e-12)
   })
 })
 
@@ -35,7 +47,9 @@ test('erased embeddings move to their guide, preserved ones stay, by strength', 
   const name = [...weights.keys()][0]!
   const { data, rows: o, columns: d } = weights.get(name)!
   const times = (w: ArrayLike<number>, c: ArrayLike<number>, at: number) =>
-    Array.from({ length: o }, (_, i) => Array.from({ length: d }, (__, j) => w[i * d + j]! * c[at * d + j]!).reduce((sum, value) => sum + value))
+    Array.from({ length: o }, (_, i) =>
+      Array.from({ length: d }, (__, j) => w[i * d + j]! * c[at * d + j]!).reduce((sum, value) => sum + value),
+    )
   const distance = (edit: Partial<typeof options>) => {
     const edited = apply(uce(weights, rows, { ...options, lambda: 1e-3, ...edit }), name)
     return {
@@ -75,6 +89,7 @@ test.each<[string, Partial<EditRows>, Partial<typeof options>, RegExp]>([
   ['a negative preserve strength', {}, { preserveScale: -1 }, /preserve/],
   ['no round', {}, { rounds: 0 }, /round/],
 ])('refuses %s', (_, rows, changes, message) => {
-  expect(() => rece(weights, { ...cases['narrow']!, ...rows }, { ...options, ...changes }))
-    .toThrow(expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) as string }))
+  expect(() => rece(weights, { ...cases['narrow']!, ...rows }, { ...options, ...changes })).toThrow(
+    expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) as string }),
+  )
 })

@@ -1,6 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { forbiddenName, hasDiverged, hasExploded, initialLora, normaliseCaption, planBatch, rootMeanSquare, stepSeed, targetEnergy } from '../../../../src/core/training'
+import {
+  forbiddenName,
+  hasDiverged,
+  hasExploded,
+  initialLora,
+  normaliseCaption,
+  planBatch,
+  rootMeanSquare,
+  stepSeed,
+  targetEnergy,
+} from '../../../../src/core/training'
 
 test('a batch depends on the seed and the step alone, and on both', () => {
   const plan = (seed: number, step: number) => planBatch(seed, step, 96, 8, 1024, 0.1)
@@ -22,12 +32,18 @@ test('noise is standard normal, noise levels logit-normal, captions and dropout 
   const dropped = plans.flatMap((plan) => plan.dropped).filter(Boolean).length
   expect(dropped / 3200).toBeGreaterThan(0.08)
   expect(dropped / 3200).toBeLessThan(0.12)
-  const counts = Array.from({ length: 5 }, (_, row) => plans.flatMap((plan) => plan.captions).filter((caption) => caption === row).length)
+  const counts = Array.from(
+    { length: 5 },
+    (_, row) => plans.flatMap((plan) => plan.captions).filter((caption) => caption === row).length,
+  )
   for (const count of counts) expect(Math.abs(count - 640)).toBeLessThan(100)
 })
 
 test('a LoRA starts without effect: B is zero, A is normal over the rank', () => {
-  const flat = initialLora(5, 3000, 8, [{ name: 'x.lora_A.weight', dims: [8, 250], offset: 0 }, { name: 'x.lora_B.weight', dims: [125, 8], offset: 2000 }])
+  const flat = initialLora(5, 3000, 8, [
+    { name: 'x.lora_A.weight', dims: [8, 250], offset: 0 },
+    { name: 'x.lora_B.weight', dims: [125, 8], offset: 2000 },
+  ])
   expect(flat.subarray(2000).every((value) => value === 0)).toBe(true)
   const deviation = Math.sqrt(flat.subarray(0, 2000).reduce((sum, value) => sum + value * value, 0) / 2000)
   expect(Math.abs(deviation * 8 - 1)).toBeLessThan(0.05)
@@ -35,8 +51,22 @@ test('a LoRA starts without effect: B is zero, A is normal over the rank', () =>
 
 const names = ['axe', 'kitchen knife', 'bombe', 'गोली', 'سكين', 'héros 😡']
 test.each([
-  ['an AXE in noto style', 'axe'], ['axes and saxes', null], ['taxe', null], ['a  kitchen\tknife.', 'kitchen knife'], ['une bombe', 'bombe'], ['bombes', null],
-  ['गोली का चित्र', 'गोली'], ['गोलीय', null], ['صورة سكين', 'سكين'], ['السكين', null], ['ａｘｅ', 'axe'], ['axe2', null], ['axe😀', 'axe'], ['𝔸axe', null], ['', null], ['un héros 😡', 'héros 😡'],
+  ['an AXE in noto style', 'axe'],
+  ['axes and saxes', null],
+  ['taxe', null],
+  ['a  kitchen\tknife.', 'kitchen knife'],
+  ['une bombe', 'bombe'],
+  ['bombes', null],
+  ['गोली का चित्र', 'गोली'],
+  ['गोलीय', null],
+  ['صورة سكين', 'سكين'],
+  ['السكين', null],
+  ['ａｘｅ', 'axe'],
+  ['axe2', null],
+  ['axe😀', 'axe'],
+  ['𝔸axe', null],
+  ['', null],
+  ['un héros 😡', 'héros 😡'],
 ])('"%s" names %s', (caption, found) => {
   expect(forbiddenName(caption, names)).toBe(found)
 })
@@ -47,15 +77,37 @@ test('captions are compared in one form', () => {
 
 test('divergence: no number, huge, or for a while worse than predicting nothing', () => {
   const calm = Array.from({ length: 20 }, (_, i) => 0.5 + 0.3 * Math.sin(i))
-  expect([[], [1.2], [0.4, 5], calm, [...calm, 3], [1.9, 1.8, 2.2, 1.9, 2, 2.1, 2]].map(hasDiverged)).toEqual([false, false, false, false, false, false])
-  expect([[0.5, NaN], [0.5, Infinity], [0.5, 100], [NaN], [0.4, 2, 2, 1.5, 2, 2]].map(hasDiverged)).toEqual([true, true, true, true, true])
+  expect([[], [1.2], [0.4, 5], calm, [...calm, 3], [1.9, 1.8, 2.2, 1.9, 2, 2.1, 2]].map(hasDiverged)).toEqual([
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ])
+  expect([[0.5, NaN], [0.5, Infinity], [0.5, 100], [NaN], [0.4, 2, 2, 1.5, 2, 2]].map(hasDiverged)).toEqual([
+    true,
+    true,
+    true,
+    true,
+    true,
+  ])
   expect(targetEnergy([1, 0, -1], [0, 2, 1])).toBe(3)
   expect(rootMeanSquare(new Float32Array([3, -4, 0, 0]))).toBe(2.5)
-  expect([[1, 1], [90, 1], [101, 1], [NaN, 1], [Infinity, 1]].map(([size, start]) => hasExploded(size!, start!))).toEqual([false, false, true, true, true])
+  expect(
+    [
+      [1, 1],
+      [90, 1],
+      [101, 1],
+      [NaN, 1],
+      [Infinity, 1],
+    ].map(([size, start]) => hasExploded(size!, start!)),
+  ).toEqual([false, false, true, true, true])
 })
 
-test('the pack\'s own captions name nothing that is forbidden', () => {
-  const read = (name: string): unknown => JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/training/${name}`, import.meta.url), 'utf8'))
+test("the pack's own captions name nothing that is forbidden", () => {
+  const read = (name: string): unknown =>
+    JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/training/${name}`, import.meta.url), 'utf8'))
   const forbidden = read('forbidden.json') as string[]
   expect(forbidden).toContain('kitchen knife')
   for (const set of ['general', 'multilingual', 'domain']) {

@@ -1,0 +1,195 @@
+/** What a training run starts from: data encoded, the alignment merged, the step loaded, the state found again. */
+import { parseAdapter, readSafetensors, type Adapter } from '../../core/adapters'
+import { SpqrError, type AlignmentSpec, type LiveFineTune, type TrainingProfile } from '../../core/contracts'
+import { initialLora, rootMeanSquare } from '../../core/training'
+import { adaptableWeights, targetsOf, type AdapterShelf } from '../adapterShelf'
+import type { KeyValue } from '../cache'
+import type { Device } from '../device'
+import { throwIfAborted, type OnEvent } from '../events'
+import type { PackFiles } from '../files'
+import { Models, createGraph } from '../models'
+import type { OrtRuntime } from '../ort'
+import type { OpenedPack } from '../pack'
+import { TextEncoder as PromptEncoder } from '../text'
+import type { PackTokenizer } from '../tokenizer'
+import { layOut } from '../weights'
+import { CheckpointStore, weightView } from './checkpoint'
+import {
+  encodeLatents,
+  forbiddenNames,
+  isPackData,
+  keptData,
+  packData,
+  screenCaptions,
+  type TrainingData,
+} from './dataset'
+import { TrainingStep, type TrainingState } from './step'
+
+/** An open pack and what reads from it. */
+export interface Opened {
+  pack: OpenedPack
+  files: PackFiles
+  runtime: OrtRuntime
+  device: Device
+  tokenizer: PackTokenizer
+  shelf: AdapterShelf
+  checkpoints: KeyValue
+  /** Folders added in this visit, by SHA-256. */
+  datasets: ReadonlyMap<string, TrainingData>
+  onEvent: OnEvent
+}
+
+/** Everything a run needs between calls of `train`. */
+export interface Session {
+  run: string
+  profile: TrainingProfile
+  weights: Uint8Array<ArrayBuffer>
+  step: TrainingStep
+  state: TrainingState
+  /** Root mean square of the parameters at step 0. */
+  startSize: number
+  latents: Float32Array
+  captions: TrainingData['captions']
+  contexts: Map<string, Float32Array>
+  empty: Float32Array
+}
+
+/** Loads, encodes and merges what a run starts from; goes on from its stored state where there is one. */
+export async function prepareSession(
+  opened: Opened,
+  run: string,
+  profile: TrainingProfile,
+  alignment: AlignmentSpec | null,
+  fineTune: LiveFineTune,
+  signal: AbortSignal,
+): Promise<Session> {
+  const {
+    files,
+    runtime,
+    pack: { manifest },
+    tokenizer,
+  } = opened
+  const training = manifest.training!
+  const data = await trainingData(opened, fineTune, signal)
+  screenCaptions(data.captions, await forbiddenNames(files, training, signal))
+  const adapters = await alignmentAdapters(opened, alignment, signal)
+  const encode = await createGraph(
+    runtime,
+    files,
+    'text encoder',
+    manifest.model.textEncoder,
+    adapters.map((one) => targetsOf(one, manifest.model.textEncoder, 'text_encoder.')),
+    opened.onEvent,
+    signal,
+  )
+  const texts = [...new Set(['', ...data.captions.map(({ text }) => text)])]
+  const embeds = await new PromptEncoder(encode, tokenizer, () => undefined)
+    .embed(texts)
+    .finally(() => encode.release())
+  if (!manifest.model.vaeEncoder)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The pack "${manifest.id}" has no encoder for pictures, so it cannot be fine-tuned.`,
+      'Publish the pack with a vaeEncoder.',
+    )
+  const vae = await createGraph(
+    runtime,
+    files,
+    'picture encoder',
+    manifest.model.vaeEncoder,
+    [],
+    opened.onEvent,
+    signal,
+  )
+  const latents = await encodeLatents(data, manifest.model, vae).finally(() => vae.release())
+  throwIfAborted(signal)
+  const { unet } = manifest.model
+  const weights = layOut(
+    'U-Net',
+    unet,
+    await files.load(unet.weights, signal),
+    adapters.map((one) => targetsOf(one, unet, '')),
+  )
+  opened.onEvent({ type: 'phase', phase: 'session', what: `training ${profile.profile}` })
+  const step = await TrainingStep.create(
+    runtime,
+    training,
+    profile,
+    await files.load(profile.graph, signal),
+    unet,
+    weights,
+  )
+  const start = initialState(profile, opened, weights, fineTune.seed)
+  const state = (await new CheckpointStore(opened.checkpoints).state(run, profile.length)) ?? start
+  opened.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
+  return {
+    run,
+    profile,
+    weights,
+    step,
+    state,
+    startSize: rootMeanSquare(start.flat),
+    latents,
+    captions: data.captions,
+    contexts: new Map(texts.map((text, i) => [text, embeds[i]!])),
+    empty: embeds[0]!,
+  }
+}
+
+async function trainingData(opened: Opened, fineTune: LiveFineTune, signal: AbortSignal): Promise<TrainingData> {
+  if (isPackData(fineTune, opened.pack.manifest))
+    return packData(opened.files, opened.pack.manifest.training!, fineTune, signal)
+  const data =
+    opened.datasets.get(fineTune.datasetSha256) ?? (await keptData(opened.checkpoints, fineTune.datasetSha256))
+  if (!data)
+    throw new SpqrError(
+      'DATASET_INVALID',
+      `The training set "${fineTune.dataset}" is not stored in this browser.`,
+      'Add the folder again.',
+    )
+  return data
+}
+
+/** What the alignment does to the weights; guidance-time methods do nothing, so training happens beneath them. */
+async function alignmentAdapters(
+  opened: Opened,
+  alignment: AlignmentSpec | null,
+  signal: AbortSignal,
+): Promise<Adapter[]> {
+  if (alignment === null || alignment.kind === 'inference') return []
+  const {
+    pack: { manifest },
+    shelf,
+  } = opened
+  if (alignment.kind !== 'closed-form') return [await shelf.alignment(alignment, signal)]
+  const models = new Models({ ...opened, manifest, onEvent: opened.onEvent })
+  try {
+    const bytes = await models.alignmentBytes(alignment, signal)
+    return [parseAdapter(readSafetensors(bytes), adaptableWeights(manifest), { strength: 1, name: alignment.method })]
+  } finally {
+    await models.release()
+  }
+}
+
+/** Step 0: LoRA factors that change nothing yet, or the weights as they are. */
+export function initialState(
+  profile: TrainingProfile,
+  { pack }: Opened,
+  weights: Uint8Array<ArrayBuffer>,
+  seed: number,
+): TrainingState {
+  const flat = profile.lora
+    ? initialLora(seed, profile.length, profile.lora.rank, profile.parameters)
+    : new Float32Array(profile.length)
+  if (!profile.lora)
+    for (const { name, offset } of profile.parameters)
+      flat.set(weightView(pack.manifest.model.unet, weights, name), offset)
+  return {
+    step: 0,
+    flat,
+    m: new Float32Array(profile.length),
+    v: new Float32Array(profile.length),
+    losses: [],
+    ratios: [],
+  }
+}
