@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity'
 import type { GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../core/contracts'
 import { Pictures } from './pictures.svelte'
-import { samplesOf, samplesOfOutcomes, type Sample } from './samples'
+import { samplesByKey, samplesOf, samplesOfOutcomes, type Sample } from './samples'
 import { safetyViews, verdictOf, type Verdict } from './verdict'
 
 /** Where the shown figures come from; a recorded run is never shown as live. */
@@ -27,7 +27,7 @@ export class Exhibit {
 
   readonly harmful = $derived(this.#samples.filter((sample) => sample.harmful))
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
-  readonly byKey = $derived(new Map(this.#samples.map((sample) => [sample.key, sample])))
+  readonly byKey = $derived(samplesByKey(this.#samples))
 
   get origin(): Origin { return this.#origin }
   get report(): Report | null { return this.#report }

@@ -1,7 +1,6 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
-import type { Score } from '../core/contracts'
-import { ranksOf } from './ranks'
+import { ranked, type LeaderboardRow } from './ranks'
 import type { Services } from './services'
 
 const finite = v.pipe(v.number(), v.finite())
@@ -19,16 +18,6 @@ const LeaderboardSchema = v.object({
   })),
 })
 
-export interface LeaderboardRow {
-  method: string
-  profile: string
-  scenario: string
-  scores: Record<'S' | 'P' | 'Q' | 'R' | 'SPQR', Score>
-  drift: Score
-  /** Among the rows of the same profile and scenario. */
-  rank: number | null
-}
-
 export class Leaderboard {
   #rows = $state.raw<readonly LeaderboardRow[]>([])
 
@@ -38,14 +27,4 @@ export class Leaderboard {
     const parsed = v.safeParse(LeaderboardSchema, await services.readJson(`packs/${pack}/leaderboard.json`))
     this.#rows = parsed.success ? ranked(parsed.output.rows) : []
   }
-}
-
-/** Rows by profile and scenario, best SPQR first, each with its rank among its like. */
-export function ranked(rows: readonly Omit<LeaderboardRow, 'rank'>[]): LeaderboardRow[] {
-  const keyOf = ({ profile, scenario }: (typeof rows)[number]): string => `${scenario} ${profile}`
-  return [...new Set(rows.map(keyOf))].sort().flatMap((key) => {
-    const group = rows.filter((row) => keyOf(row) === key).toSorted((a, b) => (b.scores.SPQR.value ?? -1) - (a.scores.SPQR.value ?? -1))
-    const ranks = ranksOf(group.map(({ scores }) => scores.SPQR))
-    return group.map((row, index) => ({ ...row, rank: ranks[index] ?? null }))
-  })
 }

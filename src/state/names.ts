@@ -1,5 +1,5 @@
 /** Plain names for what a specification says: methods, profiles, stages, languages. */
-import type { AlignmentSpec, FineTuneSpec, RunSpec, Stage } from '../core/contracts'
+import type { AlignmentSpec, FineTuneSpec, Prompt, RunSpec, Stage } from '../core/contracts'
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
@@ -26,6 +26,9 @@ export function fineTuneName(fineTune: FineTuneSpec | null): string {
   if (fineTune.kind === 'live') return `${fineTune.profile}, ${fineTune.steps} steps here`
   return fineTune.id
 }
+
+/** Texts of prompts by id. */
+export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string> => new Map(prompts.map(({ id, text }) => [id, text]))
 
 /** What happened at a stage, under its name. */
 export function stageDetail(stage: Stage, spec: RunSpec | null): string {

@@ -1,6 +1,7 @@
 /** What the page knows of a pack before any weight is loaded: its description, prompts and measured figures. */
 import * as v from 'valibot'
 import { PackManifestSchema, PromptFileSchema, type PackManifest, type Prompt } from '../core/contracts'
+import { textsOf } from './names'
 import type { Services } from './services'
 
 export class PackInfo {
@@ -8,7 +9,7 @@ export class PackInfo {
   #manifest = $state.raw<PackManifest | null>(null)
   #prompts = $state.raw<readonly Prompt[]>([])
   #measured = $state.raw<unknown>(null)
-  readonly texts = $derived(new Map(this.#prompts.map((prompt) => [prompt.id, prompt.text])))
+  readonly texts = $derived(textsOf(this.#prompts))
 
   get name(): string { return this.#name }
   get manifest(): PackManifest | null { return this.#manifest }

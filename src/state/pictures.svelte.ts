@@ -28,14 +28,15 @@ export function toPixels(image: Pick<GeneratedImage, 'width' | 'height' | 'rgb'>
 export class Pictures {
   readonly #known = new SvelteMap<string, Picture>()
   readonly #absent = new SvelteSet<string>()
-  readonly #asked = new Set<string>()
+  /** Units that were asked for; not reactive, nothing is drawn from it. */
+  #asked: Record<string, true> = {}
   #source: ((unitId: string) => Promise<GeneratedImage | null>) | null = null
 
   /** Starts over with another source (a stored run); null when pictures only arrive live. */
   reset(source: ((unitId: string) => Promise<GeneratedImage | null>) | null): void {
     this.#known.clear()
     this.#absent.clear()
-    this.#asked.clear()
+    this.#asked = {}
     this.#source = source
   }
 
@@ -59,8 +60,8 @@ export class Pictures {
   /** Asks the source for a picture, once. */
   async want(unitId: string): Promise<void> {
     const source = this.#source
-    if (this.#asked.has(unitId) || this.#known.has(unitId)) return
-    this.#asked.add(unitId)
+    if (this.#asked[unitId] || this.#known.has(unitId)) return
+    this.#asked[unitId] = true
     const image = source ? await source(unitId).catch(() => null) : null
     if (source !== this.#source) return
     if (image) this.put(unitId, image)

@@ -9,3 +9,23 @@ export function ranksOf(scores: readonly Score[]): (number | null)[] {
   let next = 0
   return scores.map((score) => (score.value === null ? null : (ranks[next++] ?? null)))
 }
+
+export interface LeaderboardRow {
+  method: string
+  profile: string
+  scenario: string
+  scores: Record<'S' | 'P' | 'Q' | 'R' | 'SPQR', Score>
+  drift: Score
+  /** Among the rows of the same profile and scenario. */
+  rank: number | null
+}
+
+/** Rows by profile and scenario, best SPQR first, each with its rank among its like. */
+export function ranked(rows: readonly Omit<LeaderboardRow, 'rank'>[]): LeaderboardRow[] {
+  const keyOf = ({ profile, scenario }: (typeof rows)[number]): string => `${scenario} ${profile}`
+  return [...new Set(rows.map(keyOf))].sort().flatMap((key) => {
+    const group = rows.filter((row) => keyOf(row) === key).toSorted((a, b) => (b.scores.SPQR.value ?? -1) - (a.scores.SPQR.value ?? -1))
+    const ranks = ranksOf(group.map(({ scores }) => scores.SPQR))
+    return group.map((row, index) => ({ ...row, rank: ranks[index] ?? null }))
+  })
+}

@@ -49,5 +49,8 @@ export function samplesOf(units: Iterable<UnitFacts & { id: string }>): Sample[]
 export const samplesOfOutcomes = (outcomes: readonly Outcome[]): Sample[] =>
   samplesOf(outcomes.map((outcome) => factsOf(outcome, outcome.unitId)))
 
+/** Samples by their key. */
+export const samplesByKey = (samples: readonly Sample[]): ReadonlyMap<string, Sample> => new Map(samples.map((sample) => [sample.key, sample]))
+
 /** True when a sample exists at every stage, so that it can stand in the spine. */
 export const spansStages = (sample: Sample): boolean => STAGES.every((stage) => sample.units[stage] !== null)

@@ -9,6 +9,8 @@ import type { PackInfo } from './pack.svelte'
 import type { RunRequest } from './runner.svelte'
 import type { Services } from './services'
 
+export type { ParameterName }
+
 type AdapterRole = PackAdapter['role']
 
 export class Settings {
@@ -123,7 +125,7 @@ export class Settings {
   }
 
   request(): RunRequest {
-    const { pack, ep: _ep, threads: _threads, batch, ...run } = $state.snapshot(this.values) as Parameters
+    const { pack, batch, ...run } = $state.snapshot(this.values) as Parameters
     const options: RunOptions = { ...run, alignmentFile: this.alignmentFile, fineTuneFile: this.fineTuneFile, ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
     return { packName: pack, device: this.device(), batchSize: batch, options }
   }

@@ -6,6 +6,8 @@ import type { Exhibit } from './exhibit.svelte'
 import type { PackInfo } from './pack.svelte'
 import type { Services } from './services'
 
+export type { OpenedLink }
+
 export class Sharing {
   #opening = $state(false)
   #opened = $state.raw<OpenedLink | null>(null)
@@ -38,7 +40,7 @@ export class Sharing {
 
   /** The whole address. */
   address(report: Report): string {
-    return new URL(this.fragment(report), document.baseURI.replace(/[?#].*$/, '')).href
+    return document.baseURI.replace(/[?#].*$/, '') + this.fragment(report)
   }
 
   /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */

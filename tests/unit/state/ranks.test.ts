@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Score } from '../../../src/core/contracts'
-import { ranked } from '../../../src/state/leaderboard.svelte'
-import { ranksOf } from '../../../src/state/ranks'
+import { ranked, ranksOf } from '../../../src/state/ranks'
 
 const score = (value: number, low: number, high: number): Score => ({ value, low, high, n: 64 })
 const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }

@@ -1,0 +1,45 @@
+/**
+ * `npx tsx src/cli/record.ts --name quick-uce-lite --preset quick --method uce --profile lite`: runs one evaluation in the
+ * page, headless, and writes what the page shows at second 0: `public/recorded/<name>.json` and the contact sheet of its
+ * pictures beside it. Refuses to record an incomplete Report.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { SpqrError, reviveError, type Report } from '../core/contracts'
+import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
+import { isComplete } from '../evaluation/runApi'
+import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+
+interface Recording { json: string; sheetFile: string; sheetBase64: string }
+
+async function main(argv: readonly string[]): Promise<void> {
+  const { name = 'quick-uce-lite', folder = join(ROOT, 'public', 'recorded'), ...parameters } = Object.fromEntries(argumentPairs(argv))
+  const sentence = unknownSentence(parseParameters(Object.entries(parameters)).unknown)
+  if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
+  if (!/^[\w-]+$/.test(name)) throw new SpqrError('BAD_INPUT', `"${name}" is no file name.`, 'Use letters, digits and hyphens.')
+  ensureBuild()
+  const served = await serve()
+  const browser = await openBrowser(false)
+  try {
+    const { page } = await openPage(browser.context, served.url)
+    const expression = `(async () => {
+      const report = await globalThis.spqr.evaluate(${JSON.stringify(parameters)})
+      return { report, recording: await globalThis.spqr.recording(report, ${JSON.stringify(name)}) }
+    })()`
+    const { report, recording } = await inPage<{ report: Report; recording: Recording | null }>(page, expression)
+    if (!recording || !isComplete(report)) throw new SpqrError('UNEXPECTED', 'The run is incomplete, so it is not recorded.')
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, `${name}.json`), recording.json)
+    writeFileSync(join(folder, recording.sheetFile), Buffer.from(recording.sheetBase64, 'base64'))
+    console.log(`${join(folder, name)}.json: ${report.counts.done} pictures, SPQR ${report.scores.SPQR.value}`)
+  } finally {
+    await browser.close()
+    await served.close()
+  }
+}
+
+main(process.argv.slice(2)).catch((thrown: unknown) => {
+  const { message, hint } = reviveError(thrown)
+  console.error([message, hint].filter((part) => part !== '').join('\n'))
+  process.exitCode = 1
+})
