@@ -75,14 +75,20 @@ function check(weights: Projections, rows: EditRows, options: EditOptions): void
   }
 }
 
-/** Cholesky factor of λI + Σ s·c·cᵀ over all rows, [d, d]. */
-function factorise(rows: EditRows, { lambda, eraseScale, preserveScale }: EditOptions): Float64Array {
+/** λI + Σ s·p·pᵀ over the preserved rows, [d, d]: the part of the system that no round changes. */
+function heldSystem(rows: EditRows, { lambda, preserveScale }: EditOptions): Float64Array {
   const d = rows.dimension
   const gram = new Float64Array(d * d)
-  addGram(gram, rows.erase, d, eraseScale)
   addGram(gram, rows.preserve, d, preserveScale)
   for (let i = 0; i < d; i++) gram[i * d + i]! += lambda
-  return cholesky(gram, d)
+  return gram
+}
+
+/** Cholesky factor of the held system plus Σ s·c·cᵀ over the erased rows, [d, d]. */
+function factorise(rows: EditRows, { eraseScale }: EditOptions, held: Float64Array): Float64Array {
+  const gram = held.slice()
+  addGram(gram, rows.erase, rows.dimension, eraseScale)
+  return cholesky(gram, rows.dimension)
 }
 
 /** UCE in its general form: every W′ as float64 [o, d]. The reference that the low-rank form must agree with. */
@@ -90,7 +96,7 @@ export function uceGeneral(weights: Projections, rows: EditRows, options: EditOp
   check(weights, rows, options)
   const d = rows.dimension
   const { lambda, eraseScale, preserveScale } = options
-  const lower = factorise(rows, options)
+  const lower = factorise(rows, options, heldSystem(rows, options))
   const edited = new Map<string, Float64Array>()
   for (const [name, { data, rows: o }] of weights) {
     const numerator = Float64Array.from(data, (w) => lambda * w)
@@ -131,10 +137,10 @@ function transpose(matrix: Float64Array, columns: number): Float64Array {
 }
 
 /** A = s·Cᵀ(λI + C·S·Cᵀ)⁻¹ and L = G − C; with more erased rows than d, L·A as one [d, d] matrix and A = I. */
-function solveEdit(rows: EditRows, options: EditOptions): SharedEdit {
+function solveEdit(rows: EditRows, options: EditOptions, held: Float64Array): SharedEdit {
   const d = rows.dimension
   const rank = rows.erase.length / d
-  const lower = factorise(rows, options)
+  const lower = factorise(rows, options, held)
   const gap = Float64Array.from(rows.guide, (value, i) => value - rows.erase[i]!)
   const scaled = Float64Array.from(rows.erase, (value) => value * options.eraseScale)
   if (rank <= d) return { rank, left: transpose(gap, d), down: solveRows(lower, scaled, d) }
@@ -178,7 +184,7 @@ function factors(weights: Projections, { rank, left, down }: SharedEdit, d: numb
 /** UCE as low-rank factors; the rank is the number of erased rows, at most d. Agrees with `uceGeneral`. */
 export function uce(weights: Projections, rows: EditRows, options: EditOptions): Map<string, LowRank> {
   check(weights, rows, options)
-  return factors(weights, solveEdit(rows, options), rows.dimension)
+  return factors(weights, solveEdit(rows, options, heldSystem(rows, options)), rows.dimension)
 }
 
 /** W + B·A as a new projection. */
@@ -204,7 +210,8 @@ export function rece(
   const d = rows.dimension
   const gram = new Float64Array(d * d)
   for (const { data } of weights.values()) addGram(gram, data, d, 1)
-  let total = solveEdit(rows, options)
+  const held = heldSystem(rows, options)
+  let total = solveEdit(rows, options, held)
   for (let round = 0; round < rounds; round++) {
     const edit = editMatrix(total, d)
     // With W′ = W·E: ΣW′ᵀW = Eᵀ·G and ΣW′ᵀW′ = Eᵀ·G·E, where G = ΣWᵀW.
@@ -212,7 +219,7 @@ export function rece(
     const system = times(cross, edit, d, d)
     for (let i = 0; i < d; i++) system[i * d + i]! += mu
     const evoking = solveRows(cholesky(system, d), timesTransposed(rows.erase, cross, d), d)
-    total = compose(total, solveEdit({ ...rows, erase: evoking }, options), d)
+    total = compose(total, solveEdit({ ...rows, erase: evoking }, options, held), d)
   }
   return factors(weights, total, d)
 }
