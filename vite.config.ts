@@ -1,5 +1,5 @@
 /// <reference types="vitest/config" />
-import { cpSync, mkdirSync, readdirSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
@@ -12,6 +12,10 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
+function sameFile(a: string, b: string): boolean {
+  return existsSync(b) && readFileSync(a).equals(readFileSync(b))
+}
+
 /** onnxruntime's WebAssembly is served from our own origin, under /ort, never from a CDN. */
 function ortRuntime(): Plugin {
   const from = fileURLToPath(new URL('node_modules/onnxruntime-web/dist/', import.meta.url))
@@ -21,7 +25,11 @@ function ortRuntime(): Plugin {
     config() {
       mkdirSync(to, { recursive: true })
       for (const file of readdirSync(from)) {
-        if (/^ort-wasm-simd-threaded(\.jspi|\.asyncify)?\.(mjs|wasm)$/.test(file)) cpSync(from + file, to + file)
+        if (!/^ort-wasm-simd-threaded(\.jspi|\.asyncify)?\.(mjs|wasm)$/.test(file) || sameFile(from + file, to + file)) continue
+        // Renamed into place, so that a second process never sees half a file.
+        const unfinished = `${to}${file}.${process.pid}`
+        copyFileSync(from + file, unfinished)
+        renameSync(unfinished, to + file)
       }
     },
   }
@@ -69,6 +77,7 @@ export default defineConfig({
           fileParallelism: false,
           browser: {
             enabled: true,
+            connectTimeout: 300_000,
             headless: true,
             screenshotFailures: false,
             instances: [{
