@@ -69,7 +69,7 @@ test('the keyboard reaches everything, and focus follows the view', async ({ pag
   await page.goBack()
   const change = page.getByRole('button', { name: 'Change what is measured' })
   await change.press('Enter')
-  await expect(page.getByLabel('Method')).toBeVisible()
+  await expect(page.getByLabel('Method', { exact: true })).toBeVisible()
   await expect(change).toHaveAttribute('aria-expanded', 'true')
   expect(await violations(page)).toEqual([])
 })
