@@ -1,7 +1,10 @@
+import { fileURLToPath } from 'node:url'
 import js from '@eslint/js'
 import svelte from 'eslint-plugin-svelte'
 import globals from 'globals'
 import ts from 'typescript-eslint'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Imports point down only; each folder names the folders it must not reach. */
 const forbid = (...folders) => ({
@@ -19,7 +22,7 @@ export default ts.config(
   ...svelte.configs.recommended,
   {
     files: ['**/*.ts'],
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['vite.config.ts'] } } },
+    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['vite.config.ts'] }, tsconfigRootDir: root } },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': 'error',
