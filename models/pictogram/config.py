@@ -71,7 +71,7 @@ class Config:
     unet_batch: int = 64
     unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120
-    align_steps: int = 500
+    align_steps: int = 600
     finetune_steps: int = 300
     finetune_batch: int = 32
     evaluation_prompts: int = 0

@@ -12,7 +12,7 @@ import torch
 from config import LATENT_CHANNELS, LATENT_SIZE
 
 STEPS = 8
-GUIDANCE = 3.0
+GUIDANCE = 4.0
 BATCH = 64
 
 
