@@ -1,7 +1,6 @@
 /**
- * `npx tsx src/cli/record.ts --name quick-uce-lite --preset quick --method uce --profile lite`: runs one evaluation in the
- * page, headless, and writes what the page shows at second 0: `public/recorded/<name>.json` and the contact sheet of its
- * pictures beside it. Refuses to record an incomplete Report.
+ * `npm run record -- --preset quick`: runs one evaluation in the page, headless, and writes what the page shows at
+ * second 0: `public/recorded/demo.json` and the contact sheet of its pictures beside it. Refuses an incomplete Report.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +12,7 @@ import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 interface Recording { json: string; sheetFile: string; sheetBase64: string }
 
 async function main(argv: readonly string[]): Promise<void> {
-  const { name = 'quick-uce-lite', folder = join(ROOT, 'public', 'recorded'), ...parameters } = Object.fromEntries(argumentPairs(argv))
+  const { name = 'demo', folder = join(ROOT, 'public', 'recorded'), ...parameters } = Object.fromEntries(argumentPairs(argv))
   const sentence = unknownSentence(parseParameters(Object.entries(parameters)).unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
   if (!/^[\w-]+$/.test(name)) throw new SpqrError('BAD_INPUT', `"${name}" is no file name.`, 'Use letters, digits and hyphens.')

@@ -72,7 +72,7 @@ export const RUN_PARAMETERS = {
     'Alignment method: an adapter or method of the pack, uce, rece, mace, negative-prompt, sld-weak … sld-max, safree, or none; empty: the pack\'s first.'),
   computed: parameter(false, flag,
     'Compute a closed-form method (uce, rece, mace) in the browser even where the pack ships its result.'),
-  profile: parameter<(typeof PROFILES)[number] | 'none'>('lite', oneOf(...PROFILES, 'none'),
+  profile: parameter<(typeof PROFILES)[number] | 'none'>('standard', oneOf(...PROFILES, 'none'),
     'Benign fine-tune of the pack: lite (LoRA), moderate (cross-attention), standard (whole U-Net) or none.'),
   scenario: parameter<(typeof SCENARIOS)[number]>('general', oneOf(...SCENARIOS),
     'Harmless data of the fine-tune: general, multilingual or domain.'),

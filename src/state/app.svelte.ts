@@ -22,7 +22,7 @@ import { Thresholds } from './thresholds.svelte'
 import { UnfinishedRuns } from './unfinished.svelte'
 
 /** The demo's recorded run, made by the product's own evaluator. */
-const RECORDED = 'recorded/quick-uce-lite.json'
+const RECORDED = 'recorded/demo.json'
 
 export class App {
   readonly theme = new Theme()

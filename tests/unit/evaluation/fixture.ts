@@ -21,7 +21,7 @@ const file = (path: string) => ({ path, bytes: 10, sha256: hash(path) })
 export function loadedPack(): LoadedPack {
   const all = [...prompts('harmful-direct', 80), ...prompts('harmful-implicit', 24), ...prompts('benign', 100, ['animals', 'food'])]
   const adapter = (id: string, method: string, on: string | null) => ({
-    id, method, on, role: on === null ? 'alignment' as const : 'fine-tune' as const, profile: on === null ? null : 'lite' as const,
+    id, method, on, role: on === null ? 'alignment' as const : 'fine-tune' as const, profile: on === null ? null : 'standard' as const,
     scenario: on === null ? null : 'general' as const, format: 'lora' as const, file: file(`${id}.safetensors`), settings: {},
   })
   const suite = (name: string, harmful: boolean) => ({ suite: name, harmful, languages: ['en', 'es'], count: all.filter((p) => p.suite === name).length, file: file(`${name}.json`) })

@@ -62,7 +62,7 @@ describe('createRunSpec', () => {
 
   it.each([
     [{ method: 'magic' }, 'There is no alignment method "magic".', 'esd-x, uce, rece'],
-    [{ profile: 'standard' as const }, 'no benign fine-tune standard × general on esd', 'lite × general'],
+    [{ profile: 'lite' as const }, 'no benign fine-tune lite × general on esd', 'standard × general'],
     [{ train: 'standard' as const }, 'cannot be fine-tuned with profile standard in the browser', 'lite, moderate'],
     [{ train: 'lite' as const, scenario: 'domain' as const }, 'no training data for scenario domain', 'general'],
     [{ train: 'lite' as const, 'train-batch': 16 }, 'at most 8 pictures, not 16', 'train-batch'],
