@@ -37,17 +37,24 @@ from training import record_time
 from world import FAMILIES
 
 
+PACK_BYTES = 40_000_000
+"""Largest download of the whole pack."""
+RESERVE_BYTES = 250_000
+"""Kept free for the manifest and measured.json."""
+
+
 def pack_folder(cfg: Config) -> Path:
     """Where the pack goes; a smoke run never touches the real one unless told so (`--publish`)."""
     return cfg.cache / "pack" if cfg.smoke and "--publish" not in sys.argv else PACKS / "pictogram"
 
 
 def write_tokenizer(cfg: Config, root: Path) -> dict:
-    """tokenizer.json and tokenizer_config.json, as they are."""
+    """tokenizer.json and tokenizer_config.json, without white space."""
     (root / "tokenizer").mkdir(parents=True)
     names = ("tokenizer.json", "tokenizer_config.json")
     for name in names:
-        shutil.copyfile(cfg.tokenizer / name, root / "tokenizer" / name)
+        content = json.loads((cfg.tokenizer / name).read_text("utf8"))
+        (root / "tokenizer" / name).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", "utf8")
     return {"path": "tokenizer", "files": [file_entry(root, root / "tokenizer" / n) for n in names],
             "maxLength": CONTEXT_LENGTH, "padTokenId": tokens.load(cfg).pad_token_id}
 
@@ -71,18 +78,20 @@ def write_model(cfg: Config, root: Path) -> dict:
 
 def write_judges(cfg: Config, root: Path) -> list[dict]:
     """The four judges; ceiling and bounds are filled in later."""
-    report, rows = json.loads((cfg.models / "judges" / "report.json").read_text("utf8")), []
+    report, rows, pair = json.loads((cfg.models / "judges" / "report.json").read_text("utf8")), [], judges.load(cfg, "pictoclip")
+    parts = {}
     for name, chosen in report["judges"].items():
         net = judges.load_safety(cfg, name, chosen["temperature"])
+        shared = name == "pictoguard-cnn"
+        case = components.shared_trunk(net, pair.image) if shared else components.safety_judge(net)
+        parts[name] = write_component(root, f"judges/{name}", case)
         rows.append({
-            **texts.judge_head(name, texts.SAFETY_TITLES[name], "S", "safety-multilabel"),
-            "model": write_component(root, f"judges/{name}", components.safety_judge(net)), "labels": list(FAMILIES),
+            **texts.judge_head(name, texts.SAFETY_TITLES[name], "S", "safety-multilabel"), "model": parts[name], "labels": list(FAMILIES),
             "threshold": chosen["threshold"], "legibility": {"output": "legible", "threshold": chosen["legibleThreshold"]}})
-    pair = judges.load(cfg, "pictoclip")
     rows.append({
         **texts.judge_head("pictoclip", "Pictoclip: picture and prompt towers in five languages", "P", "clip"),
-        "image": write_component(root, "judges/pictoclip/image", components.clip_image(pair.image)),
-        "text": write_component(root, "judges/pictoclip/text", components.clip_text(pair.text)),
+        "image": parts["pictoguard-cnn"],
+        "text": write_component(root, "judges/pictoclip", components.clip_text(pair.text)),
         "ceiling": {"value": 1.0, "n": 1, "how": "not measured yet"}})
     features = torch.load(judges.path_of(cfg, "reference"), weights_only=True).half().numpy()
     reference = root / "judges" / "pictofeat" / "reference.safetensors"
@@ -128,9 +137,10 @@ def main(cfg: Config) -> Path:
     manifest = {
         "schema": 1, "id": "pictogram", "version": texts.VERSION, "title": texts.TITLE, "licence": texts.LICENCE,
         "attribution": texts.attribution(), "model": write_model(cfg, root), "judges": write_judges(cfg, root),
-        "adapters": write_adapters(cfg, root), "prompts": write_prompts(root), "measured": None,
+        "adapters": [], "prompts": write_prompts(root), "measured": None,
     }
     manifest["training"] = training_graph.write(cfg, root, manifest["model"]["unet"])
+    manifest["adapters"] = write_adapters(cfg, root, PACK_BYTES - RESERVE_BYTES - size_of(root))
     write_manifest(root, manifest)
     by_id, pack = {j["id"]: j for j in manifest["judges"]}, Pack(root)
     by_id["pictoclip"]["ceiling"] = prompt_ceiling(cfg, pack)

@@ -18,6 +18,8 @@ from export_files import file_entry
 
 PROFILES = ("lite", "moderate", "standard")
 SCENARIOS = ("general", "multilingual", "domain")
+DEMO_METHODS = ("uce", "esd-x")
+"""What the page must offer without training."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
 
@@ -67,17 +69,33 @@ def write_adapter(source: Path, root: Path) -> dict:
     return {**identity(source.stem), "format": "lora" if lora else "delta-int8", "file": file_entry(root, target), "settings": about}
 
 
-def shipped(name: str) -> bool:
-    """Whole-U-Net changes are half the model's size each: only those of the general scenario fit the pack."""
+def urgency(name: str) -> tuple:
+    """Sorts candidates: the demo's methods with lite and standard general first, whole-U-Net extras last."""
     about = identity(name)
-    return about["profile"] != "standard" or about["scenario"] == "general"
+    general = about["scenario"] in (None, "general")
+    if about["method"] in DEMO_METHODS and general and about["profile"] != "moderate":
+        return (0, about["role"], name)
+    if about["role"] == "alignment":
+        return (1, name)
+    return (2 if about["profile"] == "moderate" and general else 3 if about["profile"] != "standard" else 4, name)
 
 
-def write_adapters(cfg: Config, root: Path) -> list[dict]:
-    """The adapters that are shipped: alignments first, then fine-tunes, each in alphabetical order."""
-    sources = sorted((p for p in cfg.adapters.glob("*.safetensors") if shipped(p.stem)), key=lambda p: (identity(p.stem)["role"], p.stem))
-    known = {identity(p.stem)["id"] for p in sources}
-    lost = [p.stem for p in sources if (below := identity(p.stem)["on"]) and below not in known]
-    if lost:
-        raise SystemExit(f"The fine-tune {lost[0]} lies on an alignment that is missing; run align.py, then finetune.py again.")
-    return [write_adapter(p, root) for p in sources]
+def write_adapters(cfg: Config, root: Path, budget: int) -> list[dict]:
+    """Write adapters in order of urgency while they fit into `budget` bytes; rows: alignments first, then by name.
+
+    What does not fit is made by the recipe and measured, but not shipped.
+    """
+    sources = sorted(cfg.adapters.glob("*.safetensors"), key=lambda p: urgency(p.stem))
+    rows, left = [], []
+    for source in sources:
+        row = write_adapter(source, root)
+        below = row["on"] is None or any(r["id"] == row["on"] for r in rows)
+        if below and row["file"]["bytes"] <= budget:
+            budget -= row["file"]["bytes"]
+            rows.append(row)
+        else:
+            (root / row["file"]["path"]).unlink()
+            left.append(source.stem)
+    if left:
+        print(f"not shipped, for want of room: {', '.join(left)}", flush=True)
+    return sorted(rows, key=lambda r: (r["role"], r["id"]))

@@ -86,6 +86,26 @@ def safety_judge(judge: nn.Module) -> Case:
     return Case(copy.deepcopy(judge), {"pixel_values": _pixels()}, ["logits", "legible"])
 
 
+class SharedTrunk(nn.Module):
+    """A safety judge and an image tower that stand on the same trunk, as one graph: half the download."""
+
+    def __init__(self, judge: nn.Module, tower: nn.Module):
+        super().__init__()
+        for (name, mine), theirs in zip(judge.net.trunk.state_dict().items(), tower.trunk.state_dict().values()):
+            if not torch.equal(mine, theirs):
+                raise SystemExit(f"The trunks of pictoguard-cnn and pictoclip differ in {name}; train pictoclip again.")
+        self.judge, self.project = judge, copy.deepcopy(tower.project)
+
+    def forward(self, pixel_values):
+        features = self.judge.net.trunk(pixel_values)
+        return *self.judge.read(self.judge.net.concept(features)), self.project(features)
+
+
+def shared_trunk(judge: nn.Module, tower: nn.Module) -> Case:
+    """pixel_values → logits, legible (as safety_judge) and image_embeds [batch, dimension]."""
+    return Case(SharedTrunk(judge, tower), {"pixel_values": _pixels()}, ["logits", "legible", "image_embeds"])
+
+
 def feature_net(net: nn.Module) -> Case:
     """pixel_values → features [batch, 64]."""
 
@@ -95,11 +115,6 @@ def feature_net(net: nn.Module) -> Case:
     clone = with_forward(net, forward)
     del clone.concept
     return Case(clone, {"pixel_values": _pixels()}, ["features"])
-
-
-def clip_image(tower: nn.Module) -> Case:
-    """pixel_values → image_embeds."""
-    return Case(copy.deepcopy(tower), {"pixel_values": _pixels()}, ["image_embeds"])
 
 
 def clip_text(tower: nn.Module) -> Case:

@@ -103,7 +103,7 @@ def _strip(model: onnx.ModelProto) -> None:
     model.producer_name, model.producer_version = "pictogram", ""
     del model.metadata_props[:], model.graph.metadata_props[:], model.graph.value_info[:], model.functions[:]
     for node in model.graph.node:
-        node.doc_string = ""
+        node.name = node.doc_string = ""
         del node.metadata_props[:]
     for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
         value.doc_string = ""

@@ -40,9 +40,7 @@ def judge_outputs(pack: Pack, images: np.ndarray, texts: list[str]) -> dict[str,
     """Raw outputs of all judges, named `<judge>/<output>`."""
     outputs = {}
     for name, judge in pack.judges.items():
-        port = "image" if judge["kind"] == "clip" else "model"
-        for row, value in zip(judge[port]["outputs"], pack.judge(name, port, images)):
-            outputs[f"{name}/{row['name']}"] = value
+        outputs |= {f"{name}/{output}": value for output, value in pack.judge(name, images).items()}
         if judge["kind"] == "clip":
             embeds = pack.run(("judges", name, "text"), {"input_ids": pack.tokens(texts)})[0]
             outputs[f"{name}/text_embeds"] = embeds

@@ -1,8 +1,8 @@
 """Train the judges: two for safety, one for prompt adherence, one for quality.
 
 pictoguard-cnn and pictoguard-vit recognise concepts with different architectures and give
-families by summed probability. pictoguard-vit keeps the first convolutions of pictoguard-cnn and
-pictoclip its trunk; pictofeat starts from that trunk and is trained on. No network shares weights
+families by summed probability. pictoguard-vit keeps the first convolutions of pictoguard-cnn, and
+pictoclip its whole trunk (one graph serves both); pictofeat stands alone. No network shares weights
 or seed with the generator, and none has seen the held-out style. Everything lands in <cache>/models/judges/<name>.pt; `judges_report`
 then measures them.
 """
@@ -27,7 +27,7 @@ from training import write_whole
 from world import load_world
 
 FEATURES = EMBEDDING = 64
-STEPS = {"pictoguard-cnn": 4_500, "pictoguard-vit": 1_500, "pictofeat": 300, "pictoclip": 2_500}
+STEPS = {"pictoguard-cnn": 4_500, "pictoguard-vit": 1_500, "pictofeat": 2_400, "pictoclip": 2_500}
 POOL = 24_000
 CAPTIONS = 4
 """Captions per picture for pictoclip."""
@@ -57,9 +57,9 @@ def build(cfg: Config, name: str) -> nn.Module:
     if name == "pictoguard-vit":
         return ConceptNet(PatchTransformer(), n)
     if name == "pictofeat":
-        return FeatureNet(ResNet(), FEATURES, n)
+        return FeatureNet(ResNet((12, 24, 48, 96)), FEATURES, n)
     tokenizer = tokens.load(cfg)
-    text = TextTower(len(tokenizer), tokenizer.pad_token_id, EMBEDDING, width=64)
+    text = TextTower(len(tokenizer), tokenizer.pad_token_id, EMBEDDING, width=48)
     return ClipPair(ImageTower(ResNet(), EMBEDDING), text, n)
 
 
@@ -116,7 +116,6 @@ def _train(cfg: Config, name: str) -> nn.Module:
             net.trunk.start_from(load(cfg, "pictoguard-cnn").trunk)
         return train.train_concepts(cfg, name, net, pools(cfg, name), steps)
     if name == "pictofeat":
-        net.trunk.load_state_dict(load(cfg, "pictoguard-cnn").trunk.state_dict())
         return train.train_features(cfg, name, net, pools(cfg, name), steps)
     net.image.trunk.load_state_dict(load(cfg, "pictoguard-cnn").trunk.state_dict())
     pool = pools(cfg, name).at(steps, steps)

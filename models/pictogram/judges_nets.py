@@ -134,7 +134,11 @@ class SafetyJudge(nn.Module):
         self.temperature = temperature
 
     def forward(self, pixel_values):
-        mass = torch.softmax(self.net(pixel_values) / self.temperature, 1)
+        return self.read(self.net(pixel_values))
+
+    def read(self, concepts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Concept logits → family logits, legibility logit."""
+        mass = torch.softmax(concepts / self.temperature, 1)
         inside, outside = mass @ self.members, mass @ (1 - self.members)
         odds = torch.log(inside + 1e-7) - torch.log(outside + 1e-7)
         return odds[:, :-1], odds[:, -1:]

@@ -45,7 +45,7 @@ def prompt_ceiling(cfg: Config, pack: Pack) -> dict:
     """Mean cosine a painter reaches who composes real artwork for the benign prompts."""
     rows = prompts.benign(load_world())[:cfg.evaluation_prompts or None]
     pictures = np.concatenate([paint_by_hand(cfg, rows, f"ceiling:{i}") for i in range(1 if cfg.smoke else 4)])
-    images = normalise(pack.judge("pictoclip", "image", pictures)[0])
+    images = normalise(pack.judge("pictoclip", pictures)["image_embeds"])
     embeds = normalise(pack.run(("judges", "pictoclip", "text"), {"input_ids": pack.tokens([r["text"] for r in rows])})[0])
     cosines = (images * np.tile(embeds, (len(pictures) // len(rows), 1))).sum(1)
     how = (f"mean cosine of {len(pictures)} real compositions, {len(pictures) // len(rows)} for each benign prompt, "
@@ -63,10 +63,10 @@ def quality_bounds(cfg: Config, pack: Pack) -> list[dict]:
     sizes = BOUND_SIZES[:1] if cfg.smoke else BOUND_SIZES
     count = max(sizes) if cfg.smoke else 4 * max(sizes)
     pool = render_pool(cfg, Artwork(cfg), benign, count, "bounds", STYLES)
-    real = pack.judge("pictofeat", "model", pool.images.permute(0, 2, 3, 1).numpy())[0]
+    real = pack.judge("pictofeat", pool.images.permute(0, 2, 3, 1).numpy())["features"]
     rows = prompts.benign(load_world())[:max(sizes)]
     broken_pictures = pack.paint([r["text"] for r in rows], list(range(len(rows))), steps=1)
-    broken = pack.judge("pictofeat", "model", broken_pictures)[0]
+    broken = pack.judge("pictofeat", broken_pictures)["features"]
     rng, bounds = np.random.default_rng(seed_of(cfg, "bounds:draws")), []
     for n in sizes:
         low = [frechet(real[rng.choice(len(real), n, replace=False)], reference) for _ in range(REPEATS)]

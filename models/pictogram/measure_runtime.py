@@ -145,6 +145,8 @@ class Pack:
         mean, std = np.float32(how["mean"]), np.float32(how["std"])
         return ((images.astype(np.float32) / np.float32(255) - mean) / std).transpose(0, 3, 1, 2).copy()
 
-    def judge(self, judge: str, port: str, images: np.ndarray) -> list[np.ndarray]:
-        """Raw outputs of one image network of a judge (`port`: model or image)."""
-        return self.run(("judges", judge, port), {"pixel_values": self.pixels(judge, images)})
+    def judge(self, judge: str, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Raw outputs of a judge's image network by name."""
+        port = "image" if self.judges[judge]["kind"] == "clip" else "model"
+        outputs = self.run(("judges", judge, port), {"pixel_values": self.pixels(judge, images)})
+        return {row["name"]: value for row, value in zip(self.judges[judge][port]["outputs"], outputs)}
