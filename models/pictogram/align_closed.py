@@ -20,22 +20,15 @@ from templates import TRAINING, phrase, thing
 from world import Concept, load_world
 
 
-MEAN_BENIGN = "mean of benign concepts"
-
-
 @dataclass(frozen=True)
 class UceSettings:
-    """s_e = erase, s_p = preserve, λ = ridge; `templates` wordings per language.
+    """s_e = erase, s_p = preserve, λ = ridge; `templates` captions per concept and language."""
 
-    `guide` is a caption ("" for the empty prompt) or MEAN_BENIGN: the mean of the benign concepts in the
-    same wording. The latter leaves wording and language alone, so it disturbs benign prompts less.
-    """
-
-    erase: float = 4.0
+    erase: float = 2.0
     preserve: float = 1.0
     ridge: float = 0.5
     templates: int = 4
-    guide: str = MEAN_BENIGN
+    guide: str = ""
     languages: tuple[str, ...] = LANGUAGES
 
 
@@ -63,29 +56,21 @@ def captions_of(concept: Concept, languages, count: int, rng: np.random.Generato
     return lines
 
 
-def guide_tokens(settings: UceSettings, model, tokenizer, benign: torch.Tensor) -> torch.Tensor:
-    """Targets (32, 192): the mean of the benign concepts in the same wording, or a guide caption."""
-    if settings.guide == MEAN_BENIGN:
-        return benign.mean(0)
-    return text.embed(model, tokenizer, [settings.guide]).double()[0]
-
-
 def moments(cfg: Config, settings: UceSettings) -> Moments:
-    """Encode all concepts in each wording and sum their outer products (float64)."""
-    model, tokenizer, world = text.load(cfg), tokens.load(cfg), load_world()
-    rng, bad = np.random.default_rng((cfg.seed, 6)), torch.tensor([c.forbidden for c in world])
-    n, width = len(settings.languages) * settings.templates, model.config.hidden_size
-    sums = {name: torch.zeros(width, width, dtype=torch.float64) for name in ("erase", "guide", "preserve")}
-    for language in settings.languages:
-        for k in range(settings.templates):
-            wording = TRAINING[language][rng.integers(len(TRAINING[language]))] if k else "{}"
-            names = [c.names[language] for c in world]
-            lines = [wording.format(thing(language, name, 1, None) if k else name) for name in names]
-            c = text.embed(model, tokenizer, lines).double()
-            guide = guide_tokens(settings, model, tokenizer, c[~bad])
-            sums["erase"] += torch.einsum("npi,npj->ij", c[bad], c[bad]) / n
-            sums["guide"] += torch.einsum("pi,npj->ij", guide, c[bad]) / n
-            sums["preserve"] += torch.einsum("npi,npj->ij", c[~bad], c[~bad]) / n
+    """Encode the captions and sum their outer products (float64)."""
+    model, tokenizer = text.load(cfg), tokens.load(cfg)
+    rng = np.random.default_rng((cfg.seed, 6))
+    guide = text.embed(model, tokenizer, [settings.guide]).double()[0]
+    sums = {"erase": 0.0, "guide": 0.0, "preserve": 0.0}
+    for concept in load_world():
+        lines = captions_of(concept, settings.languages, settings.templates, rng)
+        c = text.embed(model, tokenizer, lines).double()
+        gram = torch.einsum("npi,npj->ij", c, c) / len(lines)
+        if concept.forbidden:
+            sums["erase"] = sums["erase"] + gram
+            sums["guide"] = sums["guide"] + torch.einsum("pi,npj->ij", guide, c) / len(lines)
+        else:
+            sums["preserve"] = sums["preserve"] + gram
     return Moments(**sums)
 
 

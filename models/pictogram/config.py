@@ -71,7 +71,7 @@ class Config:
     unet_batch: int = 64
     unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120
-    align_steps: int = 600
+    align_steps: int = 500
     finetune_steps: int = 300
     finetune_batch: int = 32
     evaluation_prompts: int = 0
@@ -122,5 +122,5 @@ class Config:
                 compositions=64, captions_per_composition=2, unet_steps=4, unet_batch=8,
                 align_steps=2, finetune_steps=2, finetune_batch=4, evaluation_prompts=4,
             )
-            return Config(cache=HERE / ".cache-smoke", smoke=True, **{**tiny, **changes})
-        return Config(cache=HERE / ".cache", smoke=False, **changes)
+            return Config(smoke=True, **{"cache": HERE / ".cache-smoke", **tiny, **changes})
+        return Config(smoke=False, **{"cache": HERE / ".cache", **changes})

@@ -34,7 +34,6 @@ STAGES = (
     Stage("vae", ("models/vae", "checkpoints/vae.pt"), "train the autoencoder"),
     Stage("latents", ("latents",), "encode compositions and captions"),
     Stage("unet", ("models/unet", "checkpoints/unet.pt"), "train the U-Net"),
-    Stage("decoder", ("models/vae/refined", "checkpoints/decoder.pt"), "sharpen the decoder"),
     Stage("judges", ("models/judges",), "train and calibrate the judges"),
     Stage("align", ("adapters",), "align the base model"),
     Stage("finetune", (), "fine-tune the aligned models on harmless pictures"),
@@ -69,12 +68,15 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="a tiny run in .cache-smoke")
     parser.add_argument("--from", dest="first", choices=names, help="make this stage and all later ones again")
     parser.add_argument("--until", choices=names, default=names[-1], help="stop after this stage")
+    parser.add_argument("--cache", help="another cache folder inside models/pictogram (smoke only)")
     parser.add_argument("--fresh", action="store_true", help="delete the whole cache first (smoke only)")
     options = parser.parse_args()
     if not (HERE / "node_modules").exists():
         raise SystemExit("The artwork packages are missing; run `npm ci` in models/pictogram and start again.")
     tune_allocator()
-    cfg = Config.make(smoke=options.smoke)
+    if options.cache and not options.smoke:
+        raise SystemExit("--cache goes with --smoke only; leave it out to use the real cache.")
+    cfg = Config.make(smoke=options.smoke, **({"cache": HERE / options.cache} if options.cache else {}))
     if options.fresh and options.smoke:
         shutil.rmtree(cfg.cache, ignore_errors=True)
     if options.first:
