@@ -1,4 +1,4 @@
-"""Second phase of the autoencoder: the decoder alone goes on training on the frozen latents.
+"""Optional second phase of the autoencoder: the decoder alone goes on training on the frozen latents.
 
 The latents the U-Net learned stay valid, and pictures get sharper. A little noise on the latents
 prepares the decoder for what a few sampling steps leave behind. `models/vae/refined` marks it done.

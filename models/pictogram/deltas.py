@@ -24,20 +24,38 @@ def state_of(model) -> dict[str, torch.Tensor]:
     return {k: v.detach().clone() for k, v in model.state_dict().items()}
 
 
+def sort_metadata(path: Path) -> None:
+    """Rewrite a safetensors header with sorted metadata; the library orders it by chance, and hashes would differ."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size:])
+
+
+def _write(path: Path, tensors: dict, metadata: dict) -> None:
+    def write(temporary: Path) -> None:
+        save_file(tensors, temporary, metadata=metadata)
+        sort_metadata(temporary)
+    write_whole(path, write)
+
+
 def save_delta(path: Path, before: dict, after: dict, about: dict) -> None:
     """Write the tensors that changed; `about` (strings) goes into the metadata."""
     changed = {k: (after[k] - before[k]).float().contiguous() for k in before if not torch.equal(after[k], before[k])}
     if not changed:
         raise SystemExit(f"Nothing changed for {path.stem}; check its settings in align.py or finetune.py.")
     metadata = {"kind": "delta", "about": json.dumps(about, sort_keys=True)}
-    write_whole(path, lambda p: save_file(changed, p, metadata=metadata))
+    _write(path, changed, metadata)
 
 
 def save_lora(path: Path, state: dict, about: dict, rank: int = LORA_RANK, alpha: float = LORA_ALPHA) -> None:
     """Write PEFT's adapter state (keys `<path>.lora_A.weight`) with the `unet.` prefix."""
     named = {f"unet.{k}": v.detach().float().contiguous() for k, v in state.items()}
     metadata = {"kind": "lora", "lora_alpha": str(alpha), "r": str(rank), "about": json.dumps(about, sort_keys=True)}
-    write_whole(path, lambda p: save_file(named, p, metadata=metadata))
+    _write(path, named, metadata)
 
 
 @torch.no_grad()
