@@ -2,7 +2,7 @@
 
 `python export.py [--smoke]` writes public/packs/pictogram (smoke: <cache>/pack). Bounds of Q and the
 ceiling of P need the exported model, so the manifest is written twice: first with placeholders.
-The pack is built in a folder beside the old one and takes its place only when it is complete.
+The pack is built inside the cache and takes the old one's place only when it is complete.
 """
 
 from __future__ import annotations
@@ -127,11 +127,27 @@ def size_of(root: Path) -> int:
     return sum(p.stat().st_size for p in root.rglob("*") if p.is_file())
 
 
+def put_in_place(root: Path, target: Path) -> None:
+    """Move the finished pack to `target`; a target that is locked stays as it is, and so does the new pack."""
+    for path in root.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    old = root.with_name("pack.old")
+    shutil.rmtree(old, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        if target.exists():
+            target.rename(old)
+        root.rename(target)
+    except OSError as error:
+        raise SystemExit(f"The pack in {target.name} could not be replaced ({error.strerror}); the new one lies in {root.parent.name}/{root.name}.") from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def main(cfg: Config) -> Path:
     """Build the pack, measure ceiling and bounds with it, put it in place."""
     begun, target = time.time(), pack_folder(cfg)
     torch.set_num_threads(1)
-    root = target.with_name(target.name + ".new")
+    root = cfg.cache / "pack.building"
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
     manifest = {
@@ -146,14 +162,7 @@ def main(cfg: Config) -> Path:
     by_id["pictoclip"]["ceiling"] = prompt_ceiling(cfg, pack)
     by_id["pictofeat"]["bounds"] = quality_bounds(cfg, pack)
     write_manifest(root, manifest)
-    old = target.with_name(target.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    for path in root.rglob("*"):
-        path.chmod(0o755 if path.is_dir() else 0o644)
-    root.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    put_in_place(root, target)
     record_time(cfg, "export", time.time() - begun)
     print(f"pack: {size_of(target) / 1e6:.1f} MB in {time.time() - begun:.0f} s", flush=True)
     return target

@@ -8,6 +8,7 @@ Rates lie in [0, 1]; h is a percentage. Pictures use torch.randn noise, seed = p
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -135,6 +136,8 @@ def main(cfg: Config) -> Path:
 
 def write_measured(root: Path, manifest: dict, figures: dict) -> None:
     """Write measured.json and its row in the manifest; downloadBytes counts both (settled by repetition)."""
+    if not os.access(root, os.W_OK):
+        raise SystemExit(f"The pack in {root.name} is locked or read-only, so measured.json was not written; unlock it and run this again.")
     for _ in range(4):
         (root / "measured.json").write_text(json.dumps(figures, indent=1) + "\n", "utf8")
         manifest["measured"] = file_entry(root, root / "measured.json")
