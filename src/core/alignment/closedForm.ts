@@ -84,11 +84,19 @@ function heldSystem(rows: EditRows, { lambda, preserveScale }: EditOptions): Flo
   return gram
 }
 
-/** Cholesky factor of the held system plus Σ s·c·cᵀ over the erased rows, [d, d]. */
-function factorise(rows: EditRows, { eraseScale }: EditOptions, held: Float64Array): Float64Array {
-  const gram = held.slice()
-  addGram(gram, rows.erase, rows.dimension, eraseScale)
-  return cholesky(gram, rows.dimension)
+/** Cholesky factor of the held system plus s·Σc·cᵀ over the erased rows, [d, d]; `erased` is Σc·cᵀ. */
+function factorise(erased: Float64Array, { eraseScale }: EditOptions, held: Float64Array, d: number): Float64Array {
+  return cholesky(
+    held.map((value, i) => value + eraseScale * erased[i]!),
+    d,
+  )
+}
+
+/** Σc·cᵀ over rows, [d, d]. */
+function gramOf(rows: ArrayLike<number>, d: number): Float64Array {
+  const gram = new Float64Array(d * d)
+  addGram(gram, rows, d, 1)
+  return gram
 }
 
 /** UCE in its general form: every W′ as float64 [o, d]. The reference that the low-rank form must agree with. */
@@ -96,7 +104,7 @@ export function uceGeneral(weights: Projections, rows: EditRows, options: EditOp
   check(weights, rows, options)
   const d = rows.dimension
   const { lambda, eraseScale, preserveScale } = options
-  const lower = factorise(rows, options, heldSystem(rows, options))
+  const lower = factorise(gramOf(rows.erase, d), options, heldSystem(rows, options), d)
   const edited = new Map<string, Float64Array>()
   for (const [name, { data, rows: o }] of weights) {
     const numerator = Float64Array.from(data, (w) => lambda * w)
@@ -136,25 +144,43 @@ function transpose(matrix: Float64Array, columns: number): Float64Array {
   return Float64Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!)
 }
 
-/** A = s·Cᵀ(λI + C·S·Cᵀ)⁻¹ and L = G − C; with more erased rows than d, L·A as one [d, d] matrix and A = I. */
+/** Second moments of the erased rows, [d, d] each: Σc·cᵀ and Σg·cᵀ. All that a solution of full rank needs of them. */
+interface Moments {
+  erased: Float64Array
+  guided: Float64Array
+}
+
+function momentsOf({ erase, guide, dimension: d }: EditRows): Moments {
+  const guided = new Float64Array(d * d)
+  addTransposedTimes(guided, guide, erase, d)
+  return { erased: gramOf(erase, d), guided }
+}
+
+/** L = s·Σ(g − c)cᵀ(λI + C·S·Cᵀ)⁻¹ as one [d, d] matrix, A = I. */
+function solveMoments({ erased, guided }: Moments, options: EditOptions, held: Float64Array, d: number): SharedEdit {
+  const gap = guided.map((value, i) => options.eraseScale * (value - erased[i]!))
+  return { rank: d, left: solveRows(factorise(erased, options, held, d), gap, d), down: identity(d) }
+}
+
+/** A = s·Cᵀ(λI + C·S·Cᵀ)⁻¹ and L = G − C; with more erased rows than d, by their moments. */
 function solveEdit(rows: EditRows, options: EditOptions, held: Float64Array): SharedEdit {
   const d = rows.dimension
   const rank = rows.erase.length / d
-  const lower = factorise(rows, options, held)
+  if (rank > d) return solveMoments(momentsOf(rows), options, held, d)
+  const lower = factorise(gramOf(rows.erase, d), options, held, d)
   const gap = Float64Array.from(rows.guide, (value, i) => value - rows.erase[i]!)
   const scaled = Float64Array.from(rows.erase, (value) => value * options.eraseScale)
-  if (rank <= d) return { rank, left: transpose(gap, d), down: solveRows(lower, scaled, d) }
-  const moments = new Float64Array(d * d)
-  addTransposedTimes(moments, gap, scaled, d)
-  return { rank: d, left: solveRows(lower, moments, d), down: identity(d) }
+  return { rank, left: transpose(gap, d), down: solveRows(lower, scaled, d) }
 }
 
-/** I + L·A, [d, d]. */
-function editMatrix({ rank, left, down }: SharedEdit, d: number): Float64Array {
-  const matrix = times(left, down, rank, d)
+/** M ← I + M, in place. */
+function plusIdentity(matrix: Float64Array, d: number): Float64Array {
   for (let i = 0; i < d; i++) matrix[i * d + i]! += 1
   return matrix
 }
+
+/** I + L·A, [d, d]. */
+const editMatrix = ({ rank, left, down }: SharedEdit, d: number): Float64Array => plusIdentity(times(left, down, rank, d), d)
 
 /** First `a`, then `b`: I + L_a·A_a + (I + L_a·A_a)·L_b·A_b. */
 function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {
@@ -211,17 +237,44 @@ export function rece(
   const gram = new Float64Array(d * d)
   for (const { data } of weights.values()) addGram(gram, data, d, 1)
   const held = heldSystem(rows, options)
+  // More rows than dimensions: a round costs d³, however many concepts there are.
+  if (rows.erase.length / d > d) return factors(weights, receByMoments(rows, { ...options, held, gram }), d)
   let total = solveEdit(rows, options, held)
   for (let round = 0; round < rounds; round++) {
-    const edit = editMatrix(total, d)
-    // With W′ = W·E: ΣW′ᵀW = Eᵀ·G and ΣW′ᵀW′ = Eᵀ·G·E, where G = ΣWᵀW.
-    const cross = times(transpose(edit, d), gram, d, d)
-    const system = times(cross, edit, d, d)
-    for (let i = 0; i < d; i++) system[i * d + i]! += mu
-    const evoking = solveRows(cholesky(system, d), timesTransposed(rows.erase, cross, d), d)
-    total = compose(total, solveEdit({ ...rows, erase: evoking }, options, held), d)
+    const evoke = evokingMap(editMatrix(total, d), gram, mu, d)
+    total = compose(total, solveEdit({ ...rows, erase: times(rows.erase, evoke, d, d) }, options, held), d)
   }
   return factors(weights, total, d)
+}
+
+/** The rounds on [d, d] matrices alone: c′ is linear in c, so their moments follow from those of c. */
+function receByMoments(
+  rows: EditRows,
+  options: EditOptions & { rounds: number; mu: number; held: Float64Array; gram: Float64Array },
+): SharedEdit {
+  const d = rows.dimension
+  const moments = momentsOf(rows)
+  let total = plusIdentity(solveMoments(moments, options, options.held, d).left, d)
+  for (let round = 0; round < options.rounds; round++) {
+    const evoke = evokingMap(total, options.gram, options.mu, d)
+    const next = solveMoments(evokedMoments(moments, evoke, d), options, options.held, d)
+    total = times(total, plusIdentity(next.left, d), d, d)
+  }
+  for (let i = 0; i < d; i++) total[i * d + i]! -= 1
+  return { rank: d, left: total, down: identity(d) }
+}
+
+/** Dᵀ with c′ = D·c, D = (μI + ΣW′ᵀW′)⁻¹·ΣW′ᵀW. With W′ = W·E: ΣW′ᵀW = Eᵀ·G, ΣW′ᵀW′ = Eᵀ·G·E, G = ΣWᵀW (`gram`). */
+function evokingMap(edit: Float64Array, gram: Float64Array, mu: number, d: number): Float64Array {
+  const cross = times(transpose(edit, d), gram, d, d)
+  const system = times(cross, edit, d, d)
+  for (let i = 0; i < d; i++) system[i * d + i]! += mu
+  return solveRows(cholesky(system, d), transpose(cross, d), d)
+}
+
+/** Σc′·c′ᵀ = D·M·Dᵀ and Σg·c′ᵀ = N·Dᵀ; `evoke` is Dᵀ. */
+function evokedMoments({ erased, guided }: Moments, evoke: Float64Array, d: number): Moments {
+  return { erased: times(transpose(evoke, d), times(erased, evoke, d, d), d, d), guided: times(guided, evoke, d, d) }
 }
 
 /**
