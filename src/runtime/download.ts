@@ -12,7 +12,7 @@ export interface DownloadOptions {
 const AGAIN = 'Check the connection and try again; what has been loaded is kept.'
 
 /** A page in place of a file: servers of single-page sites answer so to any unknown path. */
-function looksLikeHtml(response: Response, first: Uint8Array): boolean {
+export function looksLikeHtml(response: Response, first: Uint8Array): boolean {
   if ((response.headers.get('content-type') ?? '').includes('text/html')) return true
   return /^\s*<(!doctype|html)/i.test(new TextDecoder().decode(first.subarray(0, 64)))
 }
