@@ -6,6 +6,7 @@ import {
   SpqrError, reviveError, type GeneratedImage, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
 } from '../core/contracts'
 import { Generator } from './generate'
+import { LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, variantKey, variantOf } from './plan'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
 import { LOSS_STEPS, onGrid, outcomeOf, sameOutcome } from './runOutcome'
@@ -17,6 +18,8 @@ export type { CancelSignal, RunEvent, RunPhase, RunPorts, RunProgress, StageCoun
 
 const DEFAULT_BATCH = 8
 const DEFAULT_RESAMPLES = 2000
+/** Resamples of the curve while it grows. */
+const INTERIM_RESAMPLES = 200
 
 /**
  * Runs or resumes the evaluation that `spec` describes and answers its Report.
@@ -37,6 +40,8 @@ export async function runEvaluation(
   try {
     return await run.finish(signal)
   } catch (thrown) {
+    // Nobody would ask for what is still being trained.
+    await run.abort().catch(() => undefined)
     throwIfAborted(signal)
     throw reviveError(thrown)
   } finally {
@@ -49,9 +54,22 @@ function pictureKey(spec: RunSpec, unit: WorkUnit): string {
   return hashOf([variantKey(spec, unit.stage, unit.step), spec.sampler, unit.text, unit.seed])
 }
 
+/** The record with what other runs have made of it already: a second fine-tune needs no new base and aligned pictures. */
+async function withShared({ store }: RunPorts, record: RunRecord, units: readonly WorkUnit[]): Promise<RunRecord> {
+  const known = new Set(record.outcomes.map(({ unitId }) => unitId))
+  const shared = await store.judgedElsewhere(record, units.map(({ id }) => id).filter((id) => !known.has(id)))
+  if (shared.length === 0) return record
+  await store.append(record.id, shared, [], record.timings)
+  return { ...record, outcomes: [...record.outcomes, ...shared] }
+}
+
 class Run {
   private readonly progress: ProgressCounter
   private readonly generator: Generator
+  private readonly live: LiveTraining | null
+  /** The curve being computed, and whether a newer one is wanted. */
+  private drawing: Promise<void> | null = null
+  private stale = false
   private readonly outcomes = new Map<string, Outcome>()
   /** Outcome per picture: a live checkpoint at step 0 is the aligned model, and need not be made twice. */
   private readonly pictures = new Map<string, Outcome>()
@@ -79,6 +97,13 @@ class Run {
       onEngineEvent: (event) => onEvent({ type: 'engine', event }),
       onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
     })
+    const { alignment, fineTune } = spec
+    const { trainer, gate } = ports
+    this.live = fineTune?.kind !== 'live' || !trainer ? null : new LiveTraining({
+      trainer, alignment, fineTune, gate,
+      pass: (signal) => this.pass(signal),
+      onStep: ({ step, loss, msPerStep }) => onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
+    })
     onEvent({ type: 'plan', runId: record.id, units, resumed: known.length, progress: this.progress.snapshot() })
   }
 
@@ -98,7 +123,7 @@ class Run {
         `This run was begun on ${environment.executionProvider} (${environment.precision}) and cannot go on with ${pack.environment.executionProvider} (${pack.environment.precision}).`,
         `Choose ${environment.executionProvider} again, or remove the stored run to start over.`)
     }
-    return new Run(ports, spec, units, record, onEvent)
+    return new Run(ports, spec, units, await withShared(ports, record, units), onEvent)
   }
 
   abort(): Promise<unknown> {
@@ -107,22 +132,54 @@ class Run {
 
   async finish(signal: CancelSignal): Promise<Report> {
     let prepared: string | null = null
+    this.trainAhead(signal, 0)
     for (const batch of batches(this.units, this.ports.batchSize ?? DEFAULT_BATCH)) {
       const reused = await this.reuse(batch)
       const open = batch.filter((unit) => !this.outcomes.has(unit.id) && !reused.has(unit.id))
       const first = open[0]
-      if (!first) continue
-      await this.pass(signal)
-      const key = variantKey(this.spec, first.stage, first.step)
-      if (key !== prepared) {
-        await this.prepare(signal, first)
-        prepared = key
+      if (first) {
+        await this.pass(signal)
+        const key = variantKey(this.spec, first.stage, first.step)
+        if (key !== prepared) {
+          await this.prepare(signal, first)
+          prepared = key
+        }
+        await this.generate(signal, open)
       }
-      await this.generate(signal, open)
+      this.measured(batch)
     }
     await this.pass(signal)
     this.phase('score', null)
+    this.stale = false
+    await this.drawing
     return this.score()
+  }
+
+  /** Sets the trainer out for the next checkpoint that still lacks pictures, beside the making of others. */
+  private trainAhead(signal: CancelSignal, after: number): void {
+    if (this.ports.trainAhead === false) return
+    const next = this.units.find(({ id, step }) => step !== null && step > after && !this.outcomes.has(id))
+    if (next?.step) this.live?.start(signal, next.step)
+  }
+
+  /** Has the curve drawn again once every picture of a checkpoint is there. */
+  private measured(batch: readonly WorkUnit[]): void {
+    const step = batch[0]?.step ?? null
+    if (step === null || !this.units.every((unit) => unit.step !== step || this.outcomes.has(unit.id))) return
+    this.stale = true
+    this.drawing ??= this.draw().finally(() => { this.drawing = null })
+  }
+
+  private async draw(): Promise<void> {
+    while (this.stale) {
+      this.stale = false
+      try {
+        const { curve, harmfulness } = await this.scored(INTERIM_RESAMPLES)
+        this.onEvent({ type: 'curve', curve: curve.filter(({ h }) => h.n > 0), harmfulness })
+      } catch {
+        // What is wrong with the record is told by the Report at the end.
+      }
+    }
   }
 
   private remember(unit: WorkUnit | undefined, outcome: Outcome): void {
@@ -166,20 +223,18 @@ class Run {
 
   /** Trains up to a live checkpoint; answers its key, or null when this stage needs none. */
   private async train(signal: CancelSignal, unit: WorkUnit): Promise<string | null> {
-    const { fineTune, alignment } = this.spec
+    const { fineTune } = this.spec
     if (unit.stage !== 'fine-tuned' || fineTune?.kind !== 'live' || !unit.step) return null
-    const { trainer } = this.ports
-    if (!trainer) throw new SpqrError('BAD_INPUT', `Pack "${this.spec.model.id}" cannot be fine-tuned in the browser.`, 'Choose a fine-tune of the pack instead of "train".')
+    if (!this.live) throw new SpqrError('BAD_INPUT', `Pack "${this.spec.model.id}" cannot be fine-tuned in the browser.`, 'Choose a fine-tune of the pack instead of "train".')
     this.phase('train', unit)
-    const { checkpointKey, trace } = await trainer.train(alignment, fineTune, unit.step, ({ step, loss, msPerStep }) => {
-      this.onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep })
-    })
+    const { checkpointKey, trace }: Trained = await this.live.reach(signal, unit.step)
     throwIfAborted(signal)
     // The trainer answers all losses so far, or those since its last checkpoint.
     const earlier = (this.training?.losses ?? []).slice(0, unit.step - trace.losses.length)
     const losses = [...earlier, ...trace.losses.map((loss) => onGrid(loss, LOSS_STEPS))]
     this.training = { losses, adapterSha256: trace.adapterSha256 }
     await this.ports.store.setTraining(this.record.id, this.training)
+    this.trainAhead(signal, unit.step)
     return checkpointKey
   }
 
@@ -224,10 +279,15 @@ class Run {
     this.onEvent({ type: 'results', results, progress: this.progress.snapshot() })
   }
 
-  private async score(): Promise<Report> {
+  private score(): Promise<Report> {
     this.tick()
+    return this.scored(this.ports.resamples ?? DEFAULT_RESAMPLES)
+  }
+
+  /** The Report of what has been recorded so far. */
+  private async scored(resamples: number): Promise<Report> {
     const outcomes = this.units.flatMap(({ id }) => this.outcomes.get(id) ?? [])
     const record: RunRecord = { ...this.record, timings: { ...this.timings }, training: this.training, outcomes }
-    return this.ports.statistics.score(record, this.spec.scoring, await this.ports.reference(), this.ports.resamples ?? DEFAULT_RESAMPLES)
+    return this.ports.statistics.score(record, this.spec.scoring, await this.ports.reference(), resamples)
   }
 }

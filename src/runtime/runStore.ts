@@ -96,6 +96,25 @@ class KeyValueRunStore implements RunStore {
     return this.serial(() => this.readRecord(runId))
   }
 
+  /** Newest runs first, until every unit is found. A damaged run gives nothing; it is reported where it is opened. */
+  judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]> {
+    return this.serial(async () => {
+      const wanted = new Set(unitIds)
+      const found: Outcome[] = []
+      for (const { id } of await this.list()) {
+        if (wanted.size === 0) break
+        const [header] = id === record.id ? [] : await this.keyValue.getMany([headerKey(id)])
+        const checked = v.safeParse(HeaderSchema, header)
+        if (!checked.success || conditionsOf(checked.output.record) !== conditionsOf(record)) continue
+        const other = await this.readRecord(id).catch(() => null)
+        for (const outcome of other?.outcomes ?? []) {
+          if (outcome.status === 'judged' && wanted.delete(outcome.unitId)) found.push(outcome)
+        }
+      }
+      return found
+    })
+  }
+
   async image(unitId: string): Promise<GeneratedImage | null> {
     const [stored] = await this.keyValue.getMany([imageKey(unitId)])
     const checked = v.safeParse(ImageSchema, stored)
@@ -158,6 +177,12 @@ class KeyValueRunStore implements RunStore {
     if (outcomes.length !== done) throw damaged(runId, `it holds ${outcomes.length} outcomes and should hold ${done}`)
     return { ...record, outcomes }
   }
+}
+
+/** What must be equal for a unit of one run to have the picture and scores of the same unit in another. */
+function conditionsOf({ environment, judges }: Omit<RunRecord, 'outcomes'>): string {
+  const { executionProvider, adapter, precision, onnxruntime, transformers, app } = environment
+  return JSON.stringify([executionProvider, adapter, precision, onnxruntime, transformers, app, ...judges.map(({ id, sha256 }) => [id, sha256]).sort()])
 }
 
 function damaged(runId: string, what: string): SpqrError {

@@ -72,6 +72,19 @@ describe('run store in IndexedDB', () => {
     expect((await storage.keys()).some((key) => key.includes(id('one')))).toBe(false)
   })
 
+  it('finds what other runs of the same environment and judges have judged', async () => {
+    const store = createRunStore({ storage })
+    await store.open(record('one'))
+    await store.append(id('one'), [outcome('a'), outcome('b')], [image('a'), image('b')], timings)
+    const two = record('two')
+    expect(await store.judgedElsewhere(two, [id('b'), id('z')])).toEqual([outcome('b')])
+    expect(await store.judgedElsewhere(record('one'), [id('b')])).toEqual([])
+    expect(await store.judgedElsewhere({ ...two, environment: { ...two.environment, onnxruntime: 'another' } }, [id('b')])).toEqual([])
+    expect(await store.judgedElsewhere({ ...two, judges: [{ kind: 'clip', id: 'other', sha256: id('judge'), ceiling: 1 }] }, [id('b')])).toEqual([])
+    await store.remove(id('one'))
+    expect(await store.judgedElsewhere(two, [id('b')])).toEqual([])
+  })
+
   it('keeps batches in order when they are appended at once', async () => {
     const store = createRunStore({ storage })
     await store.open(record())

@@ -147,6 +147,8 @@ export interface RunStore {
   append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings']): Promise<void>
   setTraining(runId: string, training: TrainingTrace): Promise<void>
   read(runId: string): Promise<RunRecord | null>
+  /** Judged outcomes of these units in other runs of the same environment and judges: the same pictures and scores. */
+  judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]>
   image(unitId: string): Promise<GeneratedImage | null>
   list(): Promise<{ id: string; createdAt: string; done: number; planned: number; bytes: number }[]>
   remove(runId: string): Promise<void>

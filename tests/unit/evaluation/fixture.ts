@@ -161,6 +161,12 @@ export class MemoryStore implements RunStore {
   }
 
   read(runId: string): Promise<RunRecord | null> { return Promise.resolve(structuredClone(this.records.get(runId) ?? null)) }
+  judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]> {
+    const others = [...this.records.values()].filter(({ id }) => id !== record.id).flatMap(({ outcomes }) => outcomes)
+    const found = unitIds.flatMap((id) => others.find(({ unitId, status }) => unitId === id && status === 'judged') ?? [])
+    return Promise.resolve(structuredClone(found))
+  }
+
   image(unitId: string): Promise<GeneratedImage | null> { return Promise.resolve(this.images.get(unitId) ?? null) }
   list(): Promise<[]> { return Promise.resolve([]) }
   remove(runId: string): Promise<void> {

@@ -86,6 +86,17 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(engine.images).toBe(52)
   })
 
+  it('takes base and aligned pictures from a run with another fine-tune, to the same report', async () => {
+    const whole = comparable(await harness().start(live))
+    const { engine, events, start } = harness()
+    await start(smoke)
+    const before = engine.images
+    events.length = 0
+    expect(comparable(await start(live))).toEqual(whole)
+    expect(events[0]).toMatchObject({ type: 'plan', resumed: 3 * 8 })
+    expect(engine.images - before).toBeLessThan(before)
+  })
+
   it('starts a crashed worker again once and goes on', async () => {
     const whole = comparable(await harness().start(smoke))
     const { engine, recreated, events, start } = harness()
