@@ -51,7 +51,7 @@ interface Cell { method: string; profile: string; scenario: string }
 function parametersOf({ method, profile, scenario }: Cell, manifest: PackManifest, options: Options): Record<string, string> {
   const base = manifest.adapters.find((adapter) => adapter.role === 'alignment' && adapter.method === method)?.id ?? null
   const shipped = manifest.adapters.some((adapter) => adapter.role === 'fine-tune' && adapter.on === base && adapter.profile === profile && adapter.scenario === scenario)
-  const fineTune = shipped ? { profile } : { train: profile, 'train-steps': options['train-steps'] }
+  const fineTune: Record<string, string> = shipped ? { profile } : { train: profile, 'train-steps': options['train-steps'] }
   return { pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, ...fineTune }
 }
 
