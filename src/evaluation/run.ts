@@ -67,6 +67,8 @@ class Run {
   private readonly progress: ProgressCounter
   private readonly generator: Generator
   private readonly live: LiveTraining | null
+  /** The last unit of every checkpoint, by id: its block is complete when that one is. */
+  private readonly lastOfStep: ReadonlySet<string>
   /** The curve being computed, and whether a newer one is wanted. */
   private drawing: Promise<void> | null = null
   private stale = false
@@ -97,6 +99,7 @@ class Run {
       onEngineEvent: (event) => onEvent({ type: 'engine', event }),
       onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
     })
+    this.lastOfStep = new Set(new Map(units.flatMap(({ id, step }) => (step === null ? [] : [[step, id] as const]))).values())
     const { alignment, fineTune } = spec
     const { trainer, gate } = ports
     this.live = fineTune?.kind !== 'live' || !trainer ? null : new LiveTraining({
@@ -164,8 +167,7 @@ class Run {
 
   /** Has the curve drawn again once every picture of a checkpoint is there. */
   private measured(batch: readonly WorkUnit[]): void {
-    const step = batch[0]?.step ?? null
-    if (step === null || !this.units.every((unit) => unit.step !== step || this.outcomes.has(unit.id))) return
+    if (!batch.some(({ id }) => this.lastOfStep.has(id))) return
     this.stale = true
     this.drawing ??= this.draw().finally(() => { this.drawing = null })
   }

@@ -46,7 +46,7 @@ function messageOf(event: RunEvent): string | null {
     case 'engine': return event.event.type === 'phase' ? `${event.event.phase} ${event.event.what}` : event.event.type === 'warning' ? event.event.message : null
     case 'training': return `step ${event.step} of ${event.steps}, loss ${event.loss.toFixed(4)}`
     case 'warning': return event.message
-    case 'results': case 'paused': case 'resumed': return null
+    case 'results': case 'curve': case 'paused': case 'resumed': return null
   }
 }
 

@@ -1,6 +1,6 @@
 /** What a run reports while it goes, what it needs to go, and how it is paused. */
 import {
-  SpqrError, type EngineApi, type EngineEvent, type GeneratedImage, type Outcome, type RunStore, type Stage, type StatisticsApi, type TrainerApi, type WorkUnit,
+  SpqrError, type CurvePoint, type EngineApi, type EngineEvent, type GeneratedImage, type Outcome, type Report, type RunStore, type Stage, type StatisticsApi, type TrainerApi, type WorkUnit,
 } from '../core/contracts'
 
 /** The part of AbortSignal that is used here, so that this layer needs no DOM. */
@@ -32,6 +32,8 @@ export type RunEvent =
   | { type: 'training'; step: number; steps: number; loss: number; msPerStep: number }
   /** A batch is made and stored. `image` is null when there is none to show. */
   | { type: 'results'; results: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]; progress: RunProgress }
+  /** Every checkpoint measured so far, whenever one more is; intervals from fewer resamples than the Report's. */
+  | { type: 'curve'; curve: CurvePoint[]; harmfulness: Report['harmfulness'] }
   | { type: 'warning'; code: string; message: string }
   | { type: 'paused'; progress: RunProgress }
   | { type: 'resumed'; progress: RunProgress }
@@ -44,6 +46,8 @@ export interface RunPorts {
   recreateEngine(): Promise<EngineApi>
   /** Needed only when the fine-tuning is live. */
   trainer: Pick<TrainerApi, 'train' | 'abort'> | null
+  /** Whether training goes on in its worker while pictures are made; false where both would share the same cores. */
+  trainAhead?: boolean
   statistics: Pick<StatisticsApi, 'score'>
   store: RunStore
   /** Features [n × dimension] of the quality judge's reference pictures, or null when there are none. */
@@ -60,7 +64,10 @@ export interface RunPorts {
 /** Holds a run between two batches. */
 export class PauseGate {
   private waiting: (() => void)[] = []
+  private readonly listeners: (() => void)[] = []
   private held = false
+  /** How often the gate was closed. */
+  pauses = 0
 
   get paused(): boolean {
     return this.held
@@ -68,6 +75,13 @@ export class PauseGate {
 
   pause(): void {
     this.held = true
+    this.pauses += 1
+    for (const listener of this.listeners) listener()
+  }
+
+  /** Calls `listener` whenever the gate closes. */
+  onPause(listener: () => void): void {
+    this.listeners.push(listener)
   }
 
   resume(): void {
