@@ -33,3 +33,49 @@ export interface SourceListing {
   files: SourceFile[]
   licence: SourceLicence
 }
+
+/** Progress of one file while a model is fetched. */
+export interface FileProgress {
+  path: string
+  /** Bytes that lie here already, of `total`. */
+  loaded: number
+  total: number
+  /** `checking`: stored pieces are read again and hashed; `stored`: whole and verified. */
+  state: 'checking' | 'loading' | 'stored'
+  /** Recent bytes per second from the network; null before there is a figure. */
+  bytesPerSecond: number | null
+}
+
+/** A file of a stored model. */
+export interface StoredFile {
+  /** Name under which its bytes lie; equal keys are one file on disk. */
+  key: string
+  path: string
+  bytes: number
+  /** Bytes that lie here; less than `bytes` for a download that broke off. */
+  stored: number
+  /** SHA-256 as the source told it, or as it was found; null while unknown. */
+  sha256: string | null
+  /** True once the hash of the whole file was right. */
+  verified: boolean
+}
+
+/** A model, or a part of one, that lies in this browser. */
+export interface StoredModel {
+  /** Pinned address, as in `SourceListing.id`. */
+  id: string
+  licence: SourceLicence
+  /** ISO 8601. */
+  added: string
+  files: StoredFile[]
+}
+
+/** What is stored here and how much room is left. Bytes; null where the browser does not tell. */
+export interface StorageFacts {
+  models: StoredModel[]
+  usage: number | null
+  quota: number | null
+  /** True when the browser has promised not to clear this site by itself. */
+  persisted: boolean
+  kind: 'opfs' | 'indexeddb'
+}

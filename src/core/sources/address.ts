@@ -40,7 +40,7 @@ function webAddress(text: string): WebAddress | null {
 
 /** The page of a repository, as copied from the browser: `/owner/name[/tree/revision[/subfolder]]`. */
 function hubPage(text: string, path: string): ModelAddress {
-  const [owner = '', name = '', view, revision = 'main', ...folders] = path.split('/').filter((part) => part !== '').map((part) => decodeURIComponent(part))
+  const [owner = '', name = '', view, revision = 'main', ...folders] = path.split('/').filter((part) => part !== '').map((part) => part.replaceAll('%20', ' ').replaceAll(/%2f/gi, '/'))
   if (name === '' || (view !== undefined && view !== 'tree')) throw bad(text, 'it is not the page of a model repository')
   return hub(text, owner, name, revision, folders.join('/'))
 }
