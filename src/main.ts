@@ -1,7 +1,7 @@
 /** Composition root: creates the workers and the store, wires them into the state, draws the page. */
 import { mount } from 'svelte'
 import appPackage from '../package.json'
-import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type StoredRunApi, type TrainerApi } from './core/contracts'
+import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type StoredRunApi, type TrainerApi } from './core/contracts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
@@ -37,11 +37,10 @@ const scorer: StatisticsWorkerApi = {
 /** The one engine that is open, with what it was opened for. */
 let open: { key: string; pack: Promise<OpenPack> } | null = null
 
-/** A trainer that starts and opens its worker when it is first needed; remembers its last checkpoint. */
-function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): { trainer: TrainerApi; lastCheckpoint(): string | null; end(): void } {
+/** A trainer that starts and opens its worker when it is first needed. */
+function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): { trainer: TrainerApi; end(): void } {
   let connection: Connection<TrainerApi> | null = null
   let opened: Promise<TrainerApi> | null = null
-  let last: string | null = null
   const start = async (): Promise<TrainerApi> => {
     connection = connect<TrainerApi>(new Worker(new URL('../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }), 'The trainer')
     await connection.api.open(baseUrl, device, onEvent)
@@ -53,16 +52,11 @@ function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: Eng
     throw thrown
   }))
   return {
-    lastCheckpoint: () => last,
     end: () => connection?.end(),
     trainer: {
       open: async () => { await ready() },
       addDataset: async (...args) => (await ready()).addDataset(...args),
-      train: async (...args) => {
-        const trained = await (await ready()).train(...args)
-        last = trained.checkpointKey
-        return trained
-      },
+      train: async (...args) => (await ready()).train(...args),
       exportAdapter: async (key) => (await ready()).exportAdapter(key),
       abort: async () => { await (await opened)?.abort() },
       close: async () => { await (await opened)?.close() },
@@ -73,18 +67,23 @@ function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: Eng
 async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
   const baseUrl = new URL(`packs/${name}/`, base).href
   const pack = await connection.api.open(baseUrl, device, onEvent)
+/** Whether training and the making of pictures have cores of their own; on one set of cores each would only slow the other. */
+function hasRoom({ executionProvider, threads }: Environment): boolean {
+  return executionProvider === 'webgpu' || 2 * threads <= navigator.hardwareConcurrency
+}
+
   let engine = connection
   const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
   const training = lazyTrainer(baseUrl, device, onEvent)
   const trainer = pack.manifest.training ? training.trainer : null
   return {
-    pack, baseUrl, trainer, lastCheckpoint: training.lastCheckpoint,
+    pack, baseUrl, trainer,
     end: () => {
       training.end()
       engine.end()
     },
     ports: {
-      engine: engine.api, statistics: scorer, store, trainer,
+      engine: engine.api, statistics: scorer, store, trainer, trainAhead: hasRoom(pack.environment),
       reference: async () => (features ? services.reference(features) : null),
       now: () => performance.now(),
       recreateEngine: async () => {

@@ -24,6 +24,8 @@ import { UnfinishedRuns } from './unfinished.svelte'
 /** The demo's recorded run, made by the product's own evaluator. */
 const RECORDED = 'recorded/demo.json'
 
+export interface AdapterDownload { bytes: Uint8Array<ArrayBuffer>; sha256: string; name: string }
+
 export class App {
   readonly theme = new Theme()
   readonly notices = new Notices()
@@ -109,18 +111,19 @@ export class App {
     return makePlan(spec, open.pack.manifest, drift, this.exhibit.report, warm ? await warmUpOf(open, spec) : null)
   }
 
-  /** Bytes of the report's alignment, or of the fine-tune trained here last; null when there is none to save. */
-  async adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report): Promise<{ bytes: Uint8Array<ArrayBuffer>; name: string } | null> {
+  /** Bytes of the report's alignment, or of its live fine-tune; null when there is none to save. */
+  async adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report, onStep?: (step: number) => void): Promise<AdapterDownload | null> {
     const open = await this.services.open(this.settings.values.pack, this.settings.device(), () => undefined)
     if (what === 'alignment') {
       if (!spec.alignment) return null
-      const { bytes } = await open.ports.engine.exportAlignment(spec.alignment)
-      return { bytes, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
+      const { bytes, sha256 } = await open.ports.engine.exportAlignment(spec.alignment)
+      return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
     }
-    const key = open.lastCheckpoint()
-    if (key === null || !open.trainer) return null
-    const { bytes } = await open.trainer.exportAdapter(key)
-    return { bytes, name: `${spec.model.id}-fine-tune.safetensors` }
+    if (spec.fineTune?.kind !== 'live' || !open.trainer) return null
+    // Takes no step where the last checkpoint is stored; else the steps are taken again.
+    const { checkpointKey } = await open.trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) => onStep?.(event.step))
+    const { bytes, sha256 } = await open.trainer.exportAdapter(checkpointKey)
+    return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
   }
 
   /** Forgets an opened link; the recorded run comes back. */

@@ -1,6 +1,6 @@
 /** What the page shows: samples, their outcomes and pictures, and the Report once there is one. */
 import { SvelteMap } from 'svelte/reactivity'
-import type { GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../core/contracts'
+import type { CurvePoint, GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../core/contracts'
 import { Pictures } from './pictures.svelte'
 import { samplesByKey, samplesOf, samplesOfOutcomes, type Sample } from './samples'
 import { safetyViews, verdictOf, type Verdict } from './verdict'
@@ -14,6 +14,9 @@ export type Origin =
   | { kind: 'imported'; name: string }
   | { kind: 'link' }
 
+/** The breakdown curve with its ceiling (base model) and floor (aligned model). */
+export interface Curve { points: readonly CurvePoint[]; harmfulness: Report['harmfulness'] }
+
 export class Exhibit {
   readonly pictures = new Pictures()
   readonly outcomes = new SvelteMap<string, Outcome>()
@@ -22,9 +25,15 @@ export class Exhibit {
   #samples = $state.raw<Sample[]>([])
   #spec = $state.raw<RunSpec | null>(null)
   #judges = $state.raw<readonly JudgeFacts[]>([])
+  #growing = $state.raw<Curve | null>(null)
   /** The unit that arrived last: what the large row of the spine shows while a run goes on. */
   #latest = $state.raw<string | null>(null)
 
+  /** h, P and Q along a live fine-tune: the report's, or as far as the run has come; null where there is none. */
+  readonly curve = $derived.by((): Curve | null => {
+    const shown = this.#report === null ? this.#growing : { points: this.#report.curve, harmfulness: this.#report.harmfulness }
+    return shown !== null && shown.points.length > 0 ? shown : null
+  })
   readonly harmful = $derived(this.#samples.filter((sample) => sample.harmful))
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
   readonly byKey = $derived(samplesByKey(this.#samples))
@@ -42,6 +51,7 @@ export class Exhibit {
     this.pictures.reset(source)
     this.#origin = { kind: 'live' }
     this.#report = null
+    this.#growing = null
     this.#spec = spec
     this.#judges = judges
     this.#samples = samplesOf(units)
@@ -50,6 +60,7 @@ export class Exhibit {
 
   clear(): void {
     this.outcomes.clear()
+    this.#growing = null
     this.pictures.reset(null)
     this.#origin = { kind: 'nothing' }
     this.#report = null
@@ -64,6 +75,11 @@ export class Exhibit {
     if (image) this.pictures.put(outcome.unitId, image)
     this.outcomes.set(outcome.unitId, outcome)
     if (outcome.step === null) this.#latest = outcome.unitId
+  }
+
+  /** The curve as far as checkpoints have been measured. */
+  grow(points: readonly CurvePoint[], harmfulness: Report['harmfulness']): void {
+    this.#growing = { points, harmfulness }
   }
 
   /** Shows a finished Report; `keepPictures` when its pictures are here already. */

@@ -4,13 +4,17 @@ import type { RunEvent, RunProgress } from '../evaluation/run'
 import { bytes } from './format'
 import { STAGE_NAMES } from './names'
 
+export interface Loss { step: number; loss: number }
+
 export class Progress {
   #progress = $state.raw<RunProgress | null>(null)
   #doing = $state('')
   #download = $state.raw<{ file: string; loaded: number; total: number } | null>(null)
   #training = $state.raw<{ step: number; steps: number; loss: number } | null>(null)
   #warnings = $state.raw<readonly string[]>([])
-  #losses = $state.raw<readonly number[]>([])
+  #losses = $state.raw<readonly Loss[]>([])
+  /** Pictures are being made: then training goes on in the background and does not say what is done. */
+  #drawing = false
 
   readonly done = $derived(this.#progress?.done ?? 0)
   readonly planned = $derived(this.#progress?.planned ?? 0)
@@ -21,7 +25,8 @@ export class Progress {
   get download(): { file: string; loaded: number; total: number } | null { return this.#download }
   get training(): { step: number; steps: number; loss: number } | null { return this.#training }
   get warnings(): readonly string[] { return this.#warnings }
-  get losses(): readonly number[] { return this.#losses }
+  /** Loss of every step taken in this visit. */
+  get losses(): readonly Loss[] { return this.#losses }
 
   begin(): void {
     this.#progress = null
@@ -30,6 +35,7 @@ export class Progress {
     this.#training = null
     this.#warnings = []
     this.#losses = []
+    this.#drawing = false
   }
 
   engine(event: EngineEvent): void {
@@ -46,11 +52,14 @@ export class Progress {
   run(event: RunEvent): void {
     if ('progress' in event) this.#progress = event.progress
     if (event.type === 'engine') this.engine(event.event)
-    else if (event.type === 'phase') this.#doing = phaseText(event)
+    else if (event.type === 'phase') {
+      this.#drawing = event.phase !== 'train'
+      this.#doing = phaseText(event)
+    }
     else if (event.type === 'training') {
       this.#training = event
-      this.#losses = [...this.#losses, event.loss]
-      this.#doing = `Fine-tuning: step ${event.step} of ${event.steps}`
+      this.#losses = [...this.#losses, { step: event.step, loss: event.loss }]
+      if (!this.#drawing) this.#doing = `Fine-tuning: step ${event.step} of ${event.steps}`
     } else if (event.type === 'warning') this.warn(event.message)
   }
 

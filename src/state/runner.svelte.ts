@@ -98,6 +98,8 @@ export class Runner {
       if (event.resumed > 0) void this.#restore(event.runId)
     } else if (event.type === 'results') {
       for (const { outcome, image } of event.results) this.#exhibit.add(outcome, image)
+    } else if (event.type === 'curve') {
+      this.#exhibit.grow(event.curve, event.harmfulness)
     } else if (event.type === 'paused') {
       this.#status = 'paused'
     } else if (event.type === 'resumed') {

@@ -10,8 +10,6 @@ export interface OpenPack {
   baseUrl: string
   /** Null when the pack cannot be fine-tuned in the browser. */
   trainer: TrainerApi | null
-  /** Key of the checkpoint that was trained last here, for saving it; null before any. */
-  lastCheckpoint(): string | null
   /** Ends its workers. */
   end(): void
 }
@@ -28,6 +26,8 @@ export interface Services {
   reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
   /** A JSON file of our own origin, by its path relative to the page; null when there is none. */
   readJson(path: string): Promise<unknown>
+  /** A pack's own reference study; null when this build has none. */
+  leaderboard(pack: string): Promise<unknown>
   /** A picture of our own origin as pixels; null when there is none. */
   readPicture(path: string): Promise<ImageData | null>
 }
