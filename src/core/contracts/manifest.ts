@@ -59,6 +59,7 @@ export const SCHEDULER_TYPES = [
   'EulerAncestralDiscreteScheduler',
   'DPMSolverMultistepScheduler',
   'LCMScheduler',
+  'PNDMScheduler',
 ] as const
 export type SchedulerType = (typeof SCHEDULER_TYPES)[number]
 

@@ -5,6 +5,7 @@ import { Euler } from './euler'
 import { EulerAncestral } from './eulerAncestral'
 import { FlowMatchEuler } from './flowMatchEuler'
 import { Lcm } from './lcm'
+import { Pndm } from './pndm'
 import type { Scheduler } from './scheduler'
 
 export type { Scheduler } from './scheduler'
@@ -22,6 +23,7 @@ export function createScheduler(config: SchedulerConfig, numInferenceSteps: numb
     case 'EulerDiscreteScheduler': return new Euler(config, numInferenceSteps)
     case 'EulerAncestralDiscreteScheduler': return new EulerAncestral(config, numInferenceSteps)
     case 'DPMSolverMultistepScheduler': return new DpmSolverMultistep(config, numInferenceSteps)
+    case 'PNDMScheduler': return new Pndm(config, numInferenceSteps)
     case 'LCMScheduler': return new Lcm(config, numInferenceSteps)
   }
 }

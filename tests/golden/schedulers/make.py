@@ -56,6 +56,9 @@ def cases():
         for prediction in ("epsilon", "v_prediction", "sample"):
             yield "LCMScheduler", {**SD, "predictionType": prediction, "originalInferenceSteps": 50, "setAlphaToOne": False}, steps
         yield "LCMScheduler", {**SD, **epsilon, "originalInferenceSteps": 100, "clipSample": True}, steps
+    for steps in (1, 2, 3, 7, 25):
+        for model in (sd15, sd2v, {**sd15, "timestepSpacing": "linspace"}, {**sd15, "timestepSpacing": "trailing", "setAlphaToOne": True}):
+            yield "PNDMScheduler", model, steps
 
 
 def build(kind, config, steps):
@@ -69,6 +72,8 @@ def build(kind, config, steps):
         return scheduler
     if config["predictionType"] == "flow":
         named = {"use_flow_sigmas": True, "prediction_type": "flow_prediction", "flow_shift": config["shift"]}
+    if kind == "PNDMScheduler":
+        named["skip_prk_steps"] = True
     scheduler = getattr(S, kind)(num_train_timesteps=1000, **named)
     scheduler.set_timesteps(steps)
     return scheduler
