@@ -64,14 +64,14 @@ function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: Eng
   }
 }
 
-async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
-  const baseUrl = new URL(`packs/${name}/`, base).href
-  const pack = await connection.api.open(baseUrl, device, onEvent)
 /** Whether training and the making of pictures have cores of their own; on one set of cores each would only slow the other. */
 function hasRoom({ executionProvider, threads }: Environment): boolean {
   return executionProvider === 'webgpu' || 2 * threads <= navigator.hardwareConcurrency
 }
 
+async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
+  const baseUrl = new URL(`packs/${name}/`, base).href
+  const pack = await connection.api.open(baseUrl, device, onEvent)
   let engine = connection
   const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
   const training = lazyTrainer(baseUrl, device, onEvent)
