@@ -123,7 +123,7 @@ const services: Services = {
   },
   async reference(facts) {
     const { name, manifest } = app.pack
-    const judge = manifest?.judges.find((one): one is FeatureJudge => one.kind === 'features' && one.reference.sha256 === facts.reference.sha256)
+    const judge = manifest?.judges.find((one): one is FeatureJudge => one.kind === 'features' && one.reference !== null && one.reference.sha256 === facts.reference?.sha256)
     if (!judge) return null
     return readReference(new PackFiles({ baseUrl: new URL(`packs/${name}/`, base).href, store: idbKeyValue(PACK_DATABASE), onEvent: () => undefined }), judge)
   },

@@ -41,7 +41,7 @@ const PACKS = fileURLToPath(new URL('../../public/packs/', import.meta.url))
  */
 export function referenceFor(record: RunRecord, path: string | null = null, packs = PACKS): Float32Array | null {
   const facts = record.judges.find((judge) => judge.kind === 'features')
-  if (!facts) return null
+  if (!facts?.reference) return null
   const found = path ?? findReference(packs, facts.reference.sha256)
   if (found === null) return null
   const bytes = readFileSync(found)

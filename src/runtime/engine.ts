@@ -11,8 +11,10 @@ import { PACK_DATABASE, idbKeyValue, type KeyValue } from './cache'
 import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
 import { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './events'
 import { PackFiles } from './files'
-import { JudgeRunner, assertSize, type JudgedPicture } from './judges'
-import { Models, createGraph } from './models'
+import { assertPicture } from './judgeInputs'
+import { loadJudge } from './judgeLoading'
+import type { JudgedPicture, LoadedJudge } from './judges'
+import { Models } from './models'
 import { loadOrt, type OrtRuntime } from './ort'
 import { openPack, type OpenedPack } from './pack'
 import { referenceFeatures } from './reference'
@@ -39,7 +41,7 @@ interface Opened {
   tokenizer: PackTokenizer
   shelf: AdapterShelf
   models: Models
-  judges: Map<string, JudgeRunner>
+  judges: Map<string, LoadedJudge>
 }
 
 interface Candidate { unitId: string; picture: JudgedPicture; judges: readonly Judge[]; image: GeneratedImage }
@@ -190,10 +192,7 @@ export class Engine implements EngineApi {
       if (judges.has(id)) continue
       const judge = pack.manifest.judges.find((one) => one.id === id)
       if (!judge) throw new SpqrError('BAD_INPUT', `The pack "${pack.manifest.id}" has no judge "${id}".`, `It has: ${pack.manifest.judges.map((one) => one.id).join(', ')}.`)
-      const create = (what: string, component: Parameters<typeof createGraph>[3]) => createGraph(runtime, files, what, component, [], models.onEvent, signal)
-      const image = await create(`judge ${id}`, judge.kind === 'clip' ? judge.image : judge.model)
-      const text = judge.kind === 'clip' ? await create(`judge ${id} (text)`, judge.text) : null
-      judges.set(id, new JudgeRunner(judge, { image, text }, tokenizer))
+      judges.set(id, await loadJudge({ runtime, files, tokenizer, onEvent: models.onEvent }, judge, signal))
     }
   }
 
@@ -207,7 +206,7 @@ export class Engine implements EngineApi {
       const asked = candidates.filter(({ unitId, judges, picture }) => {
         if (!judges.includes(runner.judge) || failures.has(unitId)) return false
         try {
-          assertSize(runner.judge, picture)
+          assertPicture(runner.judge, picture)
           return true
         } catch (thrown) {
           failures.set(unitId, reviveError(thrown))
@@ -217,7 +216,11 @@ export class Engine implements EngineApi {
       if (asked.length === 0) continue
       try {
         const answers = await runner.judgeAll(asked.map(({ picture }) => picture))
-        asked.forEach(({ unitId }, i) => { judgements.get(unitId)![runner.judge.id] = answers[i]! })
+        asked.forEach(({ unitId }, i) => {
+          const answer = answers[i]!
+          if (answer instanceof SpqrError) failures.set(unitId, answer)
+          else judgements.get(unitId)![runner.judge.id] = answer
+        })
       } catch (thrown) {
         const error = reviveError(thrown)
         if (error.code === 'MEMORY' || error.code === 'DEVICE_LOST' || error.code === 'WORKER_CRASHED') throw error

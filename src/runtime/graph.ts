@@ -50,9 +50,24 @@ export function floatsOf(tensor: Tensor): Floats {
   return { data: Float32Array.from(data as ArrayLike<number | bigint>, Number), dims }
 }
 
+const unreadable = (what: string, why: string) => new SpqrError(
+  'GRAPH_MISMATCH', `The graph of ${what} cannot be used: ${why.replace(/\.$/, '')}.`, 'Export it again with operators that onnxruntime-web supports.',
+)
+
+const PORT_TYPES: readonly string[] = ['float32', 'float16', 'int64', 'int32'] satisfies GraphPort['dtype'][]
+const isPortType = (type: string): type is GraphPort['dtype'] => PORT_TYPES.includes(type)
+
+/** What a session says of a port, as a manifest would. */
+const portOf = (what: string) => (port: InferenceSession.ValueMetadata): GraphPort => {
+  if (!port.isTensor || !isPortType(port.type)) {
+    throw unreadable(what, `"${port.name}" is ${port.isTensor ? port.type : 'no tensor'}, not one of ${PORT_TYPES.join(', ')}`)
+  }
+  return { name: port.name, dtype: port.type, dims: [...port.shape] }
+}
+
 export class Graph {
   private constructor(
-    private readonly runtime: OrtRuntime, readonly session: InferenceSession, readonly component: Component, readonly what: string,
+    private readonly runtime: OrtRuntime, readonly session: InferenceSession, readonly component: Pick<Component, 'inputs' | 'outputs'>, readonly what: string,
   ) {}
 
   /**
@@ -83,6 +98,24 @@ export class Graph {
       throw thrown
     }
     return created
+  }
+
+  /**
+   * Creates the session from a published ONNX file; its ports are what the file says. `data`: external data by the name
+   * that the graph gives it. Throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST.
+   */
+  static async fromOnnx(runtime: OrtRuntime, what: string, onnx: Uint8Array, data: readonly { path: string; data: Uint8Array }[]): Promise<Graph> {
+    const session = await runtime.exclusive(async () => {
+      try {
+        return await runtime.ort.InferenceSession.create(onnx, {
+          executionProviders: [runtime.provider], graphOptimizationLevel: 'all', externalData: [...data], logSeverityLevel: 3,
+        })
+      } catch (thrown) {
+        const error = ortError(thrown, `loading the graph of ${what}`)
+        throw error.code === 'UNEXPECTED' ? unreadable(what, error.message) : error
+      }
+    })
+    return new Graph(runtime, session, { inputs: session.inputMetadata.map(portOf(what)), outputs: session.outputMetadata.map(portOf(what)) }, what)
   }
 
   input(name: string): GraphPort {

@@ -44,6 +44,8 @@ async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: s
   ort.env.wasm.wasmPaths = wasmBaseUrl
   ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'error'
+  // transformers.js runs on the same runtime instead of loading one of its own from a CDN.
+  Object.assign(globalThis, { [Symbol.for('onnxruntime')]: ort })
   let tail: Promise<unknown> = Promise.resolve()
   const exclusive = <T>(work: () => Promise<T>): Promise<T> => {
     const result = tail.then(work, work)

@@ -1,13 +1,12 @@
 /** Opening a pack: its manifest, prompts and judge facts. Everything is validated; weights follow when needed. */
-import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import {
-  PackManifestSchema, PromptFileSchema, SpqrError, type Judge, type JudgeFacts, type PackManifest, type Prompt,
+  PackManifestSchema, PromptFileSchema, SpqrError, type JudgeFacts, type PackManifest, type Prompt,
 } from '../core/contracts'
 import type { KeyValue } from './cache'
 import { sha256Hex, throwIfAborted, type OnEvent } from './events'
 import type { PackFiles } from './files'
-import { readReference } from './reference'
+import { UNMEASURED, judgeFacts, type MeasuredRates } from './judgeFacts'
 
 export interface OpenedPack {
   manifest: PackManifest
@@ -83,32 +82,13 @@ const MeasuredSchema = v.looseObject({
   judgeReport: v.looseObject({ unseen: v.looseObject({ n: v.number(), nHarmful: v.number() }) }),
 })
 
-type MeasuredRates = Pick<Extract<JudgeFacts, { kind: 'safety-multilabel' }>, 'recall' | 'falsePositiveRate' | 'recallN' | 'falsePositiveN'>
-
 /** A judge's measured recall and false-positive rate on drawings in a style it never saw, and how many drawings; null when not published. */
 function measuredRates(measured: unknown, id: string): MeasuredRates {
   const file = v.safeParse(MeasuredSchema, measured)
   const rates = file.success ? file.output.judges[id] : undefined
-  if (!file.success || !rates) return { recall: null, falsePositiveRate: null }
+  if (!file.success || !rates) return UNMEASURED
   const { n, nHarmful } = file.output.judgeReport.unseen
   return { recall: rates.recall, falsePositiveRate: rates.falsePositiveRate, recallN: nHarmful, falsePositiveN: n - nHarmful }
-}
-
-/** What a score needs to know of a judge. Its hash covers weights, preprocessing, labels and threshold alike. */
-async function judgeFacts(files: PackFiles, judge: Judge, measured: unknown, signal?: AbortSignal): Promise<JudgeFacts> {
-  const sha256 = await sha256Hex(new TextEncoder().encode(canonicalize(judge)))
-  switch (judge.kind) {
-    case 'safety-multilabel': return {
-      kind: judge.kind, id: judge.id, sha256, labels: judge.labels, threshold: judge.threshold,
-      legibilityThreshold: judge.legibility?.threshold ?? null, ...measuredRates(measured, judge.id),
-    }
-    case 'clip': return { kind: judge.kind, id: judge.id, sha256, ceiling: judge.ceiling.value }
-    case 'features': return {
-      kind: judge.kind, id: judge.id, sha256, dimension: judge.dimension,
-      reference: { sha256: judge.reference.sha256, n: (await readReference(files, judge, signal)).length / judge.dimension },
-      bounds: judge.bounds.map(({ n, min, max }) => ({ n, min, max })),
-    }
-  }
 }
 
 export interface OpenPackOptions { baseUrl: string; files: PackFiles; store: KeyValue; fetch: typeof fetch; onEvent: OnEvent }
@@ -122,6 +102,6 @@ export async function openPack({ baseUrl, files, store, fetch: fetcher, onEvent 
   const prompts = await readPrompts(files, manifest, signal)
   const measured = manifest.measured ? parseJson(`"${manifest.measured.path}"`, await files.load(manifest.measured, signal)) : null
   const judges: JudgeFacts[] = []
-  for (const judge of manifest.judges) judges.push(await judgeFacts(files, judge, measured, signal))
+  for (const judge of manifest.judges) judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   return { manifest, manifestSha256: await sha256Hex(bytes), prompts, judges, measured }
 }

@@ -5,6 +5,9 @@ import type { PackFiles } from './files'
 
 /** [n, dimension] flattened. Throws WEIGHTS_INVALID when the file is not what the manifest says. */
 export async function readReference(files: PackFiles, judge: FeatureJudge, signal?: AbortSignal): Promise<Float32Array> {
+  if (!judge.reference) {
+    throw new SpqrError('BAD_INPUT', `Judge ${judge.id} has no reference yet.`, 'Choose a file of reference statistics or a folder of real pictures.')
+  }
   const tensor = readSafetensors(await files.load(judge.reference, signal)).tensors.get('features')
   const features = tensor?.floats()
   if (tensor?.shape.length !== 2 || tensor.shape[1] !== judge.dimension || !features?.every(Number.isFinite)) {

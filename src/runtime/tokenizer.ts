@@ -3,7 +3,7 @@
  * hub. Loaded lazily, because the library is large and the page shows before it is needed.
  */
 import * as v from 'valibot'
-import { SpqrError, type DiffusionModel } from '../core/contracts'
+import { SpqrError, type TokenizerFiles } from '../core/contracts'
 import type { PackFiles } from './files'
 
 /** Prompts beyond this many characters are refused, not cut: nobody means a text of which 1 % is read. */
@@ -29,9 +29,9 @@ export interface PackTokenizer {
 
 const FileSchema = v.record(v.string(), v.unknown())
 
-async function readJson(files: PackFiles, settings: DiffusionModel['tokenizer'], name: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+async function readJson(files: PackFiles, settings: TokenizerFiles, name: string, what: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
   const entry = settings.files.find(({ path }) => path === name || path.endsWith(`/${name}`))
-  if (!entry) throw new SpqrError('MANIFEST_INVALID', `The manifest lists no ${name} for the tokenizer.`, 'Publish the pack again.')
+  if (!entry) throw new SpqrError('MANIFEST_INVALID', `The manifest lists no ${name} for the tokenizer of ${what}.`, 'Publish it again with its tokenizer.')
   const bytes = await files.load(entry, signal)
   try {
     return v.parse(FileSchema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
@@ -40,15 +40,15 @@ async function readJson(files: PackFiles, settings: DiffusionModel['tokenizer'],
   }
 }
 
-/** Loads the tokenizer; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
-export async function loadTokenizer(files: PackFiles, settings: DiffusionModel['tokenizer'], signal?: AbortSignal): Promise<PackTokenizer> {
-  const [json, config] = [await readJson(files, settings, 'tokenizer.json', signal), await readJson(files, settings, 'tokenizer_config.json', signal)]
+/** Loads the tokenizer of `what`; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
+export async function loadTokenizer(files: PackFiles, settings: TokenizerFiles, signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
+  const [json, config] = [await readJson(files, settings, 'tokenizer.json', what, signal), await readJson(files, settings, 'tokenizer_config.json', what, signal)]
   const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>
   try {
     tokenizer = new PreTrainedTokenizer(json, config)
   } catch (thrown) {
-    throw new SpqrError('MANIFEST_INVALID', `The tokenizer of the pack cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, 'Publish the pack with a tokenizer that transformers.js supports.')
+    throw new SpqrError('MANIFEST_INVALID', `The tokenizer of ${what} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, 'Publish it with a tokenizer that transformers.js supports.')
   }
   const { maxLength, padTokenId } = settings
   const ending = endingTokens(tokenizer)

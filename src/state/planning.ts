@@ -1,5 +1,5 @@
 /** What a run will be able to show, and what it costs, before it starts. */
-import { STAGES, type PackManifest, type Report, type RunSpec } from '../core/contracts'
+import { STAGES, judgeFiles, type PackManifest, type Report, type RunSpec } from '../core/contracts'
 import { CAUTIOUS, assumptionsFrom, estimateCost, expectedIntervals, promptsForDrift, type Design, type DriftPlan, type WarmUp } from '../evaluation/planner'
 import { plan as planUnits, variantOf } from '../evaluation/plan'
 import type { OpenPack } from './services'
@@ -25,8 +25,9 @@ export function designOf({ prompts }: RunSpec): Design {
 
 /** Bytes of everything the demo may download: graphs, weights, judges, all adapters. */
 export function downloadBytes({ model, judges, adapters }: PackManifest): number {
-  const components = [model.textEncoder, model.unet, model.vaeDecoder, ...judges.flatMap((judge) => (judge.kind === 'clip' ? [judge.image, judge.text] : [judge.model]))]
-  return components.reduce((sum, { graph, weights }) => sum + graph.bytes + weights.bytes, 0) + adapters.reduce((sum, { file }) => sum + file.bytes, 0)
+  const components = [model.textEncoder, model.unet, model.vaeDecoder].flatMap(({ graph, weights }) => [graph, weights])
+  const files = [...components, ...judges.flatMap(judgeFiles), ...adapters.map(({ file }) => file)]
+  return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** Expectations come from a comparable report where there is one. */

@@ -1,5 +1,6 @@
 /** What one picture is called in the page, from its raw judgements and the constants in force. */
 import type { JudgeFacts, Outcome, ScoringPreset } from '../core/contracts'
+import { isUnsafeLabel } from '../core/scoring'
 
 /** `unclear`: judged, not flagged, but too illegible a picture to be called safe with confidence. */
 export type Verdict = 'waiting' | 'safe' | 'flagged' | 'unclear' | 'failed'
@@ -18,7 +19,7 @@ export interface SafetyView {
   flagged: boolean
   threshold: number
   legible: boolean
-  /** Highest score first. */
+  /** Of the labels that count, highest score first. */
   scores: { label: string; score: number }[]
 }
 
@@ -30,7 +31,9 @@ export function safetyViews(outcome: Outcome, judges: readonly JudgeFacts[], pre
     if (judge.kind !== 'safety-multilabel' || judgement?.kind !== 'safety-multilabel') continue
     const threshold = preset.thresholds[judge.id] ?? judge.threshold
     const scores = judgement.scores
-      .map((score, index) => ({ label: judge.labels[index] ?? `label ${index + 1}`, score }))
+      .map((score, index) => ({ label: judge.labels[index] ?? `label ${index + 1}`, score, counts: isUnsafeLabel(judge, index) }))
+      .filter(({ counts }) => counts)
+      .map(({ label, score }) => ({ label, score }))
       .sort((a, b) => b.score - a.score)
     views.push({
       judge: judge.id,

@@ -6,9 +6,9 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SafetensorsFile } from '../../src/core/adapters'
-import type { Judgement, ModelVariant, SamplerSpec } from '../../src/core/contracts'
-import { JudgeRunner, onGrid } from '../../src/runtime/judges'
-import { createGraph } from '../../src/runtime/models'
+import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
+import { loadJudge } from '../../src/runtime/judgeLoading'
+import { onGrid, type Answer } from '../../src/runtime/judges'
 import facts from '../golden/pictogram/pipeline.json'
 import { golden, maxDifference, openParts, type Parts } from '../helpers/engine'
 
@@ -67,10 +67,7 @@ describe('the pictogram pack equals its Python pipeline', () => {
     const bytes = floats(`${id}/rgb`)
     const pictures = requests.map(({ text }, i) => ({ text, width, height, rgb: Uint8Array.from(bytes.subarray(i * area, (i + 1) * area)) }))
     for (const judge of manifest.judges) {
-      const graph = (component: Parameters<typeof createGraph>[3]) => createGraph(runtime, files, judge.id, component, [], () => undefined, none)
-      const runner = new JudgeRunner(judge, {
-        image: await graph(judge.kind === 'clip' ? judge.image : judge.model), text: judge.kind === 'clip' ? await graph(judge.text) : null,
-      }, tokenizer)
+      const runner = await loadJudge({ runtime, files, tokenizer, onEvent: () => undefined }, judge, none)
       const judgements = await runner.judgeAll(pictures)
       const got = judgements.flatMap(numbers)
       const wanted = judge.kind === 'safety-multilabel' ? interleave(floats(`${id}/${judge.id}/logits`), floats(`${id}/${judge.id}/legible`)).map(sigmoid)
@@ -82,7 +79,8 @@ describe('the pictogram pack equals its Python pipeline', () => {
   })
 })
 
-function numbers(judgement: Judgement): number[] {
+function numbers(judgement: Answer): number[] {
+  if (judgement instanceof Error) throw judgement
   switch (judgement.kind) {
     case 'safety-multilabel': return [...judgement.scores, judgement.legible!]
     case 'clip': return [judgement.cosine]

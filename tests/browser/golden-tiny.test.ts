@@ -5,8 +5,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SafetensorsFile } from '../../src/core/adapters'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
-import { JudgeRunner } from '../../src/runtime/judges'
-import { createGraph } from '../../src/runtime/models'
+import { loadJudge } from '../../src/runtime/judgeLoading'
 import facts from '../golden/tiny-pack/golden.json'
 import { TINY, TINY_PACK, golden, maxDifference, openParts, type Parts } from '../helpers/engine'
 
@@ -76,12 +75,10 @@ describe('the tiny pack equals diffusers', () => {
     const pictures = facts.prompts.map((text, i) => ({ text, width: 16, height: 16, rgb: Uint8Array.from(bytes.subarray(i * size, (i + 1) * size)) }))
     const { manifest, runtime, files, tokenizer } = parts
     for (const judge of manifest.judges) {
-      const graph = (component: Parameters<typeof createGraph>[3]) => createGraph(runtime, files, judge.id, component, [], () => undefined, none)
-      const runner = new JudgeRunner(judge, {
-        image: await graph(judge.kind === 'clip' ? judge.image : judge.model), text: judge.kind === 'clip' ? await graph(judge.text) : null,
-      }, tokenizer)
+      const runner = await loadJudge({ runtime, files, tokenizer, onEvent: () => undefined }, judge, none)
       const judgements = await runner.judgeAll(pictures)
       judgements.forEach((judgement, i) => {
+        if (judgement instanceof Error) throw judgement
         switch (judgement.kind) {
           case 'safety-multilabel':
             expect(maxDifference(judgement.scores, floats('safety').subarray(4 * i, 4 * i + 4))).toBeLessThan(1.01e-4)

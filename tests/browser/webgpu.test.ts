@@ -6,8 +6,7 @@
 import { proxy } from 'comlink'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
-import { JudgeRunner } from '../../src/runtime/judges'
-import { createGraph } from '../../src/runtime/models'
+import { loadJudge } from '../../src/runtime/judgeLoading'
 import facts from '../golden/tiny-pack/golden.json'
 import { TINY_PACK, maxDifference, openParts, startEngine, type Parts } from '../helpers/engine'
 
@@ -58,9 +57,9 @@ describe('WebGPU', () => {
   test('sessions are created again after the last one was released', async () => {
     const judge = webgpu.manifest.judges.find((one) => one.kind === 'features')!
     const judged = async () => {
-      const graph = await createGraph(webgpu.runtime, webgpu.files, judge.id, judge.model, [], () => undefined, none)
-      const answers = await new JudgeRunner(judge, { image: graph, text: null }, webgpu.tokenizer).judgeAll([{ text: '', width: 16, height: 16, rgb: new Uint8Array(768).map((_, i) => i) }])
-      await graph.release()
+      const runner = await loadJudge({ ...webgpu, onEvent: () => undefined }, judge, none)
+      const answers = await runner.judgeAll([{ text: '', width: 16, height: 16, rgb: new Uint8Array(768).map((_, i) => i) }])
+      await runner.release()
       return answers
     }
     const before = await judged()

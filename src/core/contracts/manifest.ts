@@ -4,53 +4,13 @@
  * unknown fields are refused, because a field nobody reads is a promise nobody keeps.
  */
 import * as v from 'valibot'
+import { JudgeSchema } from './judges'
+import {
+  ComponentSchema, GraphPortSchema, PackFileSchema, TokenizerSchema, nonNegativeInteger, positiveInteger,
+} from './parts'
 
-const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1))
-const nonNegativeInteger = v.pipe(v.number(), v.integer(), v.minValue(0))
-const sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'))
-/** Relative path without `..`, scheme or leading slash, so that a manifest cannot point elsewhere. */
-const relativePath = v.pipe(
-  v.string(),
-  v.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[\w./@+-]+$/, 'must be a relative path inside the pack'),
-)
-
-export const PackFileSchema = v.strictObject({
-  path: relativePath,
-  bytes: nonNegativeInteger,
-  sha256: sha256Hex,
-})
-export type PackFile = v.InferOutput<typeof PackFileSchema>
-
-/** A weight inside the ONNX external-data file: float32, `offset` and `length` in bytes. */
-export const ExternalTensorSchema = v.strictObject({
-  name: v.string(),
-  dims: v.array(nonNegativeInteger),
-  offset: nonNegativeInteger,
-  length: nonNegativeInteger,
-})
-export type ExternalTensor = v.InferOutput<typeof ExternalTensorSchema>
-
-export const GraphPortSchema = v.strictObject({
-  name: v.string(),
-  dtype: v.picklist(['float32', 'float16', 'int64', 'int32']),
-  /** A string is a free dimension such as `batch`. */
-  dims: v.array(v.union([v.string(), positiveInteger])),
-})
-export type GraphPort = v.InferOutput<typeof GraphPortSchema>
-
-/** One ONNX graph whose weights lie beside it as float16 or float32 safetensors. */
-export const ComponentSchema = v.strictObject({
-  graph: PackFileSchema,
-  weights: PackFileSchema,
-  externalData: v.strictObject({
-    path: relativePath,
-    bytes: nonNegativeInteger,
-    tensors: v.array(ExternalTensorSchema),
-  }),
-  inputs: v.array(GraphPortSchema),
-  outputs: v.array(GraphPortSchema),
-})
-export type Component = v.InferOutput<typeof ComponentSchema>
+export * from './judges'
+export * from './parts'
 
 export const SCHEDULER_TYPES = [
   'FlowMatchEulerDiscreteScheduler',
@@ -83,13 +43,6 @@ export const SchedulerConfigSchema = v.strictObject({
 })
 export type SchedulerConfig = v.InferOutput<typeof SchedulerConfigSchema>
 
-export const TokenizerSchema = v.strictObject({
-  path: relativePath,
-  files: v.array(PackFileSchema),
-  maxLength: positiveInteger,
-  padTokenId: nonNegativeInteger,
-})
-
 export const DiffusionModelSchema = v.strictObject({
   tokenizer: TokenizerSchema,
   textEncoder: ComponentSchema,
@@ -107,61 +60,6 @@ export const DiffusionModelSchema = v.strictObject({
   scheduler: SchedulerConfigSchema,
 })
 export type DiffusionModel = v.InferOutput<typeof DiffusionModelSchema>
-
-/** Preprocessing is a named mode and part of the metric: RGB 0–255 → /255 → (x − mean) / std. */
-export const PreprocessingSchema = v.strictObject({
-  mode: v.picklist(['rgb-unit']),
-  mean: v.tuple([v.number(), v.number(), v.number()]),
-  std: v.tuple([v.number(), v.number(), v.number()]),
-  height: positiveInteger,
-  width: positiveInteger,
-})
-export type Preprocessing = v.InferOutput<typeof PreprocessingSchema>
-
-const judgeCommon = {
-  id: v.string(),
-  title: v.string(),
-  licence: v.string(),
-  source: v.string(),
-  preprocessing: PreprocessingSchema,
-}
-export const SafetyJudgeSchema = v.strictObject({
-  ...judgeCommon,
-  axis: v.literal('S'),
-  kind: v.literal('safety-multilabel'),
-  model: ComponentSchema,
-  /** One sigmoid score per label; the image is unsafe when any score ≥ threshold. */
-  labels: v.array(v.string()),
-  threshold: v.number(),
-  /** Below the threshold of this output the picture is no legible drawing: low confidence. */
-  legibility: v.nullable(v.strictObject({ output: v.string(), threshold: v.number() })),
-})
-export const ClipJudgeSchema = v.strictObject({
-  ...judgeCommon,
-  axis: v.literal('P'),
-  kind: v.literal('clip'),
-  image: ComponentSchema,
-  text: ComponentSchema,
-  ceiling: v.strictObject({ value: v.number(), n: positiveInteger, how: v.string() }),
-})
-export const FeatureJudgeSchema = v.strictObject({
-  ...judgeCommon,
-  axis: v.literal('Q'),
-  kind: v.literal('features'),
-  model: ComponentSchema,
-  dimension: positiveInteger,
-  /** safetensors with `features` [n, dimension] of held-out real pictures. */
-  reference: PackFileSchema,
-  /** Frozen FID bounds by sample size: small-sample FID is biased, so the bounds are too. */
-  bounds: v.array(
-    v.strictObject({ n: positiveInteger, min: v.number(), max: v.number(), how: v.string() }),
-  ),
-})
-export const JudgeSchema = v.variant('kind', [SafetyJudgeSchema, ClipJudgeSchema, FeatureJudgeSchema])
-export type Judge = v.InferOutput<typeof JudgeSchema>
-export type SafetyJudge = v.InferOutput<typeof SafetyJudgeSchema>
-export type ClipJudge = v.InferOutput<typeof ClipJudgeSchema>
-export type FeatureJudge = v.InferOutput<typeof FeatureJudgeSchema>
 
 export const PROFILES = ['lite', 'moderate', 'standard'] as const
 export const SCENARIOS = ['general', 'multilingual', 'domain'] as const

@@ -130,7 +130,10 @@ export interface WorkUnit {
 
 /** What a judge said of one image, raw, so that thresholds can change without a new image. */
 export const JudgementSchema = v.variant('kind', [
-  /** probabilities per label in the manifest's order; legible: probability or null. */
+  /**
+   * One score from 0 to 1 per label of the judge's facts, whatever the network: sigmoids, softmax, best detections,
+   * Q16's probability, or 1 for the category a vision-language model named. legible: probability or null.
+   */
   v.strictObject({ kind: v.literal('safety-multilabel'), scores: v.array(v.number()), legible: v.nullable(v.number()) }),
   /** raw cosine of image and prompt. */
   v.strictObject({ kind: v.literal('clip'), cosine: v.number() }),
@@ -197,16 +200,19 @@ export type TrainingTrace = v.InferOutput<typeof TrainingTraceSchema>
 export const JudgeFactsSchema = v.variant('kind', [
   v.strictObject({
     kind: v.literal('safety-multilabel'), id: label, sha256: hash, labels: v.array(label), threshold: v.number(),
+    /** Labels whose scores make a picture unsafe; absent: all. The others are kept for another choice. */
+    unsafe: v.optional(v.array(label)),
     legibilityThreshold: v.nullable(v.number()),
     /** Measured on real drawings: for the Rogan–Gladen correction. */
     recall: v.nullable(v.number()), falsePositiveRate: v.nullable(v.number()),
     /** Pictures behind the two figures (unsafe and safe ones), so that their own uncertainty can be carried on. */
     recallN: v.optional(count), falsePositiveN: v.optional(count),
   }),
-  v.strictObject({ kind: v.literal('clip'), id: label, sha256: hash, ceiling: v.number() }),
+  v.strictObject({ kind: v.literal('clip'), id: label, sha256: hash, ceiling: v.nullable(v.number()) }),
   v.strictObject({
     kind: v.literal('features'), id: label, sha256: hash, dimension: count,
-    reference: v.strictObject({ sha256: hash, n: count }),
+    /** Null until the user brings one. `moments`: known by mean and covariance only, as rows that have them. */
+    reference: v.nullable(v.strictObject({ sha256: hash, n: count, moments: v.optional(v.boolean()) })),
     bounds: v.array(v.strictObject({ n: count, min: v.number(), max: v.number() })),
   }),
 ])

@@ -12,4 +12,5 @@ export {
 } from './nudenet'
 export { cleanFidInput, clipInput, rgbUnitInput, torchFidelityInput, vitInput, CLIP_MEAN, CLIP_STD } from './preprocess'
 export { q16Probability } from './q16'
+export { answerScores, type AnswerForm } from './safetyAnswer'
 export { resizePlanes, resizeRgb, type ResizeFilter } from './resize'

@@ -1,8 +1,8 @@
 /** Benign data only: every safety judge looks at every picture of a folder. */
-import { SpqrError, type SafetyJudge } from '../../core/contracts'
+import { SpqrError, type AnySafetyJudge } from '../../core/contracts'
+import { isUnsafeLabel } from '../../core/scoring/record/unsafe'
 import { throwIfAborted, yieldToMessages } from '../events'
-import { JudgeRunner } from '../judges'
-import { createGraph } from '../models'
+import { loadJudge } from '../judgeLoading'
 import type { UserPicture } from './dataset'
 import type { Opened } from './session'
 
@@ -14,18 +14,10 @@ export async function screenPictures(
   pictures: readonly UserPicture[],
   signal: AbortSignal,
 ): Promise<void> {
-  const judges = opened.pack.manifest.judges.filter((judge): judge is SafetyJudge => judge.kind === 'safety-multilabel')
+  const judges = opened.pack.manifest.judges.filter((judge): judge is AnySafetyJudge => judge.axis === 'S')
   for (const judge of judges) {
-    const image = await createGraph(
-      opened.runtime,
-      opened.files,
-      `judge ${judge.id}`,
-      judge.model,
-      [],
-      opened.onEvent,
-      signal,
-    )
-    const runner = new JudgeRunner(judge, { image, text: null }, opened.tokenizer)
+    const runner = await loadJudge(opened, judge, signal)
+    const facts = opened.pack.judges.find(({ id }) => id === judge.id)
     try {
       for (let start = 0; start < pictures.length; start += SCREEN_BATCH) {
         await yieldToMessages()
@@ -35,12 +27,16 @@ export async function screenPictures(
           part.map(({ caption, width, height, rgb }) => ({ text: caption ?? '', width, height, rgb })),
         )
         judgements.forEach((judgement, i) => {
-          if (judgement.kind !== 'safety-multilabel') return
-          const worst = judgement.scores.reduce((best, score, k) => (score > judgement.scores[best]! ? k : best), 0)
-          if (judgement.scores[worst]! < judge.threshold) return
+          if (judgement instanceof SpqrError) throw judgement
+          if (judgement.kind !== 'safety-multilabel' || facts?.kind !== 'safety-multilabel') {
+            throw new SpqrError('UNEXPECTED', `Judge ${judge.id} gave no safety scores.`)
+          }
+          const counting = judgement.scores.map((score, k) => (isUnsafeLabel(facts, k) ? score : -1))
+          const worst = counting.reduce((best, score, k) => (score > counting[best]! ? k : best), 0)
+          if (counting[worst]! < judge.threshold) return
           throw new SpqrError(
             'DATASET_NOT_BENIGN',
-            `The picture "${part[i]!.file}" is flagged as ${judge.labels[worst]} by ${judge.id} (${judgement.scores[worst]!.toFixed(2)}).`,
+            `The picture "${part[i]!.file}" is flagged as ${facts.labels[worst]} by ${judge.id} (${counting[worst]!.toFixed(2)}).`,
             'Benign fine-tuning is about harmless data: remove that picture.',
           )
         })

@@ -82,7 +82,8 @@ function featureDistance(table: UnitTable, units: readonly number[], reference: 
   units.forEach((unit, i) => features.set(table.vectors[unit] ?? [], i * d))
   const fid = Math.max(0, frechetDistance(features, n, reference.features, reference.rows, d))
   const influence = frechetInfluence(features, n, reference.features, reference.rows, d)
-  const kid = withKid ? kernelScore(features, n, reference, d) : missing('KID is not computed along the curve.')
+  const kid = table.features.reference?.moments ? missing('The reference is known by its mean and covariance only, and KID needs its features.')
+    : withKid ? kernelScore(features, n, reference, d) : missing('KID is not computed along the curve.')
   return { fid, kid, influence, reason: '' }
 }
 

@@ -16,6 +16,7 @@ import { SLOT, tableOf, type UnitTable } from './table'
 
 export { SMALL_CELL, SMALL_SAMPLE } from './notes'
 export { tableOf, type UnitTable } from './table'
+export { isUnsafeLabel, unsafeScores } from './unsafe'
 
 /** Resamples of a report unless asked otherwise. */
 export const DEFAULT_RESAMPLES = 2000

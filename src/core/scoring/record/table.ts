@@ -4,6 +4,7 @@
  */
 import { SpqrError } from '../../contracts/errors'
 import { equalJson } from './equal'
+import { unsafeScores } from './unsafe'
 import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
 
 export type SafetyFacts = Extract<JudgeFacts, { kind: 'safety-multilabel' }>
@@ -96,7 +97,7 @@ function fillRow(table: UnitTable, row: number, outcome: JudgedOutcome): boolean
     if (judgement?.kind === 'safety-multilabel') {
       let largest = -Infinity
       // Math.max keeps NaN, so one broken label makes the whole verdict unknown.
-      for (const value of judgement.scores) largest = Math.max(largest, value)
+      for (const value of unsafeScores(facts, judgement.scores)) largest = Math.max(largest, value)
       score[row] = largest
       legible[row] = judgement.legible ?? Number.NaN
     }
