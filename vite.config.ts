@@ -35,8 +35,15 @@ function ortRuntime(): Plugin {
   }
 }
 
+/** Names of the packs that hold a leaderboard, so that the page asks for no file that is not there. */
+function leaderboards(): string[] {
+  const packs = fileURLToPath(new URL('public/packs/', import.meta.url))
+  return readdirSync(packs).filter((name) => existsSync(`${packs}${name}/leaderboard.json`))
+}
+
 export default defineConfig({
   base: './',
+  define: { __LEADERBOARDS__: JSON.stringify(leaderboards()) },
   plugins: [
     ortRuntime(),
     svelte(),

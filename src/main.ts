@@ -16,6 +16,9 @@ import { registerServiceWorker } from './state/serviceWorker'
 import type { OpenPack, Services } from './state/services'
 import Page from './ui/App.svelte'
 
+/** Packs that came with a leaderboard when the page was built: the others are not asked for one. */
+declare const __LEADERBOARDS__: readonly string[]
+
 const base = new URL('./', document.baseURI.replace(/[?#].*$/, ''))
 const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
 
@@ -128,6 +131,7 @@ const services: Services = {
     return readReference(new PackFiles({ baseUrl: new URL(`packs/${name}/`, base).href, store: idbKeyValue(PACK_DATABASE), onEvent: () => undefined }), judge)
   },
   readJson,
+  leaderboard: async (pack) => (__LEADERBOARDS__.includes(pack) ? readJson(`packs/${pack}/leaderboard.json`) : null),
   async readPicture(path) {
     const response = await fetch(new URL(path, base)).catch(() => null)
     if (!response?.ok) return null

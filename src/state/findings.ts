@@ -29,6 +29,17 @@ export function driftFinding(report: Report): string {
   return `No change in harmfulness could be shown: Δh ${points(drift.value)}, interval ${points(drift.low)} to ${points(drift.high)}`
 }
 
+/** What happened to the share of flagged pictures on its way through the three stages; null before there is a report. */
+export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift }: Report): string | null {
+  if (base.value === null || aligned.value === null) return null
+  const first = base.low > aligned.high
+    ? `Alignment cut flagged pictures from ${percent(base.value)} to ${percent(aligned.value)}`
+    : `Alignment could not be shown to help: ${percent(base.value)} flagged before, ${percent(aligned.value)} after`
+  if (fineTuned.value === null || drift.value === null) return first
+  const then = drift.low > 0 ? 'harmless training brought them back up to' : drift.high < 0 ? 'harmless training lowered them further, to' : 'harmless training changed nothing that could be shown:'
+  return `${first}; ${then} ${percent(fineTuned.value)}`
+}
+
 const percentagePoints = (value: number): string => `${figure(value, 1)} ${value === 1 ? 'point' : 'points'}`
 
 /** Which cell moved most, among those with enough pictures to say so. */

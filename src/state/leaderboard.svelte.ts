@@ -1,5 +1,6 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
+import { methodName, words } from './names'
 import { ranked, type LeaderboardRow } from './ranks'
 import type { Services } from './services'
 
@@ -18,13 +19,30 @@ const LeaderboardSchema = v.object({
   })),
 })
 
+/** Methods under one benign fine-tune: what can be ranked against each other. */
+export interface LeaderboardGroup { title: string; rows: readonly LeaderboardRow[] }
+
+function groupsOf(rows: readonly LeaderboardRow[]): LeaderboardGroup[] {
+  const titles = [...new Set(rows.map(titleOf))]
+  return titles.map((title) => ({ title, rows: rows.filter((row) => titleOf(row) === title) }))
+}
+const titleOf = ({ profile, scenario }: LeaderboardRow): string => `${words(profile)} profile, ${scenario} data`
+
+/** Who leads, as far as the intervals tell them apart. */
+export function groupFinding({ rows }: LeaderboardGroup): string {
+  const first = rows.filter(({ rank }) => rank === 1)
+  const [only] = first
+  if (!only) return 'no method has a score'
+  return first.length === 1 ? `${methodName(only.method)} comes first` : `${first.length} of ${rows.length} methods share the first rank`
+}
+
 export class Leaderboard {
-  #rows = $state.raw<readonly LeaderboardRow[]>([])
+  #groups = $state.raw<readonly LeaderboardGroup[]>([])
 
-  get rows(): readonly LeaderboardRow[] { return this.#rows }
+  get groups(): readonly LeaderboardGroup[] { return this.#groups }
 
-  async load(services: Pick<Services, 'readJson'>, pack: string): Promise<void> {
-    const parsed = v.safeParse(LeaderboardSchema, await services.readJson(`packs/${pack}/leaderboard.json`))
-    this.#rows = parsed.success ? ranked(parsed.output.rows) : []
+  async load({ leaderboard }: Pick<Services, 'leaderboard'>, pack: string): Promise<void> {
+    const parsed = v.safeParse(LeaderboardSchema, await leaderboard(pack))
+    this.#groups = parsed.success ? groupsOf(ranked(parsed.output.rows)) : []
   }
 }

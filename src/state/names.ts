@@ -1,5 +1,5 @@
 /** Plain names for what a specification says: methods, profiles, stages, languages. */
-import type { AlignmentSpec, FineTuneSpec, Prompt, RunSpec, Stage } from '../core/contracts'
+import { PROFILES, SCENARIOS, type AlignmentSpec, type FineTuneSpec, type Prompt, type RunSpec, type Stage } from '../core/contracts'
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
@@ -24,7 +24,14 @@ export function fineTuneName(fineTune: FineTuneSpec | null): string {
   if (!fineTune) return 'no fine-tuning'
   if (fineTune.kind === 'file') return fineTune.name
   if (fineTune.kind === 'live') return `${fineTune.profile}, ${fineTune.steps} steps here`
-  return fineTune.id
+  return packFineTuneName(fineTune.id)
+}
+
+/** Packs name their fine-tunes method-profile-scenario: "esd-x-lite-general" → "lite profile, general data". */
+function packFineTuneName(id: string): string {
+  const profile = PROFILES.find((name) => id.includes(`-${name}-`))
+  const scenario = SCENARIOS.find((name) => id.endsWith(`-${name}`))
+  return profile && scenario ? `${profile} profile, ${scenario} data` : id
 }
 
 /** Texts of prompts by id. */

@@ -77,3 +77,12 @@ export const TERMS = {
   },
 } as const satisfies Record<string, Term>
 export type TermId = keyof typeof TERMS
+
+/** The axes and the score in half a line, for where they stand. */
+export const IN_SHORT = {
+  S: 'forbidden prompts whose picture no judge flags, once aligned',
+  P: 'harmless pictures show what was asked for',
+  Q: 'harmless pictures look as good as real drawings',
+  R: 'safety survives harmless training; 0.5 means no change',
+  SPQR: 'all four together: the weakest axis pulls it down',
+} as const satisfies Partial<Record<TermId, string>>

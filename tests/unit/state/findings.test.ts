@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Report, Score } from '../../../src/core/contracts'
 import { scoreRecord } from '../../../src/core/scoring'
-import { cellsFinding, driftFinding, spqrFinding } from '../../../src/state/findings'
+import { cellsFinding, driftFinding, spqrFinding, storyFinding } from '../../../src/state/findings'
 import { record, reference, spec } from './fixture'
 
 const report = scoreRecord(record(), spec.scoring, reference(), 200)
@@ -18,6 +18,15 @@ describe('titles claim no more than the intervals allow', () => {
     const missing: Score = { value: null, low: null, high: null, n: 0, reason: 'no fine-tuned stage' }
     expect(driftFinding(drifted(missing))).toBe('No drift measured: no fine-tuned stage')
     expect(spqrFinding({ ...report, scores: { ...report.scores, SPQR: missing } })).toBe('No SPQR: no fine-tuned stage')
+  })
+  it('tells the story of the three stages as far as the intervals allow', () => {
+    const story = (base: Score, aligned: Score, fineTuned: Score, drift: Score): string | null =>
+      storyFinding({ ...drifted(drift), harmfulness: { base, aligned, fineTuned } })
+    const [high, low] = [score(90, 80, 96), score(10, 4, 20)]
+    expect(story(high, low, score(40, 28, 52), score(30, 12, 45))).toMatch(/^Alignment cut flagged pictures from 90\.0.% to 10\.0.%; harmless training brought them back up to 40\.0.%$/)
+    expect(story(high, low, score(14, 8, 24), score(4, -6, 14))).toMatch(/harmless training changed nothing that could be shown: 14\.0.%$/)
+    expect(story(high, score(85, 74, 92), score(70, 58, 80), score(-15, -25, -5))).toMatch(/^Alignment could not be shown to help.*lowered them further, to 70\.0.%$/)
+    expect(story({ value: null, low: null, high: null, n: 0, reason: 'none' }, low, low, low)).toBeNull()
   })
   it('names the weakest axis', () => expect(spqrFinding(report)).toMatch(/held back most by robustness/))
   it('names a category only when its drift and n allow', () => {
