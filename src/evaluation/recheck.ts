@@ -35,11 +35,17 @@ export interface RecheckResult {
   summary: string
 }
 
-/** k judged samples in an order drawn by `seed`; checkpoints of a live fine-tune need training and are left out. */
-export function chooseSamples(record: RunRecord, k: number, seed: number): JudgedOutcome[] {
+/** Keys of the trainer's checkpoints by step. */
+export type Checkpoints = ReadonlyMap<number, string>
+
+/**
+ * k judged samples in an order drawn by `seed`: of the checkpoints that were trained here, or, without any, of the other
+ * stages (checkpoints of a live fine-tune need training).
+ */
+export function chooseSamples(record: RunRecord, k: number, seed: number, checkpoints?: Checkpoints): JudgedOutcome[] {
   return record.outcomes
     .filter((outcome) => outcome.status === 'judged')
-    .filter(({ step }) => !step)
+    .filter(({ step }) => (checkpoints ? step !== null && checkpoints.has(step) : !step))
     .map((outcome) => ({ outcome, key: sha256Hex(`${seed}:${outcome.unitId}`) }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .slice(0, k)
@@ -52,13 +58,13 @@ export function chooseSamples(record: RunRecord, k: number, seed: number): Judge
  */
 export async function recheck(
   signal: CancelSignal, engine: EngineApi, pack: LoadedPack, record: RunRecord, k: number, seed: number,
-  onEvent: (event: EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }) => void,
+  onEvent: (event: EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }) => void, checkpoints?: Checkpoints,
 ): Promise<RecheckResult> {
   const { spec } = record
   if (spec.model.manifestSha256 !== pack.manifestSha256) {
     throw new SpqrError('BAD_INPUT', `The samples were made with another version of pack "${spec.model.id}".`, 'They cannot be made again here; the scores above were still recomputed from them.')
   }
-  const chosen = new Map(chooseSamples(record, k, seed).map((outcome) => [outcome.unitId, outcome]))
+  const chosen = new Map(chooseSamples(record, k, seed, checkpoints).map((outcome) => [outcome.unitId, outcome]))
   const units = plan(spec, pack.prompts).filter(({ id }) => chosen.has(id))
   const samples: RecheckedSample[] = []
   const stop = () => {
@@ -73,7 +79,7 @@ export async function recheck(
       const [first] = batch
       if (!first) continue
       const key = variantKey(spec, first.stage, first.step)
-      if (key !== prepared) await engine.prepare(variantOf(spec, first.stage, first.step, null), spec.judges, onEvent)
+      if (key !== prepared) await engine.prepare(variantOf(spec, first.stage, first.step, checkpoints?.get(first.step ?? 0) ?? null), spec.judges, onEvent)
       prepared = key
       const { results } = await engine.run(batch, spec.sampler)
       for (const unit of batch) {

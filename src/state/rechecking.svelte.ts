@@ -1,11 +1,14 @@
 /** Makes a few of somebody's samples again here and says whether they come out the same. */
-import { reviveError, type DeviceChoice, type Report } from '../core/contracts'
+import { SpqrError, reviveError, type DeviceChoice, type Report } from '../core/contracts'
 import { recheck, type RecheckedSample, type RecheckResult } from '../evaluation/recheck'
+import { retrain } from '../evaluation/retrain'
 import type { Services } from './services'
+
+const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
 
 export class Rechecking {
   #samples = $state.raw<readonly RecheckedSample[]>([])
-  #result = $state.raw<RecheckResult | null>(null)
+  #result = $state.raw<Pick<RecheckResult, 'summary'> | null>(null)
   #doing = $state('')
   #stop = $state.raw<AbortController | null>(null)
   readonly #services: Services
@@ -15,12 +18,39 @@ export class Rechecking {
   }
 
   get samples(): readonly RecheckedSample[] { return this.#samples }
-  get result(): RecheckResult | null { return this.#result }
+  get result(): Pick<RecheckResult, 'summary'> | null { return this.#result }
   get doing(): string { return this.#doing }
   get busy(): boolean { return this.#stop !== null }
 
   /** Throws SpqrError when the samples cannot be made here; a stop is no error. */
-  async run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
+  run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
+    return this.#work(async (signal) => {
+      const { pack, ports } = await this.#services.open(packName, device, () => undefined)
+      return recheck(signal, ports.engine, pack, report.record, k, randomSeed(), (event) => {
+        if (event.type === 'sample') this.#add(event)
+      })
+    })
+  }
+
+  /** Takes the report's live fine-tune again, on the device it names where this machine has it, and compares. */
+  retrain({ record }: Report, packName: string, k: number): Promise<void> {
+    return this.#work(async (signal) => {
+      const { executionProvider, threads } = record.environment
+      const { pack, ports, trainer } = await this.#services.open(packName, { executionProvider, threads }, () => undefined)
+      if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose the pack of the report.')
+      return retrain(signal, ports.engine, trainer, pack, record, k, randomSeed(), (event) => {
+        if (event.type === 'sample') this.#add(event)
+        else if (event.type === 'training') this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
+      })
+    })
+  }
+
+  #add({ sample, done, planned }: { sample: RecheckedSample; done: number; planned: number }): void {
+    this.#samples = [...this.#samples, sample]
+    this.#doing = `${done} of ${planned} made again`
+  }
+
+  async #work(job: (signal: AbortSignal) => Promise<Pick<RecheckResult, 'summary'>>): Promise<void> {
     if (this.#stop) return
     const stop = new AbortController()
     this.#stop = stop
@@ -28,13 +58,7 @@ export class Rechecking {
     this.#result = null
     this.#doing = 'Opening the model'
     try {
-      const { pack, ports } = await this.#services.open(packName, device, () => undefined)
-      const seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
-      this.#result = await recheck(stop.signal, ports.engine, pack, report.record, k, seed, (event) => {
-        if (event.type !== 'sample') return
-        this.#samples = [...this.#samples, event.sample]
-        this.#doing = `${event.done} of ${event.planned} made again`
-      })
+      this.#result = await job(stop.signal)
     } catch (thrown) {
       const error = reviveError(thrown)
       if (error.code !== 'ABORTED') throw error
