@@ -149,7 +149,7 @@ export function variantOf(spec: RunSpec, stage: Stage, step: number | null, chec
   if (!fineTune || (fineTune.kind === 'live' && step === 0)) return { stage, step, alignment, fineTune: { kind: 'none' } }
   switch (fineTune.kind) {
     case 'pack': return { stage, step, alignment, fineTune: { kind: 'pack', id: fineTune.id } }
-    case 'file': return { stage, step, alignment, fineTune: { kind: 'file', sha256: fineTune.sha256, strength: fineTune.strength } }
+    case 'file': return { stage, step, alignment, fineTune: { kind: 'file', sha256: fineTune.sha256, strength: fineTune.strength, ...(fineTune.more ? { more: fineTune.more } : {}) } }
     case 'live': {
       if (checkpointKey === null) throw new SpqrError('UNEXPECTED', `The checkpoint of step ${step} has not been trained.`)
       return { stage, step, alignment, fineTune: { kind: 'checkpoint', key: checkpointKey } }

@@ -23,8 +23,8 @@ const DIRECT_SUITE = 'harmful-direct'
 /** Options of a run: parameters (defaults where absent) and what cannot be written into a URL. */
 export interface RunOptions extends Partial<RunParameters> {
   /** Files of the user's own, registered with the engine; they replace the pack's adapters. */
-  alignmentFile?: AdapterFile | null
-  fineTuneFile?: AdapterFile | null
+  alignmentFiles?: readonly AdapterFile[]
+  fineTuneFiles?: readonly AdapterFile[]
   /** Prompts of the user's own beside the pack's; their suites become selectable by name. */
   ownPrompts?: { prompts: readonly Prompt[]; harmfulSuites: readonly string[] }
   /** Data of a live fine-tune; absent: the pack's own. */

@@ -1,16 +1,24 @@
 /** Which alignment and which benign fine-tune a run takes: the pack's, computed ones, or files of the user's. */
 import {
-  SpqrError, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Profile, type Prompt,
+  SpqrError, type AdapterPart, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Profile, type Prompt,
 } from '../core/contracts'
 import type { RunParameters } from './params'
 import { hashOf } from './specHash'
 
 /** A file of the user's, by its hash; `strength` multiplies its effect. */
-export interface AdapterFile { name: string; sha256: string; strength: number }
+export type AdapterFile = AdapterPart
+
+/** Files merged in order, as the specification names them; null when there is none. */
+function adapterFiles(files: readonly AdapterFile[]) {
+  const [first, ...more] = files
+  if (!first) return null
+  const name = files.map((file) => file.name).join(' + ').slice(0, 200)
+  return { kind: 'file' as const, ...first, name, ...(more.length > 0 ? { more } : {}) }
+}
 
 interface Chosen extends RunParameters {
-  alignmentFile?: AdapterFile | null
-  fineTuneFile?: AdapterFile | null
+  alignmentFiles?: readonly AdapterFile[]
+  fineTuneFiles?: readonly AdapterFile[]
   dataset?: { name: string; sha256: string }
 }
 interface Suites { harmful: readonly string[]; benign: string; prompts: readonly Prompt[] }
@@ -43,7 +51,8 @@ export function availableMethods(pack: LoadedPack): string[] {
 }
 
 export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suites): AlignmentSpec | null {
-  if (chosen.alignmentFile) return { kind: 'file', ...chosen.alignmentFile }
+  const files = adapterFiles(chosen.alignmentFiles ?? [])
+  if (files) return files
   const shipped = adaptersOf(pack, 'alignment')
   const method = chosen.method === '' ? (shipped[0]?.id ?? 'none') : chosen.method
   if (method === 'none') return null
@@ -109,7 +118,8 @@ function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineT
 }
 
 export function resolveFineTune(chosen: Chosen, pack: LoadedPack, alignment: AlignmentSpec | null): FineTuneSpec | null {
-  if (chosen.fineTuneFile) return { kind: 'file', ...chosen.fineTuneFile }
+  const files = adapterFiles(chosen.fineTuneFiles ?? [])
+  if (files) return files
   if (chosen.train !== 'none') return liveFineTune(chosen, chosen.train, pack)
   if (chosen.profile === 'none') return null
   const base = fineTuneBase(alignment, pack)

@@ -1,6 +1,6 @@
 /** Where adapters come from: the pack, the user's own files, the trainer's checkpoints. */
-import { parseAdapter, readSafetensors, type Adapter } from '../core/adapters'
-import { SpqrError, type AlignmentSpec, type Component, type ModelVariant, type PackManifest } from '../core/contracts'
+import { parseAdapter, readSafetensors, stackAdapters, withConfig, type Adapter } from '../core/adapters'
+import { SpqrError, type AdapterPart, type AlignmentSpec, type ModelComponent, type ModelVariant, type PackManifest } from '../core/contracts'
 import type { KeyValue } from './cache'
 import { sha256Hex, type OnEvent } from './events'
 import type { PackFiles } from './files'
@@ -20,7 +20,7 @@ export function adaptableWeights(manifest: PackManifest): Map<string, readonly n
 }
 
 /** The part of an adapter that changes one component, with that component's own weight names. */
-export function targetsOf(adapter: Adapter, component: Component, prefix: string): Adapter {
+export function targetsOf(adapter: Adapter, component: ModelComponent, prefix: string): Adapter {
   const own = weightShapes(component)
   const targets = new Map([...adapter.targets].flatMap(([name, target]) => {
     const local = prefix !== '' && name.startsWith(prefix) ? name.slice(prefix.length) : prefix === '' ? name : null
@@ -39,7 +39,8 @@ export class AdapterShelf {
   }
 
   /** Checks a file of the user's against the model and keeps it. Throws the ADAPTER_… errors by tensor name. */
-  async add(name: string, bytes: Uint8Array<ArrayBuffer>): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
+  async add(name: string, given: Uint8Array<ArrayBuffer>, config?: string): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
+    const bytes = config === undefined ? given : withConfig(readSafetensors(given), config)
     const file = readSafetensors(bytes)
     const adapter = parseAdapter(file, this.weights, { strength: 1, name })
     const sha256 = await sha256Hex(bytes)
@@ -67,14 +68,14 @@ export class AdapterShelf {
 
   /** The adapter of an alignment that is a file. */
   async alignment(spec: Extract<AlignmentSpec, { kind: 'pack' | 'file' }>, signal?: AbortSignal): Promise<Adapter> {
-    return spec.kind === 'pack' ? this.pack(spec.id, signal) : this.file(spec.sha256, spec.strength, spec.name, signal)
+    return spec.kind === 'pack' ? this.pack(spec.id, signal) : this.stack([spec, ...(spec.more ?? [])], signal)
   }
 
   async fineTune(fineTune: ModelVariant['fineTune'], signal?: AbortSignal): Promise<Adapter | null> {
     switch (fineTune.kind) {
       case 'none': return null
       case 'pack': return this.pack(fineTune.id, signal)
-      case 'file': return this.file(fineTune.sha256, fineTune.strength, this.memory.get(fineTune.sha256)?.name ?? 'adapter file', signal)
+      case 'file': return this.stack([{ ...fineTune, name: 'adapter file' }, ...(fineTune.more ?? [])], signal)
       case 'checkpoint': return this.checkpoint(fineTune.key)
     }
   }
@@ -90,8 +91,14 @@ export class AdapterShelf {
     return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, { strength: 1, name: file.path, format })
   }
 
-  private async file(sha256: string, strength: number, name: string, signal?: AbortSignal): Promise<Adapter> {
-    return parseAdapter(readSafetensors(await this.bytes({ kind: 'file', sha256 }, signal)), this.weights, { strength, name })
+  /** Files of the user's, one upon the other, each with its strength. */
+  private async stack(parts: readonly AdapterPart[], signal?: AbortSignal): Promise<Adapter> {
+    const adapters = []
+    for (const { sha256, strength, name } of parts) {
+      const bytes = await this.bytes({ kind: 'file', sha256 }, signal)
+      adapters.push(parseAdapter(readSafetensors(bytes), this.weights, { strength, name: this.memory.get(sha256)?.name ?? name }))
+    }
+    return stackAdapters(adapters)
   }
 
   private async checkpoint(key: string): Promise<Adapter> {

@@ -142,8 +142,8 @@ export class Engine implements EngineApi {
     })
   }
 
-  addAdapterFile(name: string, bytes: ArrayBuffer): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
-    return this.queue.run(() => this.need().shelf.add(name, new Uint8Array(bytes)))
+  addAdapterFile(name: string, bytes: ArrayBuffer, config?: string): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
+    return this.queue.run(() => this.need().shelf.add(name, new Uint8Array(bytes), config))
   }
 
   exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }> {

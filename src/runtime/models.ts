@@ -70,7 +70,9 @@ export class Models {
   async alignmentBytes(alignment: AlignmentSpec, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     switch (alignment.kind) {
       case 'pack':
-      case 'file': return this.options.shelf.bytes(alignment, signal)
+      case 'file':
+        if (alignment.kind === 'file' && alignment.more) throw new SpqrError('BAD_INPUT', `"${alignment.name}" are several files of yours, not one.`, 'You have them already; there is nothing to save.')
+        return this.options.shelf.bytes(alignment, signal)
       case 'closed-form': return this.closedForm(alignment, signal)
       case 'inference': throw new SpqrError('BAD_INPUT', `${alignment.method} changes no weights, so there is nothing to save.`, 'Export an alignment that edits the model.')
     }

@@ -1,4 +1,5 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
+import { MAX_ADAPTER_BYTES } from '../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type PackAdapter } from '../core/contracts'
 import { defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence, type ParameterName, type Parameters } from '../evaluation/params'
 import type { RunOptions, AdapterFile } from '../evaluation/spec'
@@ -13,10 +14,20 @@ export type { ParameterName }
 
 type AdapterRole = PackAdapter['role']
 
+export interface OwnAdapter extends AdapterFile {
+  /** Format, tensors and rank, in words. */
+  facts: string
+}
+/** A file that was chosen or dropped. */
+export interface AdapterUpload { name: string; size: number; arrayBuffer(): Promise<ArrayBuffer>; text(): Promise<string> }
+
+/** The header comes on top of the tensors. */
+const MAX_FILE_BYTES = MAX_ADAPTER_BYTES + 2 ** 20
+
 export class Settings {
   values = $state<Parameters>(defaultParameters())
-  alignmentFile = $state.raw<AdapterFile | null>(null)
-  fineTuneFile = $state.raw<AdapterFile | null>(null)
+  /** Adapter files of the user's, merged in order; what each would change is told beside it. */
+  adapters = $state.raw<Record<AdapterRole, readonly OwnAdapter[]>>({ alignment: [], 'fine-tune': [] })
   /** Captioned pictures of the user's own, for fine-tuning here. */
   dataset = $state.raw<{ name: string; sha256: string; count: number } | null>(null)
   /** What the address or a field got wrong, by parameter; `''` for unknown names. */
@@ -41,8 +52,9 @@ export class Settings {
   /** One line that says what the next run will do. */
   readonly summary = $derived.by(() => {
     const { preset, method, profile, scenario, train, steps } = this.values
-    const shown = this.alignmentFile?.name ?? (method === '' ? (this.methods.pack[0]?.name ?? 'first method of the pack') : methodName(method))
-    const tune = this.fineTuneFile?.name ?? (train === 'none' ? (profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`) : `${train} fine-tune here, ${this.values['train-steps']} steps`)
+    const own = (role: AdapterRole): string | undefined => this.adapters[role].map(({ name }) => name).join(' + ') || undefined
+    const shown = own('alignment') ?? (method === '' ? (this.methods.pack[0]?.name ?? 'first method of the pack') : methodName(method))
+    const tune = own('fine-tune') ?? (train === 'none' ? (profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`) : `${train} fine-tune here, ${this.values['train-steps']} steps`)
     return [this.#pack.manifest?.title ?? this.values.pack, shown, tune, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(' · ')
   })
 
@@ -72,8 +84,7 @@ export class Settings {
 
   reset(): void {
     this.values = defaultParameters()
-    this.alignmentFile = null
-    this.fineTuneFile = null
+    this.adapters = { alignment: [], 'fine-tune': [] }
     this.dataset = null
     this.problems = {}
   }
@@ -83,14 +94,21 @@ export class Settings {
   }
 
   /**
-   * Registers an adapter file with the engine, which refuses by name what does not fit; answers what it would change.
-   * Throws SpqrError; the earlier choice then stays.
+   * Registers adapter files with the engine, which refuses by name what does not fit. PEFT's adapter_config.json, where
+   * it lies beside a file, gives its scale. Throws SpqrError; files taken before it stay.
    */
-  async takeAdapter(services: Services, role: AdapterRole, file: { name: string; arrayBuffer(): Promise<ArrayBuffer> }): Promise<string> {
-    const open = await services.open(this.values.pack, this.device(), () => undefined)
-    const { sha256, format, tensors, rank } = await open.ports.engine.addAdapterFile(file.name, await file.arrayBuffer())
-    this.#setFile(role, { name: file.name, sha256, strength: 1 })
-    return `${format}, ${tensors} weights${rank === null ? '' : `, rank ${rank}`}`
+  async takeAdapters(services: Services, role: AdapterRole, files: readonly AdapterUpload[]): Promise<void> {
+    const weights = files.filter(({ name }) => !/\.json$/i.test(name))
+    const config = files.find(({ name }) => /\.json$/i.test(name))
+    if (weights.length === 0) throw new SpqrError('ADAPTER_INVALID', 'There is no adapter among these files.', 'Choose a .safetensors file; adapter_config.json alone holds no weights.')
+    for (const file of weights) {
+      // Before its bytes are read: a whole model would fill the memory first.
+      if (file.size > MAX_FILE_BYTES) throw new SpqrError('ADAPTER_TOO_LARGE', `"${file.name}" holds ${Math.round(file.size / 2 ** 20)} MB; an adapter may hold ${MAX_ADAPTER_BYTES / 2 ** 20} MB.`, 'Choose a LoRA, not a whole model.')
+      const open = await services.open(this.values.pack, this.device(), () => undefined)
+      const { sha256, format, tensors, rank } = await open.ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && await config.text())
+      const facts = `${format}, ${tensors} tensors${rank === null ? '' : `, rank ${rank}`}${config ? ', scale from adapter_config.json' : ''}`
+      this.#setFiles(role, [...this.adapters[role].filter((other) => other.sha256 !== sha256), { name: file.name, sha256, strength: 1, facts }])
+    }
   }
 
   /**
@@ -106,18 +124,16 @@ export class Settings {
     this.dataset = { name, ...(await trainer.addDataset(name, pictures)) }
   }
 
-  dropAdapter(role: AdapterRole): void {
-    this.#setFile(role, null)
+  dropAdapter(role: AdapterRole, sha256: string): void {
+    this.#setFiles(role, this.adapters[role].filter((file) => file.sha256 !== sha256))
   }
 
-  setStrength(role: AdapterRole, strength: number): void {
-    const file = role === 'alignment' ? this.alignmentFile : this.fineTuneFile
-    if (file) this.#setFile(role, { ...file, strength })
+  setStrength(role: AdapterRole, sha256: string, strength: number): void {
+    this.#setFiles(role, this.adapters[role].map((file) => (file.sha256 === sha256 ? { ...file, strength } : file)))
   }
 
-  #setFile(role: AdapterRole, file: AdapterFile | null): void {
-    if (role === 'alignment') this.alignmentFile = file
-    else this.fineTuneFile = file
+  #setFiles(role: AdapterRole, files: readonly OwnAdapter[]): void {
+    this.adapters = { ...this.adapters, [role]: files }
   }
 
   device(): DeviceChoice {
@@ -126,7 +142,8 @@ export class Settings {
 
   request(): RunRequest {
     const { pack, batch, ...run } = $state.snapshot(this.values) as Parameters
-    const options: RunOptions = { ...run, alignmentFile: this.alignmentFile, fineTuneFile: this.fineTuneFile, ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
+    const parts = (role: AdapterRole): AdapterFile[] => this.adapters[role].map(({ name, sha256, strength }) => ({ name, sha256, strength }))
+    const options: RunOptions = { ...run, alignmentFiles: parts('alignment'), fineTuneFiles: parts('fine-tune'), ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
     return { packName: pack, device: this.device(), batchSize: batch, options }
   }
 }

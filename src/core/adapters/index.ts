@@ -1,7 +1,7 @@
 /** Adapters and their files: safetensors, LoRA and its relatives, whole-tensor differences, and merging. */
 export { elementBytes, fromFloats, halfBits, toFloats, type Dtype } from './dtypes'
 export { addLowRank, type Factors } from './lowRank'
-export { applyAdapters, mergeStream } from './merge'
+export { applyAdapters, mergeStream, stackAdapters } from './merge'
 export { MAX_ADAPTER_BYTES, parseAdapter, type Adapter, type AdapterFormat, type AdapterOptions } from './parse'
 export {
   openSafetensors,
@@ -14,4 +14,4 @@ export {
   type TensorEntry,
   type TensorInput,
 } from './safetensors'
-export { loraMetadata } from './scales'
+export { loraMetadata, withConfig } from './scales'

@@ -25,6 +25,26 @@ export function applyAdapters(adapters: readonly Adapter[], name: string, weight
   return applied
 }
 
+/** Several adapters as one that applies them in order. */
+export function stackAdapters(adapters: readonly Adapter[]): Adapter {
+  const [first] = adapters
+  if (first && adapters.length === 1) return first
+  const names = new Set(adapters.flatMap(({ targets }) => [...targets.keys()]))
+  const ranks = adapters.flatMap(({ rank }) => rank ?? [])
+  return {
+    format: first?.format ?? 'lora',
+    rank: ranks.length > 0 ? Math.max(...ranks) : null,
+    targets: new Map(
+      [...names].map((name) => [
+        name,
+        (weight) => {
+          for (const { targets } of adapters) targets.get(name)?.(weight)
+        },
+      ]),
+    ),
+  }
+}
+
 /**
  * Streams a model's weights from `source`, merged with `adapters`, to `write`, in file order. Holds one tensor at a
  * time: the next is read when `write` has settled.

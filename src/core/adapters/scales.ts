@@ -4,6 +4,7 @@
  * module); else a plain metadata field `lora_alpha` (the packs' own files); else 1.
  */
 import { SpqrError } from '../contracts/errors'
+import { writeSafetensors, type SafetensorsFile } from './safetensors'
 
 /** Scale for a module of rank `rank`; `alpha` is the file's own tensor or null. */
 export type Scales = (module: string, rank: number, alpha: number | null) => number
@@ -65,6 +66,27 @@ export function readScales(
     if (!own || typeof value !== 'number' || !Number.isFinite(value)) return 1
     return value / (own.fields['use_rslora'] === true ? Math.sqrt(rank) : rank)
   }
+}
+
+/**
+ * A bare PEFT file with its adapter_config.json written into its metadata, so that its scale travels with it.
+ * @throws SpqrError ADAPTER_INVALID when the text is no JSON object
+ */
+export function withConfig(file: SafetensorsFile, config: string): Uint8Array<ArrayBuffer> {
+  let fields: unknown = null
+  try {
+    fields = JSON.parse(config)
+  } catch {
+    // Told below, as for any other text that is no configuration.
+  }
+  if (!isRecord(fields))
+    throw new SpqrError(
+      'ADAPTER_INVALID',
+      'The file adapter_config.json is not a JSON object.',
+      'Take the one that PEFT wrote beside the weights.',
+    )
+  const tensors = new Map([...file.tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data: bytes }]))
+  return writeSafetensors(tensors, { ...file.metadata, lora_adapter_metadata: JSON.stringify(fields) })
 }
 
 /** Metadata for a LoRA file of one rank, so that diffusers' `load_lora_weights` and this reader take the same scale. */

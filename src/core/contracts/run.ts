@@ -16,7 +16,10 @@ const label = v.pipe(v.string(), v.maxLength(200))
 const conceptList = v.pipe(v.array(label), v.maxLength(500))
 
 /** A file of the user's own, known by its hash; `strength` multiplies its effect (LoRA scale). */
-const AdapterFileSchema = v.strictObject({ kind: v.literal('file'), name: label, sha256: hash, strength: v.number() })
+const AdapterPartSchema = v.strictObject({ name: label, sha256: hash, strength: v.number() })
+export type AdapterPart = v.InferOutput<typeof AdapterPartSchema>
+/** One file, or several merged in order: `more` are those behind the first. `name` names them all. */
+const AdapterFileSchema = v.strictObject({ kind: v.literal('file'), ...AdapterPartSchema.entries, more: v.optional(v.pipe(v.array(AdapterPartSchema), v.maxLength(15))) })
 /** An adapter of the pack, by id. */
 const PackAdapterRefSchema = v.strictObject({ kind: v.literal('pack'), id: label, sha256: hash })
 

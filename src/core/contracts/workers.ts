@@ -2,7 +2,7 @@
  * The typed APIs that the workers expose over comlink, and the ports that main.ts wires in.
  * Types only: nothing in src/ imports workers/.
  */
-import type { AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, Outcome, RunRecord, SamplerSpec, Stage, TrainingTrace, WorkUnit } from './run'
+import type { AdapterPart, AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, Outcome, RunRecord, SamplerSpec, Stage, TrainingTrace, WorkUnit } from './run'
 import type { PackManifest, Prompt } from './manifest'
 import type { Report } from './report'
 import type { ScoringPreset } from './run'
@@ -40,7 +40,7 @@ export interface ModelVariant {
   fineTune:
     | { kind: 'none' }
     | { kind: 'pack'; id: string }
-    | { kind: 'file'; sha256: string; strength: number }
+    | { kind: 'file'; sha256: string; strength: number; more?: AdapterPart[] | undefined }
     /** Weights of a live checkpoint, stored by the trainer under this key. */
     | { kind: 'checkpoint'; key: string }
 }
@@ -75,8 +75,11 @@ export interface EngineApi {
   judge(images: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<UnitResult[]>
   /** Features [n × dimension] of a quality judge's held-out real pictures, for the scorer. */
   reference(judgeId: string): Promise<Float32Array>
-  /** Registers an adapter file of the user's; answers what it would change. Refuses by name what does not match. */
-  addAdapterFile(name: string, bytes: ArrayBuffer): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
+  /**
+   * Registers an adapter file of the user's; answers what it would change. Refuses by name what does not match.
+   * `config`: the text of PEFT's adapter_config.json beside it, whose scale then becomes part of the file and its hash.
+   */
+  addAdapterFile(name: string, bytes: ArrayBuffer, config?: string): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
   /** The alignment of the prepared variant as safetensors (LoRA or delta), for saving. */
   exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }>
   /** Rejects the work in flight with ABORTED at the next step boundary. */

@@ -55,7 +55,7 @@ describe('createRunSpec', () => {
     const own = prompts('mine', 5)
     const spec = createRunSpec({
       preset: 'custom', suites: ['mine'], n: 5, ownPrompts: { prompts: own, harmfulSuites: ['mine'] },
-      alignmentFile: { name: 'a.safetensors', sha256: 'abcdef0123', strength: 0.5 }, fineTuneFile: { name: 'b', sha256: 'abcdef0124', strength: 1 },
+      alignmentFiles: [{ name: 'a.safetensors', sha256: 'abcdef0123', strength: 0.5 }], fineTuneFiles: [{ name: 'b', sha256: 'abcdef0124', strength: 1 }, { name: 'c', sha256: 'abcdef0125', strength: -0.5 }],
     }, pack)
     expect(spec).toMatchObject({ alignment: { kind: 'file', strength: 0.5 }, fineTune: { kind: 'file' }, prompts: { harmful: [{ suite: 'mine', count: 5 }] } })
   })

@@ -44,6 +44,31 @@ describe('the adapter shelf', () => {
     expect([...weight]).toEqual([6, 12, 8, 16])
   })
 
+  test('several files are merged in order, each with its strength', async () => {
+    const one = shelf()
+    const [first, second] = [await one.add('first', lora('unet.a.to_k')), await one.add('second', lora('a.to_k', 'text_encoder.layer.q_proj'))]
+    const parts = { name: 'first + second', sha256: first.sha256, strength: 0.5, more: [{ name: 'second', sha256: second.sha256, strength: -2 }] }
+    const both = await one.alignment({ kind: 'file', ...parts })
+    const weight = new Float32Array(4)
+    both.targets.get('a.to_k.weight')!(weight)
+    expect([...weight]).toEqual([3, 6, 4, 8].map((value) => (0.5 - 2) * value))
+    expect([...both.targets.keys()].sort()).toEqual(['a.to_k.weight', 'text_encoder.layer.q_proj.weight'])
+    expect([...(await one.fineTune({ kind: 'file', ...parts }))!.targets.keys()].sort()).toEqual([...both.targets.keys()].sort())
+  })
+
+  test('the scale of a bare PEFT file comes with its adapter_config.json and stays with the stored file', async () => {
+    const merged = async (config?: string) => {
+      const { sha256 } = await shelf().add('adapter_model.safetensors', lora('base_model.model.a.to_k'), config)
+      const weight = new Float32Array(4)
+      const adapter = await shelf().alignment({ kind: 'file', name: 'peft', sha256, strength: 1 })
+      adapter.targets.get('a.to_k.weight')!(weight)
+      return [...weight]
+    }
+    expect(await merged()).toEqual([3, 6, 4, 8])
+    expect(await merged('{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "alpha_pattern": {}}')).toEqual([6, 12, 8, 16])
+    await expect(shelf().add('adapter_model.safetensors', lora('a.to_k'), '[1')).rejects.toMatchObject({ code: 'ADAPTER_INVALID', message: expect.stringMatching(/adapter_config.json is not a JSON object/) as unknown })
+  })
+
   test('a file added before a crash is found by a new engine', async () => {
     const { sha256 } = await shelf().add('mine', lora('unet.a.to_k'))
     expect((await shelf().fineTune({ kind: 'file', sha256, strength: 1 }))?.targets.size).toBe(1)
