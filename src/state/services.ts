@@ -28,8 +28,6 @@ export interface Services {
   readJson(path: string): Promise<unknown>
   /** A pack's own reference study; null when this build has none. */
   leaderboard(pack: string): Promise<unknown>
-  /** A pack's own reference study; null when this build has none. */
-  leaderboard(pack: string): Promise<unknown>
   /** A picture of our own origin as pixels; null when there is none. */
   readPicture(path: string): Promise<ImageData | null>
 }
