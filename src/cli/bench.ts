@@ -60,6 +60,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const cached = await visit(2)
     console.error('U-Net alone, in the browser and native …')
     const batch = 2 * values.batch
+    if (!('graph' in manifest.model.unet)) throw new SpqrError('BAD_INPUT', 'The benchmark measures packs, and this is a published model.', 'Choose a pack under public/packs.')
     const unet = await compareGraph(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
     const result = {
       schema: 1,

@@ -9,6 +9,7 @@ import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from './events'
 import type { Graph } from './graph'
 import type { OrtRuntime } from './ort'
+import type { Ports } from './stage'
 
 export interface LinearStep { timestep: number; a: number; b: number; /** Factor on the sample that the U-Net sees. */ scale: number }
 
@@ -36,7 +37,7 @@ export function linearSteps(config: SchedulerConfig, numInferenceSteps: number):
 export function gpuPlan(
   gpu: GpuLoop | null, denoiser: Denoiser, samples: number, length: number, config: SchedulerConfig, sampler: SamplerSpec, inference: InferenceAlignment | null,
 ): { loop: GpuLoop; steps: LinearStep[] } | null {
-  if (!gpu || denoiser.fixed || samples > denoiser.limit || !linearGuidance(inference) || !GpuLoop.fits(denoiser.graph, samples * length)) return null
+  if (!gpu || denoiser.fixed || samples > denoiser.limit || !linearGuidance(inference) || !GpuLoop.fits(denoiser.stage.ports, samples * length)) return null
   const steps = linearSteps(config, sampler.numInferenceSteps)
   return steps && { loop: gpu, steps }
 }
@@ -89,10 +90,10 @@ export class GpuLoop {
     return new GpuLoop(runtime, device, pipeline)
   }
 
-  /** Whether the graph takes float32 samples and one timestep per sample, and the batch fits the kernel. */
-  static fits(unet: Graph, elements: number): boolean {
-    const floats = [...unet.component.inputs, ...unet.component.outputs].every(({ name, dtype }) => name === 'timestep' || dtype === 'float32')
-    return floats && unet.component.outputs.length === 1 && elements <= MAX_ELEMENTS
+  /** Whether the graph takes float32 samples and nothing beside the three usual inputs, and the batch fits the kernel. */
+  static fits({ inputs, outputs }: Ports, elements: number): boolean {
+    const floats = [...inputs, ...outputs].every(({ name, dtype }) => name === 'timestep' || dtype === 'float32')
+    return floats && inputs.length === 3 && outputs.length === 1 && elements <= MAX_ELEMENTS
   }
 
   /** The latents after all steps. Throws ABORTED between steps, DEVICE_LOST, MEMORY. */

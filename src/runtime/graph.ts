@@ -104,7 +104,7 @@ export class Graph {
    * Creates the session from a published ONNX file; its ports are what the file says. `data`: external data by the name
    * that the graph gives it. Throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST.
    */
-  static async fromOnnx(runtime: OrtRuntime, what: string, onnx: Uint8Array, data: readonly { path: string; data: Uint8Array }[]): Promise<Graph> {
+  static async fromOnnx(runtime: OrtRuntime, what: string, onnx: Uint8Array, data: readonly { path: string; data: Uint8Array | Blob }[]): Promise<Graph> {
     const session = await runtime.exclusive(async () => {
       try {
         return await runtime.ort.InferenceSession.create(onnx, {

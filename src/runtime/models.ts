@@ -1,7 +1,7 @@
 /** The sessions of the generator at one variant: only what differs from the variant before is built again. */
 import { readSafetensors, parseAdapter, type Adapter } from '../core/adapters'
 import { alignClosedForm, alignmentFile, isTextProjection, type Projections } from '../core/alignment'
-import { SpqrError, type AlignmentSpec, type ClosedFormAlignment, type Component, type ModelVariant, type PackManifest } from '../core/contracts'
+import { SpqrError, type AlignmentSpec, type ClosedFormAlignment, type Component, type ModelComponent, type ModelVariant, type PackManifest } from '../core/contracts'
 import { adaptableWeights, targetsOf, type AdapterShelf } from './adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from './events'
@@ -10,6 +10,8 @@ import { GpuLoop } from './gpuLoop'
 import { Graph } from './graph'
 import type { OrtRuntime } from './ort'
 import { Pipeline } from './pipeline'
+import { createPublished, readWeight, type PublishedFiles } from './published'
+import { Stage } from './stage'
 import { TextEncoder } from './text'
 import type { PackTokenizer } from './tokenizer'
 import { assertWeights, layOut } from './weights'
@@ -21,7 +23,14 @@ export interface ModelsOptions {
   tokenizer: PackTokenizer
   shelf: AdapterShelf
   onEvent: OnEvent
+  /** Files of a model that was published as ONNX; absent for packs. */
+  published?: PublishedFiles | undefined
+  /** Parts of large models are loaded for their turn and let go. */
+  oneAtATime?: boolean | undefined
 }
+
+/** The generator's parts, as the manifest calls them. */
+type StageName = 'textEncoder' | 'unet' | 'vaeDecoder'
 
 const TEXT_PREFIX = 'text_encoder.'
 const NO_ADAPTERS = '[]'
@@ -31,11 +40,13 @@ interface Built<T> { key: string; part: T }
 
 export class Models {
   onEvent: OnEvent
+  /** Of the job that is preparing parts: their downloads stop with it. */
+  private signal: AbortSignal | undefined
   private text: Built<TextEncoder> | null = null
-  private unet: Built<Graph> | null = null
-  private decoder: Graph | null = null
+  private unet: Built<Stage> | null = null
+  private decoder: Stage | null = null
   private current: Pipeline | null = null
-  private gpu: GpuLoop | null = null
+  private gpu: Promise<GpuLoop> | null = null
   /** Closed-form alignments computed in this visit, by their specification. */
   private readonly computed = new Map<string, Uint8Array<ArrayBuffer>>()
 
@@ -51,19 +62,46 @@ export class Models {
   /** Builds what `variant` needs. Throws download, adapter, weight and graph errors; the earlier variant is gone then. */
   async prepare(variant: ModelVariant, signal: AbortSignal): Promise<void> {
     this.current = null
+    this.signal = signal
+    try {
+      await this.prepareParts(variant, signal)
+    } finally {
+      // Parts that are loaded later belong to another job.
+      this.signal = undefined
+    }
+  }
+
+  private async prepareParts(variant: ModelVariant, signal: AbortSignal): Promise<void> {
     const { manifest } = this.options
     const adapters = await this.adapters(variant, signal)
     const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune])
     const text = adapters.map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX)).filter(({ targets }) => targets.size > 0)
     const textEncoder = await this.textEncoder(text.length > 0 ? key : NO_ADAPTERS, text, signal)
-    this.decoder ??= await this.graph('decoder', manifest.model.vaeDecoder, [], signal)
+    await this.ready(textEncoder.stage)
+    this.decoder ??= this.stage('decoder', 'vaeDecoder', [])
+    await this.ready(this.decoder)
+    throwIfAborted(signal)
     const own = adapters.map((adapter) => targetsOf(adapter, manifest.model.unet, '')).filter(({ targets }) => targets.size > 0)
-    const unet = await this.build(this.unet, own.length > 0 ? key : NO_ADAPTERS, () => this.graph('U-Net', manifest.model.unet, own, signal), () => { this.unet = null })
+    const unet = await this.build(this.unet, own.length > 0 ? key : NO_ADAPTERS, () => this.stage('U-Net', 'unet', own), () => { this.unet = null })
     this.unet = unet
+    await this.ready(unet.part)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
-    // onnxruntime's device exists by now: a session does.
-    this.gpu ??= this.options.runtime.provider === 'webgpu' ? await GpuLoop.create(this.options.runtime) : null
-    this.current = new Pipeline(manifest.model, textEncoder, new Denoiser(unet.part, manifest.model.latent), this.decoder, inference, this.gpu)
+    this.current = new Pipeline(manifest.model, textEncoder, new Denoiser(unet.part, manifest.model.latent), this.decoder, inference, {
+      gpuLoop: () => this.gpuLoop(), oneAtATime: this.options.oneAtATime,
+    })
+  }
+
+  /** Loads a part now, so that what is wrong with it is said before the first picture. */
+  private async ready(stage: Stage): Promise<void> {
+    if (!this.options.oneAtATime) await stage.graph()
+  }
+
+  /** Asked once a session exists, and onnxruntime's device with it. */
+  private async gpuLoop(): Promise<GpuLoop | null> {
+    const { runtime } = this.options
+    if (runtime.provider !== 'webgpu') return null
+    this.gpu ??= GpuLoop.create(runtime)
+    return this.gpu
   }
 
   /** The alignment as a file, as it would be merged. */
@@ -106,45 +144,76 @@ export class Models {
     const known = this.computed.get(key)
     if (known) return known
     const encoder = await this.textEncoder(NO_ADAPTERS, [], signal)
-    const { manifest, files } = this.options
-    const { unet } = manifest.model
     this.onEvent({ type: 'phase', phase: 'align', what: spec.method })
-    const file = readSafetensors(await files.load(unet.weights, signal))
-    assertWeights('U-Net', file, unet)
-    const projections: Projections = new Map([...file.tensors].flatMap(([name, tensor]) => {
-      const [rows, columns] = tensor.shape
-      return isTextProjection(name) && rows !== undefined && columns !== undefined ? [[name, { data: tensor.floats(), rows, columns }] as const] : []
-    }))
-    const edits = await alignClosedForm(spec, projections, (texts) => encoder.encodeTexts(texts))
+    const edits = await alignClosedForm(spec, await this.textProjections(signal), (texts) => encoder.encodeTexts(texts))
     throwIfAborted(signal)
     const bytes = alignmentFile(edits)
     this.computed.set(key, bytes)
     return bytes
   }
 
+  /** The U-Net's weights that read the prompt, as they are without adapters. */
+  private async textProjections(signal: AbortSignal): Promise<Projections> {
+    const { manifest, files, published } = this.options
+    const { unet } = manifest.model
+    if ('graph' in unet) {
+      const file = readSafetensors(await files.load(unet.weights, signal))
+      assertWeights('U-Net', file, unet)
+      return projectionsOf([...file.tensors].map(([name, tensor]) => ({ name, dims: tensor.shape, floats: () => Promise.resolve(tensor.floats()) })))
+    }
+    if (!published) throw new SpqrError('BAD_INPUT', 'The files of this model are not open.', 'Open the model again.')
+    return projectionsOf(unet.weights.map((weight) => {
+      const file = weight.location === '' ? unet.onnx : unet.data.find(({ location }) => location === weight.location)!.file
+      return { name: weight.name, dims: weight.dims, floats: async () => readWeight(await published.blob(file, signal), weight) }
+    }))
+  }
+
   private async textEncoder(key: string, adapters: readonly Adapter[], signal: AbortSignal): Promise<TextEncoder> {
-    const { manifest, tokenizer } = this.options
-    const built = await this.build(this.text, key, async () => {
-      const graph = await this.graph('text encoder', manifest.model.textEncoder, adapters, signal)
-      return new TextEncoder(graph, tokenizer, (text, tokens) => this.onEvent({
-        type: 'warning', code: 'PROMPT_TOO_LONG', message: `The prompt "${text.slice(0, 60)}${text.length > 60 ? '…' : ''}" is ${tokens} tokens too long; its end is not read.`,
-      }))
-    }, () => { this.text = null })
+    const { tokenizer } = this.options
+    throwIfAborted(signal)
+    const built = await this.build(this.text, key, () => new TextEncoder(this.stage('text encoder', 'textEncoder', adapters), tokenizer, (text, tokens) => this.onEvent({
+      type: 'warning', code: 'PROMPT_TOO_LONG', message: `The prompt "${text.slice(0, 60)}${text.length > 60 ? '…' : ''}" is ${tokens} tokens too long; its end is not read.`,
+    })), () => { this.text = null })
     this.text = built
     return built.part
   }
 
   /** Keeps a part that was built with the same adapters; else releases it first, so that two never lie in memory. */
-  private async build<T extends { release(): Promise<void> }>(present: Built<T> | null, key: string, create: () => Promise<T>, forget: () => void): Promise<Built<T>> {
+  private async build<T extends { release(): Promise<void> }>(present: Built<T> | null, key: string, create: () => T, forget: () => void): Promise<Built<T>> {
     if (present?.key === key) return present
     forget()
     await present?.part.release()
-    return { key, part: await create() }
+    return { key, part: create() }
   }
 
-  private async graph(what: string, component: Component, adapters: readonly Adapter[], signal: AbortSignal): Promise<Graph> {
-    return createGraph(this.options.runtime, this.options.files, what, component, adapters, this.onEvent, signal)
+  private stage(what: string, name: StageName, adapters: readonly Adapter[]): Stage {
+    const { model } = this.options.manifest
+    return new Stage({
+      component: model[name],
+      fallback: model.fallbacks?.[name],
+      create: (component) => this.graph(what, component, adapters),
+      onWidened: () => this.onEvent({ type: 'warning', code: 'BAD_IMAGE', message: `The ${what} overflowed in half precision; it runs in float32 from now on.` }),
+    })
   }
+
+  private graph(what: string, component: ModelComponent, adapters: readonly Adapter[]): Promise<Graph> {
+    const { runtime, files, published } = this.options
+    if ('graph' in component) return createGraph(runtime, files, what, component, adapters, this.onEvent, this.signal)
+    if (!published) throw new SpqrError('BAD_INPUT', `The files of the ${what} are not open.`, 'Open the model again.')
+    return createPublished(runtime, published, what, component, adapters, this.onEvent, this.signal)
+  }
+}
+
+/** A weight as it is found, read only when it is wanted. */
+interface FoundWeight { name: string; dims: readonly number[]; floats(): Promise<Float32Array> }
+
+async function projectionsOf(weights: readonly FoundWeight[]): Promise<Projections> {
+  const projections = new Map<string, { data: Float32Array; rows: number; columns: number }>()
+  for (const { name, dims, floats } of weights) {
+    const [rows, columns] = dims
+    if (isTextProjection(name) && rows !== undefined && columns !== undefined) projections.set(name, { data: await floats(), rows, columns })
+  }
+  return projections
 }
 
 /** What of an alignment changes weights: the rest of it does not need another session. */
@@ -154,7 +223,7 @@ function weightKey(alignment: AlignmentSpec | null): AlignmentSpec | null {
 
 /** Graph and weights of a component, merged with adapters, as a session. */
 export async function createGraph(
-  runtime: OrtRuntime, files: PackFiles, what: string, component: Component, adapters: readonly Adapter[], onEvent: OnEvent, signal: AbortSignal,
+  runtime: OrtRuntime, files: PackFiles, what: string, component: Component, adapters: readonly Adapter[], onEvent: OnEvent, signal?: AbortSignal,
 ): Promise<Graph> {
   const graph = await files.load(component.graph, signal)
   const weights = await files.load(component.weights, signal)

@@ -1,7 +1,7 @@
 /** Prompts → embeddings (the text encoder's last hidden state), each distinct prompt encoded once. */
 import type { EncodedText } from '../core/alignment'
 import { SpqrError } from '../core/contracts'
-import type { Graph } from './graph'
+import { fixedBatch, type Stage } from './stage'
 import type { PackTokenizer } from './tokenizer'
 
 /** Prompts encoded in one run. */
@@ -14,7 +14,7 @@ export class TextEncoder {
   /** [tokens, width] of one embedding; known after the first run. */
   shape: readonly [number, number] | null = null
 
-  constructor(private readonly graph: Graph, readonly tokenizer: PackTokenizer, private readonly onTruncated: (text: string, tokens: number) => void) {}
+  constructor(readonly stage: Stage, readonly tokenizer: PackTokenizer, private readonly onTruncated: (text: string, tokens: number) => void) {}
 
   /** As `embed`, with the number of tokens that are the text's own: what closed-form alignment needs. */
   async encodeTexts(texts: readonly string[]): Promise<EncodedText[]> {
@@ -23,7 +23,7 @@ export class TextEncoder {
   }
 
   release(): Promise<void> {
-    return this.graph.release()
+    return this.stage.release()
   }
 
   /** One [tokens, width] array per text, in order. Throws PROMPT_TOO_LONG. */
@@ -48,13 +48,23 @@ export class TextEncoder {
   /** Hidden states of rows of token ids, each `maxLength` long, without remembering them. */
   async encodeIds(rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const hidden: Float32Array[] = []
-    for (let start = 0; start < rows.length; start += TEXT_BATCH) hidden.push(...await this.run(rows.slice(start, start + TEXT_BATCH)))
+    const fixed = fixedBatch(this.stage.ports.inputs[0]?.dims)
+    const most = fixed ?? TEXT_BATCH
+    for (let start = 0; start < rows.length; start += most) {
+      const part = rows.slice(start, start + most)
+      // A graph of fixed batch is filled up with copies of the last row.
+      const filled = fixed === null ? part : Array.from({ length: fixed }, (_, i) => part[Math.min(i, part.length - 1)]!)
+      hidden.push(...(await this.run(filled)).slice(0, part.length))
+    }
     return hidden
   }
 
   private async run(rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
-    const outputs = await this.graph.run({ input_ids: { data: rows.flat(), dims: [rows.length, this.tokenizer.maxLength] } })
-    const hidden = outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
+    const inputs = { input_ids: { data: rows.flat(), dims: [rows.length, this.tokenizer.maxLength] } }
+    const hidden = await this.stage.sure(async (graph) => {
+      const outputs = await graph.run(inputs)
+      return outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
+    }, (answer) => answer !== undefined && !answer.data.every(Number.isFinite))
     if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== rows.length) {
       throw new SpqrError('GRAPH_MISMATCH', 'The text encoder answers no last_hidden_state of shape [batch, tokens, width].', 'Publish the pack with a text encoder in SD layout.')
     }

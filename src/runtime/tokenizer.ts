@@ -3,7 +3,7 @@
  * hub. Loaded lazily, because the library is large and the page shows before it is needed.
  */
 import * as v from 'valibot'
-import { SpqrError, type TokenizerFiles } from '../core/contracts'
+import { SpqrError, type DiffusionModel, type TokenizerFiles } from '../core/contracts'
 import type { PackFiles } from './files'
 
 /** Prompts beyond this many characters are refused, not cut: nobody means a text of which 1 % is read. */
@@ -41,8 +41,16 @@ async function readJson(files: PackFiles, settings: TokenizerFiles, name: string
 }
 
 /** Loads the tokenizer of `what`; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
-export async function loadTokenizer(files: PackFiles, settings: TokenizerFiles, signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
+export async function loadTokenizer(files: PackFiles, settings: DiffusionModel['tokenizer'], signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
+  if ('repository' in settings) throw new SpqrError('BAD_INPUT', `The tokenizer of ${what} lies in a repository that is not open.`, 'Open the model again.')
   const [json, config] = [await readJson(files, settings, 'tokenizer.json', what, signal), await readJson(files, settings, 'tokenizer_config.json', what, signal)]
+  return buildTokenizer(json, config, settings, what)
+}
+
+/** The tokenizer of `what` from the contents of tokenizer.json and tokenizer_config.json. Throws MANIFEST_INVALID. */
+export async function buildTokenizer(
+  json: Record<string, unknown>, config: Record<string, unknown>, settings: Pick<TokenizerFiles, 'maxLength' | 'padTokenId'>, what: string,
+): Promise<PackTokenizer> {
   const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>
   try {

@@ -3,7 +3,7 @@
  * with adapters merged on the way.
  */
 import { applyAdapters, readSafetensors, type Adapter, type SafetensorsFile } from '../core/adapters'
-import { SpqrError, type Component } from '../core/contracts'
+import { SpqrError, type Component, type ModelComponent } from '../core/contracts'
 
 const AGAIN = 'The weights and the manifest are of different versions; publish the pack again.'
 const invalid = (what: string, why: string) => new SpqrError('WEIGHTS_INVALID', `The weights of ${what} do not fit its manifest: ${why}.`, AGAIN)
@@ -11,8 +11,14 @@ const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`
 const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
 /** Weight name → shape, as the manifest lists them. */
-export function weightShapes(component: Component): Map<string, readonly number[]> {
-  return new Map(component.externalData.tensors.map(({ name, dims }) => [name, dims]))
+export function weightShapes(component: ModelComponent): Map<string, readonly number[]> {
+  return new Map(('onnx' in component ? component.weights : component.externalData.tensors).map(({ name, dims }) => [name, dims]))
+}
+
+/** A part as packs have it; training and its files need that. Throws BAD_INPUT for a published ONNX file. */
+export function packed(what: string, component: ModelComponent): Component {
+  if ('graph' in component) return component
+  throw new SpqrError('BAD_INPUT', `The ${what} is a published ONNX file, which cannot be trained here.`, 'Fine-tune it elsewhere and load the LoRA, or choose a pack with training steps.')
 }
 
 /** Names, shapes, types and offsets: everything about the file is compared before a number is read. */

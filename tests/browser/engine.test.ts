@@ -5,6 +5,7 @@ import { readSafetensors, writeSafetensors } from '../../src/core/adapters'
 import type { AlignmentSpec, BatchResult, EngineApi, EngineEvent, ModelVariant, SamplerSpec, UnitResult } from '../../src/core/contracts'
 import { ADAPTER_DATABASE, CHECKPOINT_DATABASE, PACK_DATABASE, idbKeyValue } from '../../src/runtime'
 import facts from '../golden/tiny-pack/golden.json'
+import { packed } from '../../src/runtime/weights'
 import { TINY_PACK, WASM, rejection, startEngine, workUnit } from '../helpers/engine'
 
 const sampler: SamplerSpec = { scheduler: 'FlowMatchEulerDiscreteScheduler', numInferenceSteps: 3, guidanceScale: 3, noise: 'philox' }
@@ -200,7 +201,8 @@ describe('the engine', () => {
     const { manifest } = await engine.open(TINY_PACK, WASM, listen())
     const before = await at(base)
     const store = idbKeyValue(PACK_DATABASE)
-    const key = `${manifest.model.unet.weights.sha256}/0`
+    const unet = packed('U-Net', manifest.model.unet)
+    const key = `${unet.weights.sha256}/0`
     const chunk = (await store.get(key)) as Uint8Array<ArrayBuffer>
     chunk[100]! ^= 255
     await store.set(key, chunk)
@@ -208,7 +210,7 @@ describe('the engine', () => {
     await engine.open(TINY_PACK, WASM, listen())
     expect(await at(base)).toEqual(before)
     expect(events.filter((event) => event.type === 'warning').map(({ code }) => code)).toEqual(['CACHE_CORRUPT'])
-    expect(readSafetensors((await store.get(key)) as Uint8Array).tensors.size).toBe(manifest.model.unet.externalData.tensors.length)
+    expect(readSafetensors((await store.get(key)) as Uint8Array).tensors.size).toBe(unet.externalData.tensors.length)
   })
 
   test('another thread count needs another engine, whose pictures are bit-identical', async () => {

@@ -6,11 +6,13 @@
 import * as v from 'valibot'
 import { JudgeSchema } from './judges'
 import {
-  ComponentSchema, GraphPortSchema, PackFileSchema, TokenizerSchema, nonNegativeInteger, positiveInteger,
+  ComponentSchema, GraphPortSchema, PackFileSchema, TokenizerSchema, nonNegativeInteger, positiveInteger, type Component, type TokenizerFiles,
 } from './parts'
+import { OnnxComponentSchema, RepositoryTokenizerSchema, type OnnxComponent, type RepositoryTokenizer } from './repository'
 
 export * from './judges'
 export * from './parts'
+export * from './repository'
 
 export const SCHEDULER_TYPES = [
   'FlowMatchEulerDiscreteScheduler',
@@ -43,12 +45,23 @@ export const SchedulerConfigSchema = v.strictObject({
 })
 export type SchedulerConfig = v.InferOutput<typeof SchedulerConfigSchema>
 
+/** A part of the generator: graph and safetensors of a pack, or a published ONNX file. */
+export type ModelComponent = Component | OnnxComponent
+const holds = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value
+// Lazy, so that an error names the field that is wrong and not the whole part.
+const ModelComponentSchema: v.GenericSchema<ModelComponent> = v.lazy((part) => (holds(part, 'onnx') ? OnnxComponentSchema : ComponentSchema))
+const ModelTokenizerSchema: v.GenericSchema<TokenizerFiles | RepositoryTokenizer> = v.lazy((part) => (holds(part, 'repository') ? RepositoryTokenizerSchema : TokenizerSchema))
+
 export const DiffusionModelSchema = v.strictObject({
-  tokenizer: TokenizerSchema,
-  textEncoder: ComponentSchema,
-  unet: ComponentSchema,
-  vaeDecoder: ComponentSchema,
-  vaeEncoder: v.optional(ComponentSchema),
+  tokenizer: ModelTokenizerSchema,
+  textEncoder: ModelComponentSchema,
+  unet: ModelComponentSchema,
+  vaeDecoder: ModelComponentSchema,
+  vaeEncoder: v.optional(ModelComponentSchema),
+  /** Float32 graphs of half-precision parts, for when these overflow. */
+  fallbacks: v.optional(v.strictObject({
+    textEncoder: v.optional(ModelComponentSchema), unet: v.optional(ModelComponentSchema), vaeDecoder: v.optional(ModelComponentSchema),
+  })),
   latent: v.strictObject({
     channels: positiveInteger,
     height: positiveInteger,
@@ -147,6 +160,24 @@ export const PackManifestSchema = v.strictObject({
   training: v.optional(TrainingSchema),
 })
 export type PackManifest = v.InferOutput<typeof PackManifestSchema>
+
+/** The manifest of a published model, derived from its repository and pinned to a revision. */
+export const ModelManifestSchema = v.strictObject({
+  schema: v.literal(1),
+  kind: v.literal('repository'),
+  /** The address as a person types it. */
+  id: v.string(),
+  /** The pinned address: equal ones mean equal files. */
+  version: v.string(),
+  title: v.string(),
+  licence: v.strictObject({ id: v.nullable(v.string()), nonCommercial: v.boolean(), gated: v.boolean() }),
+  /** Precisions that can be asked for, by what the files' names say; '' is the plain one. */
+  variants: v.array(v.string()),
+  model: DiffusionModelSchema,
+  /** What was assumed, and what of the repository is not followed: one sentence each. */
+  notes: v.array(v.string()),
+})
+export type ModelManifest = v.InferOutput<typeof ModelManifestSchema>
 
 /** One evaluation prompt of a suite file. */
 export const PromptSchema = v.strictObject({

@@ -4,6 +4,7 @@ import type { Guidance } from './guidance'
 import { SafeLatentDiffusion, SLD_PRESETS } from './safeLatentDiffusion'
 
 export type { Condition, Guidance } from './guidance'
+export { guidanceEmbedding } from './guidanceEmbedding'
 export { SLD_PRESETS, sldWarmupSteps, type SldSettings } from './safeLatentDiffusion'
 export { safreeEmbeds, type SafreeInput, type SafreeResult } from './safree'
 

@@ -10,9 +10,10 @@ import type { PackFiles } from '../files'
 import { Models, createGraph } from '../models'
 import type { OrtRuntime } from '../ort'
 import type { OpenedPack } from '../pack'
+import { Stage } from '../stage'
 import { TextEncoder as PromptEncoder } from '../text'
 import type { PackTokenizer } from '../tokenizer'
-import { layOut } from '../weights'
+import { layOut, packed } from '../weights'
 import { CheckpointStore, weightView } from './checkpoint'
 import {
   encodeLatents,
@@ -73,17 +74,19 @@ export async function prepareSession(
   const data = await trainingData(opened, fineTune, signal)
   screenCaptions(data.captions, await forbiddenNames(files, training, signal))
   const adapters = await alignmentAdapters(opened, alignment, signal)
+  const textEncoder = packed('text encoder', manifest.model.textEncoder)
   const encode = await createGraph(
     runtime,
     files,
     'text encoder',
-    manifest.model.textEncoder,
+    textEncoder,
     adapters.map((one) => targetsOf(one, manifest.model.textEncoder, 'text_encoder.')),
     opened.onEvent,
     signal,
   )
   const texts = [...new Set(['', ...data.captions.map(({ text }) => text)])]
-  const embeds = await new PromptEncoder(encode, tokenizer, () => undefined)
+  const stage = new Stage({ component: textEncoder, create: () => Promise.resolve(encode) })
+  const embeds = await new PromptEncoder(stage, tokenizer, () => undefined)
     .embed(texts)
     .finally(() => encode.release())
   if (!manifest.model.vaeEncoder)
@@ -96,14 +99,14 @@ export async function prepareSession(
     runtime,
     files,
     'picture encoder',
-    manifest.model.vaeEncoder,
+    packed('picture encoder', manifest.model.vaeEncoder),
     [],
     opened.onEvent,
     signal,
   )
   const latents = await encodeLatents(data, manifest.model, vae).finally(() => vae.release())
   throwIfAborted(signal)
-  const { unet } = manifest.model
+  const unet = packed('U-Net', manifest.model.unet)
   const weights = layOut(
     'U-Net',
     unet,
@@ -183,7 +186,7 @@ export function initialState(
     : new Float32Array(profile.length)
   if (!profile.lora)
     for (const { name, offset } of profile.parameters)
-      flat.set(weightView(pack.manifest.model.unet, weights, name), offset)
+      flat.set(weightView(packed('U-Net', pack.manifest.model.unet), weights, name), offset)
   return {
     step: 0,
     flat,

@@ -25,6 +25,7 @@ import { loadOrt } from '../ort'
 import { openPack } from '../pack'
 import { SerialQueue } from '../serial'
 import { loadTokenizer } from '../tokenizer'
+import { packed } from '../weights'
 import { CheckpointStore, adapterBytes, checkpointKey, runKey } from './checkpoint'
 import {
   dataHash,
@@ -142,7 +143,7 @@ export class Trainer implements TrainerApi {
         session.state = initialState(session.profile, opened, session.weights, fineTune.seed)
       }
       await this.steps(opened, session, fineTune, toStep, onStep, signal, store)
-      const bytes = adapterBytes(profile, opened.pack.manifest.model.unet, session.weights, session.state.flat)
+      const bytes = adapterBytes(profile, packed('U-Net', opened.pack.manifest.model.unet), session.weights, session.state.flat)
       await store.saveAdapter(key, bytes, toStep)
       await store.saveState(run, session.state)
       return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await sha256Hex(bytes) } }
@@ -241,6 +242,7 @@ export class Trainer implements TrainerApi {
         session.state,
         { count: fineTune.batchSize, latents, noise: plan.noise, sigma: plan.sigma, context },
         fineTune.learningRate,
+        { optimiser: fineTune.optimiser },
       )
       const { state } = session
       const growth = rootMeanSquare(state.flat) / session.startSize

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { InferenceAlignment } from '../../../src/core/contracts'
+import type { InferenceAlignment, ModelComponent } from '../../../src/core/contracts'
 import { createGuidance } from '../../../src/core/guidance'
 import { conditionEmbeds } from '../../../src/runtime/conditions'
 import type { Graph, Values } from '../../../src/runtime/graph'
+import { Stage } from '../../../src/runtime/stage'
 import { TextEncoder as PromptEncoder } from '../../../src/runtime/text'
 import type { PackTokenizer } from '../../../src/runtime/tokenizer'
 
@@ -35,8 +36,9 @@ const inference = (method: InferenceAlignment['method'], concepts = ['ab', 'c'])
 
 async function embeds(spec: InferenceAlignment | null, texts: string[]) {
   const graph = new FakeTextGraph()
+  const stage = new Stage({ component: { inputs: [], outputs: [] } as unknown as ModelComponent, create: () => Promise.resolve(graph as unknown as Graph) })
   const truncated: string[] = []
-  const encoder = new PromptEncoder(graph as unknown as Graph, tokenizer, (text) => truncated.push(text))
+  const encoder = new PromptEncoder(stage, tokenizer, (text) => truncated.push(text))
   const { arrays, shape } = await conditionEmbeds(encoder, createGuidance(spec, 3, 8).conditions, texts, spec)
   return { arrays, shape, encoder, graph, truncated }
 }

@@ -1,9 +1,10 @@
 import { Tensor } from 'onnxruntime-web'
 import { describe, expect, test } from 'vitest'
-import type { GraphPort } from '../../../src/core/contracts'
+import type { GraphPort, ModelComponent } from '../../../src/core/contracts'
 import { Denoiser } from '../../../src/runtime/denoiser'
 import { assertPorts, floatsOf, toTensor, type Graph, type Values } from '../../../src/runtime/graph'
 import { ortError, type OrtRuntime } from '../../../src/runtime/ort'
+import { Stage } from '../../../src/runtime/stage'
 
 const runtime = { ort: { Tensor } } as unknown as OrtRuntime
 const port = (name: string, dtype: GraphPort['dtype'], dims: GraphPort['dims']): GraphPort => ({ name, dtype, dims })
@@ -49,6 +50,11 @@ describe('errors of onnxruntime', () => {
 })
 
 /** A U-Net that answers sample + 100·(first number of the embedding) + timestep. */
+function stageOf(unet: FakeUnet): Stage {
+  const component = { inputs: ['sample', 'timestep'].map((name) => unet.input(name)), outputs: [] } as unknown as ModelComponent
+  return new Stage({ component, create: () => Promise.resolve(unet as unknown as Graph) })
+}
+
 class FakeUnet {
   batches: number[] = []
   timesteps: Values[] = []
@@ -85,13 +91,13 @@ describe('the denoiser', () => {
     ['a batch fixed to 8', 8, [], [8]],
   ])('%s gives every sample its own prediction', async (_, batch, dims, batches) => {
     const unet = new FakeUnet(batch, dims)
-    const denoiser = new Denoiser(unet as unknown as Graph, latent)
+    const denoiser = new Denoiser(stageOf(unet), latent)
     expect(await denoiser.predict({ samples, embeds, embedShape: [2, 2], timestep: 7 })).toEqual(wanted)
     expect(unet.batches).toEqual(batches)
   })
 
   test('large latents run in parts that memory allows', () => {
-    const denoiser = new Denoiser(new FakeUnet('batch', []) as unknown as Graph, { ...latent, height: 64, width: 64 })
+    const denoiser = new Denoiser(stageOf(new FakeUnet('batch', [])), { ...latent, height: 64, width: 64 })
     expect(denoiser.limit).toBe(4)
   })
 })
