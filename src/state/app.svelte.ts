@@ -8,6 +8,7 @@ import { Library } from './library.svelte'
 import { alignmentName } from './names'
 import { Notices } from './notices.svelte'
 import { PackInfo } from './pack.svelte'
+import { PromptShelf } from './promptShelf'
 import { makePlan, warmUpOf, type Plan } from './planning'
 import { readRecorded } from './recorded'
 import { Rechecking } from './rechecking.svelte'
@@ -41,6 +42,7 @@ export class App {
   readonly library: Library
   readonly thresholds: Thresholds
   readonly rechecking: Rechecking
+  readonly #shelf = new PromptShelf()
   /** The sample whose pictures and scores are open in the dialog. */
   opened = $state.raw<Sample | null>(null)
 
@@ -50,9 +52,9 @@ export class App {
     this.settings.readQuery(place.search)
     this.runner = new Runner(services, this.exhibit)
     this.unfinished = new UnfinishedRuns(services.store)
-    this.sharing = new Sharing(services, this.exhibit, this.pack)
+    this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
     this.library = new Library(services, this.exhibit)
-    this.rechecking = new Rechecking(services)
+    this.rechecking = new Rechecking(services, this.#shelf)
     this.thresholds = new Thresholds(services, this.exhibit)
   }
 
@@ -86,7 +88,7 @@ export class App {
   /** The one button. */
   async run(request: RunRequest = this.settings.request()): Promise<void> {
     await this.notices.guard(async () => {
-      const report = await this.runner.run(request)
+      const report = await this.#start(request)
       if (report) this.thresholds.reset()
     })
     await this.unfinished.refresh()
@@ -95,12 +97,17 @@ export class App {
   /** The same without the interface, for `globalThis.spqr`; errors go to the caller. */
   async evaluate(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
     try {
-      return await this.runner.run(request, onEvent)
+      return await this.#start(request, onEvent)
     } catch (thrown) {
       const error = reviveError(thrown)
       this.notices.add(error)
       throw error
     }
+  }
+
+  #start(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    this.#shelf.learn(request.options.ownPrompts?.prompts ?? [])
+    return this.runner.run(request, onEvent)
   }
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */

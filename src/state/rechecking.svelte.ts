@@ -2,7 +2,8 @@
 import { SpqrError, reviveError, type DeviceChoice, type Report } from '../core/contracts'
 import { recheck, type RecheckedSample, type RecheckResult } from '../evaluation/recheck'
 import { retrain } from '../evaluation/retrain'
-import type { Services } from './services'
+import type { PromptShelf } from './promptShelf'
+import type { OpenPack, Services } from './services'
 
 const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
 
@@ -12,9 +13,11 @@ export class Rechecking {
   #doing = $state('')
   #stop = $state.raw<AbortController | null>(null)
   readonly #services: Services
+  readonly #shelf: PromptShelf
 
-  constructor(services: Services) {
+  constructor(services: Services, shelf: PromptShelf) {
     this.#services = services
+    this.#shelf = shelf
   }
 
   get samples(): readonly RecheckedSample[] { return this.#samples }
@@ -26,23 +29,28 @@ export class Rechecking {
   run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
     return this.#work(async (signal) => {
       const { pack, ports } = await this.#services.open(packName, device, () => undefined)
-      return recheck(signal, ports.engine, pack, report.record, k, randomSeed(), (event) => {
+      return recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
         if (event.type === 'sample') this.#add(event)
       })
     })
   }
 
   /** Takes the report's live fine-tune again, on the device it names where this machine has it, and compares. */
-  retrain({ record }: Report, packName: string, k: number): Promise<void> {
+  retrain(report: Report, packName: string, k: number): Promise<void> {
+    const { record } = report
     return this.#work(async (signal) => {
       const { executionProvider, threads } = record.environment
       const { pack, ports, trainer } = await this.#services.open(packName, { executionProvider, threads }, () => undefined)
       if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose the pack of the report.')
-      return retrain(signal, ports.engine, trainer, pack, record, k, randomSeed(), (event) => {
+      return retrain(signal, ports.engine, trainer, this.#withOwnPrompts(pack, report), record, k, randomSeed(), (event) => {
         if (event.type === 'sample') this.#add(event)
         else if (event.type === 'training') this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
       })
     })
+  }
+
+  #withOwnPrompts(pack: OpenPack['pack'], { spec }: Report): OpenPack['pack'] {
+    return { ...pack, prompts: this.#shelf.of(spec, pack.prompts) }
   }
 
   #add({ sample, done, planned }: { sample: RecheckedSample; done: number; planned: number }): void {

@@ -1,9 +1,10 @@
 /** Result links: making one, opening one, and checking what it says. */
 import type { Report } from '../core/contracts'
-import { promptFacts, type PromptFacts } from '../evaluation/plan'
+import type { PromptFacts } from '../evaluation/plan'
 import { decodeLink, encodeLink, type OpenedLink } from '../evaluation/share'
 import type { Exhibit } from './exhibit.svelte'
 import type { PackInfo } from './pack.svelte'
+import type { PromptShelf } from './promptShelf'
 import type { Services } from './services'
 
 export type { OpenedLink }
@@ -15,11 +16,13 @@ export class Sharing {
   readonly #services: Services
   readonly #exhibit: Exhibit
   readonly #pack: PackInfo
+  readonly #shelf: PromptShelf
 
-  constructor(services: Services, exhibit: Exhibit, pack: PackInfo) {
+  constructor(services: Services, exhibit: Exhibit, pack: PackInfo, shelf: PromptShelf) {
     this.#services = services
     this.#exhibit = exhibit
     this.#pack = pack
+    this.#shelf = shelf
   }
 
   /** True while a link is read and its scores are computed again. */
@@ -27,10 +30,10 @@ export class Sharing {
   /** The link that is shown, with what could not be recomputed. */
   get opened(): OpenedLink | null { return this.#exhibit.origin.kind === 'link' ? this.#opened : null }
 
-  /** Facts of the prompts a report was made from: those of its link, else the pack's. */
+  /** Facts of the prompts a report was made from: those of its link, else the reader's own and the pack's. */
   #prompts(report: Report): readonly PromptFacts[] {
     if (this.#opened?.report === report) return this.#opened.prompts
-    return this.#pack.prompts.map(promptFacts)
+    return this.#shelf.facts(report.spec, this.#pack.prompts)
   }
 
   /** The fragment of a report's link, `#` included. Throws SpqrError when there can be none. */
