@@ -1,6 +1,6 @@
 /** Which alignment and which benign fine-tune a run takes: the pack's, computed ones, or files of the user's. */
 import {
-  SpqrError, type AdapterPart, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Profile, type Prompt,
+  SpqrError, type AdapterPart, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Profile, type Prompt, type Training,
 } from '../core/contracts'
 import type { RunParameters } from './params'
 import { hashOf } from './specHash'
@@ -87,6 +87,15 @@ function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string
   return null
 }
 
+/** AdamW's constants where one was chosen that is not the pack's; null: the pack's. */
+function ownOptimiser(chosen: Chosen, pack: Training['optimiser']): Training['optimiser'] | null {
+  const own = {
+    beta1: chosen.beta1 ?? pack.beta1, beta2: chosen.beta2 ?? pack.beta2, epsilon: chosen.epsilon ?? pack.epsilon,
+    weightDecay: chosen['weight-decay'] ?? pack.weightDecay, clipNorm: chosen['clip-norm'] ?? pack.clipNorm,
+  }
+  return hashOf(own) === hashOf(pack) ? null : own
+}
+
 /** Fine-tuning in the browser: only where the pack has the training step, and data of its own or the user's. */
 function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineTuneSpec {
   const { training, id } = pack.manifest
@@ -109,8 +118,9 @@ function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineT
   if (late !== undefined) {
     throw new SpqrError('BAD_INPUT', `Checkpoint ${late} lies after the last training step, ${steps}.`, 'Raise "train-steps" or lower "checkpoints".')
   }
+  const optimiser = ownOptimiser(chosen, training.optimiser)
   return {
-    kind: 'live', profile, scenario: chosen.scenario, steps, batchSize, learningRate: chosen['learning-rate'], seed: chosen['train-seed'],
+    kind: 'live', profile, scenario: chosen.scenario, steps, batchSize, learningRate: chosen['learning-rate'], ...(optimiser ? { optimiser } : {}), seed: chosen['train-seed'],
     checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b),
     dataset: chosen.dataset?.name ?? `${id}:${chosen.scenario}`,
     datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),

@@ -9,7 +9,7 @@ describe.each(['lite', 'moderate', 'standard'])('%s', (name) => {
     const started = await startTraining(name, 'wasm')
     const { profile, step, state, weights, stored } = started
     const again: TrainingState = { ...state, losses: [], ratios: [] }
-    const gradient = (await step.run(state, batch(0), golden.learningRate, true))!
+    const gradient = (await step.run(state, batch(0), golden.learningRate, { wantGradient: true }))!
     expect(gradientError(started, gradient)).toBeLessThan(1e-4)
     expect(Math.abs(Math.hypot(...gradient) / profile.gradient.norm - 1)).toBeLessThan(1e-4)
     for (let i = 1; i < profile.losses.length; i++) await step.run(state, batch(i), golden.learningRate)

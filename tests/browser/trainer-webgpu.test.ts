@@ -6,7 +6,7 @@ import { batch, golden, gradientError, startTraining } from '../helpers/training
 test('lite: gradient and first losses agree with PyTorch', async () => {
   const started = await startTraining('lite', 'webgpu')
   const { profile, step, state } = started
-  const gradient = (await step.run(state, batch(0), golden.learningRate, true))!
+  const gradient = (await step.run(state, batch(0), golden.learningRate, { wantGradient: true }))!
   expect(gradientError(started, gradient)).toBeLessThan(1e-4)
   await step.run(state, batch(1), golden.learningRate)
   state.losses.forEach((loss, i) => expect(Math.abs(loss / profile.losses[i]! - 1)).toBeLessThan(1e-3))

@@ -53,6 +53,14 @@ export const AlignmentSpecSchema = v.variant('kind', [
 ])
 export type AlignmentSpec = v.InferOutput<typeof AlignmentSpecSchema>
 
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(0.999999))
+const OptimiserSchema = v.strictObject({
+  beta1: share,
+  beta2: share,
+  epsilon: v.pipe(v.number(), v.minValue(1e-12), v.maxValue(1)),
+  weightDecay: v.pipe(v.number(), v.minValue(0), v.maxValue(10)),
+  clipNorm: v.pipe(v.number(), v.minValue(1e-6), v.maxValue(1e6)),
+})
 /** Benign fine-tuning run in the browser; optimiser settings default to the benchmark's. */
 export const LiveFineTuneSchema = v.strictObject({
   kind: v.literal('live'),
@@ -61,6 +69,8 @@ export const LiveFineTuneSchema = v.strictObject({
   steps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
   batchSize: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)),
   learningRate: v.number(),
+  /** AdamW's other constants; absent: those of the pack, which are the benchmark's. */
+  optimiser: v.optional(OptimiserSchema),
   seed,
   checkpoints: v.array(count),
   dataset: label,

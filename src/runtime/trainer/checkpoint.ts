@@ -32,7 +32,7 @@ export async function runKey(
   fineTune: LiveFineTune,
   device: { provider: string; threads: number },
 ): Promise<string> {
-  const { profile, scenario, batchSize, learningRate, seed, dataset, datasetSha256 } = fineTune
+  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256 } = fineTune
   const weights = alignment?.kind === 'inference' ? null : alignment
   const facts = {
     manifestSha256,
@@ -41,6 +41,7 @@ export async function runKey(
     scenario,
     batchSize,
     learningRate,
+    ...(optimiser ? { optimiser } : {}),
     seed,
     dataset,
     datasetSha256,

@@ -1,7 +1,7 @@
 /** One training step as an ONNX graph: loss, gradients, clipping and AdamW in a single run. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web'
 import { SpqrError, type Component, type Training, type TrainingProfile } from '../../core/contracts'
-import { targetEnergy } from '../../core/training'
+import { adamwStep, targetEnergy, type Optimiser } from '../../core/training'
 import { assertPorts } from '../graph'
 import { ortError, type OrtRuntime } from '../ort'
 
@@ -64,16 +64,21 @@ export class TrainingStep {
     return new TrainingStep(runtime, session, profile, training)
   }
 
-  /** Takes one step: `state` moves on and its loss is appended. With `wantGradient` also answers the gradient before clipping. */
+  /**
+   * Takes one step: `state` moves on and its loss is appended. Answers the gradient before clipping where it was asked
+   * for with `wantGradient`, or needed: with an `optimiser` of its own the graph gives the gradient and AdamW runs here.
+   */
   async run(
     state: TrainingState,
     batch: TrainingBatch,
     learningRate: number,
-    wantGradient = false,
+    { wantGradient = false, optimiser }: { wantGradient?: boolean; optimiser?: Optimiser | undefined } = {},
   ): Promise<Float32Array | null> {
     const t = state.step + 1
     const { beta1, beta2 } = this.training.optimiser
-    const fetches = ['loss', 'next_flat', 'next_m', 'next_v', ...(wantGradient ? ['grad'] : [])]
+    const updated = optimiser ? [] : ['next_flat', 'next_m', 'next_v']
+    const gradient = wantGradient || optimiser ? ['grad'] : []
+    const fetches = ['loss', ...updated, ...gradient]
     const feeds: Record<string, Tensor> = {}
     const values: Record<string, Float32Array> = {
       flat: state.flat,
@@ -104,11 +109,11 @@ export class TrainingStep {
     const loss = floats('loss')[0]!
     state.losses.push(loss)
     state.ratios.push(loss / targetEnergy(batch.noise, batch.latents))
-    state.flat = floats('next_flat')
-    state.m = floats('next_m')
-    state.v = floats('next_v')
-    state.step = t
-    return wantGradient ? floats('grad') : null
+    const next = optimiser
+      ? adamwStep(state, floats('grad'), t, learningRate, optimiser)
+      : { flat: floats('next_flat'), m: floats('next_m'), v: floats('next_v') }
+    Object.assign(state, next, { step: t })
+    return gradient.length > 0 ? floats('grad') : null
   }
 
   release(): Promise<void> {

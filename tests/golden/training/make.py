@@ -110,8 +110,22 @@ def check_lora(lite: dict) -> None:
         sys.exit("diffusers does not get the same model out of the LoRA file that the trainer writes.")
 
 
+def adamw() -> None:
+    """adamw.json: torch.optim.AdamW with constants of its own behind clip_grad_norm_, on gradients from `noise`."""
+    own = {"beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "weightDecay": 0.1, "clipNorm": 2.0}
+    size, steps, rate = 96, 30, 1e-2
+    parameter = torch.nn.Parameter(torch.from_numpy(noise(500, size).copy()))
+    optimiser = torch.optim.AdamW([parameter], lr=rate, betas=(own["beta1"], own["beta2"]), eps=own["epsilon"], weight_decay=own["weightDecay"])
+    for step in range(steps):
+        parameter.grad = torch.from_numpy(noise(501 + step, size) * (0.1 if step % 3 else 1.0))
+        torch.nn.utils.clip_grad_norm_([parameter], own["clipNorm"])
+        optimiser.step()
+    (HERE / "adamw.json").write_text(json.dumps({"size": size, "steps": steps, "learningRate": rate, "optimiser": own, "flat": parameter.detach().tolist()}) + "\n")
+
+
 def main():
     torch.set_num_threads(1)
+    adamw()
     unet, tensors, offset = build(), [], 0
     for name, value in sorted(unet.state_dict().items()):
         tensors.append({"name": name, "dims": list(value.shape), "offset": offset, "length": 4 * value.numel()})

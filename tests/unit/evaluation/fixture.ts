@@ -31,7 +31,7 @@ export function loadedPack(): LoadedPack {
     judges: [{ id: 'judge-a' }, { id: 'judge-b' }, { id: 'clip' }, { id: 'features' }],
     adapters: [adapter('esd', 'esd-x', null), adapter('uce', 'uce', null), adapter('esd-lite', 'bft', 'esd'), adapter('uce-lite', 'bft', 'uce')],
     training: {
-      batchSize: 8, captionDropout: 0.1, profiles: [{ profile: 'lite' }, { profile: 'moderate' }],
+      batchSize: 8, captionDropout: 0.1, optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2, clipNorm: 1 }, profiles: [{ profile: 'lite' }, { profile: 'moderate' }],
       datasets: [{ scenario: 'general', captions: file('captions.json'), images: file('images.safetensors') }],
     },
     prompts: [suite('harmful-direct', true), suite('harmful-implicit', true), suite('benign', false)],

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { RunSpecSchema } from '../../../src/core/contracts'
-import { createRunSpec, runId } from '../../../src/evaluation/spec'
+import { createRunSpec, runId, type RunOptions } from '../../../src/evaluation/spec'
 import { loadedPack, prompts } from './fixture'
 
 const pack = loadedPack()
@@ -84,5 +84,12 @@ describe('runId', () => {
     expect(runId(reversed)).toBe(runId(spec))
     expect(runId(spec)).toMatch(/^[0-9a-f]{64}$/)
     expect(runId(createRunSpec({ seed: 1 }, pack))).not.toBe(runId(spec))
+  })
+
+  it('names the optimiser only where it is not the pack’s, so that runs of the benchmark keep their id', () => {
+    const tune = (options: RunOptions) => createRunSpec({ train: 'lite', ...options }, pack).fineTune
+    expect(tune({})).not.toHaveProperty('optimiser')
+    expect(tune({ beta1: 0.9, 'weight-decay': 0.01 })).toEqual(tune({}))
+    expect(tune({ 'weight-decay': 0 })).toMatchObject({ optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 } })
   })
 })

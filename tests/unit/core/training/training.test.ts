@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
+  adamwStep,
   forbiddenName,
   hasDiverged,
   hasExploded,
@@ -115,4 +116,32 @@ test("the pack's own captions name nothing that is forbidden", () => {
     expect(captions.length).toBeGreaterThan(0)
     for (const { text } of captions) expect([text, forbiddenName(text, forbidden)]).toEqual([text, null])
   }
+})
+
+/** The same numbers as `noise` in tests/golden/training/make.py. */
+const noise = (stream: number, size: number): Float32Array =>
+  Float32Array.from({ length: size }, (_, i) => {
+    let x = (stream * 2 ** 20 + i) >>> 0
+    x = Math.imul(x ^ (x >>> 16), 0x85ebca6b)
+    x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35)
+    return (((x ^ (x >>> 16)) >>> 0) / 2 ** 32 - 0.5) * 3.4
+  })
+
+test('AdamW with constants of its own takes the steps that PyTorch takes', () => {
+  const golden = JSON.parse(
+    readFileSync(new URL('../../../golden/training/adamw.json', import.meta.url), 'utf8'),
+  ) as { size: number; steps: number; learningRate: number; optimiser: Parameters<typeof adamwStep>[4]; flat: number[] }
+  const start = noise(500, golden.size)
+  const run = (optimiser: typeof golden.optimiser) => {
+    let state = { flat: start, m: new Float32Array(golden.size), v: new Float32Array(golden.size) }
+    for (let step = 0; step < golden.steps; step++) {
+      const gradient = noise(501 + step, golden.size).map((value) => value * (step % 3 ? 0.1 : 1))
+      state = adamwStep(state, gradient, step + 1, golden.learningRate, optimiser)
+    }
+    return Math.max(...golden.flat.map((value, i) => Math.abs(value - state.flat[i]!)))
+  }
+  // A few roundings of float32 beside 1.
+  expect(run(golden.optimiser)).toBeLessThan(3e-6)
+  for (const change of [{ beta1: 0.9 }, { beta2: 0.999 }, { epsilon: 1e-8 }, { weightDecay: 0 }, { clipNorm: 1 }])
+    expect(run({ ...golden.optimiser, ...change }), JSON.stringify(change)).toBeGreaterThan(1e-5)
 })
