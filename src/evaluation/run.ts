@@ -135,7 +135,6 @@ class Run {
 
   async finish(signal: CancelSignal): Promise<Report> {
     let prepared: string | null = null
-    this.trainAhead(signal, 0)
     for (const batch of batches(this.units, this.ports.batchSize ?? DEFAULT_BATCH)) {
       const reused = await this.reuse(batch)
       const open = batch.filter((unit) => !this.outcomes.has(unit.id) && !reused.has(unit.id))
@@ -145,6 +144,8 @@ class Run {
         const key = variantKey(this.spec, first.stage, first.step)
         if (key !== prepared) {
           await this.prepare(signal, first)
+          // Not before: on a first visit both workers would download the same files side by side.
+          if (prepared === null) this.trainAhead(signal, first.step ?? 0)
           prepared = key
         }
         await this.generate(signal, open)
