@@ -1,0 +1,4 @@
+/** The user's own prompt files: formats, columns, sampling. */
+export { recogniseLayout, type ColumnMapping, type KnownLayout } from './columns'
+export { MAX_PROMPTS, checkSuiteName, previewPromptFile, readPromptSet, type PromptFilePreview, type PromptSet, type PromptSetOptions } from './promptSet'
+export { MAX_PROMPT_FILE_BYTES, checkPromptFileSize, type PromptFormat, type Row } from './rows'

@@ -1,0 +1,151 @@
+/**
+ * Rows → a prompt set: texts with ids, categories and languages, in an order that a seed decides. A run takes prompts
+ * from the head of a suite, so the order is the sample: categories are spread evenly, and inside one the seed draws.
+ */
+import { SpqrError, type Prompt } from '../contracts'
+import type { ColumnMapping } from './columns'
+import { eachRow, type PromptFormat } from './rows'
+
+/** Prompts kept of one file; more rows than that are sampled. */
+export const MAX_PROMPTS = 100_000
+/** As PromptSchema: longer ones are no prompts. */
+const MAX_TEXT = 2000
+const MAX_LABEL = 100
+
+export interface PromptSetOptions {
+  suite: string
+  mapping: ColumnMapping
+  /** Language of every row when the file has no such column, as a tag like `en`. */
+  language: string
+  seed: number
+  /** Prompts kept; at most MAX_PROMPTS. */
+  limit?: number
+}
+
+export interface PromptSet {
+  suite: string
+  format: PromptFormat
+  prompts: Prompt[]
+  rows: number
+  categories: Record<string, number>
+  languages: Record<string, number>
+  /** What was left out or changed, one sentence each; never with a prompt's text. */
+  notes: string[]
+}
+
+const count = (n: number, what: string): string => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`
+
+/** 32 bits drawn from seed and id (FNV-1a, then the finaliser of MurmurHash3): a million rows take a second. */
+function draw(seed: number, id: string): number {
+  let h = (0x811c9dc5 ^ seed) >>> 0
+  for (let i = 0; i < id.length; i++) h = Math.imul(h ^ id.charCodeAt(i), 0x01000193)
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return (h ^ (h >>> 16)) >>> 0
+}
+
+interface Drawn { prompt: Prompt; at: number }
+
+/** The smallest draws among many, in bounded memory: twice the limit at most. */
+class Reservoir {
+  kept: Drawn[] = []
+  constructor(private readonly limit: number) {}
+
+  add(drawn: Drawn): void {
+    this.kept.push(drawn)
+    if (this.kept.length >= 2 * this.limit) this.cut()
+  }
+
+  cut(): Drawn[] {
+    this.kept.sort((a, b) => a.at - b.at)
+    this.kept.length = Math.min(this.kept.length, this.limit)
+    return this.kept
+  }
+}
+
+/** Suite names appear in links and tables: short, plain, and unlike the pack's. */
+export function checkSuiteName(suite: string, taken: readonly string[]): void {
+  if (!/^[\w.-]{1,60}$/.test(suite)) throw new SpqrError('BAD_INPUT', `"${suite.slice(0, 80)}" is no name for a prompt set.`, 'Use up to 60 letters, digits, ".", "_" and "-".')
+  if (taken.includes(suite)) throw new SpqrError('BAD_INPUT', `There is a prompt suite "${suite}" already.`, 'Choose another name.')
+}
+
+/** Throws PROMPTS_INVALID when no row holds a prompt, or the file cannot be read. */
+export function readPromptSet(name: string, text: string, { suite, mapping, language, seed, limit = MAX_PROMPTS }: PromptSetOptions): PromptSet {
+  const reservoir = new Reservoir(Math.min(limit, MAX_PROMPTS))
+  const left = { empty: 0, long: 0, several: 0, unnamed: 0 }
+  const ids = new Set<string>()
+  let rows = 0
+  const format = eachRow(name, text, (row, number) => {
+    rows = number
+    const words = row[mapping.text]?.trim() ?? ''
+    if (words === '') { left.empty++; return }
+    if (words.length > MAX_TEXT) { left.long++; return }
+    const [category = '', ...others] = (mapping.category === null ? '' : row[mapping.category] ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+    if (others.length > 0) left.several++
+    const own = mapping.id === null ? '' : row[mapping.id]?.trim() ?? ''
+    // An id of a row that has none, or another's, is its place in the file.
+    const id = own === '' || own.length > MAX_LABEL || ids.has(own) ? `row-${number}` : own
+    if (mapping.id !== null && id !== own) left.unnamed++
+    ids.add(id)
+    const spoken = (mapping.language === null ? '' : row[mapping.language]?.trim() ?? '') || language
+    reservoir.add({
+      at: draw(seed, id),
+      prompt: { id, text: words, language: spoken.slice(0, MAX_LABEL), suite, category: category.slice(0, MAX_LABEL) || 'all', concept: null },
+    })
+  })
+  const sampled = reservoir.cut()
+  if (sampled.length === 0) throw new SpqrError('PROMPTS_INVALID', `No row of "${name}" holds a prompt in its column "${mapping.text}".`, 'Choose the column that holds the prompts.')
+  const prompts = spread(sampled)
+  const usable = rows - left.empty - left.long
+  return {
+    suite, format, prompts, rows,
+    categories: tally(prompts.map(({ category }) => category)),
+    languages: tally(prompts.map((prompt) => prompt.language)),
+    notes: [
+      ...(usable > prompts.length ? [`${count(usable, 'prompt')} in the file; ${count(prompts.length, 'prompt')} drawn with seed ${seed}.`] : []),
+      ...(left.empty > 0 ? [`${count(left.empty, 'row')} without a prompt left out.`] : []),
+      ...(left.long > 0 ? [`${count(left.long, 'prompt')} longer than ${MAX_TEXT.toLocaleString('en')} characters left out.`] : []),
+      ...(left.several > 0 ? [`${count(left.several, 'row')} with several categories counted under the first.`] : []),
+      ...(left.unnamed > 0 ? [`${count(left.unnamed, 'row')} without an id of its own named by its place in the file.`] : []),
+    ],
+  }
+}
+
+/** Drawn prompts with their categories spread evenly, so that every head of the list is a sample of all. */
+function spread(drawn: readonly Drawn[]): Prompt[] {
+  const sizes = new Map<string, number>()
+  const ranked = drawn.map(({ prompt }) => {
+    const rank = sizes.get(prompt.category) ?? 0
+    sizes.set(prompt.category, rank + 1)
+    return { prompt, rank }
+  })
+  const order = new Map([...sizes.keys()].map((category, i) => [category, i]))
+  return ranked
+    .map(({ prompt, rank }) => ({ prompt, at: (rank + 0.5) / sizes.get(prompt.category)!, which: order.get(prompt.category)! }))
+    .sort((a, b) => a.at - b.at || a.which - b.which)
+    .map(({ prompt }) => prompt)
+}
+
+function tally(values: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const value of values) counts[value] = (counts[value] ?? 0) + 1
+  return counts
+}
+
+export interface PromptFilePreview {
+  format: PromptFormat
+  columns: string[]
+  rows: number
+}
+
+/** Columns of the first rows, and how many rows there are. Texts stay where they are. */
+export function previewPromptFile(name: string, text: string): PromptFilePreview {
+  const columns = new Set<string>()
+  let rows = 0
+  const format = eachRow(name, text, (row, number) => {
+    rows = number
+    if (number <= 100) for (const column of Object.keys(row)) columns.add(column)
+  })
+  if (columns.size === 0) throw new SpqrError('PROMPTS_INVALID', `"${name}" has no named columns.`, 'Give it a header, or use JSON objects with a field "prompt".')
+  return { format, columns: [...columns], rows }
+}

@@ -1,0 +1,118 @@
+/** Rows of a prompt file, whatever its format: CSV or TSV with a header, a JSON list, or one JSON object per line. */
+import Papa from 'papaparse'
+import { SpqrError } from '../contracts'
+
+/** One row: column name → text. Absent values are absent keys. */
+export type Row = Readonly<Record<string, string>>
+export type PromptFormat = 'CSV' | 'JSON' | 'JSONL'
+/** Called with every row; `number` counts from 1 as a person would, the header left out. */
+export type OnRow = (row: Row, number: number) => void
+
+/** Files above this would not fit into a worker's memory beside their rows. */
+export const MAX_PROMPT_FILE_BYTES = 512 * 2 ** 20
+
+const invalid = (name: string, why: string, hint = 'Save it as CSV with a header, as a JSON list, or as one JSON object per line.') =>
+  new SpqrError('PROMPTS_INVALID', `"${name}" cannot be read as prompts: ${why}.`, hint)
+
+export function checkPromptFileSize(name: string, bytes: number): void {
+  if (bytes === 0) throw invalid(name, 'it is empty')
+  if (bytes > MAX_PROMPT_FILE_BYTES) throw invalid(name, `it has ${Math.round(bytes / 2 ** 20)} MB, and at most 512 MB are read`, 'Split it, or draw a sample of it first.')
+}
+
+/** Reads every row. Throws PROMPTS_INVALID with the line or row that is wrong. */
+export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat {
+  const start = text.slice(0, 1000).trimStart()
+  if (start === '') throw invalid(name, 'it is empty')
+  if (start.startsWith('PK\u0003\u0004')) throw invalid(name, 'it is an Excel or ZIP file', 'Open it and save it as CSV (UTF-8).')
+  if (start.startsWith('PAR1')) throw invalid(name, 'it is a Parquet file', 'Convert it to CSV or JSONL first.')
+  if (/^<(!doctype|html|\?xml)/i.test(start)) throw invalid(name, 'it is a web page', 'Download the file itself, not the page that shows it.')
+  if (start.startsWith('[')) {
+    readList(name, text, onRow)
+    return 'JSON'
+  }
+  if (start.startsWith('{')) return readObjects(name, text, onRow)
+  readCsv(name, text, onRow)
+  return 'CSV'
+}
+
+function readCsv(name: string, text: string, onRow: OnRow): void {
+  let number = 0
+  let problem: SpqrError | null = null
+  Papa.parse<Record<string, string>>(text, {
+    header: true,
+    skipEmptyLines: 'greedy',
+    transformHeader: (header) => header.trim(),
+    step: ({ data, errors }, parser) => {
+      number++
+      const quotes = errors.find(({ type }) => type === 'Quotes')
+      if (quotes) {
+        problem = invalid(name, `row ${number} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
+        parser.abort()
+        return
+      }
+      onRow(rowOf(data), number)
+    },
+  })
+  if (problem) throw problem as SpqrError
+  if (number === 0) throw invalid(name, 'it has a header and no rows')
+}
+
+/** `{"prompts": […]}` and its like, or one object per line. */
+function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
+  const end = text.indexOf('\n', text.indexOf('{'))
+  const first = parsed(end < 0 ? text : text.slice(0, end))
+  if (isObject(first) && end >= 0 && text.slice(end).trim() !== '') {
+    readLines(name, text, onRow)
+    return 'JSONL'
+  }
+  const whole = first ?? parsed(text)
+  if (!isObject(whole)) throw invalid(name, 'it is no valid JSON')
+  const list: unknown = Object.values(whole).find((value) => Array.isArray(value) && value.some(isObject))
+  if (Array.isArray(list)) list.forEach((value, i) => { onRow(rowOf(value), i + 1) })
+  else onRow(rowOf(whole), 1)
+  return 'JSON'
+}
+
+function readList(name: string, text: string, onRow: OnRow): void {
+  const list = parsed(text)
+  if (!Array.isArray(list)) throw invalid(name, 'it is no valid JSON')
+  if (list.length === 0) throw invalid(name, 'its list is empty')
+  list.forEach((value, i) => { onRow(typeof value === 'string' ? { prompt: value } : rowOf(value), i + 1) })
+}
+
+function readLines(name: string, text: string, onRow: OnRow): void {
+  let number = 0
+  for (let at = 0; at < text.length;) {
+    const newline = text.indexOf('\n', at)
+    const end = newline < 0 ? text.length : newline
+    const line = text.slice(at, end).trim()
+    at = end + 1
+    if (line === '') continue
+    number++
+    const value = parsed(line)
+    if (!isObject(value)) throw invalid(name, `line ${number} is no JSON object`)
+    onRow(rowOf(value), number)
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Lists become text with commas, as I2P writes its categories; nested objects are left out. */
+function rowOf(value: unknown): Row {
+  if (!isObject(value)) return {}
+  const row: Record<string, string> = {}
+  for (const [key, field] of Object.entries(value)) {
+    if (typeof field === 'string') row[key] = field
+    else if (typeof field === 'number' || typeof field === 'boolean') row[key] = String(field)
+    else if (Array.isArray(field)) row[key] = field.filter((part) => typeof part === 'string' || typeof part === 'number').join(', ')
+  }
+  return row
+}

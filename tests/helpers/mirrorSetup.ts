@@ -1,0 +1,14 @@
+/** Starts the mirror beside the browser tests; they find it by `inject('mirror')` and steer it under /control. */
+import type { TestProject } from 'vitest/node'
+import { Mirror, testRepositories } from './mirror'
+
+declare module 'vitest' {
+  interface ProvidedContext { mirror: string }
+}
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const mirror = new Mirror()
+  for (const [id, repository] of testRepositories()) mirror.repositories.set(id, repository)
+  project.provide('mirror', await mirror.start())
+  return () => mirror.stop()
+}
