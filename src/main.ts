@@ -26,9 +26,9 @@ const newEngine = (): Connection<EngineApi> =>
   connect<EngineApi>(new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }), 'The engine')
 type Statistics = StatisticsWorkerApi & StoredRunApi
 let statistics: Connection<Statistics> | null = null
-/** The statistics worker, started when first needed. */
+/** The statistics worker, started when first needed and again after a crash. */
 function scoring(): Statistics {
-  statistics ??= connect<Statistics>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
+  if (!statistics || statistics.dead) statistics = connect<Statistics>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
   return statistics.api
 }
 const scorer: StatisticsWorkerApi = {
@@ -38,7 +38,7 @@ const scorer: StatisticsWorkerApi = {
 }
 
 /** The one engine that is open, with what it was opened for. */
-let open: { key: string; pack: Promise<OpenPack> } | null = null
+let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
 
 /** A trainer that starts and opens its worker when it is first needed. */
 function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): { trainer: TrainerApi; end(): void } {
@@ -49,11 +49,14 @@ function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: Eng
     await connection.api.open(baseUrl, device, onEvent)
     return connection.api
   }
-  const ready = (): Promise<TrainerApi> => (opened ??= start().catch((thrown: unknown) => {
-    // The next call starts afresh.
-    opened = null
-    throw thrown
-  }))
+  const ready = (): Promise<TrainerApi> => {
+    if (connection?.dead) opened = null
+    return (opened ??= start().catch((thrown: unknown) => {
+      // The next call starts afresh.
+      opened = null
+      throw thrown
+    }))
+  }
   return {
     end: () => connection?.end(),
     trainer: {
@@ -116,9 +119,10 @@ const services: Services = {
   store,
   open(name, device, onEvent) {
     const key = JSON.stringify([name, device])
-    if (open?.key !== key) {
+    if (open?.key !== key || open.engine.dead) {
       open?.pack.then((earlier) => earlier.end(), () => undefined)
-      const mine = { key, pack: openPack(newEngine(), name, device, onEvent) }
+      const engine = newEngine()
+      const mine = { key, engine, pack: openPack(engine, name, device, onEvent) }
       open = mine
       mine.pack.catch(() => { if (open === mine) open = null })
     }

@@ -4,6 +4,8 @@ import { SpqrError, reviveError } from '../core/contracts'
 
 export interface Connection<Api> {
   api: Api
+  /** It crashed or was ended: another call would meet the same error, so a new worker is needed. */
+  readonly dead: boolean
   /** Ends the worker and whatever it was doing. */
   end(): void
 }
@@ -11,8 +13,14 @@ export interface Connection<Api> {
 /** @param name what the worker is to the reader, such as "the engine" */
 export function connect<Api extends object>(worker: Worker, name: string): Connection<Api> {
   const remote = wrap<Record<string, (...args: unknown[]) => unknown>>(worker)
+  let dead = false
   let fail: (error: SpqrError) => void = () => undefined
-  const crashed = new Promise<never>((_, reject) => { fail = reject })
+  const crashed = new Promise<never>((_, reject) => {
+    fail = (error) => {
+      dead = true
+      reject(error)
+    }
+  })
   // Nobody may be calling when it happens; the next call then meets the same error.
   crashed.catch(() => undefined)
   worker.addEventListener('error', ({ message }) => {
@@ -32,6 +40,7 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
   const api = new Proxy({}, { get: (_, method) => (typeof method === 'string' && method !== 'then' ? call(method) : undefined) }) as Api
   return {
     api,
+    get dead() { return dead },
     end() {
       worker.terminate()
       fail(new SpqrError('ABORTED', `${name} was ended.`))
