@@ -1,5 +1,5 @@
 /** From a published repository to a manifest: pure functions of what was read. */
-export { unsuitable } from './component'
+export { precisionOf, unsuitable } from './component'
 export { ModelIndexSchema, SchedulerFileSchema, TokenizerFileSchema, UnetFileSchema, VaeFileSchema, VocabularySchema, readConfig } from './configs'
 export { deriveModel, type DerivedModel, type ReadGraph, type RepositoryFacts } from './derive'
 export { PART_TITLES, chooseGraph, findGraphs, variantsOf, type GraphFile, type GraphFiles, type PartName } from './layout'
