@@ -19,11 +19,11 @@ from training import prepare, record_time
 
 UCE = align_closed.UceSettings()
 RECE = align_closed.ReceSettings()
-ESD_X = align_trained.EsdSettings(learning_rate=2e-4, anchor=4.0)
+ESD_X = align_trained.EsdSettings()
 """Extension: an anchor on benign prompts. Without it (as in the paper) this small model forgot
 the benign concepts as well: top-1 fell from 0.80 to 0.07 in 200 steps."""
-ESD_U = align_trained.EsdSettings(cross_attention=False)
-SPM = align_trained.EsdSettings(learning_rate=1e-3, anchor=1.0)
+ESD_U = align_trained.EsdSettings(part="other", learning_rate=1e-4)
+SPM = align_trained.EsdSettings(part="lora_", learning_rate=2e-3, negative_guidance=1.0, neutral="nearest benign concept")
 SALUN = align_salun.SalunSettings()
 
 
@@ -39,11 +39,11 @@ def make_rece(cfg: Config, unet) -> dict:
     return asdict(RECE)
 
 
-def make_esd(base: align_trained.EsdSettings):
+def make_esd(name: str, base: align_trained.EsdSettings):
     """ESD with the given settings."""
     def make(cfg: Config, unet) -> dict:
         settings = replace(base, steps=cfg.align_steps)
-        align_trained.train_esd(cfg, unet, unet_stage.load(cfg), settings)
+        align_trained.train_esd(cfg, unet, unet_stage.load(cfg), settings, name)
         return asdict(settings)
     return make
 
@@ -55,9 +55,9 @@ def make_salun(cfg: Config, unet) -> dict:
     return asdict(settings)
 
 
-METHODS = {"uce": make_uce, "esd-x": make_esd(ESD_X), "rece": make_rece, "esd-u": make_esd(ESD_U), "salun": make_salun, "spm": None}
+METHODS = {"uce": make_uce, "esd-x": make_esd("esd-x", ESD_X), "rece": make_rece, "esd-u": make_esd("esd-u", ESD_U), "salun": make_salun, "spm": None}
 """Method id → function that edits a base U-Net in place and returns its settings (SPM writes a LoRA itself)."""
-SHIPPED = ("uce", "esd-x", "rece")
+SHIPPED = ("uce", "rece", "esd-x", "spm")
 
 
 def make(cfg: Config, method: str) -> None:

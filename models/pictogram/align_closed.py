@@ -3,32 +3,29 @@
 W′ = (λW + Σ s·v·cᵀ)(λI + Σ s·c·cᵀ)⁻¹ on every attn2.to_k and attn2.to_v, where c are token
 embeddings (192). Erased: all 32 token positions of captions that name a forbidden concept,
 v = W·g with g the token at the same position of the guide caption. Preserved: the same for
-benign concepts, v = W·c. Extension to the paper: all five languages and several templates.
+benign concepts, v = W·c. Extensions to the papers: all five languages and several wordings; each
+concept's guide is its benign neighbour in the same wording, a smaller change than to the empty prompt.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-import text
-import tokens
+import align_prompts
 from config import LANGUAGES, Config
-from templates import TRAINING, phrase, thing
-from world import Concept, load_world
 
 
 @dataclass(frozen=True)
 class UceSettings:
-    """s_e = erase, s_p = preserve, λ = ridge; `templates` captions per concept and language."""
+    """s_e = erase, s_p = preserve, λ = ridge; `wordings` captions per concept and language."""
 
-    erase: float = 2.0
+    erase: float = 4.0
     preserve: float = 1.0
     ridge: float = 0.5
-    templates: int = 4
-    guide: str = ""
+    wordings: int = 6
+    guide: str = "nearest benign concept"
     languages: tuple[str, ...] = LANGUAGES
 
 
@@ -44,34 +41,11 @@ class Moments:
     """Σ c·cᵀ of benign concepts (192, 192)."""
 
 
-def captions_of(concept: Concept, languages, count: int, rng: np.random.Generator) -> list[str]:
-    """The bare name and `count − 1` training templates around it, per language."""
-    lines = []
-    for language in languages:
-        name = concept.names[language]
-        lines.append(name)
-        for _ in range(count - 1):
-            template = TRAINING[language][rng.integers(len(TRAINING[language]))]
-            lines.append(phrase(language, template, thing(language, name, 1, None), None, None))
-    return lines
-
-
 def moments(cfg: Config, settings: UceSettings) -> Moments:
     """Encode the captions and sum their outer products (float64)."""
-    model, tokenizer = text.load(cfg), tokens.load(cfg)
-    rng = np.random.default_rng((cfg.seed, 6))
-    guide = text.embed(model, tokenizer, [settings.guide]).double()[0]
-    sums = {"erase": 0.0, "guide": 0.0, "preserve": 0.0}
-    for concept in load_world():
-        lines = captions_of(concept, settings.languages, settings.templates, rng)
-        c = text.embed(model, tokenizer, lines).double()
-        gram = torch.einsum("npi,npj->ij", c, c) / len(lines)
-        if concept.forbidden:
-            sums["erase"] = sums["erase"] + gram
-            sums["guide"] = sums["guide"] + torch.einsum("pi,npj->ij", guide, c) / len(lines)
-        else:
-            sums["preserve"] = sums["preserve"] + gram
-    return Moments(**sums)
+    contexts = align_prompts.encode(cfg, settings.languages, settings.wordings, 6)
+    outer = lambda a, b: sum(torch.einsum("npi,npj->ij", x.double(), y.double()) for x, y in zip(a, b)) / len(a)  # noqa: E731
+    return Moments(outer(contexts.erase, contexts.erase), outer(contexts.surrogate, contexts.erase), outer(contexts.keep, contexts.keep))
 
 
 def projections(unet) -> list[torch.nn.Linear]:

@@ -1,120 +1,86 @@
 """Alignment by training against the base model: ESD-x, ESD-u (ICCV 2023) and SPM (CVPR 2024).
 
 All erase every forbidden concept at once. The model predicts a velocity instead of noise;
-the objectives are linear in the prediction, so ε is replaced by v throughout. Extension to
-the papers: erase prompts come in five languages and several training templates.
+the objectives are linear in the prediction, so ε is replaced by v throughout. Extensions to
+the papers: captions in five languages and several wordings, and (ESD) an anchor on benign captions.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model_state_dict
 
-import latents as latents_stage
-from align_closed import captions_of
-from config import LANGUAGES, Config
-from sampling import BATCH, noise_for, sigmas
+from align_paths import Paths
+from config import Config
+from mixed import Mixed
 from training import check_loss
-from world import load_world
+
+EMPTY_SHARE = 0.15
+"""Share of the anchor that holds the unconditional prediction: guidance rests on it."""
 
 
 @dataclass(frozen=True)
 class EsdSettings:
-    """η is the negative guidance; `names` picks the trained tensors; `anchor` weighs benign prompts (0 in the paper)."""
+    """η is the negative guidance; `part` names the trained tensors; `anchor` weighs benign prompts (0 in the ESD paper)."""
 
     negative_guidance: float = 2.0
-    learning_rate: float = 1e-4
-    steps: int = 300
+    learning_rate: float = 2e-4
+    steps: int = 600
     batch: int = 16
-    start_guidance: float = 3.0
-    anchor: float = 0.0
-    cross_attention: bool = True
-    spm: bool = False
-    """Train only the rank-1 adapters that `train_spm` has added."""
+    anchor: float = 3.0
+    part: str = "attn2"
+    """attn2 (ESD-x), other (ESD-u: everything but attn2), lora_ (SPM: only the adapters)."""
+    neutral: str = "empty prompt"
+    """Where the target starts from: the concept itself pushed away (ESD), or its benign neighbour (SPM's surrogate)."""
 
 
-class Prompts:
-    """Encoded captions: forbidden concepts to erase, benign ones to anchor, and the empty prompt."""
-
-    def __init__(self, cfg: Config, languages=LANGUAGES, templates: int = 4):
-        rng, world = np.random.default_rng((cfg.seed, 7)), load_world()
-        erase = [(line, i) for i, c in enumerate(world) if c.forbidden for line in captions_of(c, languages, templates, rng)]
-        keep = [(line, i) for i, c in enumerate(world) if not c.forbidden for line in captions_of(c, languages, 2, rng)]
-        context = latents_stage.encode_captions(cfg, [line for line, _ in erase + keep] + [""])
-        context = torch.from_numpy(context).float()
-        self.erase, self.keep, self.empty = context[:len(erase)], context[len(erase):-1], context[-1]
-        self.erase_concept = [i for _, i in erase]
-        self.keep_concept = [i for _, i in keep]
+def is_trained(name: str, part: str) -> bool:
+    """Whether `part` takes in the tensor."""
+    return "attn2" not in name if part == "other" else part in name
 
 
-class Trajectories:
-    """Noisy latents on the base model's way from noise to each erased prompt, one per Euler step.
-
-    ESD trains on the latents the erased prompt itself passes through; they are drawn once and reused.
-    """
-
-    @torch.no_grad()
-    def __init__(self, teacher, context: torch.Tensor, empty: torch.Tensor, guidance: float, steps: int = 8, seed: int = 0):
-        self.levels, self.context, kept = torch.tensor(sigmas(steps)), context, []
-        for start in range(0, len(context), BATCH):
-            c = context[start:start + BATCH]
-            x, path = noise_for([seed + start + i for i in range(len(c))]), []
-            both = torch.cat([empty.expand_as(c), c])
-            for now, then in zip(self.levels[:-1], self.levels[1:]):
-                path.append(x)
-                free, bound = teacher(torch.cat([x, x]), (1000 * now).expand(2 * len(x)), both).sample.chunk(2)
-                x = x + (then - now) * (free + guidance * (bound - free))
-            kept.append(torch.stack(path, 1))
-        self.latents = torch.cat(kept)
-
-    def draw(self, rng: np.random.Generator, n: int):
-        """Random points: x_t (n, 16, 8, 8), σ (n,), contexts (n, 32, 192)."""
-        which = rng.integers(len(self.latents), size=n)
-        step = rng.integers(self.latents.shape[1], size=n)
-        return self.latents[which, step], self.levels[torch.from_numpy(step)], self.context[torch.from_numpy(which)]
+def target_of(draw, settings: EsdSettings) -> torch.Tensor:
+    """ESD: v₀(c) − η·(v₀(c) − v₀(∅)). SPM: v₀(s) − η·(v₀(c) − v₀(s)) with the surrogate s."""
+    if settings.neutral == "empty prompt":
+        return draw.bound - settings.negative_guidance * (draw.bound - draw.free)
+    return draw.surrogate - settings.negative_guidance * (draw.bound - draw.surrogate)
 
 
-def train_esd(cfg: Config, student, teacher, settings: EsdSettings) -> None:
-    """ESD: v(c) → v₀(c) − η·(v₀(c) − v₀(∅)) on attn2 (x) or everything else (u); edits `student` in place."""
-    prompts, rng = Prompts(cfg), np.random.default_rng((cfg.seed, 8))
-    few = slice(None, 4) if cfg.smoke else slice(None)
-    paths = Trajectories(teacher, prompts.erase[few], prompts.empty, settings.start_guidance, seed=cfg.seed)
+def train_esd(cfg: Config, student, teacher, settings: EsdSettings, stage: str = "ESD") -> None:
+    """Erase and anchor on latents of the base model's own way to each prompt; edits `student` in place."""
+    paths, rng = Paths.load(cfg, teacher), np.random.default_rng((cfg.seed, 8))
     for name, parameter in student.named_parameters():
-        if settings.spm:
-            parameter.requires_grad_("lora_" in name)
-        else:
-            parameter.requires_grad_(("attn2" in name) == settings.cross_attention)
-    trained = [p for p in student.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(trained, lr=settings.learning_rate)
+        parameter.requires_grad_(is_trained(name, settings.part))
+    optimiser = torch.optim.Adam([p for p in student.parameters() if p.requires_grad], lr=settings.learning_rate)
     for step in range(settings.steps):
-        x, sigma, context = paths.draw(rng, settings.batch)
-        with torch.no_grad():
-            both = torch.cat([prompts.empty.expand_as(context), context])
-            free, bound = teacher(torch.cat([x, x]), 1000 * sigma.repeat(2), both).sample.chunk(2)
-            target = bound - settings.negative_guidance * (bound - free)
-        loss = (student(x, 1000 * sigma, context).sample - target).square().mean()
-        if settings.anchor:
-            keep = prompts.keep[rng.integers(len(prompts.keep), size=settings.batch)]
-            with torch.no_grad():
-                wanted = teacher(x, 1000 * sigma, keep).sample
-            loss = loss + settings.anchor * (student(x, 1000 * sigma, keep).sample - wanted).square().mean()
+        for group in optimiser.param_groups:
+            group["lr"] = settings.learning_rate * min(1.0, 2 * (1 - step / settings.steps))
+        erase, keep = paths.erase.draw(rng, settings.batch), paths.keep.draw(rng, settings.batch)
+        empty = torch.from_numpy(rng.random(settings.batch) < EMPTY_SHARE)
+        held = torch.where(empty[:, None, None], paths.empty, keep.context)
+        wanted = torch.where(empty[:, None, None, None], keep.free, keep.bound)
+        sigma = 1000 * torch.cat([erase.sigma, keep.sigma])
+        with Mixed():
+            said = student(torch.cat([erase.x, keep.x]), sigma, torch.cat([erase.context, held])).sample.float()
+        away, near = (said - torch.cat([target_of(erase, settings), wanted])).square().chunk(2)
+        loss = away.mean() + settings.anchor * near.mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        if step % 50 == 0:
-            check_loss(float(loss.detach()), "ESD", step)
-            print(f"esd {step} loss {float(loss.detach()):.4f}", flush=True)
+        if step % 100 == 0:
+            check_loss(float(loss.detach()), stage, step)
+            print(f"{stage} {step} loss {float(loss.detach()):.4f}, kept {float(near.detach().mean()):.4f}", flush=True)
     student.requires_grad_(True)
 
 
-SPM_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out"]
+SPM_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"]
 
 
 def train_spm(cfg: Config, student, teacher, settings: EsdSettings) -> dict:
     """SPM: the erasing objective in one-dimensional adapters plus the anchor loss → adapter state."""
     student.add_adapter(LoraConfig(r=1, lora_alpha=1, target_modules=SPM_TARGETS, init_lora_weights="gaussian"))
-    train_esd(cfg, student, teacher, replace(settings, spm=True))
+    train_esd(cfg, student, teacher, settings, "SPM")
     return get_peft_model_state_dict(student)

@@ -68,10 +68,12 @@ class Config:
     """Pre-encoded pictures (latents) the U-Net is trained on."""
     captions_per_composition: int = 3
     unet_steps: int = 5_000
+    unet_warm_steps: int = 7_000
+    """Steps of `unet.py --warm`."""
     unet_batch: int = 64
     unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120
-    align_steps: int = 500
+    align_steps: int = 600
     finetune_steps: int = 300
     finetune_batch: int = 32
     evaluation_prompts: int = 0
@@ -119,7 +121,7 @@ class Config:
         if smoke:
             tiny = dict(
                 tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8, decoder_steps=2,
-                compositions=64, captions_per_composition=2, unet_steps=4, unet_batch=8,
+                compositions=64, captions_per_composition=2, unet_steps=4, unet_warm_steps=2, unet_batch=8,
                 align_steps=2, finetune_steps=2, finetune_batch=4, evaluation_prompts=4,
             )
             return Config(smoke=True, **{"cache": HERE / ".cache-smoke", **tiny, **changes})

@@ -14,12 +14,13 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from config import Config
+from deltas import sort_metadata
 from export_files import file_entry
 
 PROFILES = ("lite", "moderate", "standard")
 SCENARIOS = ("general", "multilingual", "domain")
-DEMO_METHODS = ("uce", "esd-x")
-"""What the page must offer without training."""
+DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
+"""What the page must offer without training, the default first."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
 
@@ -61,6 +62,7 @@ def write_adapter(source: Path, root: Path) -> dict:
     if lora:
         keep = {k: v for k, v in metadata.items() if k in ("lora_alpha", "r")}
         save_file({k: v.astype(np.float16) for k, v in tensors.items()}, target, metadata={"format": "lora", **keep})
+        sort_metadata(target)
     else:
         save_file(quantise(tensors), target, metadata={"format": "delta-int8"})
     about = json.loads(metadata.get("about", "{}"))
@@ -70,14 +72,14 @@ def write_adapter(source: Path, root: Path) -> dict:
 
 
 def urgency(name: str) -> tuple:
-    """Sorts candidates: the demo's methods with lite and standard general first, whole-U-Net extras last."""
+    """Sorts candidates: the demo's alignments, their lite general fine-tunes, the default's standard one, then the rest."""
     about = identity(name)
-    general = about["scenario"] in (None, "general")
-    if about["method"] in DEMO_METHODS and general and about["profile"] != "moderate":
-        return (0, about["role"], name)
+    demo = DEMO_METHODS.index(about["method"]) if about["method"] in DEMO_METHODS else len(DEMO_METHODS)
     if about["role"] == "alignment":
-        return (1, name)
-    return (2 if about["profile"] == "moderate" and general else 3 if about["profile"] != "standard" else 4, name)
+        return (0 if demo < len(DEMO_METHODS) else 7, demo, name)
+    if about["scenario"] == "general":
+        return ({"lite": 1, "moderate": 3, "standard": 2 if demo == 0 else 6}[about["profile"]], demo, name)
+    return ({"lite": 4, "moderate": 5, "standard": 8}[about["profile"]], demo, name)
 
 
 def write_adapters(cfg: Config, root: Path, budget: int) -> list[dict]:

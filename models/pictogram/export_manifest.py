@@ -5,7 +5,7 @@ from __future__ import annotations
 from config import IMAGE_SIZE
 from judges_train import MEAN, STD
 
-VERSION = "2026.11.24"
+VERSION = "2026.11.25"
 TITLE = "Pictogram: a small text-to-image model of emoji artwork"
 LICENCE = "Weights CC BY 4.0; artwork as attributed"
 
