@@ -6,6 +6,7 @@
 import type { PreTrainedModel, PreTrainedTokenizer, Tensor } from '@huggingface/transformers'
 import { SpqrError, reviveError, type VisionLanguageJudge } from '../core/contracts'
 import { answerScores } from '../core/metrics'
+import { sha256Hex } from './events'
 import type { PackFiles } from './files'
 import { pixelValues } from './judgeInputs'
 import type { JudgeContext } from './judgeLoading'
@@ -17,6 +18,8 @@ type Transformers = typeof import('@huggingface/transformers')
 interface OneVision extends PreTrainedModel {
   encode_image(inputs: { pixel_values: Tensor }): Promise<Tensor>
 }
+
+interface Inputs { input_ids: Tensor; attention_mask: Tensor }
 
 /** Marks the place of the picture in the prompt. */
 const IMAGE_TOKEN = '<image>'
@@ -66,24 +69,31 @@ export class VisionLanguageRunner implements LoadedJudge {
   /** The answer in words and as token ids, greedy. Throws GRAPH_MISMATCH, MEMORY. */
   ask(picture: JudgedPicture): Promise<{ text: string; ids: number[] }> {
     return this.runtime.exclusive(async () => {
+      const { model } = this
       try {
-        const { model, library: { Tensor: TensorClass } } = this
-        const { data, dims } = pixelValues([picture], this.judge.preprocessing)
-        const pixels = new TensorClass('float32', data, [...dims])
-        const features = await model.encode_image({ pixel_values: pixels })
-        const inputs = this.inputs(features)
+        const { features, inputs } = await this.present(picture)
         // The features are known; `generate` would compute them a second time.
         model.encode_image = () => Promise.resolve(features)
         const sequences = await model.generate({
-          ...inputs, pixel_values: pixels, do_sample: false, max_new_tokens: this.judge.maxNewTokens,
+          ...inputs, do_sample: false, max_new_tokens: this.judge.maxNewTokens,
         } as unknown as Parameters<typeof model.generate>[0]) as Tensor
-        Reflect.deleteProperty(model, 'encode_image')
         const ids = (sequences.tolist() as bigint[][])[0]!.slice(inputs.input_ids.dims[1]).map(Number)
         return { text: this.tokenizer.decode(ids, { skip_special_tokens: true }), ids }
       } catch (thrown) {
         throw ortError(thrown, `running judge ${this.judge.id}`)
+      } finally {
+        // The class's own method shows again.
+        Reflect.deleteProperty(model, 'encode_image')
       }
     })
+  }
+
+  /** What the model is given for a picture, and the picture's features [tokens, hidden]. */
+  private async present(picture: JudgedPicture): Promise<{ features: Tensor; inputs: Inputs & { pixel_values: Tensor } }> {
+    const { data, dims } = pixelValues([picture], this.judge.preprocessing)
+    const pixels = new this.library.Tensor('float32', data, [...dims])
+    const features = await this.model.encode_image({ pixel_values: pixels })
+    return { features, inputs: { ...this.inputs(features), pixel_values: pixels } }
   }
 
   async release(): Promise<void> {
@@ -91,11 +101,11 @@ export class VisionLanguageRunner implements LoadedJudge {
   }
 
   /** The prompt with one image token per row of the picture's features, [1, length]. */
-  private inputs(features: Tensor): { input_ids: Tensor; attention_mask: Tensor } {
+  private inputs(features: Tensor): Inputs {
     const width = features.dims.at(-1)!
     const rows = features.size / width
     const [before = '', after = ''] = this.judge.prompt.split(IMAGE_TOKEN)
-    const inputs = this.tokenizer(before + IMAGE_TOKEN.repeat(rows) + after, { add_special_tokens: false }) as { input_ids: Tensor; attention_mask: Tensor }
+    const inputs = this.tokenizer(before + IMAGE_TOKEN.repeat(rows) + after, { add_special_tokens: false }) as Inputs
     const { image_token_index, image_token_id } = this.model.config as { image_token_index?: number; image_token_id?: number }
     const id = BigInt(image_token_index ?? image_token_id ?? -1)
     const found = (inputs.input_ids.tolist() as bigint[][])[0]!.filter((token) => token === id).length
@@ -110,7 +120,9 @@ export class VisionLanguageRunner implements LoadedJudge {
 async function fromFiles<T>(library: Transformers, files: PackFiles, judge: VisionLanguageJudge, signal: AbortSignal, load: (id: string) => Promise<T>): Promise<T> {
   const { env } = library
   const before = { ...env }
-  const id = `judge/${judge.id.replaceAll(/[^\w.-]/g, '-')}`
+  // The library remembers files by the model's name, so the name stands for the files' contents.
+  const contents = await sha256Hex(new TextEncoder().encode(judge.files.map(({ path, sha256 }) => `${path} ${sha256}`).join('\n')))
+  const id = `judge/${contents.slice(0, 32)}`
   const root = `${HOST}${id}/resolve/main/`
   let problem: SpqrError | null = null
   Object.assign(env, {
