@@ -35,22 +35,27 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
   return 'CSV'
 }
 
+/** Characters parsed at once: rows are handed on chunk by chunk, which is many times faster than one by one. */
+const CHUNK = 2 ** 20
+
 function readCsv(name: string, text: string, onRow: OnRow): void {
+  let columns: string[] | null = null
   let number = 0
   let problem: SpqrError | null = null
-  Papa.parse<Record<string, string>>(text, {
-    header: true,
+  Papa.parse<string[]>(text, {
     skipEmptyLines: 'greedy',
-    transformHeader: (header) => header.trim(),
-    step: ({ data, errors }, parser) => {
-      number++
+    chunkSize: CHUNK,
+    chunk: ({ data, errors }, parser) => {
       const quotes = errors.find(({ type }) => type === 'Quotes')
       if (quotes) {
-        problem = invalid(name, `row ${number} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
+        problem = invalid(name, `row ${Math.max(1, number + (quotes.row ?? 0) + (columns ? 1 : 0))} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
         parser.abort()
         return
       }
-      onRow(rowOf(data), number)
+      for (const fields of data) {
+        if (columns) onRow(Object.fromEntries(columns.map((column, i) => [column, fields[i] ?? ''])), ++number)
+        else columns = fields.map((header) => header.trim())
+      }
     },
   })
   if (problem) throw problem as SpqrError

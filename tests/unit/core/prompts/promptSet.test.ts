@@ -95,7 +95,7 @@ describe('sampling', () => {
     const { prompts, rows, notes } = readPromptSet('big.csv', text, options())
     expect([prompts.length, rows]).toEqual([100_000, 1_000_000])
     expect(notes).toEqual(['1,000,000 prompts in the file; 100,000 prompts drawn with seed 0.'])
-  }, 120_000)
+  }, 300_000)
 })
 
 describe('ids, languages, names', () => {
