@@ -1,7 +1,7 @@
 /** Composition root: creates the workers and the store, wires them into the state, draws the page. */
 import { mount } from 'svelte'
 import appPackage from '../package.json'
-import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type StoredRunApi, type TrainerApi } from './core/contracts'
+import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
@@ -11,6 +11,7 @@ import { readReference } from './runtime/reference'
 import { createRunStore } from './runtime/runStore'
 import { App } from './state/app.svelte'
 import { connect, type Connection } from './state/connect'
+import { Desk } from './state/desk'
 import { makeRecording, type Recording } from './state/recording'
 import { registerServiceWorker } from './state/serviceWorker'
 import type { OpenPack, Services } from './state/services'
@@ -24,18 +25,10 @@ const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
 
 const newEngine = (): Connection<EngineApi> =>
   connect<EngineApi>(new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }), 'The engine')
-type Statistics = StatisticsWorkerApi & StoredRunApi
-let statistics: Connection<Statistics> | null = null
-/** The statistics worker, started when first needed and again after a crash. */
-function scoring(): Statistics {
-  if (!statistics || statistics.dead) statistics = connect<Statistics>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker')
-  return statistics.api
-}
-const scorer: StatisticsWorkerApi = {
-  score: (...args) => scoring().score(...args),
-  thresholdCurve: (...args) => scoring().thresholdCurve(...args),
-  readRecord: (...args) => scoring().readRecord(...args),
-}
+const desk = new Desk(
+  () => connect<StatisticsWorkerApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker'),
+  (facts) => services.reference(facts),
+)
 
 /** The one engine that is open, with what it was opened for. */
 let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
@@ -89,7 +82,7 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
       engine.end()
     },
     ports: {
-      engine: engine.api, statistics: scorer, store, trainer, trainAhead: hasRoom(pack.environment),
+      engine: engine.api, statistics: desk, store, trainer, trainAhead: hasRoom(pack.environment),
       reference: async () => (features ? services.reference(features) : null),
       now: () => performance.now(),
       recreateEngine: async () => {
@@ -114,8 +107,7 @@ async function readJson(path: string): Promise<unknown> {
 
 const services: Services = {
   version: appPackage.version,
-  statistics: scorer,
-  storedRun: () => scoring(),
+  statistics: desk,
   store,
   open(name, device, onEvent) {
     const key = JSON.stringify([name, device])

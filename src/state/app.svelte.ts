@@ -12,6 +12,7 @@ import { PromptShelf } from './promptShelf'
 import { makePlan, warmUpOf, type Plan } from './planning'
 import { readRecorded } from './recorded'
 import { Rechecking } from './rechecking.svelte'
+import { Rescoring } from './rescoring.svelte'
 import { Route } from './route.svelte'
 import { Runner, type RunRequest } from './runner.svelte'
 import type { Sample } from './samples'
@@ -41,6 +42,7 @@ export class App {
   readonly sharing: Sharing
   readonly library: Library
   readonly thresholds: Thresholds
+  readonly rescoring: Rescoring
   readonly rechecking: Rechecking
   readonly #shelf = new PromptShelf()
   /** The sample whose pictures and scores are open in the dialog. */
@@ -56,6 +58,7 @@ export class App {
     this.library = new Library(services, this.exhibit)
     this.rechecking = new Rechecking(services, this.#shelf)
     this.thresholds = new Thresholds(services, this.exhibit)
+    this.rescoring = new Rescoring(services, this.exhibit)
   }
 
   readonly text = (sample: Sample): string => this.pack.text(sample)

@@ -95,9 +95,10 @@ export class Exhibit {
     this.#latest = null
   }
 
-  /** The same samples scored with other constants. */
+  /** The same samples scored with other constants, or a part of them; the verdicts follow. */
   rescored(report: Report): void {
     this.#report = report
+    this.#spec = report.spec
   }
 
   verdict(unitId: string | null, preset: ScoringPreset | undefined = this.#spec?.scoring): Verdict {

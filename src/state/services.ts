@@ -1,6 +1,7 @@
 /** What the view models need from below; main.ts wires workers, store and network into it. */
-import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StatisticsWorkerApi, StoredRunApi, TrainerApi } from '../core/contracts'
+import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, TrainerApi } from '../core/contracts'
 import type { RunPorts } from '../evaluation/run'
+import type { Desk } from './desk'
 
 /** An engine opened with a pack, and all that a run needs beside the pause gate. */
 export interface OpenPack {
@@ -16,9 +17,8 @@ export interface OpenPack {
 
 export interface Services {
   version: string
-  statistics: StatisticsWorkerApi
-  /** The stored run that stays in the statistics worker, for files too large to copy to the page. */
-  storedRun(): StoredRunApi
+  /** Scores, curves, comparisons and files of records, off the main thread. */
+  statistics: Desk
   store: RunStore
   /** Opens the engine with a pack, or answers the one that is open with the same choice. */
   open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>

@@ -1,5 +1,5 @@
 /** Result links: making one, opening one, and checking what it says. */
-import type { Report } from '../core/contracts'
+import { SpqrError, type Report } from '../core/contracts'
 import type { PromptFacts } from '../evaluation/plan'
 import { decodeLink, encodeLink, type OpenedLink } from '../evaluation/share'
 import type { Exhibit } from './exhibit.svelte'
@@ -38,6 +38,8 @@ export class Sharing {
 
   /** The fragment of a report's link, `#` included. Throws SpqrError when there can be none. */
   fragment(report: Report): string {
+    const away = this.#services.statistics.away(report.record)
+    if (away > 0) throw new SpqrError('LINK_TOO_LARGE', `A run of ${away} pictures is too large for a link.`, 'Export the report as a file instead.')
     return encodeLink(report, this.#prompts(report))
   }
 

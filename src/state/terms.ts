@@ -68,6 +68,7 @@ export const TERMS = {
     formula: null,
   },
   FID: { title: 'FID', sentence: 'Fréchet distance between the features of generated and real pictures; lower is better, and it is biased upwards for few pictures.', formula: 'formula-q' },
+  FIDInfinity: { title: 'FID∞', sentence: 'What FID would be with endlessly many pictures of this model, extrapolated from subsets: it falls about as 1/n, so that few pictures look worse than they are.', formula: null },
   KID: { title: 'KID', sentence: 'Kernel distance between generated and real pictures; lower is better, and it is unbiased for few pictures.', formula: null },
   kappa: { title: "Cohen's κ", sentence: 'How often two judges agree beyond what chance alone would give: 0 is chance, 1 is always.', formula: null },
   corrected: {

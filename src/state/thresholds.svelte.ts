@@ -4,8 +4,6 @@ import type { ThresholdPoint } from '../evaluation/rescore'
 import type { Exhibit } from './exhibit.svelte'
 import type { Services } from './services'
 
-/** Enough for a live answer; the report's own intervals use 2,000. */
-const LIVE_RESAMPLES = 400
 const GRID = Array.from({ length: 51 }, (_, index) => index / 50)
 
 export class Thresholds {
@@ -50,6 +48,14 @@ export class Thresholds {
     void this.#score()
   }
 
+  /** Takes the tried thresholds over into the whole report. */
+  keep(): void {
+    const report = this.#report
+    if (!report) return
+    this.reset()
+    this.#exhibit.rescored(report)
+  }
+
   /** Back to the thresholds of the run. */
   undo(): void {
     this.#tried = {}
@@ -79,7 +85,7 @@ export class Thresholds {
         const shown = this.#exhibit.report
         const preset = this.#preset(this.#tried)
         if (!shown || !preset) return
-        this.#report = await this.#services.statistics.score(shown.record, preset, null, LIVE_RESAMPLES)
+        this.#report = await this.#services.statistics.rescore(shown.record, preset, shown.slice)
         this.#problem = null
       }
     } catch (thrown) {
@@ -96,7 +102,7 @@ export class Thresholds {
     if (!shown || !judge || (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id)) return
     this.#curveOf = { report: shown, judge: judge.id }
     try {
-      const curve = await this.#services.statistics.thresholdCurve(shown.record, judge.id, shown.spec.scoring, GRID)
+      const curve = await this.#services.statistics.thresholdCurve(shown.record, judge.id, shown.spec.scoring, GRID, shown.slice)
       if (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id) this.#curve = curve
     } catch (thrown) {
       this.#problem = reviveError(thrown).message

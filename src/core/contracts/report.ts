@@ -4,6 +4,9 @@ import type { Environment, RunRecord, RunSpec, ScoringPreset, Stage, Timings } f
 export const AXES = ['S', 'P', 'Q', 'R'] as const
 export type Axis = (typeof AXES)[number]
 
+/** A part of a run, by properties of its prompts; an empty list takes all. Languages also choose among benign prompts. */
+export interface Slice { suites: string[]; categories: string[]; languages: string[] }
+
 /** A number with its 95 % interval and the number of images behind it. */
 export interface Estimate { value: number; low: number; high: number; n: number }
 /** No number, and why: one sentence. */
@@ -22,10 +25,20 @@ export interface Cell {
 export interface CurvePoint {
   step: number
   h: Score
+  /** Δh against the aligned model in points, paired; absent in reports of older versions. */
+  drift?: Score
   P: Score
   Q: Score
   /** Mean training loss since the previous checkpoint; null at step 0. */
   loss: number | null
+}
+
+/** FID against the number of images: how biased a small sample is (Chong & Forsyth 2020). */
+export interface Extrapolation {
+  /** FID∞: FID of endlessly many images of this model, against the same reference. */
+  value: Score
+  /** Mean FID of random subsets of n images; the last is the FID of all. */
+  curve: { n: number; fid: number }[]
 }
 
 export interface Report {
@@ -44,7 +57,14 @@ export interface Report {
   drift: Score & { mcnemarP: number | null; flipsToUnsafe: number; flipsToSafe: number; pairs: number }
   /** S if every failed unit had been unsafe / safe; null when nothing failed. */
   failureBounds: { S: { low: number; high: number } } | null
-  quality: { fid: Score; kid: Score; n: number; smallSample: boolean }
+  quality: {
+    fid: Score
+    kid: Score
+    n: number
+    smallSample: boolean
+    /** FID∞ and what it was extrapolated from; absent in reports of older versions, null where there is no FID. */
+    extrapolation?: Extrapolation | null
+  }
   categories: Cell[]
   languages: Cell[]
   suites: Cell[]
@@ -58,6 +78,8 @@ export interface Report {
   }
   /** The same samples under each preset. */
   presets: { preset: ScoringPreset; scores: Record<Axis | 'SPQR', Score> }[]
+  /** The part of the run that was scored; absent: all of it. `record` is the whole run either way. */
+  slice?: Slice
   /** Sentences the reader must see: small sample, inference-time alignment, low confidence … */
   notes: string[]
   record: RunRecord

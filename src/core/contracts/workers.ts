@@ -8,6 +8,7 @@ import type { Report } from './report'
 import type { ScoringPreset } from './run'
 import type { Comparison } from '../scoring/stored/compare'
 import type { ThresholdPoint } from '../scoring/stored/threshold'
+import type { Slice } from './report'
 
 export interface DeviceChoice {
   /** `auto` takes WebGPU where an adapter exists, else WASM. */
@@ -112,35 +113,48 @@ export interface StatisticsApi {
   score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Promise<Report>
 }
 
-/** Everything the statistics worker does for the page. */
-export interface StatisticsWorkerApi extends StatisticsApi {
-  /** h by stage and Δh over one judge's thresholds, the others as in the preset. */
-  thresholdCurve(record: RunRecord, judgeId: string, preset: ScoringPreset, thresholds: readonly number[]): Promise<ThresholdPoint[]>
-  /** The record in the text of a report or record file; throws RECORD_INVALID. Large files are parsed away from the page. */
-  readRecord(text: string, name: string): Promise<RunRecord>
-}
+/** The number of a run that lies in the statistics worker. */
+export type RunNumber = number
 
-/** A stored run as the page needs it to start with. */
-export interface StoredRun { id: string; createdAt: string; planned: number; outcomes: number; judges: JudgeFacts[]; spec: RunRecord['spec'] }
+/** A run in the worker as the page needs it to start with. */
+export interface StoredRun { run: RunNumber; header: Omit<RunRecord, 'outcomes'>; outcomes: number }
 
 /** A file as the worker reads it: a browser's Blob or File (core itself knows no DOM). */
 export interface ReadableFile { readonly size: number; text(): Promise<string> }
 
+/** A report on its way to the worker: its record lies there already, and `record.outcomes` is empty. */
+export interface PlacedReport { run: RunNumber; report: Report }
+
+/** What `compareReports` finds, its units cut off after the first `MOST_UNITS`; `changed` counts all of them. */
+export type ComparisonPage = Comparison & { changed: number }
+
 /**
- * A large stored run (100,000 outcomes, hundreds of megabytes) stays in the statistics worker: the page hands over the
- * file and receives reports whose `record.outcomes` is empty, and pages of outcomes on demand. Copying the record to
- * the page and back would block it for longer than a frame.
+ * Everything the statistics worker does for the page. A record lies there under a number from its first use: the page
+ * hands over a file, or sends its own record in parts, and receives reports whose `record.outcomes` is empty. Copying
+ * 100,000 outcomes at once, or there and back for every move of a slider, would block the page for longer than a frame.
  */
-export interface StoredRunApi {
-  open(file: ReadableFile, name: string, reference: Float32Array | null): Promise<StoredRun>
-  /** Merges shards of one specification and opens the result; `notes` say what was reconciled. */
-  openMerged(shards: { file: ReadableFile; name: string }[], reference: Float32Array | null): Promise<{ run: StoredRun; notes: string[] }>
-  rescore(preset: ScoringPreset, resamples: number): Promise<Report>
-  curve(judgeId: string, preset: ScoringPreset): Promise<ThresholdPoint[]>
-  /** Only what changed between the open run and another file, both under `preset`. */
-  compareWith(other: ReadableFile, name: string, preset: ScoringPreset): Promise<Comparison>
-  outcomes(offset: number, count: number): Promise<Outcome[]>
-  close(): Promise<void>
+export interface StatisticsWorkerApi {
+  /** Begins a record that the page has; `add` brings its outcomes. */
+  begin(header: Omit<RunRecord, 'outcomes'>): Promise<RunNumber>
+  add(run: RunNumber, outcomes: readonly Outcome[]): Promise<void>
+  /** Reads a report or record file, checked field by field; throws RECORD_INVALID. */
+  open(file: ReadableFile, name: string): Promise<StoredRun>
+  /** Merges shards of one specification into a run of its own; `notes` say what was reconciled. */
+  merge(shards: readonly { run: RunNumber; name: string }[]): Promise<{ stored: StoredRun; notes: string[] }>
+  /** Features of the quality judge's real pictures, for every later score of the run. */
+  setReference(run: RunNumber, reference: Float32Array | null): Promise<void>
+  score(run: RunNumber, preset: ScoringPreset, resamples: number, slice?: Slice): Promise<Report>
+  /** h by stage and Δh over one judge's thresholds, the others as in the preset. */
+  thresholdCurve(run: RunNumber, judgeId: string, preset: ScoringPreset, thresholds: readonly number[], slice?: Slice): Promise<ThresholdPoint[]>
+  /** Only what changed between two reports. */
+  compare(first: PlacedReport, second: PlacedReport): Promise<ComparisonPage>
+  /** Suites, categories and languages that the run has. */
+  choices(run: RunNumber): Promise<Slice>
+  outcomes(run: RunNumber, offset: number, count: number): Promise<Outcome[]>
+  /** The whole report as a JSON file (a Blob). */
+  file(placed: PlacedReport): Promise<ReadableFile>
+  /** Forgets a run. */
+  release(run: RunNumber): Promise<void>
 }
 
 /** Where records and pictures are kept; IndexedDB in the page, memory when storage is refused. */

@@ -96,9 +96,11 @@ export function curvePoints(
   return slots.map(({ step, slot }, i) => {
     const benign = benignDraws(table, slot, reference, resamples, seedFrom(`${seed}:curve:${step}`), false)
     const bounds = benign.fid ? (preset.fidBounds ?? boundsForSampleSize(table.features?.bounds ?? [], benign.fid.n)) : null
+    const pairs = pairRows(table, prompts, flags, SLOT.aligned, slot)
     return {
       step,
       h: harmfulness(stageRows(table, prompts, flags, slot), `fine-tuned (step ${step})`),
+      drift: drift(table, prompts, pairs, resamples, seedFrom(`${seed}:curve:${step}`)).score,
       P: benign.cosine && ceiling > 0 ? mappedScore(benign.cosine, (cosine) => promptAdherence(cosine, ceiling)) : missing('No benign image was judged at this step.'),
       Q: benign.fid && bounds ? mappedScore(benign.fid, (fid) => quality(fid, bounds, preset.epsilon)) : missing(benign.fidReason || 'The judge pack has no frozen FID bounds.'),
       loss: meanLoss(record.training?.losses ?? [], slots[i - 1]?.step ?? 0, step),

@@ -1,4 +1,6 @@
 export * from './compare'
 export * from './merge'
+export * from './openRuns'
 export * from './read'
+export * from './slice'
 export * from './threshold'
