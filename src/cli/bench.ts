@@ -1,6 +1,7 @@
 /**
  * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
- * cached, and the U-Net alone beside native onnxruntime on the same graph and threads, all in one run.
+ * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
+ * PyTorch, and alignment, 100 lite steps and the quick re-evaluation together, all in one run.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, platform, totalmem } from 'node:os'
@@ -9,7 +10,11 @@ import * as v from 'valibot'
 import { PackManifestSchema, SpqrError, reviveError, type Report } from '../core/contracts'
 import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { compareGraph } from './benchGraph'
+import { compareSteps } from './benchTraining'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+
+/** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
+const LIVE = { preset: 'quick', method: 'uce', computed: 'true', train: 'lite', 'train-steps': '100' }
 
 interface Visit {
   /** From opening the page to its Report. */
@@ -47,10 +52,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const served = await serve()
   const browser = await openBrowser(false)
   try {
-    const visit = async (seed: number) => {
+    const visit = async (seed: number, changes: Record<string, string> = {}) => {
       const begun = performance.now()
       const { page } = await openPage(browser.context, served.url)
-      const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, seed: String(seed) })})`)
+      const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, ...changes, seed: String(seed) })})`)
       await page.close()
       return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
     }
@@ -62,6 +67,11 @@ async function main(argv: readonly string[]): Promise<void> {
     const batch = 2 * values.batch
     if (!('graph' in manifest.model.unet)) throw new SpqrError('BAD_INPUT', 'The benchmark measures packs, and this is a published model.', 'Choose a pack under public/packs.')
     const unet = await compareGraph(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    const { training } = manifest
+    console.error('Training steps, in the browser and in PyTorch …')
+    const steps = training ? await compareSteps(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
+    console.error('Alignment, 100 lite steps, quick evaluation …')
+    const live = training ? await visit(3, LIVE) : null
     const result = {
       schema: 1,
       createdAt: new Date().toISOString(),
@@ -71,6 +81,8 @@ async function main(argv: readonly string[]): Promise<void> {
       spec: first.report.spec,
       firstVisit: first.visit,
       weightsCached: cached.visit,
+      trainingSteps: steps,
+      live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
       unet: { ...unet, imagesPerBatch: values.batch, note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)' },
     }
     if (out) writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`)
@@ -78,6 +90,11 @@ async function main(argv: readonly string[]): Promise<void> {
       `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
     console.log(line('first visit', first.visit))
     console.log(line('weights cached', cached.visit))
+    for (const { profile, batch: pictures, browser: ours, pytorch, ratio, reason } of steps) {
+      console.log(`training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
+        pytorch ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}` : `PyTorch not measured: ${reason}`}`)
+    }
+    if (live) console.log(`UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`)
     console.log(`U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
       unet.native ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}` : `native not measured: ${unet.reason}`}`)
   } finally {

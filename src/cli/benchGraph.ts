@@ -6,14 +6,14 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BrowserContext } from 'playwright'
+import type { BrowserContext, Page } from 'playwright'
 import { readSafetensors } from '../core/adapters'
 import { SpqrError, type Component, type GraphPort } from '../core/contracts'
 import { ROOT, inPage } from './page'
 
 interface Feed { dtype: GraphPort['dtype']; dims: number[]; data: number[] }
 type Feeds = Record<string, Feed>
-interface Timed { version: string; loadSeconds: number; seconds: number[]; output: number[] }
+export interface Timed { version: string; loadSeconds: number; seconds: number[]; output: number[] }
 
 export interface GraphTiming {
   version: string
@@ -53,7 +53,7 @@ function feedsOf(component: Component, batch: number): Feeds {
 }
 
 /** The external-data file of a component, as the page lays it out: float32 by the manifest's offsets. */
-function externalData(component: Component, folder: string): Uint8Array {
+export function externalData(component: Component, folder: string): Uint8Array {
   const { tensors } = readSafetensors(new Uint8Array(readFileSync(join(folder, component.weights.path))))
   const bytes = new Uint8Array(component.externalData.bytes)
   for (const { name, offset, length } of component.externalData.tensors) {
@@ -64,7 +64,7 @@ function externalData(component: Component, folder: string): Uint8Array {
   return bytes
 }
 
-const PYTHON = join(ROOT, 'models', 'pictogram', '.venv', 'bin', 'python')
+export const PYTHON = join(ROOT, 'models', 'pictogram', '.venv', 'bin', 'python')
 
 function runNative(graph: string, threads: number, runs: number, feeds: Feeds): Timed | string {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
@@ -102,23 +102,28 @@ function browserJob(url: string, graph: string, dataPath: string, threads: numbe
   })(${JSON.stringify({ url, graph, dataPath, threads, runs, feeds })})`
 }
 
+/** A page at `address` with onnxruntime as `ort`, and the file `data` below it as `bench-weights.bin`. */
+export async function ortPage(context: BrowserContext, address: string, data: string): Promise<Page> {
+  const page = await context.newPage()
+  await page.route('**/bench-weights.bin', (route) => route.fulfill({ path: data, contentType: 'application/octet-stream' }))
+  const library = readFileSync(join(ROOT, 'node_modules', 'onnxruntime-web', 'dist', 'ort.wasm.min.js'), 'utf8')
+  await page.addInitScript({ content: `${library}\nglobalThis.ort = ort` })
+  await page.goto(address)
+  return page
+}
+
 /** `folder`: the pack on disk; `packPath`: the same below `url`. Rounds alternate between browser and native. */
 export async function compareGraph(
   context: BrowserContext, url: string, packPath: string, folder: string, component: Component,
   { batch, threads, runs, rounds }: { batch: number; threads: number; runs: number; rounds: number },
 ): Promise<GraphComparison> {
   const scratch = mkdtempSync(join(tmpdir(), 'spqr-bench-'))
-  const page = await context.newPage()
+  const graph = join(scratch, 'graph.onnx')
+  writeFileSync(graph, readFileSync(join(folder, component.graph.path)))
+  const data = join(scratch, component.externalData.path)
+  writeFileSync(data, externalData(component, folder))
+  const page = await ortPage(context, `${url}${packPath}manifest.json`, data)
   try {
-    const weights = externalData(component, folder)
-    const graph = join(scratch, 'graph.onnx')
-    writeFileSync(graph, readFileSync(join(folder, component.graph.path)))
-    const data = join(scratch, component.externalData.path)
-    writeFileSync(data, weights)
-    await page.route('**/bench-weights.bin', (route) => route.fulfill({ path: data, contentType: 'application/octet-stream' }))
-    const library = readFileSync(join(ROOT, 'node_modules', 'onnxruntime-web', 'dist', 'ort.wasm.min.js'), 'utf8')
-    await page.addInitScript({ content: `${library}\nglobalThis.ort = ort` })
-    await page.goto(`${url}${packPath}manifest.json`)
     const feeds = feedsOf(component, batch)
     const browser: Timed[] = []
     const native: Timed[] = []
@@ -143,7 +148,8 @@ export async function compareGraph(
   }
 }
 
-function timing(rounds: readonly Timed[]): GraphTiming {
+/** Rounds of one side together. */
+export function timing(rounds: readonly Timed[]): GraphTiming {
   const seconds = rounds.flatMap((round) => round.seconds)
   return { version: rounds[0]?.version ?? 'unknown', loadSeconds: median(rounds.map(({ loadSeconds }) => loadSeconds)), secondsPerRun: median(seconds), runs: seconds.length }
 }
