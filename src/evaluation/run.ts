@@ -5,6 +5,7 @@
 import {
   SpqrError, reviveError, type GeneratedImage, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
 } from '../core/contracts'
+import { deservesRetry, retried } from '../core/scoring'
 import { Generator } from './generate'
 import { LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, variantKey, variantOf } from './plan'
@@ -73,6 +74,8 @@ class Run {
   private drawing: Promise<void> | null = null
   private stale = false
   private readonly outcomes = new Map<string, Outcome>()
+  /** Units that failed in an earlier session, for a reason that may have passed: they are made once more. */
+  private readonly failedBefore: ReadonlyMap<string, Outcome>
   /** Outcome per picture: a live checkpoint at step 0 is the aligned model, and need not be made twice. */
   private readonly pictures = new Map<string, Outcome>()
   private readonly timings: Timings
@@ -88,7 +91,9 @@ class Run {
     this.lastTick = ports.now()
     this.progress = new ProgressCounter(units)
     const byId = new Map(units.map((unit) => [unit.id, unit]))
-    const known = record.outcomes.filter((outcome) => byId.has(outcome.unitId) && !this.outcomes.has(outcome.unitId))
+    const recorded = record.outcomes.filter((outcome) => byId.has(outcome.unitId))
+    this.failedBefore = new Map(recorded.filter(deservesRetry).map((outcome) => [outcome.unitId, outcome]))
+    const known = recorded.filter(({ unitId }) => !this.failedBefore.has(unitId))
     this.progress.add(known)
     for (const outcome of known) this.remember(byId.get(outcome.unitId), outcome)
     this.generator = new Generator({
@@ -273,12 +278,13 @@ class Run {
     return new Set(results.map(({ unit }) => unit.id))
   }
 
-  private async keep(results: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]): Promise<void> {
+  private async keep(made: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]): Promise<void> {
+    const results = made.map((result) => ({ ...result, outcome: retried(result.outcome, this.failedBefore.get(result.unit.id)) }))
     const outcomes = results.map(({ outcome }) => outcome)
     for (const { unit, outcome } of results) this.remember(unit, outcome)
     this.progress.add(outcomes)
     const images = results.flatMap(({ image }) => (image ? [image] : []))
-    await this.ports.store.append(this.record.id, outcomes, images, { ...this.timings })
+    await this.ports.store.append(this.record.id, outcomes, images, { ...this.timings }, outcomes.filter(({ unitId }) => this.failedBefore.has(unitId)).length)
     this.onEvent({ type: 'results', results, progress: this.progress.snapshot() })
   }
 

@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import {
   OutcomeSchema, RunRecordSchema, SpqrError, type GeneratedImage, type Outcome, type RunRecord, type RunStore, type TrainingTrace,
 } from '../core/contracts'
+import { lastAttempts } from '../core/scoring'
 import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
 
 export { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
@@ -15,6 +16,8 @@ const HeaderSchema = v.strictObject({
   /** Outcome batches stored under `outcomes:<run>:<index>`. */
   batches: v.pipe(v.number(), v.integer(), v.minValue(0)),
   done: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** Of `done`, second attempts of a unit; absent in stores of older versions: none. */
+  again: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
   /** Of outcomes (as JSON) and pictures. */
   bytes: v.pipe(v.number(), v.minValue(0)),
 })
@@ -68,12 +71,12 @@ class KeyValueRunStore implements RunStore {
     })
   }
 
-  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings']): Promise<void> {
+  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings'], again = 0): Promise<void> {
     return this.serial(async () => {
       const header = await this.header(runId)
       const bytes = JSON.stringify(outcomes).length + images.reduce((total, { rgb }) => total + rgb.byteLength, 0)
       const next: Header = {
-        record: { ...header.record, timings }, batches: header.batches + 1, done: header.done + outcomes.length, bytes: header.bytes + bytes,
+        record: { ...header.record, timings }, batches: header.batches + 1, done: header.done + outcomes.length, again: (header.again ?? 0) + again, bytes: header.bytes + bytes,
       }
       // One transaction: a batch is there with its pictures and its timings, or not at all.
       await this.keyValue.setMany([
@@ -131,8 +134,8 @@ class KeyValueRunStore implements RunStore {
       const id = key.slice('run:'.length)
       const checked = v.safeParse(HeaderSchema, headers[i])
       if (!checked.success) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
-      const { record: { createdAt, planned }, done, bytes } = checked.output
-      return { id, createdAt, done, planned, bytes }
+      const { record: { createdAt, planned }, done, again = 0, bytes } = checked.output
+      return { id, createdAt, done: done - again, planned, bytes }
     }).sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   }
 
@@ -164,18 +167,20 @@ class KeyValueRunStore implements RunStore {
   private async header(runId: string): Promise<Header> {
     const [stored] = await this.keyValue.getMany([headerKey(runId)])
     if (stored === undefined) throw new SpqrError('RECORD_INVALID', `Run ${runId.slice(0, 8)} is not in the store any more.`, 'Start the run again.')
+    checkVersion(stored, runId)
     return valid(HeaderSchema, stored, runId, 'header')
   }
 
   private async readRecord(runId: string): Promise<RunRecord | null> {
     const [stored] = await this.keyValue.getMany([headerKey(runId)])
     if (stored === undefined) return null
+    checkVersion(stored, runId)
     const { record, batches, done } = valid(HeaderSchema, stored, runId, 'header')
     if (record.id !== runId) throw damaged(runId, 'header: id differs from its key')
     const keys = Array.from({ length: batches }, (_, i) => batchKey(runId, i))
     const outcomes = (await this.keyValue.getMany(keys)).flatMap((batch, i) => valid(v.array(OutcomeSchema), batch, runId, `batch ${i}`))
     if (outcomes.length !== done) throw damaged(runId, `it holds ${outcomes.length} outcomes and should hold ${done}`)
-    return { ...record, outcomes }
+    return { ...record, outcomes: lastAttempts(outcomes) }
   }
 }
 
@@ -187,6 +192,14 @@ function conditionsOf({ environment, judges }: Omit<RunRecord, 'outcomes'>): str
 
 function damaged(runId: string, what: string): SpqrError {
   return new SpqrError('RECORD_INVALID', `The stored run ${runId.slice(0, 8)} is damaged: ${what}.`, 'Remove this run and start it again; other runs are not affected.')
+}
+
+/** A run of another version of this page is no damaged one: it says so, and what to do. */
+function checkVersion(stored: unknown, runId: string): void {
+  const found = v.safeParse(v.object({ record: v.object({ schema: v.number() }) }), stored)
+  if (!found.success || found.output.record.schema === 1) return
+  throw new SpqrError('RECORD_INVALID', `The stored run ${runId.slice(0, 8)} was written in version ${found.output.record.schema} of the record format; this page reads version 1.`,
+    'Open it with the version of the page that made it and export it, or remove it and start the run again.')
 }
 
 function valid<T>(schema: v.GenericSchema<unknown, T>, value: unknown, runId: string, where: string): T {

@@ -85,6 +85,25 @@ describe('run store in IndexedDB', () => {
     expect(await store.judgedElsewhere(two, [id('b')])).toEqual([])
   })
 
+  it('keeps both attempts of a unit, counts it once and answers the last', async () => {
+    const store = createRunStore({ storage })
+    await store.open(record())
+    const { status: _judged, imageSha256: _sha, judgements: _judgements, ...facts } = outcome('a')
+    const failed = { ...facts, status: 'failed' as const, code: 'WORKER_CRASHED', message: 'It crashed.' }
+    await store.append(id('run'), [failed, outcome('b')], [], timings)
+    await store.append(id('run'), [outcome('a')], [image('a')], timings, 1)
+    expect((await store.read(id('run')))?.outcomes).toEqual([outcome('a'), outcome('b')])
+    expect((await store.list())[0]?.done).toBe(2)
+  })
+
+  it('tells a run of another version from a damaged one', async () => {
+    const store = createRunStore({ storage })
+    await storage.setMany([[`run:${id('old')}`, { record: { ...record('old'), schema: 0 }, batches: 0, done: 0, bytes: 0 }]])
+    await expect(store.read(id('old'))).rejects.toMatchObject({
+      code: 'RECORD_INVALID', message: expect.stringContaining('version 0 of the record format; this page reads version 1') as string, hint: expect.stringContaining('remove it') as string,
+    })
+  })
+
   it('keeps batches in order when they are appended at once', async () => {
     const store = createRunStore({ storage })
     await store.open(record())

@@ -175,7 +175,11 @@ export const OutcomeSchema = v.variant('status', [
     imageSha256: hash,
     judgements: v.record(v.string(), JudgementSchema),
   }),
-  v.strictObject({ ...unitFacts, status: v.literal('failed'), code: label, message: v.pipe(v.string(), v.maxLength(1000)) }),
+  v.strictObject({
+    ...unitFacts, status: v.literal('failed'), code: label, message: v.pipe(v.string(), v.maxLength(1000)),
+    /** How often it was tried; absent: once. */
+    attempts: v.optional(count),
+  }),
 ])
 export type Outcome = v.InferOutput<typeof OutcomeSchema>
 export type JudgedOutcome = Extract<Outcome, { status: 'judged' }>

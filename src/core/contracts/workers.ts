@@ -161,7 +161,8 @@ export interface StatisticsWorkerApi {
 export interface RunStore {
   /** Creates or opens the record of a run; an existing one is returned with its outcomes. */
   open(record: Omit<RunRecord, 'outcomes'>): Promise<RunRecord>
-  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings']): Promise<void>
+  /** `again`: how many of the outcomes are second attempts of units that have one already; the later one stands. */
+  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings'], again?: number): Promise<void>
   setTraining(runId: string, training: TrainingTrace): Promise<void>
   read(runId: string): Promise<RunRecord | null>
   /** Judged outcomes of these units in other runs of the same environment and judges: the same pictures and scores. */

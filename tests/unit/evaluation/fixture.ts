@@ -1,4 +1,5 @@
 /** A pack of prompts and judges, and an engine that answers from hashes: deterministic, without any model. */
+import { lastAttempts } from '../../../src/core/scoring'
 import { hashOf, seedOf, sha256Hex } from '../../../src/evaluation/specHash'
 import type {
   BatchResult, EngineApi, GeneratedImage, Judgement, LoadedPack, ModelVariant, Outcome, PackManifest, Prompt, RunRecord, RunStore, TrainerApi, TrainingTrace,
@@ -160,7 +161,11 @@ export class MemoryStore implements RunStore {
     return Promise.resolve()
   }
 
-  read(runId: string): Promise<RunRecord | null> { return Promise.resolve(structuredClone(this.records.get(runId) ?? null)) }
+  read(runId: string): Promise<RunRecord | null> {
+    const record = this.records.get(runId)
+    return Promise.resolve(record ? structuredClone({ ...record, outcomes: lastAttempts(record.outcomes) }) : null)
+  }
+
   judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]> {
     const others = [...this.records.values()].filter(({ id }) => id !== record.id).flatMap(({ outcomes }) => outcomes)
     const found = unitIds.flatMap((id) => others.find(({ unitId, status }) => unitId === id && status === 'judged') ?? [])

@@ -138,6 +138,48 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     await expect(all.start(smoke)).rejects.toMatchObject({ code: 'WORKER_CRASHED' })
   })
 
+  it('makes what failed by accident once more when it is started again, and never a third time', async () => {
+    const whole = await harness().start(smoke)
+    const victims = whole.record.outcomes.slice(20, 23).map(({ unitId }) => unitId)
+    const { engine, store, events, start } = harness()
+    const run = engine.run.bind(engine)
+    let failing = true
+    const codes = ['JUDGE_FAILED', 'MEMORY', 'BAD_IMAGE']
+    engine.run = async (units) => {
+      const batch = await run(units)
+      return { ...batch, results: batch.results.map((result) => {
+        const code = codes[victims.indexOf(result.unitId)]
+        return failing && code !== undefined ? { unitId: result.unitId, status: 'failed', code, message: 'An accident.', image: null } : result
+      }) }
+    }
+    const first = await start(smoke)
+    expect(first.counts).toMatchObject({ planned: 52, done: 49, failed: 3 })
+    const made = engine.images
+    // The second time it fails again: both attempts are recorded, the last one counts, and it says so.
+    const second = await start(smoke)
+    expect(second.counts).toMatchObject({ planned: 52, done: 49, failed: 3 })
+    expect(engine.images - made).toBe(2)
+    expect(events.findLast((event) => event.type === 'plan')).toMatchObject({ resumed: 50 })
+    expect(second.record.outcomes.flatMap((outcome) => (outcome.status === 'failed' ? [outcome.attempts ?? 1] : []))).toEqual([2, 2, 1])
+    expect((await store.read(second.id))?.outcomes).toHaveLength(52)
+    failing = false
+    expect((await start(smoke)).counts.failed).toBe(3)
+    expect(engine.images - made).toBe(2)
+
+    // Another store, where the accident passes: the report is that of a run without it.
+    const lucky = harness()
+    const luckyRun = lucky.engine.run.bind(lucky.engine)
+    let once = true
+    lucky.engine.run = async (units) => {
+      const batch = await luckyRun(units)
+      return { ...batch, results: batch.results.map((result) => (once && result.unitId === victims[0]
+        ? { unitId: result.unitId, status: 'failed', code: 'WORKER_CRASHED', message: 'An accident.', image: null } : result)) }
+    }
+    expect((await lucky.start(smoke)).counts.failed).toBe(1)
+    once = false
+    expect(comparable(await lucky.start(smoke))).toEqual(comparable(whole))
+  })
+
   it('halves a batch that does not fit into memory', async () => {
     const { engine, start } = harness()
     engine.beforeRun = (_, units) => {

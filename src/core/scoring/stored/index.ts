@@ -1,3 +1,4 @@
+export * from './attempts'
 export * from './compare'
 export * from './merge'
 export * from './openRuns'
