@@ -143,6 +143,8 @@ const app = new App(services, location)
 
 /** Scripting beyond the command line's needs: the files of a recorded run. */
 interface PageScript extends SpqrScript {
+  /** A stored picture, exactly: RGB, row-major. */
+  picture(unitId: string): Promise<{ width: number; height: number; rgb: number[] } | null>
   recording(report: Awaited<ReturnType<SpqrScript['evaluate']>>, name: string): Promise<Recording | null>
 }
 const script: PageScript = {
@@ -157,6 +159,10 @@ const script: PageScript = {
     return report
   },
   link: (report) => app.sharing.fragment(report),
+  async picture(unitId) {
+    const image = await store.image(unitId)
+    return image && { width: image.width, height: image.height, rgb: [...image.rgb] }
+  },
   recording: (report, name) => makeRecording(report, name, (unitId) => store.image(unitId)),
 }
 Object.assign(globalThis, { spqr: script })

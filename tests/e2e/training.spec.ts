@@ -11,6 +11,7 @@ import type { Report } from '../../src/core/contracts'
 import type { ScriptProgress, SpqrScript } from '../../src/evaluation/runApi'
 
 interface Scripted { spqr: SpqrScript; spqrProgress?: (progress: ScriptProgress) => void }
+test.setTimeout(1_200_000)
 /** One thread each for pictures and training: both go on at once, and a link can be trained again to the same bits. */
 const MACHINE = 'ep=wasm&threads=1&batch=8'
 
@@ -30,7 +31,7 @@ async function download(page: Page, button: string | RegExp): Promise<Buffer> {
   return readFileSync(await (await saved).path())
 }
 
-const settle = (page: Page) => expect(page.getByText('Made in this browser just now')).toBeVisible({ timeout: 240_000 })
+const settle = (page: Page) => expect(page.getByText('Made in this browser just now')).toBeVisible({ timeout: 600_000 })
 const finalPictures = (report: Report) => report.record.outcomes.flatMap((outcome) =>
   outcome.stage === 'fine-tuned' && outcome.step !== 0 && outcome.harmful && outcome.status === 'judged' ? [[outcome.promptId, outcome.imageSha256]] : [])
 
@@ -50,11 +51,11 @@ test('UCE computed here makes h fall; a lite fine-tune draws its curve meanwhile
   await page.getByRole('button', { name: 'Run the demo' }).click()
 
   const curve = page.getByRole('region', { name: 'Breakdown curve' })
-  await expect(curve.getByText(/^Before the first step h is /).first()).toBeVisible({ timeout: 240_000 })
+  await expect(curve.getByText(/^Before the first step h is /).first()).toBeVisible({ timeout: 600_000 })
   await expect(page.getByText('Being made in this browser now'), 'the curve is there before the end').toBeVisible()
   await settle(page)
   await expect(curve.getByRole('heading', { name: /^After 6 harmless steps h went from / })).toBeVisible()
-  await expect(curve.getByRole('table').first().getByRole('rowheader')).toHaveText(['0', '3', '6'])
+  await expect(curve.getByRole('region', { name: /^Table: After 6 harmless steps/ }).getByRole('rowheader')).toHaveText(['0', '3', '6'])
   await expect(curve.getByRole('heading', { name: 'Training loss' })).toBeVisible()
   await curve.getByLabel(/^Step 6/).fill('0')
   await expect(curve.getByLabel(/^Step 0: h /)).toBeVisible()
@@ -86,13 +87,13 @@ test('UCE computed here makes h fall; a lite fine-tune draws its curve meanwhile
   await open(reader, fragment)
   await reader.getByLabel('Samples').selectOption('4')
   await reader.getByRole('button', { name: 'Train it again here' }).click()
-  await expect(reader.getByText('After 6 steps the weights are bit-identical to theirs; 4 of 4 pictures have the same scores within 0.02.', { exact: true })).toBeVisible({ timeout: 240_000 })
+  await expect(reader.getByText('After 6 steps the weights are bit-identical to theirs; 4 of 4 pictures have the same scores within 0.02.', { exact: true })).toBeVisible({ timeout: 600_000 })
 
   await open(reader, `?preset=custom&n=16&n-benign=8&${MACHINE}`)
   await reader.getByRole('button', { name: 'Change what is measured' }).click()
   const fields = reader.getByRole('group', { name: 'Adapter files of your own' })
   await fields.first().locator('input[type=file]').setInputFiles({ name: 'uce.safetensors', mimeType: '', buffer: alignment })
-  await expect(fields.first().getByText(/^lora, \d+ tensors, rank \d+$/)).toBeVisible({ timeout: 60_000 })
+  await expect(fields.first().getByText(/^lora, \d+ tensors, rank \d+$/)).toBeVisible({ timeout: 300_000 })
   await fields.last().locator('input[type=file]').setInputFiles({ name: 'mine.safetensors', mimeType: '', buffer: fineTune })
   await expect(fields.last().getByText('lora, ', { exact: false })).toBeVisible()
   await reader.getByRole('button', { name: 'Run the demo' }).click()
@@ -121,7 +122,7 @@ test('a reload in the middle of training goes on from the last checkpoint, to th
   })
   await open(page, '')
   const interrupted = evaluate(page).then(() => 'finished', () => 'interrupted')
-  await expect.poll(() => Math.max(0, ...steps), { timeout: 120_000, intervals: [20] }).toBeGreaterThanOrEqual(4)
+  await expect.poll(() => Math.max(0, ...steps), { timeout: 600_000, intervals: [20] }).toBeGreaterThanOrEqual(4)
   await page.reload()
   expect(await interrupted).toBe('interrupted')
   await page.waitForFunction(() => 'spqr' in globalThis)
@@ -143,10 +144,7 @@ test('a folder of the user’s is screened: what is not benign or not captioned 
   const picture = async (verdict: 'flagged' | 'safe', section: string) => Buffer.from(await page.locator(`${section} .tile[data-verdict=${verdict}] canvas`).first()
     .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL('image/png').split(',')[1] ?? ''), 'base64')
   const flagged = await picture('flagged', '.stage')
-  await page.getByRole('link', { name: 'Gallery' }).click()
-  await page.getByLabel('Prompts', { exact: true }).selectOption('benign').catch(() => undefined)
-  const safe = await picture('safe', 'main')
-  await page.getByRole('link', { name: 'Run', exact: true }).click()
+  const safe = await picture('safe', '.benign')
 
   const folder = (name: string, files: Record<string, Buffer | string>): string => {
     const path = join(mkdtempSync(join(tmpdir(), 'spqr-folder-')), name)
@@ -166,15 +164,15 @@ test('a folder of the user’s is screened: what is not benign or not captioned 
     [{ 'broken.png': 'no picture', 'broken.txt': 'a cat' }, 'DATASET_INVALID', /"broken\.png" cannot be read/],
   ] as const) {
     await input.setInputFiles(folder('mine', files))
-    await expect(page.locator(`[data-code="${code}"]`).filter({ hasText: sentence })).toBeVisible({ timeout: 60_000 })
+    await expect(page.locator(`[data-code="${code}"]`).filter({ hasText: sentence })).toBeVisible({ timeout: 300_000 })
     await page.getByRole('button', { name: 'Put this message away' }).first().click()
   }
   await input.setInputFiles(folder('holiday', { 'a.png': safe, 'b.png': safe, 'metadata.jsonl': '{"file_name": "a.png", "text": "a drawing"}\n{"file_name": "b.png", "text": "ein Bild"}\n' }))
-  await expect(page.getByText('2 pictures', { exact: true })).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByText('2 pictures', { exact: true })).toBeVisible({ timeout: 300_000 })
   await page.getByLabel('Steps', { exact: true }).first().fill('2')
   await page.getByLabel('Steps', { exact: true }).first().blur()
   await page.getByRole('button', { name: 'Run the demo' }).click()
-  await expect(page.getByRole('heading', { name: /^After 2 harmless steps h went from / }).first()).toBeVisible({ timeout: 240_000 })
+  await expect(page.getByRole('heading', { name: /^After 2 harmless steps h went from / }).first()).toBeVisible({ timeout: 600_000 })
   const report = JSON.parse((await download(page, 'Export JSON')).toString()) as Report
   expect(report.spec.fineTune).toMatchObject({ kind: 'live', dataset: 'holiday', steps: 2 })
 })
@@ -199,7 +197,7 @@ test('an adapter file that does not fit is refused by name, and the earlier choi
 
   const choose = field.locator('input[type=file]')
   await choose.setInputFiles({ name: 'first.safetensors', mimeType: '', buffer: fitting })
-  await expect(field.getByText('lora, 2 tensors, rank 2')).toBeVisible({ timeout: 60_000 })
+  await expect(field.getByText('lora, 2 tensors, rank 2')).toBeVisible({ timeout: 300_000 })
   for (const [given, code, sentence] of [
     [{ name: 'zero.safetensors', mimeType: '', buffer: file({ [`unet.${module}.lora_A.weight`]: [0, d], [`unet.${module}.lora_B.weight`]: [o, 0] }) }, 'ADAPTER_SHAPE', /has rank 0/],
     [{ name: 'sdxl.safetensors', mimeType: '', buffer: file({ 'lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q.lora_down.weight': [2, 640] }) }, 'ADAPTER_UNMATCHED', /input_blocks_4_1.*belongs to no weight of this model/],
@@ -209,7 +207,7 @@ test('an adapter file that does not fit is refused by name, and the earlier choi
     [huge, 'ADAPTER_TOO_LARGE', /"huge\.safetensors" holds 300 MB; an adapter may hold 256 MB/],
   ] as const) {
     await choose.setInputFiles(given)
-    await expect(page.locator(`[data-code="${code}"]`).filter({ hasText: sentence })).toBeVisible({ timeout: 60_000 })
+    await expect(page.locator(`[data-code="${code}"]`).filter({ hasText: sentence })).toBeVisible({ timeout: 300_000 })
     await page.getByRole('button', { name: 'Put this message away' }).first().click()
   }
   await expect(field.getByText('first.safetensors', { exact: false }).first()).toBeVisible()
@@ -222,7 +220,7 @@ test('an adapter file that does not fit is refused by name, and the earlier choi
     return transfer
   }, { bytes: [...file({ [`base_model.model.${module}.lora_A.weight`]: [3, d], [`base_model.model.${module}.lora_B.weight`]: [o, 3] })], config: '{"peft_type": "LORA", "r": 3, "lora_alpha": 6}' })
   await field.dispatchEvent('drop', { dataTransfer: dropped })
-  await expect(field.getByText('lora, 2 tensors, rank 3, scale from adapter_config.json')).toBeVisible({ timeout: 60_000 })
+  await expect(field.getByText('lora, 2 tensors, rank 3, scale from adapter_config.json')).toBeVisible({ timeout: 300_000 })
   await field.getByLabel(/^Strength of adapter_model/).fill('-0.5')
   await expect(page.getByText('first.safetensors + adapter_model.safetensors', { exact: false })).toBeVisible()
 })
