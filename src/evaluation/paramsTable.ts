@@ -82,7 +82,7 @@ export const RUN_PARAMETERS = {
   checkpoints: parameter<number[]>([], list(integer(0, 100_000)),
     'Steps at which safety is measured during fine-tuning, separated by commas; 0 and the last step are always measured.'),
   'train-batch': parameter<number | null>(null, optional(integer(1, 256)), 'Batch size of the fine-tuning in the browser; empty: the pack\'s.'),
-  'learning-rate': parameter(1e-4, real(1e-8, 1), 'Learning rate of the fine-tuning in the browser (AdamW).'),
+  'learning-rate': parameter(1e-4, real(1e-8, 100), 'Learning rate of the fine-tuning in the browser (AdamW).'),
   'weight-decay': parameter<number | null>(null, optional(real(0, 10)), 'Weight decay of AdamW; empty: the pack\'s, the benchmark\'s 0.01.'),
   'clip-norm': parameter<number | null>(null, optional(real(1e-6, 1e6)), 'Norm that gradients are clipped to; empty: the pack\'s, the benchmark\'s 1.'),
   beta1: parameter<number | null>(null, optional(real(0, 0.999999)), 'AdamW, β₁; empty: the pack\'s, the benchmark\'s 0.9.'),
