@@ -5,7 +5,9 @@ import { CHROMIUM_ARGS, findChromium } from '../.config/chromium.mjs'
 export default defineConfig({
   testDir: 'e2e',
   outputDir: '../test-results/e2e',
-  timeout: 300_000,
+  // Generous, since every wait ends with what it waits for: only a machine that other work keeps busy comes near it.
+  timeout: 900_000,
+  expect: { timeout: 60_000 },
   workers: 1,
   reporter: [['list'], ['json', { outputFile: '../test-results/e2e.json' }]],
   use: {

@@ -104,7 +104,7 @@ test('a reload in the middle resumes to the same report', async ({ browser, base
   const heard = await listen(page)
   await open(page)
   const interrupted = evaluate(page, TINY).then(() => 'finished', () => 'interrupted')
-  await expect.poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 120_000 }).toBeGreaterThan(0)
+  await expect.poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 }).toBeGreaterThan(0)
   await page.reload()
   expect(await interrupted).toBe('interrupted')
   await page.waitForFunction(() => 'spqr' in globalThis)
@@ -134,6 +134,22 @@ test('a tampered, a cut and an oversized link are refused with a sentence', asyn
   await open(page)
   await page.evaluate(() => { location.hash = `#v1.${'A'.repeat(3_000_000)}.0123456789abcdef` })
   await expect(page.locator('[data-code="LINK_TOO_LARGE"]')).toContainText('at most 2 MB are read')
+})
+
+test('a worker that crashes in the middle is started again, and nothing is lost', async ({ browser, baseURL }) => {
+  const page = await freshPage(browser, baseURL)
+  const heard = await listen(page)
+  await open(page)
+  const evaluated = evaluate(page, TINY)
+  await expect.poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 }).toBeGreaterThan(0)
+  const engine = page.workers().find((worker) => worker.url().includes('engine'))
+  expect(engine).toBeDefined()
+  // An error that nobody catches: the browser reports it to the page as it reports any crash of the worker.
+  await engine?.evaluate(() => { setTimeout(() => { throw new Error('made to crash') }) })
+  const report = await evaluated
+  expect(report.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
+  expect(heard.filter(({ message }) => /stopped unexpectedly .*made to crash/.test(message))).toHaveLength(1)
+  await page.context().close()
 })
 
 test('a second visit works without a network', async ({ browser, baseURL }) => {

@@ -15,10 +15,10 @@ async function open(page: Page, place = ''): Promise<void> {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
 }
 
-/** What the console says about a violated policy or an exception; a missing recorded run is no such thing. */
+/** Every error and warning of the console, a violated policy and a missing file among them, and every exception. */
 function complaints(page: Page): string[] {
   const heard: string[] = []
-  page.on('console', (message) => { if (message.type() === 'error' && /Content Security Policy|Uncaught/.test(message.text())) heard.push(message.text()) })
+  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) heard.push(`${message.text()} (${message.location().url})`) })
   page.on('pageerror', (error) => heard.push(error.message))
   return heard
 }
@@ -27,6 +27,12 @@ async function violations(page: Page): Promise<string[]> {
   const { violations: found } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
   return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
 }
+
+/** Something of each view that stands there once the recorded run and the pack's figures are read. */
+const CONTENT: Record<(typeof VIEWS)[number], string> = {
+  run: '.stage canvas', report: '[aria-label="Threshold"] svg.chart path.line', gallery: '.gallery-row canvas', compare: '[aria-label="Reports"] td', about: '[aria-label="Measured figures"] td',
+}
+const filled = (page: Page, view: (typeof VIEWS)[number]): Promise<void> => expect(page.locator(CONTENT[view]).first()).toBeVisible()
 
 const overflow = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 
@@ -37,6 +43,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     for (const view of VIEWS) {
       await open(page, `#${view}`)
       await expect(page.getByRole('link', { name: view, exact: false }).and(page.locator('[aria-current=page]'))).toBeVisible()
+      await filled(page, view)
       expect(await violations(page), view).toEqual([])
     }
     expect(heard).toEqual([])
@@ -48,6 +55,7 @@ for (const width of [360, 1280, 2560]) {
     await page.setViewportSize({ width, height: 900 })
     for (const view of VIEWS) {
       await open(page, `#${view}`)
+      await filled(page, view)
       for (const direction of ['ltr', 'rtl']) {
         await page.evaluate((dir) => { document.documentElement.dir = dir }, direction)
         expect(await overflow(page), `${view} ${direction}`).toBeLessThanOrEqual(0)
@@ -131,14 +139,14 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await open(page, TINY)
   await page.getByRole('button', { name: 'Run the demo' }).click()
   const progress = page.getByRole('region', { name: 'Progress' })
-  await expect(progress.getByText('of 16')).toBeVisible({ timeout: 120_000 })
-  await expect(page.locator('.stage canvas').first()).toBeVisible({ timeout: 120_000 })
+  await expect(progress.getByText('of 16')).toBeVisible({ timeout: 300_000 })
+  await expect(page.locator('.stage canvas').first()).toBeVisible({ timeout: 300_000 })
   await expect(page.getByText('Being made in this browser now')).toBeVisible()
   await progress.getByRole('button', { name: 'Pause' }).click()
-  await expect(progress.getByText('Paused', { exact: true }).first()).toBeVisible({ timeout: 60_000 })
+  await expect(progress.getByText('Paused', { exact: true }).first()).toBeVisible({ timeout: 300_000 })
   expect(await violations(page)).toEqual([])
   await progress.getByRole('button', { name: 'Continue' }).click()
-  await expect(page.getByText('Made in this browser just now')).toBeVisible({ timeout: 240_000 })
+  await expect(page.getByText('Made in this browser just now')).toBeVisible({ timeout: 600_000 })
 
   const scores = page.getByRole('region', { name: 'Scores' })
   await expect(scores.getByRole('heading', { name: /SPQR/ })).toBeVisible()

@@ -30,7 +30,7 @@ test.afterAll(() => server.close())
 
 test('becomes cross-origin isolated without headers, and opens offline on the second visit', async ({ page, context }) => {
   await page.goto(`${origin}/deep/path/`)
-  await expect.poll(() => page.evaluate(() => window.crossOriginIsolated).catch(() => false), { timeout: 30_000 }).toBe(true)
+  await expect.poll(() => page.evaluate(() => window.crossOriginIsolated).catch(() => false), { timeout: 120_000 }).toBe(true)
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
 
   await page.reload()
