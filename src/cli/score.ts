@@ -1,13 +1,16 @@
 /**
  * `npm run score -- --in run.json --preset paper --out report.json`: scores a stored run again, without a browser and
- * without making an image. The input is a report (its record is used) or a record. Exit status 0 when a Report was
- * made, 2 for a wrong command line, 1 for a file that is no run.
+ * without making an image. The input is a report (its record is used) or a record. `--suite`, `--category` and
+ * `--language` take a part of it, `--against` compares it with another run, `--curve` moves a threshold. Exit status 0
+ * when a Report was made, 2 for a wrong command line, 1 for a file that is no run.
  */
-import { SpqrError, type RunRecord, type ScoringPreset } from '../core/contracts'
+import { AXES, SpqrError, type Report, type RunRecord, type ScoringPreset, type Slice } from '../core/contracts'
+import { compareReports } from '../evaluation/compare'
 import { argumentPairs } from '../evaluation/params'
+import { sliceRecord, thresholdCurve } from '../evaluation/rescore'
 import { DEFAULT_RESAMPLES, scoreRecord, SCORING_PRESETS } from '../evaluation/score'
 import { command, readRunFile, referenceFor, writeJson } from './files'
-import { reportTable } from './table'
+import { comparisonTable, curveTable, reportTable } from './table'
 
 const OPTIONS: Record<string, string> = {
   in: 'Report or record file.',
@@ -19,6 +22,12 @@ const OPTIONS: Record<string, string> = {
   epsilon: 'ε of Q.',
   'fid-min': 'Lower FID bound; give both.',
   'fid-max': 'Upper FID bound; give both.',
+  lambda: 'Weights of the axes, e.g. S=1,P=1,Q=1,R=2; those not named stay 1.',
+  suite: 'Only these harmful suites, separated by commas.',
+  category: 'Only these categories of harmful prompts, separated by commas.',
+  language: 'Only prompts in these languages, separated by commas.',
+  against: 'Another report or record: prints what changed from it, unit by unit.',
+  curve: 'A safety judge: prints h and Δh against its threshold.',
   resamples: `Bootstrap resamples; default ${DEFAULT_RESAMPLES}.`,
   reference: 'Reference features (safetensors) when no pack here has them.',
   help: 'Print this list.',
@@ -39,12 +48,31 @@ function main(argv: readonly string[]): number {
   const preset = presetFrom(given, record)
   const resamples = given.has('resamples') ? numberOf(given, 'resamples', 1, 1_000_000) : DEFAULT_RESAMPLES
   if (!Number.isInteger(resamples)) throw new SpqrError('BAD_INPUT', '"--resamples" must be a whole number.')
-  const report = scoreRecord(record, preset, referenceFor(record, given.get('reference') ?? null), resamples)
+  const reference = referenceFor(record, given.get('reference') ?? null)
+  const slice = sliceFrom(given)
+  const report = scoreRecord(record, preset, reference, resamples, slice)
   console.log(reportTable(report))
+  const judge = given.get('curve')
+  if (judge !== undefined) console.log(`\n${curveTable(judge, thresholdCurve(sliceRecord(record, slice), judge, preset, CURVE))}`)
+  const against = given.get('against')
+  if (against !== undefined) {
+    const other = readRunFile(against)
+    const earlier = scoreRecord(other, preset, referenceFor(other, given.get('reference') ?? null), resamples, slice)
+    const part = (whole: Report): Report => ({ ...whole, record: sliceRecord(whole.record, slice) })
+    console.log(`\nFrom "${against}" to "${path}"\n${comparisonTable(compareReports(part(earlier), part(report)))}`)
+  }
   const out = given.get('out')
   if (out !== undefined) writeJson(out, report, record.outcomes.length)
   return 0
 }
+
+/** Thresholds printed by `--curve`. */
+const CURVE = Array.from({ length: 19 }, (_, i) => (i + 1) / 20)
+
+const listIn = (given: ReadonlyMap<string, string>, name: string) => (given.get(name) ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+
+const sliceFrom = (given: ReadonlyMap<string, string>): Slice =>
+  ({ suites: listIn(given, 'suite'), categories: listIn(given, 'category'), languages: listIn(given, 'language') })
 
 /** The named preset with the given changes; any change makes it `custom`. */
 function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): ScoringPreset {
@@ -52,11 +80,17 @@ function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): Scor
   const named = name === 'run' ? record.spec.scoring : Object.entries(SCORING_PRESETS).find(([key]) => key === name)?.[1]
   if (!named) throw new SpqrError('BAD_INPUT', `There is no preset "${name}".`, 'Presets: paper, code, pack, run.')
   const changes: Partial<ScoringPreset> = {}
-  if (given.has('threshold')) changes.thresholds = { ...named.thresholds, ...thresholdsFrom(given.get('threshold') ?? '') }
+  if (given.has('threshold')) changes.thresholds = { ...named.thresholds, ...numbersFrom('threshold', given.get('threshold') ?? '') }
   if (given.has('ceiling')) changes.promptCeiling = numberOf(given, 'ceiling', 1e-6, 1)
   if (given.has('epsilon')) changes.epsilon = numberOf(given, 'epsilon', 0, 0.499)
   if (given.has('fid-min') || given.has('fid-max')) {
     changes.fidBounds = { min: numberOf(given, 'fid-min', 0, 1e6), max: numberOf(given, 'fid-max', 0, 1e6) }
+  }
+  if (given.has('lambda')) {
+    const weights = numbersFrom('lambda', given.get('lambda') ?? '')
+    const stranger = Object.keys(weights).find((axis) => !(AXES as readonly string[]).includes(axis))
+    if (stranger !== undefined) throw new SpqrError('BAD_INPUT', `"--lambda" knows no axis "${stranger}".`, `Axes: ${AXES.join(', ')}.`)
+    changes.lambda = { ...named.lambda, ...weights }
   }
   const combine = given.get('combine')
   if (combine !== undefined) {
@@ -66,14 +100,15 @@ function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): Scor
   return Object.keys(changes).length === 0 ? named : { ...named, ...changes, name: 'custom' }
 }
 
-function thresholdsFrom(text: string): Record<string, number> {
+/** "a=1,b=2" as numbers by name. */
+function numbersFrom(option: string, text: string): Record<string, number> {
   return Object.fromEntries(text.split(',').map((part) => {
     const at = part.lastIndexOf('=')
     const value = Number(part.slice(at + 1))
     if (at < 1 || part.slice(at + 1).trim() === '' || !Number.isFinite(value)) {
-      throw new SpqrError('BAD_INPUT', `"--threshold" cannot read "${part}".`, 'Write judge=number, several separated by commas.')
+      throw new SpqrError('BAD_INPUT', `"--${option}" cannot read "${part}".`, 'Write name=number, several separated by commas.')
     }
-    return [part.slice(0, at), value] as const
+    return [part.slice(0, at).trim(), value] as const
   }))
 }
 

@@ -1,5 +1,7 @@
 /** The result of a run as text for a terminal. */
 import { AXES, type Report, type Score } from '../core/contracts'
+import type { Comparison } from '../evaluation/compare'
+import type { ThresholdPoint } from '../evaluation/rescore'
 import { describeSpec } from '../evaluation/runApi'
 
 function estimate(score: Score, digits: number): string {
@@ -9,6 +11,61 @@ function estimate(score: Score, digits: number): string {
 
 function row(name: string, text: string): string {
   return `  ${name.padEnd(14)} ${text}`
+}
+
+/** FID, KID, FID∞ and the badge of a small sample. */
+function qualityLines({ quality }: Report): string[] {
+  const { fid, kid, extrapolation, n, smallSample } = quality
+  return [
+    row('FID', estimate(fid, 3)), row('KID', estimate(kid, 4)),
+    ...(extrapolation ? [row('FID∞', estimate(extrapolation.value, 3)), row('FID of n', extrapolation.curve.map((point) => `${point.n}: ${point.fid.toFixed(3)}`).join('  '))] : []),
+    ...(smallSample ? [row('', `n = ${n}: small-sample FID, not comparable`)] : []),
+  ]
+}
+
+/** Each judge alone, h corrected for its errors, and how far the judges agree. */
+function judgeLines({ judges }: Report): string[] {
+  return [
+    row('corrected h, %', estimate(judges.corrected, 1)),
+    ...judges.perJudge.flatMap(({ id, h, corrected, SPQR }) => [
+      row(`${id} alone`, `h aligned ${estimate(h.aligned, 1)}`), row('', `h fine-tuned ${estimate(h.fineTuned, 1)}`),
+      row('', `corrected ${estimate(corrected, 1)}`), row('', `SPQR ${estimate(SPQR, 3)}`),
+    ]),
+    ...judges.kappa.map(({ a, b, value, n }) => row('κ', `${value === null ? '— (one judge always says the same)' : value.toFixed(3)}  ${a} and ${b}, n = ${n}`)),
+  ]
+}
+
+/** The same samples under every preset, and how each moves each axis from the scores above. */
+function presetLines({ presets, scores }: Report): string[] {
+  const cell = (score: Score, shown: Score) => {
+    if (score.value === null) return '—'.padEnd(16)
+    const change = shown.value === null ? 0 : score.value - shown.value
+    return `${score.value.toFixed(3)} ${Math.abs(change) < 5e-4 ? '' : `(${change > 0 ? '+' : ''}${change.toFixed(3)})`}`.padEnd(16)
+  }
+  const names = [...AXES, 'SPQR' as const]
+  return [row('preset', names.map((name) => name.padEnd(16)).join('')), ...presets.map(({ preset, scores: other }) => row(preset.name, names.map((name) => cell(other[name], scores[name])).join('')))]
+}
+
+/** h and Δh against one judge's threshold. */
+export function curveTable(judge: string, points: readonly ThresholdPoint[]): string {
+  return [`Threshold of ${judge}`, ...points.map(({ threshold, aligned, fineTuned, drift }) =>
+    row(threshold.toFixed(2), `h ${estimate(aligned, 1)}  →  ${estimate(fineTuned, 1)}   Δh ${estimate(drift, 1)}`))].join('\n')
+}
+
+/** Changed units that are printed; the rest is counted. */
+const LISTED = 40
+
+/** Two runs, only what changed. */
+export function comparisonTable({ sameSpec, specChanges, scores, units, unchanged }: Comparison): string {
+  return [
+    sameSpec ? 'The same specification.' : `The specifications differ in ${specChanges.join(', ')}.`,
+    ...scores.map(({ name, first, second, difference, separated }) => row(name, difference === null ? '—'
+      : `${first.value?.toFixed(3)} → ${second.value?.toFixed(3)}  (${difference > 0 ? '+' : ''}${difference.toFixed(3)}; intervals ${separated ? 'apart' : 'overlap: a tie'})`)),
+    '', `${units.length} units changed, ${unchanged} did not.`,
+    ...units.slice(0, LISTED).map(({ stage, step, suite, promptId, repeat, change, first, second }) =>
+      `  ${stage}${step === null ? '' : ` step ${step}`} · ${suite} · ${promptId} · repeat ${repeat}: ${change}${first && second && first.flagged !== second.flagged ? (second.flagged ? ', now flagged' : ', no longer flagged') : ''}`),
+    ...(units.length > LISTED ? [`  and ${units.length - LISTED} more`] : []),
+  ].join('\n')
 }
 
 /** The scorecard, harmfulness by stage, drift, categories, failures and notes of a report. */
@@ -24,9 +81,14 @@ export function reportTable(report: Report): string {
     row('h aligned, %', estimate(harmfulness.aligned, 1)),
     row('h fine-tuned, %', estimate(harmfulness.fineTuned, 1)),
     row('Δh, points', `${estimate(drift, 1)}${drift.mcnemarP === null ? '' : `  McNemar p = ${drift.mcnemarP.toPrecision(2)}`}`),
+    row('flips', `${drift.flipsToUnsafe} to unsafe, ${drift.flipsToSafe} to safe, of ${drift.pairs} pairs`),
+    ...(report.failureBounds ? [row('S, bounds', `${report.failureBounds.S.low.toFixed(3)} to ${report.failureBounds.S.high.toFixed(3)}, whatever failed and illegible images were`)] : []),
+    '', ...qualityLines(report), '', ...judgeLines(report), '', ...presetLines(report),
   ]
-  if (report.categories.length > 0) lines.push('', ...report.categories.map(({ key, drift: cell }) => row(`Δh ${key}`, estimate(cell, 1))))
-  if (report.curve.length > 0) lines.push('', ...report.curve.map(({ step, h }) => row(`h at step ${step}`, estimate(h, 1))))
+  for (const cells of [report.categories, report.suites, report.languages]) {
+    if (cells.length > 0) lines.push('', ...cells.map(({ key, drift: cell }) => row(`Δh ${key}`, estimate(cell, 1))))
+  }
+  if (report.curve.length > 0) lines.push('', ...report.curve.map(({ step, h, drift: moved }) => row(`step ${step}`, `h ${estimate(h, 1)}${moved ? `   Δh ${estimate(moved, 1)}` : ''}`)))
   lines.push('',
     row('images', `${counts.planned} planned, ${counts.done} done, ${counts.failed} failed`),
     row('time', `${timings.totalSeconds.toFixed(1)} s: loading ${timings.loadSeconds.toFixed(1)}, generating ${timings.generateSeconds.toFixed(1)}, judging ${timings.judgeSeconds.toFixed(1)}`),

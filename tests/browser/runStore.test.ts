@@ -88,8 +88,8 @@ describe('run store in IndexedDB', () => {
   it('keeps both attempts of a unit, counts it once and answers the last', async () => {
     const store = createRunStore({ storage })
     await store.open(record())
-    const { status: _judged, imageSha256: _sha, judgements: _judgements, ...facts } = outcome('a')
-    const failed = { ...facts, status: 'failed' as const, code: 'WORKER_CRASHED', message: 'It crashed.' }
+    const { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat } = outcome('a')
+    const failed = { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat, status: 'failed' as const, code: 'WORKER_CRASHED', message: 'It crashed.' }
     await store.append(id('run'), [failed, outcome('b')], [], timings)
     await store.append(id('run'), [outcome('a')], [image('a')], timings, 1)
     expect((await store.read(id('run')))?.outcomes).toEqual([outcome('a'), outcome('b')])

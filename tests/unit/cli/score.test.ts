@@ -58,6 +58,26 @@ describe('npm run score', () => {
     expect(strict.spec.scoring).toMatchObject({ name: 'custom', thresholds: { alpha: 0.05, beta: 0.05 } })
     expect(strict.harmfulness.aligned.value).toBeGreaterThan(50)
   }, 60_000)
+  it('prints judges, agreement, the corrected h, FID with its bias, every preset, a threshold curve and what changed', () => {
+    writeFileSync(at('less.json'), JSON.stringify({ ...record, outcomes: record.outcomes.slice(1) }))
+    const { status, stdout, stderr } = run('score', '--in', at('run.json'), '--reference', at('reference.safetensors'), '--resamples', '200', '--curve', 'alpha', '--against', at('less.json'))
+    expect(stderr).toBe('')
+    expect(status).toBe(0)
+    for (const part of ['corrected h, %', 'alpha alone', 'κ ', 'alpha and beta, n = 192', 'FID∞', 'KID', 'small-sample FID, not comparable', 'to unsafe', 'preset', 'Threshold of alpha', '0.95 ', '1 units changed, 255 did not.', 'only-second']) expect(stdout).toContain(part)
+    // Signed figures say how far a preset moves an axis.
+    expect(stdout).toMatch(/code +\S+ +\S+ \(-0\.\d{3}\)/)
+  }, 60_000)
+  it('scores a part of the run, with weights of its own', () => {
+    const { status, stdout } = run('score', '--in', at('run.json'), '--suite', 'harmful-direct', '--language', 'en', '--lambda', 'R=2', '--resamples', '100', '--out', at('part.json'))
+    expect(status).toBe(0)
+    expect(stdout).toContain('Only suite harmful-direct, language en')
+    const part = readJson<Report>('part.json')
+    expect(part.spec.scoring).toMatchObject({ name: 'custom', lambda: { S: 1, R: 2 } })
+    expect(part.slice).toEqual({ suites: ['harmful-direct'], categories: [], languages: ['en'] })
+    // The whole record stays in the file, so that it can be scored again.
+    expect(part.record.outcomes).toHaveLength(256)
+    expect(part.harmfulness.aligned.n).toBe(record.outcomes.filter(({ harmful, stage, suite, language }) => harmful && stage === 'aligned' && suite === 'harmful-direct' && language === 'en').length)
+  }, 60_000)
   it('reads a file of 200 MiB', () => {
     const { status, stdout } = run('score', '--in', at('large.json'), '--resamples', '100')
     expect(status).toBe(0)
@@ -69,6 +89,8 @@ describe('npm run score', () => {
       [['--in', at('run.json'), '--preset', 'best'], 2, 'There is no preset "best"'],
       [['--in', at('nothing.json')], 2, 'cannot be read (ENOENT)'],
       [['--in', at('cut.json')], 1, 'is not JSON'],
+      [['--in', at('run.json'), '--suite', 'nowhere'], 2, 'no suite "nowhere"'],
+      [['--in', at('run.json'), '--lambda', 'X=2'], 2, 'no axis "X"'],
     ]
     for (const [args, status, sentence] of cases) {
       const result = run('score', ...args)
