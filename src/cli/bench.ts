@@ -16,6 +16,22 @@ import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 /** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
 const LIVE = { preset: 'quick', method: 'uce', computed: 'true', train: 'lite', 'train-steps': '100' }
 
+const METHODS = ['uce', 'rece', 'mace'] as const
+
+/**
+ * Text of the page's side: seconds from the beginning of the alignment (concepts still to be encoded) to its being merged.
+ * One prompt each, so that little else is computed; concepts to erase and to keep are those of the whole suites.
+ */
+const alignmentJob = (parameters: Record<string, string>): string => `(async () => {
+  let from = 0, to = 0
+  await globalThis.spqr.evaluate(${JSON.stringify(parameters)}, ({ type, message }) => {
+    if (type !== 'engine' || message === null) return
+    if (message.startsWith('align ')) from = performance.now()
+    else if (message.startsWith('merge ') && to === 0 && from > 0) to = performance.now()
+  })
+  return (to - from) / 1000
+})()`
+
 interface Visit {
   /** From opening the page to its Report. */
   wallSeconds: number
@@ -67,6 +83,14 @@ async function main(argv: readonly string[]): Promise<void> {
     const batch = 2 * values.batch
     if (!('graph' in manifest.model.unet)) throw new SpqrError('BAD_INPUT', 'The benchmark measures packs, and this is a published model.', 'Choose a pack under public/packs.')
     const unet = await compareGraph(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    console.error('Alignments computed in the page …')
+    const { page } = await openPage(browser.context, served.url)
+    const alignments: { method: string; seconds: number }[] = []
+    for (const method of METHODS) {
+      const seconds = await inPage<number>(page, alignmentJob({ ...parameters, preset: 'custom', n: '1', 'n-benign': '1', method, computed: 'true', profile: 'none', seed: '4' }))
+      alignments.push({ method, seconds })
+    }
+    await page.close()
     const { training } = manifest
     console.error('Training steps, in the browser and in PyTorch …')
     const steps = training ? await compareSteps(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
@@ -81,6 +105,7 @@ async function main(argv: readonly string[]): Promise<void> {
       spec: first.report.spec,
       firstVisit: first.visit,
       weightsCached: cached.visit,
+      alignments,
       trainingSteps: steps,
       live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
       unet: { ...unet, imagesPerBatch: values.batch, note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)' },
@@ -90,6 +115,7 @@ async function main(argv: readonly string[]): Promise<void> {
       `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
     console.log(line('first visit', first.visit))
     console.log(line('weights cached', cached.visit))
+    console.log(`alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`)
     for (const { profile, batch: pictures, browser: ours, pytorch, ratio, reason } of steps) {
       console.log(`training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
         pytorch ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}` : `PyTorch not measured: ${reason}`}`)
