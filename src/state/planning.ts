@@ -30,12 +30,15 @@ export function downloadBytes({ model, judges, adapters }: PackManifest): number
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
+/** Models that pictures are made with: the three stages, and with a live fine-tune every checkpoint (step 0 is the aligned model). */
+const modelsOf = ({ fineTune }: RunSpec): number => (fineTune?.kind === 'live' ? 2 + fineTune.checkpoints.filter((step) => step > 0).length : STAGES.length)
+
 /** Expectations come from a comparable report where there is one. */
 export function makePlan(spec: RunSpec, manifest: PackManifest, drift: number, report: Report | null, warmUp: WarmUp | null): Plan {
   const design = designOf(spec)
   const assumptions = report ? assumptionsFrom(report, spec.scoring) : CAUTIOUS
   const bytes = { download: downloadBytes(manifest), perImage: manifest.model.image.width * manifest.model.image.height * 3 }
-  const cost = estimateCost(design, spec.sampler.numInferenceSteps, warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, bytes, STAGES.length)
+  const cost = estimateCost(design, spec.sampler.numInferenceSteps, warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, bytes, modelsOf(spec))
   return {
     design, drift, expected: expectedIntervals(design, assumptions, spec.scoring), needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt),
     images: cost.images, seconds: warmUp ? cost.seconds : null, storedBytes: cost.storedBytes, downloadBytes: cost.downloadBytes, from: report ? 'report' : 'guess',
