@@ -68,7 +68,7 @@ def families() -> dict[str, Family]:
                       unet={"time_cond_proj_dim": 32}, text={"hidden_act": "quick_gelu"}, types=Types(timestep=torch.int64),
                       pipeline=LatentConsistencyModelPipeline),
         "sdxs": Family(EulerDiscreteScheduler(**SD, timestep_spacing="trailing"), [(EulerDiscreteScheduler, 1, 0.0)],
-                       unet={"down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
+                       unet={"sample_size": 8, "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D"), "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
                              "mid_block_type": None}, text={"hidden_act": "gelu"}, pad="!", tiny_vae=True, inline=True),
     }
 

@@ -3,6 +3,7 @@
  * API and the settings panel all read this table; a parameter that is not here does not exist.
  */
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from '../core/contracts'
+import { parseEndpoint, parseModelAddress } from '../core/sources'
 
 /** Why a value was refused: completes the sentence "<name> must be …". */
 export class ParameterProblem extends Error {}
@@ -51,6 +52,20 @@ function word(text: string): string {
   if (text.length > 200) throw new ParameterProblem('at most 200 characters long')
   return text
 }
+
+/** The sentence of a refused address, for a parameter that must be one. */
+function addressed(check: (text: string) => unknown, what: string): (text: string) => string {
+  return (text) => {
+    try {
+      if (text !== '') check(text)
+    } catch {
+      throw new ParameterProblem(what)
+    }
+    return text.trim()
+  }
+}
+const modelAddress = addressed(parseModelAddress, 'hf:owner/name, hf:owner/name@revision/subfolder or the https address of a folder')
+const mirrorAddress = addressed(parseEndpoint, 'an https address')
 
 function list<T>(parse: (text: string) => T): (text: string) => T[] {
   return (text) => {
@@ -117,6 +132,10 @@ export const DEVICE_PARAMETERS = {
     if (!/^[\w-]{1,100}$/.test(text)) throw new ParameterProblem('the folder name of a pack')
     return text
   }, 'The model pack, by its folder under packs/.'),
+  model: parameter<string>('', modelAddress,
+    'A published ONNX model that generates in the place of the pack\'s: hf:owner/name[@revision][/subfolder] or an https folder; prompts and judges stay the pack\'s.'),
+  variant: parameter<string>('', word, 'Precision of the published model, by what its file names say, such as fp16; empty: the plain files.'),
+  mirror: parameter<string>('', mirrorAddress, 'Address of a hub mirror for hf: models; empty: huggingface.co.'),
   ep: parameter<'auto' | 'wasm' | 'webgpu'>('auto', oneOf('auto', 'wasm', 'webgpu'),
     'Where networks run: auto (WebGPU where an adapter exists), wasm or webgpu.'),
   threads: parameter(0, integer(0, 64), 'WASM threads; 0: chosen for this machine.'),

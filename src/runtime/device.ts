@@ -77,9 +77,9 @@ async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter | null> 
   }
 }
 
-export function environmentOf(device: Device, facts: DeviceFacts, versions: { onnxruntime: string; transformers: string; app: string }): Environment {
+export function environmentOf(device: Device, facts: DeviceFacts, versions: { onnxruntime: string; transformers: string; app: string }, precision = 'float32'): Environment {
   return {
     executionProvider: device.provider, adapter: device.adapter, threads: device.threads, crossOriginIsolated: facts.crossOriginIsolated,
-    precision: 'float32', userAgent: facts.userAgent.slice(0, 500), ...versions,
+    precision, userAgent: facts.userAgent.slice(0, 500), ...versions,
   }
 }

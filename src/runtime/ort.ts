@@ -23,9 +23,9 @@ function hasJspi(): boolean {
 
 const loaded = new Map<OrtRuntime['provider'], Promise<OrtRuntime>>()
 
-/** Loads a provider's runtime once per worker; its thread count is fixed with the first session. */
-export async function loadOrt(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string): Promise<OrtRuntime> {
-  const loading = loaded.get(provider) ?? load(provider, threads, wasmBaseUrl).catch((thrown: unknown) => {
+/** Loads a provider's runtime once per worker; its thread count is fixed with the first session. `large`: weights come as Blobs. */
+export async function loadOrt(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string, large = false): Promise<OrtRuntime> {
+  const loading = loaded.get(provider) ?? load(provider, threads, wasmBaseUrl, large).catch((thrown: unknown) => {
     loaded.delete(provider)
     throw thrown
   })
@@ -37,8 +37,9 @@ export async function loadOrt(provider: 'wasm' | 'webgpu', threads: number, wasm
   return runtime
 }
 
-async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string): Promise<OrtRuntime> {
-  const build = provider === 'wasm' ? 'wasm' : hasJspi() ? 'jspi' : 'asyncify'
+async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string, large: boolean): Promise<OrtRuntime> {
+  // Only the JSPI build reads weights out of a Blob without a second copy; its results are the same bits.
+  const build = provider === 'wasm' && !(large && hasJspi()) ? 'wasm' : hasJspi() ? 'jspi' : 'asyncify'
   const ort: Ort = build === 'wasm' ? await import('onnxruntime-web/wasm')
     : build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu')
   ort.env.wasm.wasmPaths = wasmBaseUrl

@@ -1,6 +1,6 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
 import { MAX_ADAPTER_BYTES } from '../core/adapters'
-import { SpqrError, reviveError, type DeviceChoice, type PackAdapter } from '../core/contracts'
+import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../core/contracts'
 import { defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence, type ParameterName, type Parameters } from '../evaluation/params'
 import type { RunOptions, AdapterFile } from '../evaluation/spec'
 import { readFolder } from './folder'
@@ -30,6 +30,10 @@ export class Settings {
   adapters = $state.raw<Record<AdapterRole, readonly OwnAdapter[]>>({ alignment: [], 'fine-tune': [] })
   /** Captioned pictures of the user's own, for fine-tuning here. */
   dataset = $state.raw<{ name: string; sha256: string; count: number } | null>(null)
+  /** A published model in a folder on this machine; it goes before an address. */
+  folder = $state.raw<Extract<ModelChoice['source'], { kind: 'folder' }> | null>(null)
+  /** For gated models; in memory only, never in links or storage. */
+  token = $state('')
   /** What the address or a field got wrong, by parameter; `''` for unknown names. */
   problems = $state<Partial<Record<ParameterName | '', string>>>({})
   readonly #pack: PackInfo
@@ -137,7 +141,10 @@ export class Settings {
   }
 
   device(): DeviceChoice {
-    return { executionProvider: this.values.ep, threads: this.values.threads }
+    const { ep, threads, model, variant, mirror } = this.values
+    const wanted = { variant: variant === '' ? null : variant }
+    const source = this.folder ?? (model === '' ? null : { kind: 'address' as const, text: model, endpoint: mirror, token: this.token === '' ? null : this.token })
+    return { executionProvider: ep, threads, ...(source ? { model: { source, ...wanted } } : {}) }
   }
 
   request(): RunRequest {

@@ -51,3 +51,16 @@ export const RepositoryTokenizerSchema = v.strictObject({
   padTokenId: nonNegativeInteger,
 })
 export type RepositoryTokenizer = v.InferOutput<typeof RepositoryTokenizerSchema>
+
+/** A file as the engine's worker receives it: a browser's Blob or File (core itself knows no DOM). */
+export interface ChosenFile { path: string; blob: { readonly size: number } }
+
+/** A published model in the place of the pack's own generator: where it lies, and in which precision. */
+export interface ModelChoice {
+  source:
+    /** As typed: `hf:owner/name@revision/subfolder`, a hub page, a web folder. The token is kept in memory only. */
+    | { kind: 'address'; text: string; endpoint: string; token: string | null }
+    | { kind: 'folder'; name: string; files: readonly ChosenFile[] }
+  /** What file names say of the precision, such as `fp16`; null: the plain files. */
+  variant: string | null
+}
