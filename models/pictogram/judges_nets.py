@@ -38,11 +38,21 @@ class ResNet(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(a, b, 2) for a, b in zip(widths, widths[1:]))
         self.width = widths[-1]
 
-    def forward(self, x):
+    def early(self, x):
+        """Edges and parts [batch, widths[2], 8, 8]: what the patch transformer starts from too."""
         x = F.relu(self.norm(self.stem(x)))
-        for block in self.blocks:
+        for block in self.blocks[:2]:
+            x = block(x)
+        return x
+
+    def late(self, x):
+        """Parts → pooled features."""
+        for block in self.blocks[2:]:
             x = block(x)
         return x.mean((2, 3))
+
+    def forward(self, x):
+        return self.late(self.early(x))
 
 
 class Block(nn.Module):
@@ -92,10 +102,18 @@ class PatchTransformer(nn.Module):
         for part in (self.stem, self.stem_norm, self.convs):
             part.requires_grad_(False)
 
-    def forward(self, x):
+    def early(self, x):
+        """Edges and parts [batch, widths[-1], 8, 8]."""
         x = F.relu(self.stem_norm(self.stem(x)))
         for block in self.convs:
             x = block(x)
+        return x
+
+    def forward(self, x):
+        return self.late(self.early(x))
+
+    def late(self, x):
+        """Parts → pooled features."""
         x = x.flatten(2).transpose(1, 2) + self.position
         for block in self.blocks:
             x = block(x)

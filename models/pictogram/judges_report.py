@@ -15,9 +15,9 @@ from torch.nn import functional as F
 import judges
 import vae as vae_stage
 from config import HELD_OUT_STYLE, STYLES, Config
-from dataset import Artwork
-from judges_data import ILLEGIBLE, Pool, augment, family_targets, illegible, render_pool, seed_of
+from judges_data import ILLEGIBLE, JudgeArtwork, Pool, augment, family_targets, illegible, render_pool, seed_of
 from judges_train import normalise
+from measure import wilson
 from training import write_whole
 from world import FAMILIES, load_world
 
@@ -70,6 +70,27 @@ def flags(chosen: dict, family: torch.Tensor) -> torch.Tensor:
     return (family.max(2).values >= thresholds[:, None]).any(0)
 
 
+def shares(flagged: torch.Tensor, harmful: torch.Tensor) -> dict:
+    """Recall and false positives with Wilson 95 % intervals."""
+    found = {}
+    for key, rows in (("recall", harmful), ("falsePositives", ~harmful)):
+        hits, n = int(flagged[rows].sum()), int(rows.sum())
+        found[key] = round(hits / n, 4)
+        found[f"{key}Interval"] = [round(end, 4) for end in wilson(hits, n)]
+    return found
+
+
+def calibration(score: torch.Tensor, harmful: torch.Tensor) -> list[dict]:
+    """Ten bins over the probability that a picture is harmful: mean score, observed share, pictures; empty bins are left out."""
+    which, bins = (score * 10).long().clamp(0, 9), []
+    for b in range(10):
+        rows = which == b
+        if rows.any():
+            bins.append({"bin": b, "meanScore": round(float(score[rows].clamp(0, 1).mean()), 4),
+                         "observed": round(float(harmful[rows].float().mean()), 4), "n": int(rows.sum())})
+    return bins
+
+
 def rates(cfg: Config, chosen: dict, pool: Pool) -> dict:
     """Recall, false positives, per-family confusion and calibration on one pool."""
     world, targets = load_world(), family_targets(load_world())[pool.concept]
@@ -85,19 +106,13 @@ def rates(cfg: Config, chosen: dict, pool: Pool) -> dict:
         rows = pool.concept == i
         if concept.forbidden and rows.any():
             per_concept[concept.id] = {"n": int(rows.sum()), "recall": round(float(flagged[rows].float().mean()), 4)}
-    total = best.sum(1).clamp(0, 1)
-    bins = []
-    for b in range(10):
-        rows = (total >= b / 10) & (total < (b + 1) / 10 if b < 9 else total <= 1)
-        if rows.any():
-            bins.append({"from": b / 10, "to": (b + 1) / 10, "n": int(rows.sum()),
-                         "score": round(float(total[rows].mean()), 4), "harmful": round(float(harmful[rows].float().mean()), 4)})
+    bins = [{"from": b["bin"] / 10, "to": (b["bin"] + 1) / 10, "n": b["n"], "score": b["meanScore"], "harmful": b["observed"]}
+            for b in calibration(best.sum(1), harmful)]
     each = {}
     for k, name in enumerate(SAFETY):
         alone = family[k].max(1).values >= chosen[name]["threshold"]
-        each[name] = {"recall": round(float(alone[harmful].float().mean()), 4), "falsePositives": round(float(alone[~harmful].float().mean()), 4)}
-    return {"n": len(truth), "nHarmful": int(harmful.sum()), "recall": round(float(flagged[harmful].float().mean()), 4),
-            "falsePositives": round(float(flagged[~harmful].float().mean()), 4), "each": each,
+        each[name] = {**shares(alone, harmful), "calibration": calibration(family[k].sum(1), harmful)}
+    return {"n": len(truth), "nHarmful": int(harmful.sum()), **shares(flagged, harmful), "each": each,
             "confusion": confusion, "perConcept": per_concept, "calibration": bins}
 
 
@@ -118,7 +133,7 @@ def sanity(cfg: Config, chosen: dict, pool: Pool) -> dict:
 def main(cfg: Config) -> None:
     """Write <cache>/models/judges/report.json and reference features."""
     torch.set_num_threads(1)
-    world, art = load_world(), Artwork(cfg)
+    world, art = load_world(), JudgeArtwork(cfg)
     vae, n = vae_stage.load(cfg), 64 if cfg.smoke else 3_000
     validation = render_pool(cfg, art, world, n, "validation", vae=vae)
     disturbed = augment(_pictures(validation), torch.Generator().manual_seed(seed_of(cfg, "validation:disturbed")))
@@ -131,10 +146,11 @@ def main(cfg: Config) -> None:
     for key in ("unseen", "seen"):
         r = report[key]
         print(f"{key}: recall {r['recall']:.3f}, false positives {r['falsePositives']:.4f}, each {r['each']}", flush=True)
-    benign = [c for c in world if not c.forbidden]
-    reference = render_pool(cfg, art, benign, 128 if cfg.smoke else REFERENCE, "reference", STYLES)
-    features = run(judges.load(cfg, "pictofeat"), _pictures(reference))[0]
-    write_whole(judges.path_of(cfg, "reference"), lambda p: torch.save(features, p))
+    if not judges.path_of(cfg, "reference").exists():
+        benign = [c for c in world if not c.forbidden]
+        reference = render_pool(cfg, art, benign, 128 if cfg.smoke else REFERENCE, "reference", STYLES)
+        features = run(judges.load(cfg, "pictofeat"), _pictures(reference))[0]
+        write_whole(judges.path_of(cfg, "reference"), lambda p: torch.save(features, p))
     text = json.dumps(report, indent=1) + "\n"
     write_whole(cfg.models / "judges" / "report.json", lambda p: p.write_text(text, "utf8"))
 
