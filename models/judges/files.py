@@ -1,4 +1,4 @@
-"""Writing a judge as a folder: ONNX graphs, other files and judge.json, which names each with its size and SHA-256."""
+"""Writing a judge as a folder: ONNX graphs, other files and manifest.json, which names each with its size and SHA-256."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def check(what: str, got: np.ndarray, wanted: torch.Tensor, tolerance: float = 1
 
 
 def write_judge(root: Path, judge: dict) -> None:
-    (root / "judge.json").write_text(json.dumps(judge, ensure_ascii=False, indent=1) + "\n", "utf8")
-    print(f"Wrote {root / 'judge.json'}")
+    (root / "manifest.json").write_text(json.dumps(judge, ensure_ascii=False, indent=1) + "\n", "utf8")
+    print(f"Wrote {root / 'manifest.json'}")

@@ -2,7 +2,7 @@
 Python says of the same pictures. For tests/browser/judges.test.ts.
 
 Run from the repository root: models/pictogram/.venv/bin/python models/judges/fixtures.py [NAME …]
-Writes tests/golden/judges/NAME/ (judge.json, graphs, …) and NAME.safetensors. The feature network is compared with
+Writes tests/golden/judges/NAME/ (manifest.json, graphs, …) and NAME.safetensors. The feature network is compared with
 torch-fidelity's own where that package is installed. Tolerance in the browser: 1e-3.
 """
 

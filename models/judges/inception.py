@@ -163,7 +163,7 @@ class Inception(nn.Module):
 
 
 def export_inception(network: Inception, out: Path, judge: dict) -> None:
-    """Writes graph and judge.json, checked against PyTorch on a seeded batch of two sizes."""
+    """Writes graph and manifest.json, checked against PyTorch on a seeded batch of two sizes."""
     path = out / "model.onnx"
     example = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) * 2 - 1
     export(network, {"pixel_values": example}, path, ["features"], {"pixel_values": [0]})

@@ -6,7 +6,7 @@ CHECKPOINT is a folder or hub name that transformers loads as LlavaOnevisionForC
 AIML-TUDA/LlavaGuard-v1.2-0.5B-OV-hf. POLICY.txt is what the model was trained to be asked: for LlavaGuard the policy of
 its model card, to the letter. Its categories are the lines that begin with a code, as `O3: …`.
 
-Writes onnx/embed_tokens, vision_encoder and decoder_model_merged, tokenizer, configuration and judge.json. The picture
+Writes onnx/embed_tokens, vision_encoder and decoder_model_merged, tokenizer, configuration and manifest.json. The picture
 is one view (no high-resolution tiles), closed by the model's newline embedding, as it reads several pictures at once.
 """
 

@@ -4,19 +4,24 @@
  */
 import {
   SpqrError, reviveError, type AlignmentSpec, type BatchResult, type DeviceChoice, type EngineApi, type EngineEvent, type GeneratedImage, type Judge,
-  type Judgement, type LoadedPack, type ModelVariant, type SamplerSpec, type UnitResult, type WorkUnit,
+  type Judgement, type LoadedPack, type ModelChoice, type ModelManifest, type ModelVariant, type PictureToJudge, type SamplerSpec, type UnitResult, type WorkUnit,
 } from '../core/contracts'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './adapterShelf'
 import { PACK_DATABASE, idbKeyValue, type KeyValue } from './cache'
 import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
 import { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './events'
-import { PackFiles } from './files'
+import { PackFiles, type FileLoader } from './files'
 import { assertPicture } from './judgeInputs'
+import { UNMEASURED, judgeFacts } from './judgeFacts'
 import { loadJudge } from './judgeLoading'
+import { withJudges, withReference, type AddedJudge } from './judgeSet'
+import { readJudge } from './judgeSource'
 import type { JudgedPicture, LoadedJudge } from './judges'
 import { Models } from './models'
 import { loadOrt, type OrtRuntime } from './ort'
 import { openPack, type OpenedPack } from './pack'
+import { describePublished, isLarge, openPublished, precisionOf, type StoredPublished } from './publishedModel'
+import type { ModelStore } from './modelStore'
 import { referenceFeatures } from './reference'
 import { SerialQueue } from './serial'
 import { loadTokenizer, type PackTokenizer } from './tokenizer'
@@ -31,6 +36,7 @@ export interface EngineOptions {
   fetch?: typeof fetch
   store?: (database: string) => KeyValue
   facts?: () => DeviceFacts
+  models?: ModelStore
   chunkBytes?: number
 }
 
@@ -39,9 +45,14 @@ interface Opened {
   files: PackFiles
   runtime: OrtRuntime
   tokenizer: PackTokenizer
+  /** The pack's own, for its prompt judge: a published model reads prompts with another one. */
+  judgeTokenizer: PackTokenizer
   shelf: AdapterShelf
   models: Models
+  published: StoredPublished | null
   judges: Map<string, LoadedJudge>
+  /** Where the files of judges lie that are not the pack's. */
+  added: ReadonlyMap<string, FileLoader>
 }
 
 interface Candidate { unitId: string; picture: JudgedPicture; judges: readonly Judge[]; image: GeneratedImage }
@@ -64,24 +75,34 @@ export class Engine implements EngineApi {
       const packs = store(PACK_DATABASE)
       const files = new PackFiles({ baseUrl, store: packs, onEvent, fetch: fetcher, ...(this.options.chunkBytes ? { chunkBytes: this.options.chunkBytes } : {}) })
       const pack = await openPack({ baseUrl, files, store: packs, fetch: fetcher, onEvent }, signal)
-      const runtime = await loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl)
-      const tokenizer = await loadTokenizer(files, pack.manifest.model.tokenizer, signal)
-      const shelf = new AdapterShelf(pack.manifest, files, { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) }, onEvent)
-      const models = new Models({ runtime, manifest: pack.manifest, files, tokenizer, shelf, onEvent })
-      this.opened = { pack, files, runtime, tokenizer, shelf, models, judges: new Map() }
-      onEvent({ type: 'phase', phase: 'ready', what: pack.manifest.id })
+      const own = device.model ? await openPublished(pack, device.model, { store: this.options.models, fetch: fetcher, onEvent }, signal) : null
+      const runtime = await loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl, own !== null)
+      const { manifestSha256 } = own ?? pack
+      const { added, sources } = await this.judgeSet(device, onEvent, signal)
+      const { manifest, judges } = withReference(withJudges({ manifest: own?.manifest ?? pack.manifest, judges: pack.judges }, added), device.reference)
+      const tokenizer = own ? own.tokenizer : await loadTokenizer(files, manifest.model.tokenizer, signal)
+      const judgeTokenizer = own ? await loadTokenizer(files, pack.manifest.model.tokenizer, signal) : tokenizer
+      const shelf = new AdapterShelf(manifest, files, { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) }, onEvent)
+      const models = new Models({ runtime, manifest, files, tokenizer, shelf, onEvent, published: own?.files, oneAtATime: own !== null && isLarge(manifest.model, runtime.provider) })
+      this.opened = { pack: { ...pack, manifest, manifestSha256, judges }, files, runtime, tokenizer, judgeTokenizer, shelf, models, judges: new Map(), added: sources, published: own?.files ?? null }
+      onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
       const environment = environmentOf(chosen, facts, {
         onnxruntime: runtime.ort.env.versions.web ?? 'unknown', transformers: tokenizer.library, app: this.options.appVersion,
-      })
-      const { manifest, manifestSha256, prompts, judges, measured } = pack
+      }, precisionOf(manifest.model))
+      const { prompts, measured } = pack
       return { manifest, manifestSha256, prompts, judges, environment, measured }
     })
+  }
+
+  describe(model: ModelChoice): Promise<{ manifest: ModelManifest; bytes: number; missing: number }> {
+    return this.queue.run((signal) => describePublished(model, { store: this.options.models, fetch: this.options.fetch ?? fetch.bind(globalThis) }, signal))
   }
 
   prepare(variant: ModelVariant, judgeIds: string[], onEvent: (event: EngineEvent) => void): Promise<void> {
     return this.queue.run(async (signal) => {
       const opened = this.need()
       this.listen(opened, onEvent)
+      await opened.published?.fetchAll(signal)
       await opened.models.prepare(variant, signal)
       await this.loadJudges(opened, judgeIds, signal)
       onEvent({ type: 'phase', phase: 'ready', what: variant.stage })
@@ -123,7 +144,25 @@ export class Engine implements EngineApi {
     })
   }
 
-  judge(images: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<UnitResult[]> {
+  features(judgeId: string, pictures: PictureToJudge[]): Promise<Float32Array> {
+    return this.queue.run(async (signal) => {
+      const opened = this.need()
+      await this.loadJudges(opened, [judgeId], signal)
+      const runner = opened.judges.get(judgeId)
+      if (runner?.judge.kind !== 'features') throw new SpqrError('BAD_INPUT', `Judge "${judgeId}" is no quality judge.`, 'Choose one whose axis is Q.')
+      const { dimension } = runner.judge
+      const features = new Float32Array(pictures.length * dimension)
+      pictures.forEach((picture) => assertPicture(runner.judge, picture))
+      const answers = await runner.judgeAll(pictures)
+      answers.forEach((answer, i) => {
+        if (answer instanceof SpqrError) throw answer
+        if (answer.kind === 'features') features.set(answer.features, i * dimension)
+      })
+      return features
+    })
+  }
+
+  judge(images: PictureToJudge[]): Promise<UnitResult[]> {
     return this.queue.run(async (signal) => {
       const opened = this.need()
       if (opened.judges.size === 0) await this.loadJudges(opened, opened.pack.manifest.judges.map(({ id }) => id), signal)
@@ -165,13 +204,26 @@ export class Engine implements EngineApi {
     return this.queue.run(() => this.closeNow())
   }
 
+  /** The judges a run takes beside the pack's, and where each one's files lie. */
+  private async judgeSet({ judges = [] }: DeviceChoice, onEvent: OnEvent, signal: AbortSignal): Promise<{ added: AddedJudge[]; sources: Map<string, FileLoader> }> {
+    const added: AddedJudge[] = []
+    const sources = new Map<string, FileLoader>()
+    for (const choice of judges) {
+      const { judge, files } = await readJudge(choice, onEvent, signal, this.options.models)
+      added.push({ judge, facts: await judgeFacts(files, judge, UNMEASURED, signal) })
+      sources.set(judge.id, files)
+    }
+    return { added, sources }
+  }
+
   private need(): Opened {
     if (!this.opened) throw new SpqrError('BAD_INPUT', 'No pack is open.', 'Open a pack first.')
     return this.opened
   }
 
-  private listen({ files, models }: Opened, onEvent: OnEvent): void {
+  private listen({ files, models, published }: Opened, onEvent: OnEvent): void {
     files.onEvent = onEvent
+    if (published) published.onEvent = onEvent
     models.onEvent = (event) => {
       // A long prompt is made at several stages; it is mentioned once.
       const once = event.type === 'warning' && event.code === 'PROMPT_TOO_LONG'
@@ -182,7 +234,7 @@ export class Engine implements EngineApi {
   }
 
   private async loadJudges(opened: Opened, ids: readonly string[], signal: AbortSignal): Promise<void> {
-    const { pack, judges, runtime, files, tokenizer, models } = opened
+    const { pack, judges, added, runtime, files, judgeTokenizer, models } = opened
     for (const [id, runner] of judges) {
       if (ids.includes(id)) continue
       judges.delete(id)
@@ -191,8 +243,10 @@ export class Engine implements EngineApi {
     for (const id of ids) {
       if (judges.has(id)) continue
       const judge = pack.manifest.judges.find((one) => one.id === id)
-      if (!judge) throw new SpqrError('BAD_INPUT', `The pack "${pack.manifest.id}" has no judge "${id}".`, `It has: ${pack.manifest.judges.map((one) => one.id).join(', ')}.`)
-      judges.set(id, await loadJudge({ runtime, files, tokenizer, onEvent: models.onEvent }, judge, signal))
+      if (!judge) {
+        throw new SpqrError('BAD_INPUT', `The pack "${pack.manifest.id}" has no judge "${id}".`, `It has: ${pack.manifest.judges.map((one) => one.id).join(', ') || 'none'}.`)
+      }
+      judges.set(id, await loadJudge({ runtime, files: added.get(id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent }, judge, signal))
     }
   }
 

@@ -18,7 +18,13 @@ export interface FilesOptions {
   chunkBytes?: number
 }
 
-export class PackFiles {
+/** Whatever answers the verified bytes of a file by name, size and hash. */
+export interface FileLoader {
+  /** Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
+  load(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>
+}
+
+export class PackFiles implements FileLoader {
   onEvent: OnEvent
   private readonly cache: ChunkCache
   /** Loads under way by SHA-256: two askers share one download; a failed one is forgotten. */

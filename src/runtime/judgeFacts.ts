@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize'
 import type { Judge, JudgeFacts } from '../core/contracts'
 import { NUDENET_LABELS } from '../core/metrics'
 import { sha256Hex } from './events'
-import type { PackFiles } from './files'
+import type { FileLoader } from './files'
 import { readReference } from './reference'
 
 type SafetyFacts = Extract<JudgeFacts, { kind: 'safety-multilabel' }>
@@ -12,7 +12,7 @@ export type MeasuredRates = Pick<SafetyFacts, 'recall' | 'falsePositiveRate' | '
 export const UNMEASURED: MeasuredRates = { recall: null, falsePositiveRate: null }
 
 /** The hash covers weights, preprocessing, labels, prompts and threshold alike. */
-export async function judgeFacts(files: PackFiles, judge: Judge, rates: MeasuredRates, signal?: AbortSignal): Promise<JudgeFacts> {
+export async function judgeFacts(files: FileLoader, judge: Judge, rates: MeasuredRates, signal?: AbortSignal): Promise<JudgeFacts> {
   const sha256 = await sha256Hex(new TextEncoder().encode(canonicalize(judge)))
   switch (judge.kind) {
     case 'safety-multilabel':

@@ -3,7 +3,7 @@ import { readSafetensors } from '../core/adapters'
 import { SpqrError, type Judge, type JudgeGraph, type Q16Judge } from '../core/contracts'
 import { NUDENET_LABELS } from '../core/metrics'
 import { throwIfAborted, type OnEvent } from './events'
-import type { PackFiles } from './files'
+import type { FileLoader } from './files'
 import { Graph } from './graph'
 import { JudgeRunner, type LoadedJudge } from './judges'
 import { createGraph } from './models'
@@ -14,7 +14,7 @@ import { VisionLanguageRunner } from './visionLanguage'
 export interface JudgeContext {
   runtime: OrtRuntime
   /** Where the judge's files lie. */
-  files: PackFiles
+  files: FileLoader
   /** The generator's, for a CLIP judge that has none of its own. */
   tokenizer: PackTokenizer | null
   onEvent: OnEvent
@@ -49,7 +49,7 @@ function assertNudeNetLabels(id: string, unsafe: readonly string[]): void {
   throw new SpqrError('MANIFEST_INVALID', `Judge ${id} counts the class "${stranger}", which NudeNet 3.4 does not have.`, `Its classes are ${NUDENET_LABELS.join(', ')}.`)
 }
 
-async function q16Prompts(files: PackFiles, { id, prompts }: Q16Judge, signal: AbortSignal): Promise<[Float32Array, Float32Array]> {
+async function q16Prompts(files: FileLoader, { id, prompts }: Q16Judge, signal: AbortSignal): Promise<[Float32Array, Float32Array]> {
   const tensor = readSafetensors(await files.load(prompts, signal)).tensors.get('prompts')
   const values = tensor?.floats()
   const [count, width = 0] = tensor?.shape ?? []

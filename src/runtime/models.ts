@@ -5,7 +5,7 @@ import { SpqrError, type AlignmentSpec, type ClosedFormAlignment, type Component
 import { adaptableWeights, targetsOf, type AdapterShelf } from './adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from './events'
-import type { PackFiles } from './files'
+import type { FileLoader, PackFiles } from './files'
 import { GpuLoop } from './gpuLoop'
 import { Graph } from './graph'
 import type { OrtRuntime } from './ort'
@@ -223,7 +223,7 @@ function weightKey(alignment: AlignmentSpec | null): AlignmentSpec | null {
 
 /** Graph and weights of a component, merged with adapters, as a session. */
 export async function createGraph(
-  runtime: OrtRuntime, files: PackFiles, what: string, component: Component, adapters: readonly Adapter[], onEvent: OnEvent, signal?: AbortSignal,
+  runtime: OrtRuntime, files: FileLoader, what: string, component: Component, adapters: readonly Adapter[], onEvent: OnEvent, signal?: AbortSignal,
 ): Promise<Graph> {
   const graph = await files.load(component.graph, signal)
   const weights = await files.load(component.weights, signal)

@@ -1,10 +1,10 @@
 /** The reference features of a quality judge: what pictures of the real world look like to it. */
 import { readSafetensors } from '../core/adapters'
 import { SpqrError, type FeatureJudge, type PackManifest } from '../core/contracts'
-import type { PackFiles } from './files'
+import type { FileLoader } from './files'
 
 /** [n, dimension] flattened. Throws WEIGHTS_INVALID when the file is not what the manifest says. */
-export async function readReference(files: PackFiles, judge: FeatureJudge, signal?: AbortSignal): Promise<Float32Array> {
+export async function readReference(files: FileLoader, judge: FeatureJudge, signal?: AbortSignal): Promise<Float32Array> {
   if (!judge.reference) {
     throw new SpqrError('BAD_INPUT', `Judge ${judge.id} has no reference yet.`, 'Choose a file of reference statistics or a folder of real pictures.')
   }
@@ -17,7 +17,7 @@ export async function readReference(files: PackFiles, judge: FeatureJudge, signa
 }
 
 /** The reference features of the manifest's judge `judgeId`, or of its first quality judge. */
-export function referenceFeatures(files: PackFiles, manifest: PackManifest, judgeId?: string, signal?: AbortSignal): Promise<Float32Array> {
+export function referenceFeatures(files: FileLoader, manifest: PackManifest, judgeId?: string, signal?: AbortSignal): Promise<Float32Array> {
   const judge = manifest.judges.find((one): one is FeatureJudge => one.kind === 'features' && (judgeId === undefined || one.id === judgeId))
   if (!judge) throw new SpqrError('BAD_INPUT', `The pack "${manifest.id}" has no quality judge${judgeId === undefined ? '' : ` "${judgeId}"`}.`)
   return readReference(files, judge, signal)

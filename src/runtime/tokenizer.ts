@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { SpqrError, type DiffusionModel, type TokenizerFiles } from '../core/contracts'
-import type { PackFiles } from './files'
+import type { FileLoader } from './files'
 
 /** Prompts beyond this many characters are refused, not cut: nobody means a text of which 1 % is read. */
 export const MAX_PROMPT_CHARACTERS = 2000
@@ -29,7 +29,7 @@ export interface PackTokenizer {
 
 const FileSchema = v.record(v.string(), v.unknown())
 
-async function readJson(files: PackFiles, settings: TokenizerFiles, name: string, what: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+async function readJson(files: FileLoader, settings: TokenizerFiles, name: string, what: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
   const entry = settings.files.find(({ path }) => path === name || path.endsWith(`/${name}`))
   if (!entry) throw new SpqrError('MANIFEST_INVALID', `The manifest lists no ${name} for the tokenizer of ${what}.`, 'Publish it again with its tokenizer.')
   const bytes = await files.load(entry, signal)
@@ -41,7 +41,7 @@ async function readJson(files: PackFiles, settings: TokenizerFiles, name: string
 }
 
 /** Loads the tokenizer of `what`; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
-export async function loadTokenizer(files: PackFiles, settings: DiffusionModel['tokenizer'], signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
+export async function loadTokenizer(files: FileLoader, settings: DiffusionModel['tokenizer'], signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
   if ('repository' in settings) throw new SpqrError('BAD_INPUT', `The tokenizer of ${what} lies in a repository that is not open.`, 'Open the model again.')
   const [json, config] = [await readJson(files, settings, 'tokenizer.json', what, signal), await readJson(files, settings, 'tokenizer_config.json', what, signal)]
   return buildTokenizer(json, config, settings, what)

@@ -7,7 +7,7 @@ import type { PreTrainedModel, PreTrainedTokenizer, Tensor } from '@huggingface/
 import { SpqrError, reviveError, type VisionLanguageJudge } from '../core/contracts'
 import { answerScores } from '../core/metrics'
 import { sha256Hex } from './events'
-import type { PackFiles } from './files'
+import type { FileLoader } from './files'
 import { pixelValues } from './judgeInputs'
 import type { JudgeContext } from './judgeLoading'
 import type { Answer, JudgedPicture, LoadedJudge } from './judges'
@@ -117,7 +117,7 @@ export class VisionLanguageRunner implements LoadedJudge {
 }
 
 /** Runs `load` with the library's requests answered from the judge's files; what it does not list is "not found". */
-async function fromFiles<T>(library: Transformers, files: PackFiles, judge: VisionLanguageJudge, signal: AbortSignal, load: (id: string) => Promise<T>): Promise<T> {
+async function fromFiles<T>(library: Transformers, files: FileLoader, judge: VisionLanguageJudge, signal: AbortSignal, load: (id: string) => Promise<T>): Promise<T> {
   const { env } = library
   const before = { ...env }
   // The library remembers files by the model's name, so the name stands for the files' contents.

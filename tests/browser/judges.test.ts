@@ -29,7 +29,7 @@ interface Mini { judge: Judge; pictures: JudgedPicture[]; values: SafetensorsFil
 
 async function open(name: string): Promise<Mini> {
   const base = `${FOLDER}${name}/`
-  const judge = v.parse(JudgeSchema, await (await fetch(`${base}judge.json`)).json())
+  const judge = v.parse(JudgeSchema, await (await fetch(`${base}manifest.json`)).json())
   const values = await golden(`${FOLDER}${name}.safetensors`)
   const pictures = [...values.tensors].filter(([key]) => key.startsWith('picture.')).sort(([a], [b]) => (a < b ? -1 : 1)).map(([, tensor], i) => {
     const [height = 0, width = 0] = tensor.shape

@@ -1,4 +1,5 @@
 export * from './errors'
+export * from './judgeCards'
 export * from './manifest'
 export * from './report'
 export * from './run'

@@ -3,7 +3,8 @@
  * Types only: nothing in src/ imports workers/.
  */
 import type { AdapterPart, AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, Outcome, RunRecord, SamplerSpec, Stage, TrainingTrace, WorkUnit } from './run'
-import type { PackManifest, Prompt } from './manifest'
+import type { JudgeChoice, ReferenceChoice } from './judgeCards'
+import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
 import type { Report } from './report'
 import type { ScoringPreset } from './run'
 import type { Comparison } from '../scoring/stored/compare'
@@ -15,6 +16,12 @@ export interface DeviceChoice {
   executionProvider: 'auto' | 'wasm' | 'webgpu'
   /** 0: the runtime's default, min(hardwareConcurrency, 4); 1 without cross-origin isolation. */
   threads: number
+  /** A published model generates in the place of the pack's; prompts and judges stay the pack's. */
+  model?: ModelChoice | undefined
+  /** Judges that take the place of the pack's on their axes. */
+  judges?: readonly JudgeChoice[] | undefined
+  /** What FID is measured against, in the place of the quality judge's own reference. */
+  reference?: ReferenceChoice | undefined
 }
 
 /** Progress as typed events, never strings. Bytes of downloads, phases of loading, images as made. */
@@ -65,15 +72,22 @@ export interface BatchResult {
   unetEvaluations: number
 }
 
+/** A picture to be judged, with its prompt. */
+export interface PictureToJudge { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }
+
 export interface EngineApi {
   /** Loads manifest, tokenizer, prompts and facts of a pack; weights follow when first needed. `baseUrl` ends in `/`. */
   open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<LoadedPack>
+  /** What a published model is, read from its own files before anything large is fetched; `missing`: bytes to download. */
+  describe(model: ModelChoice): Promise<{ manifest: ModelManifest; bytes: number; missing: number }>
   /** Downloads (or finds in the cache), verifies, merges and creates the sessions for a variant. */
   prepare(variant: ModelVariant, judgeIds: string[], onEvent: (event: EngineEvent) => void): Promise<void>
   /** Generates and judges one batch at the prepared variant. A failed unit is a result, not an exception. */
   run(units: WorkUnit[], sampler: SamplerSpec): Promise<BatchResult>
   /** Judges pictures that already exist (recheck, training-data screening, the user's own images). */
-  judge(images: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<UnitResult[]>
+  judge(images: PictureToJudge[]): Promise<UnitResult[]>
+  /** What a quality judge sees in pictures, [n × dimension]: for a reference of the user's own. Throws for a picture it cannot judge. */
+  features(judgeId: string, pictures: PictureToJudge[]): Promise<Float32Array>
   /** Features [n × dimension] of a quality judge's held-out real pictures, for the scorer. */
   reference(judgeId: string): Promise<Float32Array>
   /**

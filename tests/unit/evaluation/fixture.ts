@@ -117,6 +117,8 @@ export class FakeEngine implements EngineApi {
   judge(): Promise<UnitResult[]> { return Promise.resolve([]) }
   reference(): Promise<Float32Array> { return Promise.resolve(referenceFeatures()) }
   addAdapterFile(): never { throw new Error('not used') }
+  describe(): never { throw new Error('not used') }
+  features(): never { throw new Error('not used') }
   exportAlignment(): never { throw new Error('not used') }
   abort(): Promise<void> { return Promise.resolve() }
   close(): Promise<void> { return Promise.resolve() }
