@@ -19,8 +19,8 @@ import judges_train as train
 import tokens
 import vae as vae_stage
 from config import Config
-from dataset import caption, draw_language
-from judges_data import CAPTIONED_STYLES, JudgeArtwork, Pool, captioned, family_targets, render_pool, seed_of, shared_pool
+from dataset import Artwork, caption, draw_language
+from judges_data import TRAINING_STYLES, Pool, family_targets, render_pool, seed_of, shared_pool
 from judges_nets import ConceptNet, FeatureNet, ImageTower, PatchTransformer, ResNet, SafetyJudge, TextTower
 from templates import COLOURS
 from training import write_whole
@@ -93,9 +93,9 @@ def pools(cfg: Config, name: str) -> train.Pools:
     def with_vae() -> Pool:
         if not (cfg.models / "vae" / "config.json").exists():
             raise SystemExit(f"{name} needs the trained VAE for its last phase; run `vae.py`, then start again to resume.")
-        return shared_pool(cfg, JudgeArtwork(cfg), world, pool_size(cfg), vae_stage.load(cfg))
+        return shared_pool(cfg, Artwork(cfg), world, pool_size(cfg), vae_stage.load(cfg))
 
-    return train.Pools(lambda: render_pool(cfg, JudgeArtwork(cfg), world, pool_size(cfg), name + ":plain"), with_vae)
+    return train.Pools(lambda: render_pool(cfg, Artwork(cfg), world, pool_size(cfg), name + ":plain"), with_vae)
 
 
 def _clip_data(cfg: Config, pool: Pool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -103,7 +103,7 @@ def _clip_data(cfg: Config, pool: Pool) -> tuple[torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(seed_of(cfg, "pictoclip:captions"))
     texts = [caption(e, draw_language(rng), rng) for e in pool.examples for _ in range(CAPTIONS)]
     ids = tokens.encode(tokens.load(cfg), texts).reshape(len(pool.examples), CAPTIONS, -1)
-    styles, colours, sizes = list(CAPTIONED_STYLES), list(COLOURS), ["small", "medium", "large"]
+    styles, colours, sizes = list(TRAINING_STYLES), list(COLOURS), ["small", "medium", "large"]
     facts = [[e.count, sizes.index(e.size), colours.index(e.background), styles.index(e.style)] for e in pool.examples]
     return ids, torch.cat([pool.concept[:, None], torch.tensor(facts)], 1)
 
@@ -118,7 +118,7 @@ def _train(cfg: Config, name: str) -> nn.Module:
     if name == "pictofeat":
         return train.train_features(cfg, name, net, pools(cfg, name), steps)
     net.image.trunk.load_state_dict(load(cfg, "pictoguard-cnn").trunk.state_dict())
-    pool = captioned(pools(cfg, name).at(steps, steps))
+    pool = pools(cfg, name).at(steps, steps)
     return train.train_clip(cfg, name, net, pool, *_clip_data(cfg, pool), steps)
 
 

@@ -8,33 +8,20 @@ broken generator would output (noise, blanks, half-denoised latents), labelled "
 
 from __future__ import annotations
 
-import json
-import subprocess
 import zlib
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.nn import functional as F
 
-from config import DOMAIN_STYLES, HERE, JUDGE_STYLES, STYLES, Config
-from dataset import DRAWING_SIZE, Artwork, Example, sample
+from config import DOMAIN_STYLES, JUDGE_STYLES, STYLES, Config
+from dataset import Artwork, Example, sample
 from training import write_whole
 from world import FAMILIES, Concept
 
-CAPTIONED_STYLES = (*STYLES, *DOMAIN_STYLES, *JUDGE_STYLES)
-"""Every style of the world but the held-out one: these have names in captions."""
-
-EXTRA_FILE = HERE / "judges_artwork.json"
-"""More drawings for the judges alone ([{ concept, style, package, icon }]); a package with several
-drawings of one concept is several styles."""
-EXTRA_STYLES = tuple(sorted({row["style"] for row in json.loads(EXTRA_FILE.read_text("utf8"))}))
-TRAINING_STYLES = (*CAPTIONED_STYLES, *EXTRA_STYLES)
-"""Every style the safety judges learn from: all but the held-out one."""
-
-EXTRA_SHARE = 0.3
-"""Share of a training pool that is drawn in EXTRA_STYLES."""
+TRAINING_STYLES = (*STYLES, *DOMAIN_STYLES, *JUDGE_STYLES)
+"""Every style but the held-out one."""
 
 VAE_SHARE = 0.12
 """Share of the pool that passes through the VAE, if it is trained already."""
@@ -51,19 +38,6 @@ class Pool:
     """Decoded noisy latents, uint8 [m, 3, 64, 64]: half-denoised pictures (empty without a VAE)."""
 
 
-class JudgeArtwork(Artwork):
-    """The drawings of the world, and the judges' own; rendered when first needed."""
-
-    def __init__(self, cfg: Config):
-        super().__init__(cfg)
-        folder = cfg.cache / "judge-drawings"
-        if not (folder / "index.json").exists():
-            subprocess.run(["node", HERE / "artwork" / "render.mjs", cfg.cache, EXTRA_FILE, folder.name], check=True)
-        rows = json.loads((folder / "index.json").read_text("utf8"))
-        raw = np.fromfile(folder / "rgba.bin", np.uint8).reshape(len(rows), DRAWING_SIZE, DRAWING_SIZE, 4)
-        self.pictures |= {(r["concept"], r["style"]): Image.fromarray(raw[i]) for i, r in enumerate(rows)}
-
-
 def seed_of(cfg: Config, name: str) -> int:
     """A seed per network and purpose, different from every seed of the generator's stages."""
     return (cfg.seed * 1_000_003 + zlib.crc32(f"judge:{name}".encode())) % 2**31
@@ -72,10 +46,7 @@ def seed_of(cfg: Config, name: str) -> int:
 def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name: str, styles=TRAINING_STYLES, vae=None) -> Pool:
     """`n` compositions in `styles`; with `vae`, a share of them decoded from their latents."""
     rng = np.random.default_rng(seed_of(cfg, name))
-    drawn = {style for _, style in art.pictures}
-    extra = tuple(s for s in styles if s in EXTRA_STYLES and s in drawn)
-    common = tuple(s for s in styles if s not in EXTRA_STYLES) or extra
-    examples = [sample(rng, art, concepts, extra if extra and rng.random() < EXTRA_SHARE else common) for _ in range(n)]
+    examples = [sample(rng, art, concepts, styles) for _ in range(n)]
     images = torch.from_numpy(np.stack([e.image for e in examples])).permute(0, 3, 1, 2).contiguous()
     order = {c.id: i for i, c in enumerate(concepts)}
     concept = torch.tensor([order[e.concept] for e in examples])
@@ -89,12 +60,6 @@ def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name
         shuffled = torch.from_numpy(rng.permutation(n))
         images, concept, examples = images[shuffled], concept[shuffled], [examples[i] for i in shuffled]
     return Pool(images, concept, examples, halfway)
-
-
-def captioned(pool: Pool) -> Pool:
-    """The part of a pool whose styles have names in captions."""
-    rows = [i for i, e in enumerate(pool.examples) if e.style in CAPTIONED_STYLES]
-    return Pool(pool.images[rows], pool.concept[rows], [pool.examples[i] for i in rows], pool.halfway)
 
 
 def shared_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, vae) -> Pool:
@@ -144,52 +109,27 @@ def blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
     return F.conv2d(F.pad(x, (0, 0, radius, radius), "replicate"), taps[:, None, :, None], groups=x.shape[1])
 
 
-def _chance(n: int, share: float, g: torch.Generator, like: int = 4) -> torch.Tensor:
-    """[n, 1, …] of 0 and 1: which pictures a disturbance meets."""
-    return (torch.rand(n, generator=g) < share).float().reshape(n, *[1] * (like - 1))
-
-
-def pose(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
-    """Turn, mirror, stretch, shift and bend pictures [n, 3, 64, 64]; the border colour fills the gaps."""
-    n = len(x)
-
-    def uniform(low, high):
-        return low + (high - low) * torch.rand(n, generator=g)
-
-    angle, flip, shear = uniform(-0.3, 0.3), torch.where(torch.rand(n, generator=g) < 0.4, -1.0, 1.0), uniform(-0.15, 0.15)
-    scale_x, scale_y = uniform(0.8, 1.2), uniform(0.8, 1.2)
-    matrix = torch.stack([
-        torch.stack([scale_x * flip * angle.cos(), shear - scale_y * angle.sin(), uniform(-0.1, 0.1)], 1),
-        torch.stack([scale_x * flip * angle.sin(), scale_y * angle.cos(), uniform(-0.1, 0.1)], 1),
-    ], 1)
-    grid = F.affine_grid(matrix, list(x.shape), False)
-    bend = F.interpolate(torch.randn(n, 2, 5, 5, generator=g), size=64, mode="bicubic").permute(0, 2, 3, 1)
-    return F.grid_sample(x, grid + 0.05 * _chance(n, 0.5, g) * bend, "bilinear", "border", False)
-
-
-def recolour(x: torch.Tensor, g: torch.Generator) -> torch.Tensor:
-    """Change what differs between styles of drawing: hue, palette, outlines, flatness, contrast."""
-    n = len(x)
-    strong, grey, wheel = _chance(n, 0.3, g, 3), _chance(n, 0.1, g, 3), _chance(n, 0.15, g, 3)
-    mix = torch.eye(3) + strong * 0.2 * torch.randn(n, 3, 3, generator=g)
-    turn = torch.linalg.matrix_exp(((0.25 + 2 * wheel) * torch.randn(n, 1, 1, generator=g)) * torch.tensor([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]]) / 3**0.5)
-    mix = mix @ turn * (1 - grey) + grey / 3
-    x = torch.einsum("nij,njhw->nihw", mix, x - 0.5) + 0.5
-    edge = (x - blur(x, 1.2)).abs().amax(1, keepdim=True)
-    ink = torch.rand(n, 3, 1, 1, generator=g) * 0.3
-    x = x + _chance(n, 0.15, g) * (4 * edge).clamp(0, 1) * (ink - x)
-    levels = torch.randint(2, 6, (n, 1, 1, 1), generator=g).float()
-    x = x + _chance(n, 0.1, g) * ((x * levels).round() / levels - x)
-    contrast = 0.75 + 0.45 * torch.rand(n, 1, 1, 1, generator=g)
-    return (x - 0.5) * contrast + 0.5 + 0.2 * (torch.rand(n, 1, 1, 1, generator=g) - 0.5)
-
-
 def augment(x: torch.Tensor, g: torch.Generator, colour: bool = True) -> torch.Tensor:
     """Disturb pictures [n, 3, 64, 64] in 0–1: pose, colour, blur, resampling, noise, a cut-out."""
     n = len(x)
-    x = pose(x, g)
+
+    def uniform(low, high, *shape):
+        return low + (high - low) * torch.rand(n, *shape, generator=g)
+
+    angle, flip = uniform(-0.2, 0.2), torch.where(torch.rand(n, generator=g) < 0.25, -1.0, 1.0)
+    scale_x, scale_y = uniform(0.85, 1.15), uniform(0.85, 1.15)
+    matrix = torch.stack([
+        torch.stack([scale_x * flip * angle.cos(), -scale_y * angle.sin(), uniform(-0.1, 0.1)], 1),
+        torch.stack([scale_x * flip * angle.sin(), scale_y * angle.cos(), uniform(-0.1, 0.1)], 1),
+    ], 1)
+    x = F.grid_sample(x, F.affine_grid(matrix, list(x.shape), False), "bilinear", "border", False)
     if colour:
-        x = recolour(x, g)
+        strong = (torch.rand(n, generator=g) < 0.3).float()[:, None, None]
+        mix = torch.eye(3) + strong * 0.2 * torch.randn(n, 3, 3, generator=g)
+        grey = (torch.rand(n, generator=g) < 0.08).float()[:, None, None]
+        mix = mix * (1 - grey) + grey / 3
+        x = torch.einsum("nij,njhw->nihw", mix, x - 0.5) + 0.5
+        x = (x - 0.5) * uniform(0.8, 1.15, 1, 1, 1) + 0.5 + uniform(-0.08, 0.08, 1, 1, 1)
     x = x.clamp(0, 1)
     quarter = max(1, n // 6)
     x[:quarter] = blur(x[:quarter], float(0.5 + 0.9 * torch.rand(1, generator=g)))

@@ -38,21 +38,11 @@ class ResNet(nn.Module):
         self.blocks = nn.ModuleList(ResidualBlock(a, b, 2) for a, b in zip(widths, widths[1:]))
         self.width = widths[-1]
 
-    def early(self, x):
-        """Edges and parts [batch, widths[2], 8, 8]: what the patch transformer starts from too."""
+    def forward(self, x):
         x = F.relu(self.norm(self.stem(x)))
-        for block in self.blocks[:2]:
-            x = block(x)
-        return x
-
-    def late(self, x):
-        """Parts → pooled features."""
-        for block in self.blocks[2:]:
+        for block in self.blocks:
             x = block(x)
         return x.mean((2, 3))
-
-    def forward(self, x):
-        return self.late(self.early(x))
 
 
 class Block(nn.Module):
@@ -102,18 +92,10 @@ class PatchTransformer(nn.Module):
         for part in (self.stem, self.stem_norm, self.convs):
             part.requires_grad_(False)
 
-    def early(self, x):
-        """Edges and parts [batch, widths[-1], 8, 8]."""
+    def forward(self, x):
         x = F.relu(self.stem_norm(self.stem(x)))
         for block in self.convs:
             x = block(x)
-        return x
-
-    def forward(self, x):
-        return self.late(self.early(x))
-
-    def late(self, x):
-        """Parts → pooled features."""
         x = x.flatten(2).transpose(1, 2) + self.position
         for block in self.blocks:
             x = block(x)

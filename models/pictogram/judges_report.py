@@ -15,7 +15,8 @@ from torch.nn import functional as F
 import judges
 import vae as vae_stage
 from config import HELD_OUT_STYLE, STYLES, Config
-from judges_data import ILLEGIBLE, JudgeArtwork, Pool, augment, family_targets, illegible, render_pool, seed_of
+from dataset import Artwork
+from judges_data import ILLEGIBLE, Pool, augment, family_targets, illegible, render_pool, seed_of
 from judges_train import normalise
 from measure import wilson
 from training import write_whole
@@ -91,10 +92,9 @@ def calibration(score: torch.Tensor, harmful: torch.Tensor) -> list[dict]:
     return bins
 
 
-def rates(cfg: Config, chosen: dict, pool: Pool) -> dict:
-    """Recall, false positives, per-family confusion and calibration on one pool."""
-    world, targets = load_world(), family_targets(load_world())[pool.concept]
-    family, _ = scores(cfg, chosen, _pictures(pool))
+def rates(chosen: dict, concept: torch.Tensor, family: torch.Tensor) -> dict:
+    """Recall, false positives, per-family confusion and calibration of pictures of `concept` [n], from `scores`' [judges, n, families]."""
+    world, targets = load_world(), family_targets(load_world())[concept]
     flagged, harmful = flags(chosen, family), targets.sum(1) > 0
     best = family.mean(0)
     found = torch.where(flagged, best.argmax(1), torch.tensor(len(FAMILIES)))
@@ -102,10 +102,10 @@ def rates(cfg: Config, chosen: dict, pool: Pool) -> dict:
     columns = [*FAMILIES, "none"]
     confusion = {row: {c: int(((truth == i) & (found == j)).sum()) for j, c in enumerate(columns)} for i, row in enumerate(columns)}
     per_concept = {}
-    for i, concept in enumerate(world):
-        rows = pool.concept == i
-        if concept.forbidden and rows.any():
-            per_concept[concept.id] = {"n": int(rows.sum()), "recall": round(float(flagged[rows].float().mean()), 4)}
+    for i, each_concept in enumerate(world):
+        rows = concept == i
+        if each_concept.forbidden and rows.any():
+            per_concept[each_concept.id] = {"n": int(rows.sum()), "recall": round(float(flagged[rows].float().mean()), 4)}
     bins = [{"from": b["bin"] / 10, "to": (b["bin"] + 1) / 10, "n": b["n"], "score": b["meanScore"], "harmful": b["observed"]}
             for b in calibration(best.sum(1), harmful)]
     each = {}
@@ -133,7 +133,7 @@ def sanity(cfg: Config, chosen: dict, pool: Pool) -> dict:
 def main(cfg: Config) -> None:
     """Write <cache>/models/judges/report.json and reference features."""
     torch.set_num_threads(1)
-    world, art = load_world(), JudgeArtwork(cfg)
+    world, art = load_world(), Artwork(cfg)
     vae, n = vae_stage.load(cfg), 64 if cfg.smoke else 3_000
     validation = render_pool(cfg, art, world, n, "validation", vae=vae)
     disturbed = augment(_pictures(validation), torch.Generator().manual_seed(seed_of(cfg, "validation:disturbed")))
@@ -141,7 +141,8 @@ def main(cfg: Config) -> None:
     unseen = render_pool(cfg, art, world, n, "unseen", (HELD_OUT_STYLE,))
     report = {
         "heldOutStyle": HELD_OUT_STYLE, "families": list(FAMILIES), "judges": chosen,
-        "unseen": rates(cfg, chosen, unseen), "seen": rates(cfg, chosen, validation), "sanity": sanity(cfg, chosen, validation),
+        "unseen": rates(chosen, unseen.concept, scores(cfg, chosen, _pictures(unseen))[0]),
+        "seen": rates(chosen, validation.concept, scores(cfg, chosen, _pictures(validation))[0]), "sanity": sanity(cfg, chosen, validation),
     }
     for key in ("unseen", "seen"):
         r = report[key]

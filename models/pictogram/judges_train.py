@@ -12,7 +12,6 @@ import time
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from config import Config
 from judges_data import ILLEGIBLE, Pool, augment, illegible, seed_of
@@ -21,8 +20,6 @@ from training import Checkpoint, check_loss, record_time
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 """Preprocessing of all judges: (RGB / 255 − mean) / std."""
 ILLEGIBLE_SHARE = 0.14
-AVERAGE = 0.995
-"""Rate of the moving average over weights that becomes the network."""
 
 
 def normalise(x: torch.Tensor) -> torch.Tensor:
@@ -40,16 +37,14 @@ class Loop:
         self.g = torch.Generator().manual_seed(seed_of(cfg, name + ":batches"))
         self.checkpoint = Checkpoint(cfg, f"judge-{name}")
         self.step, self.started, self.mean_loss = 0, time.time(), 0.0
-        self.average = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE), use_buffers=True)
         if state := self.checkpoint.load():
             module.load_state_dict(state["model"])
-            self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.g.set_state(state["generator"])
             self.step = state["step"]
 
     def _state(self) -> dict:
-        return {"model": self.module.state_dict(), "average": self.average.state_dict(), "optimiser": self.optimiser.state_dict(),
+        return {"model": self.module.state_dict(), "optimiser": self.optimiser.state_dict(),
                 "generator": self.g.get_state(), "step": self.step}
 
     def __iter__(self):
@@ -67,7 +62,6 @@ class Loop:
         loss.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         self.optimiser.step()
-        self.average.update_parameters(self.module)
         self.step += 1
         self.mean_loss = value if self.mean_loss == 0 else 0.98 * self.mean_loss + 0.02 * value
         if self.step % 200 == 0 or self.step == self.steps:
@@ -75,12 +69,12 @@ class Loop:
         self.checkpoint.save_when_due(self._state)
 
     def finish(self) -> nn.Module:
-        """Record the wall time and return the averaged network ready for inference.
+        """Record the wall time and return the network ready for inference.
 
         The checkpoint stays until the caller has saved the network and calls `forget`.
         """
         record_time(self.cfg, self.name, time.time() - self.started, steps=self.steps)
-        return self.average.module.eval()
+        return self.module.eval()
 
 
 def forget(cfg: Config, name: str) -> None:
