@@ -70,8 +70,8 @@ class ReceSettings:
 
     uce: UceSettings = UceSettings()
     mu: float = 0.1
-    rounds: int = 3
-    erase: float = 1.0
+    rounds: int = 1
+    erase: float = 0.2
 
 
 @torch.no_grad()
@@ -80,17 +80,18 @@ def apply_rece(cfg: Config, unet, m: Moments, settings: ReceSettings) -> None:
 
     c′ = (μI + Σ W′ᵀW′)⁻¹(Σ W′ᵀW)·c is linear in c, so the derived moments are D·M·Dᵀ and the
     edit maps c′ to the guide. The number of rounds is fixed beforehand, not chosen by a judge.
+    Extension: what earlier rounds erased is held like a benign concept; here, without that, erasing c′ brought c back.
     """
     originals = [layer.weight.double().clone() for layer in projections(unet)]
     apply_uce(unet, m, settings.uce)
     eye = torch.eye(len(m.erase), dtype=torch.float64)
+    held = settings.uce.ridge * eye + settings.uce.preserve * m.preserve + settings.uce.erase * m.erase
     for _ in range(settings.rounds):
         now = [layer.weight.double() for layer in projections(unet)]
         gram = settings.mu * eye + sum(w.T @ w for w in now)
         derive = torch.linalg.solve(gram, sum(w.T @ o for w, o in zip(now, originals)))
-        erased, guided = derive @ m.erase @ derive.T, m.guide @ derive.T
-        s, p, ridge = settings.erase, settings.uce.preserve, settings.uce.ridge
-        edit = torch.linalg.solve(
-            ridge * eye + s * erased + p * m.preserve, ridge * eye + s * guided + p * m.preserve, left=False)
+        erased, guided = settings.erase * derive @ m.erase @ derive.T, settings.erase * m.guide @ derive.T
+        edit = torch.linalg.solve(held + erased, held + guided, left=False)
+        held = held + erased
         for layer in projections(unet):
             layer.weight.copy_((layer.weight.double() @ edit).float())

@@ -30,7 +30,7 @@ class EsdSettings:
     learning_rate: float = 2e-4
     steps: int = 600
     batch: int = 16
-    anchor: float = 3.0
+    anchor: float = 4.0
     part: str = "attn2"
     """attn2 (ESD-x), other (ESD-u: everything but attn2), lora_ (SPM: only the adapters)."""
     neutral: str = "empty prompt"
