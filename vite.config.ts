@@ -80,6 +80,7 @@ export default defineConfig({
         test: {
           name: 'browser',
           include: ['tests/browser/**/*.test.ts'],
+          globalSetup: ['tests/helpers/mirrorSetup.ts'],
           testTimeout: 120_000,
           fileParallelism: false,
           browser: {

@@ -1,0 +1,1 @@
+export { memoryLine, peakFactor, planMemory, type MachineFacts, type MemoryPlan, type StageFacts, type VariantFacts } from './plan'
