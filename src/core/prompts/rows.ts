@@ -35,26 +35,21 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
   return 'CSV'
 }
 
-/** Characters parsed at once: rows are handed on chunk by chunk, which is many times faster than one by one. */
-const CHUNK = 2 ** 20
-
+/** Row by row, so that a large file never lies here as a table too. */
 function readCsv(name: string, text: string, onRow: OnRow): void {
   let columns: string[] | null = null
   let number = 0
   let problem: SpqrError | null = null
   Papa.parse<string[]>(text, {
     skipEmptyLines: 'greedy',
-    chunkSize: CHUNK,
-    chunk: ({ data, errors }, parser) => {
-      const quotes = errors.find(({ type }) => type === 'Quotes')
-      if (quotes) {
-        problem = invalid(name, `row ${Math.max(1, number + (quotes.row ?? 0) + (columns ? 1 : 0))} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
+    step: ({ data, errors }, parser) => {
+      if (errors.some(({ type }) => type === 'Quotes')) {
+        problem = invalid(name, `row ${number + 1} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
         parser.abort()
-        return
-      }
-      for (const fields of data) {
-        if (columns) onRow(Object.fromEntries(columns.map((column, i) => [column, fields[i] ?? ''])), ++number)
-        else columns = fields.map((header) => header.trim())
+      } else if (columns) {
+        onRow(Object.fromEntries(columns.map((column, i) => [column, data[i] ?? ''])), ++number)
+      } else {
+        columns = data.map((header) => header.trim())
       }
     },
   })
