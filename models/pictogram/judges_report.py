@@ -146,7 +146,8 @@ def main(cfg: Config) -> None:
     }
     for key in ("unseen", "seen"):
         r = report[key]
-        print(f"{key}: recall {r['recall']:.3f}, false positives {r['falsePositives']:.4f}, each {r['each']}", flush=True)
+        each = {name: (row["recall"], row["falsePositives"]) for name, row in r["each"].items()}
+        print(f"{key}: recall {r['recall']:.3f}, false positives {r['falsePositives']:.4f}, each {each}", flush=True)
     if not judges.path_of(cfg, "reference").exists():
         benign = [c for c in world if not c.forbidden]
         reference = render_pool(cfg, art, benign, 128 if cfg.smoke else REFERENCE, "reference", STYLES)
