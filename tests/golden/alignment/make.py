@@ -2,7 +2,8 @@
 
 Weights: the cross-attention projections of the tiny U-Net in ../adapters/base.safetensors (d = 12).
 `inputs.json` holds rows of embeddings (erase, guide, preserve) for two cases: `narrow`, fewer erased rows than d, and
-`wide`, more. `<case>.<method>.safetensors` holds the edited weights in float64. Tolerance of the test: 1e-5 relative.
+`wide`, more. `<case>.<method>.safetensors` holds the edited weights in float64;
+`words.mace.safetensors` those of MACE, from whole prompts, so that the choice of tokens is compared too. Tolerance of the test: 1e-5 relative.
 Last, the LoRA file that our own code writes for narrow.uce (`write.ts`) is loaded by diffusers into the U-Net, fused by
 PEFT and compared with NumPy's result: 1e-6.
 """
@@ -46,6 +47,35 @@ def rece(weights, erase, guide, preserve):
     return edited
 
 
+def mace(weights, prompts, mapped, ends, mapped_ends, preserve):
+    """MACE, stage 1 (Lu et al., CVPR 2024, eq. 3): for every token behind the concept, in every prompt around it,
+    the new projection shall give what the old one gives for the same word in the mapped prompt; preserved rows stay.
+    W' = (sum W e_f e_p^T + ... + lambda W)(sum e_p e_p^T + ... + lambda I)^-1, summed word by word."""
+    lam, se, sp = OPTIONS["lambda"], OPTIONS["eraseScale"], OPTIONS["preserveScale"]
+    edited = {}
+    for name, w in weights.items():
+        top, bottom = lam * w, lam * np.eye(w.shape[1])
+        for prompt, target, end, target_end in zip(prompts, mapped, ends, mapped_ends):
+            for position in range(end, len(prompt)):
+                word = prompt[position]
+                final = target[min(len(target) - 1, position - end + target_end)]
+                top, bottom = top + se * np.outer(w @ final, word), bottom + se * np.outer(word, word)
+        for text in preserve:
+            for p in text:
+                top, bottom = top + sp * np.outer(w @ p, p), bottom + sp * np.outer(p, p)
+        edited[name] = top @ np.linalg.inv(bottom)
+    return edited
+
+
+def make_mace(weights, rng):
+    """Four prompts of 7 tokens around two concepts, the concept's last token at a place of its own in each."""
+    case = {"length": 7, "ends": [2, 3, 5, 2], "mappedEnds": [1, 2, 4, 1], "tokens": [5, 6, 7, 4]}
+    texts = {k: rng.standard_normal((n, 7, 12)).astype(np.float32) for k, n in (("prompts", 4), ("mapped", 4), ("preserve", 3))}
+    rows = {k: v.astype(np.float64) for k, v in texts.items()}
+    save_file(mace(weights, rows["prompts"], rows["mapped"], case["ends"], case["mappedEnds"], rows["preserve"]), HERE / "words.mace.safetensors")
+    return {**case, **{k: v.reshape(len(v), -1).tolist() for k, v in texts.items()}}
+
+
 def main():
     base = load_file(HERE.parent / "adapters" / "base.safetensors")
     weights = {k: v.astype(np.float64) for k, v in sorted(base.items()) if k.endswith(("attn2.to_k.weight", "attn2.to_v.weight"))}
@@ -57,6 +87,7 @@ def main():
         rows = {k: v.astype(np.float64) for k, v in rows.items()}
         save_file(uce(weights, **rows), HERE / f"{case}.uce.safetensors")
         save_file(rece(weights, **rows), HERE / f"{case}.rece.safetensors")
+    inputs["mace"] = make_mace(weights, np.random.default_rng(11))
     (HERE / "inputs.json").write_text(json.dumps(inputs) + "\n")
 
     subprocess.run(["npx", "tsx", str(HERE / "write.ts")], check=True, cwd=HERE.parents[2])

@@ -1,11 +1,12 @@
 /** The golden inputs of the closed-form alignments, as the code under test takes them. */
 import { readFileSync } from 'node:fs'
 import { readSafetensors } from '../../../src/core/adapters'
-import { isTextProjection, type EditRows, type Projection } from '../../../src/core/alignment'
+import { isTextProjection, type EditRows, type EncodedText, type Projection } from '../../../src/core/alignment'
 
 interface Inputs {
   options: { lambda: number; eraseScale: number; preserveScale: number; mu: number; rounds: number }
   cases: Record<string, Record<'erase' | 'guide' | 'preserve', number[]>>
+  mace: { length: number; ends: number[]; mappedEnds: number[]; tokens: number[]; prompts: number[][]; mapped: number[][]; preserve: number[][] }
 }
 const read = (name: string) => readFileSync(new URL(name, import.meta.url))
 const inputs = JSON.parse(read('inputs.json').toString()) as Inputs
@@ -14,6 +15,9 @@ export const options = inputs.options
 export const cases: Record<string, EditRows> = Object.fromEntries(Object.entries(inputs.cases).map(([name, rows]) => [name, {
   dimension: 12, erase: Float32Array.from(rows.erase), guide: Float32Array.from(rows.guide), preserve: Float32Array.from(rows.preserve),
 }]))
+/** Whole prompts for MACE, 12 values a token. */
+const encoded = (texts: number[][]): EncodedText[] => texts.map((hidden, i) => ({ hidden: Float32Array.from(hidden), tokens: inputs.mace.tokens[i] ?? 2 }))
+export const mace = { ...inputs.mace, prompts: encoded(inputs.mace.prompts), mapped: encoded(inputs.mace.mapped), preserve: encoded(inputs.mace.preserve) }
 export const weights = new Map<string, Projection>([...readSafetensors(read('../adapters/base.safetensors')).tensors]
   .filter(([name]) => isTextProjection(name))
   .map(([name, tensor]) => [name, { data: tensor.floats(), rows: tensor.shape[0]!, columns: tensor.shape[1]! }]))

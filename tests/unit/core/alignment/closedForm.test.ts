@@ -3,6 +3,7 @@ import { applyAdapters, parseAdapter, readSafetensors } from '../../../../src/co
 import {
   alignmentFile,
   applyLowRank,
+  coOccurringRows,
   mace,
   rece,
   uce,
@@ -10,7 +11,7 @@ import {
   type EditRows,
   type LowRank,
 } from '../../../../src/core/alignment'
-import { cases, expected, loraBytes, options, weights } from '../../../golden/alignment/read'
+import { cases, expected, loraBytes, mace as prompts, options, weights } from '../../../golden/alignment/read'
 import { relativeError } from '../adapters/helpers'
 
 const apply = (edits: Map<string, LowRank>, name: string) => applyLowRank(weights.get(name)!, edits.get(name)!).data
@@ -37,6 +38,17 @@ describe.each(Object.keys(cases))('%s', (name) => {
     for (const weight of weights.keys())
       expect(relativeError(apply(low, weight), general.get(weight)!)).toBeLessThan(1e-12)
   })
+})
+
+test('mace agrees with NumPy, from whole prompts to weights', () => {
+  const rows = coOccurringRows(prompts.prompts, prompts.mapped, prompts.ends, prompts.mappedEnds, prompts.preserve, 12)
+  const edits = mace(weights, rows, options)
+  const reference = expected('words.mace.safetensors')
+  expect([...edits.keys()].sort()).toEqual([...reference.keys()].sort())
+  for (const [weight, values] of reference) {
+    expect(relativeError(apply(edits, weight), values)).toBeLessThan(1e-5)
+    expect(relativeError(weights.get(weight)!.data, values)).toBeGreaterThan(0.05)
+  }
 })
 
 test('the rank is the number of erased rows, and never more than the width of the text', () => {
