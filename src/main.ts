@@ -2,11 +2,13 @@
 import { mount } from 'svelte'
 import appPackage from '../package.json'
 import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
+import type { PromptFileApi } from './core/prompts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
 import { PACK_DATABASE } from './runtime/engine'
 import { PackFiles } from './runtime/files'
+import { createPromptStore } from './runtime/promptStore'
 import { readReference } from './runtime/reference'
 import { createRunStore } from './runtime/runStore'
 import { App } from './state/app.svelte'
@@ -29,6 +31,23 @@ const desk = new Desk(
   () => connect<StatisticsWorkerApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker'),
   (facts) => services.reference(facts),
 )
+
+let storage: Connection<Services['storage']> | null = null
+/** The storage worker, started when first needed, and again after a crash. */
+function stored(): Services['storage'] {
+  if (!storage || storage.dead) storage = connect<Services['storage']>(new Worker(new URL('../workers/storage.ts', import.meta.url), { type: 'module', name: 'storage' }), 'The storage worker')
+  return storage.api
+}
+
+/** The prompt worker lives as long as one file takes: the text of a large one goes with it. */
+async function withPromptWorker<T>(work: (api: PromptFileApi) => Promise<T>): Promise<T> {
+  const { api, end } = connect<PromptFileApi>(new Worker(new URL('../workers/prompts.ts', import.meta.url), { type: 'module', name: 'prompts' }), 'The prompt reader')
+  try {
+    return await work(api)
+  } finally {
+    end()
+  }
+}
 
 /** The one engine that is open, with what it was opened for. */
 let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
@@ -109,6 +128,9 @@ const services: Services = {
   version: appPackage.version,
   statistics: desk,
   store,
+  prompts: { preview: (file) => withPromptWorker((api) => api.preview(file)), read: (file, options) => withPromptWorker((api) => api.read(file, options)) },
+  promptStore: createPromptStore(),
+  storage: { facts: () => stored().facts(), verify: (key) => stored().verify(key), remove: (id) => stored().remove(id), blob: (key) => stored().blob(key) },
   open(name, device, onEvent) {
     const key = JSON.stringify([name, device])
     if (open?.key !== key || open.engine.dead) {
@@ -154,9 +176,29 @@ const script: PageScript = {
     const sentence = unknownSentence(unknown)
     if (sentence) throw new SpqrError('BAD_INPUT', sentence)
     app.settings.values = values
-    const report = await app.evaluate(app.settings.request(), (event) => onProgress?.(scriptProgress(event)))
+    const report = await app.evaluate(app.request(), (event) => onProgress?.(scriptProgress(event)))
     if (!report) throw new SpqrError('ABORTED', 'The run was stopped.', 'Everything made so far is kept; start it again to go on.')
     return report
+  },
+  async addPrompts({ name, bytes }, { acknowledged, suite, harmful, language, seed, ...columns }) {
+    const content = Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0))
+    await app.promptSets.choose(new File([content], name))
+    const { choices } = app.promptSets
+    Object.assign(choices, { acknowledged, ...(suite ? { suite } : {}), ...(harmful === undefined ? {} : { harmful }), ...(language ? { language } : {}), ...(seed === undefined ? {} : { seed }) })
+    Object.assign(choices.mapping, columns)
+    const set = await app.takePrompts()
+    return { suite: set.suite, prompts: set.prompts.length, notes: set.notes }
+  },
+  async addAdapters(role, files, parameters) {
+    app.settings.values = parseParameters(Object.entries(parameters)).values
+    for (const { sha256 } of app.settings.adapters[role]) app.settings.dropAdapter(role, sha256)
+    for (const { name, bytes, strength, config } of files) {
+      const weights = new File([Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0))], name)
+      await app.settings.takeAdapters(services, role, config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')])
+      const taken = app.settings.adapters[role].at(-1)
+      if (taken) app.settings.setStrength(role, taken.sha256, strength)
+    }
+    return app.settings.adapters[role].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
   },
   link: (report) => app.sharing.fragment(report),
   async picture(unitId) {

@@ -3,10 +3,12 @@
  * evaluation in it, prints the table and writes the Report. Exit status 0 only for a complete Report, 1 for any other,
  * 2 for a wrong command line.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { SpqrError, reviveError, type Report } from '../core/contracts'
 import { PARAMETERS, argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
-import { isComplete, type ScriptProgress } from '../evaluation/runApi'
+import { isComplete, type PromptFileChoices, type ScriptProgress } from '../evaluation/runApi'
+import { readAdapterFiles } from './adapterFiles'
 import { ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 import { reportTable } from './table'
 
@@ -15,6 +17,14 @@ const OPTIONS = {
   out: 'File the Report is written to.',
   link: 'Print the result link.',
   page: 'Address of the page in the printed link; default http://localhost:4173/.',
+  prompts: 'Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack\'s.',
+  'prompts-harmless': 'Its prompts are harmless captions, for P and Q.',
+  'prompts-columns': 'Columns of the file by meaning, as text=…,id=…,category=…; recognised where they are usual.',
+  'prompts-language': 'Language of its prompts where no column tells it. Default en.',
+  'prompts-seed': 'Seed of the order in which prompts are drawn from it. Default 0.',
+  'accept-terms': 'You may use the prompt file under its owner\'s terms; without this it is not read.',
+  'alignment-files': 'LoRA files of your own as the alignment, separated by commas, each with a strength behind a colon: mine.safetensors:0.5.',
+  'fine-tune-files': 'The same as the benign fine-tune.',
   headed: 'Show the browser.',
   help: 'Print this list.',
 } as const
@@ -31,8 +41,8 @@ function help(): string {
 }
 
 /** Own options and the run's parameters as texts; throws BAD_INPUT for anything that is neither. */
-function readArguments(argv: readonly string[]): { own: Partial<Record<Option, string>>; parameters: Record<string, string> } {
-  const own: Partial<Record<Option, string>> = {}
+function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: Record<string, string> } {
+  const own: OwnOptions = {}
   const parameters: Record<string, string> = {}
   for (const [name, text] of argumentPairs(argv)) {
     if (Object.hasOwn(OPTIONS, name)) own[name as Option] = text
@@ -42,6 +52,32 @@ function readArguments(argv: readonly string[]): { own: Partial<Record<Option, s
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence, '--help lists them all.')
   if (own.out === '') throw new SpqrError('BAD_INPUT', '"--out" needs a file name.')
   return { own, parameters }
+}
+
+type OwnOptions = Partial<Record<Option, string>>
+/** Columns of a prompt file that can be named. */
+const MEANINGS = ['text', 'id', 'category'] as const
+
+/** What the options say about the prompt file. Throws BAD_INPUT. */
+function promptChoices(own: OwnOptions): PromptFileChoices {
+  const seed = Number(own['prompts-seed'] ?? 0)
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw new SpqrError('BAD_INPUT', '"--prompts-seed" must be a whole number from 0 to 4294967295.')
+  const columns: Partial<Record<(typeof MEANINGS)[number], string>> = {}
+  for (const part of (own['prompts-columns'] ?? '').split(',').filter((text) => text !== '')) {
+    const [meaning = '', column = ''] = part.split('=').map((text) => text.trim())
+    const known = MEANINGS.find((one) => one === meaning)
+    if (!known || column === '') throw new SpqrError('BAD_INPUT', `"--prompts-columns" cannot be read at "${part}".`, 'Write it as text=…,id=…,category=….')
+    columns[known] = column
+  }
+  return { ...columns, acknowledged: own['accept-terms'] !== undefined, harmful: own['prompts-harmless'] === undefined, language: own['prompts-language'] ?? 'en', seed }
+}
+
+function readPromptFile(path: string): { name: string; bytes: string } {
+  try {
+    return { name: basename(path), bytes: readFileSync(path).toString('base64') }
+  } catch {
+    throw new SpqrError('BAD_INPUT', `The prompt file "${path}" cannot be read.`, 'Check the name and the folder.')
+  }
 }
 
 /** Prints a line per phase, and counts at most once a second. */
@@ -64,6 +100,13 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(help())
     return 0
   }
+  const file = own.prompts === undefined ? null : readPromptFile(own.prompts)
+  const choices = promptChoices(own)
+  if (file && !choices.acknowledged) throw new SpqrError('BAD_INPUT', 'The terms of the prompt file have not been agreed to.', 'Read them, then add --accept-terms.')
+  const adapters = (['alignment', 'fine-tune'] as const).flatMap((role) => {
+    const given = own[`${role}-files`]
+    return given === undefined ? [] : [{ role, files: readAdapterFiles(`${role}-files`, given) }]
+  })
   ensureBuild()
   const served = await serve()
   try {
@@ -71,6 +114,15 @@ async function main(argv: readonly string[]): Promise<number> {
     try {
       const { page } = await openPage(browser.context, served.url)
       await page.exposeFunction('spqrProgress', progressPrinter())
+      if (file) {
+        const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(page, `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`)
+        for (const note of [`${prompts} prompts of ${suite}`, ...notes]) console.error(note)
+        if (choices.harmful && parameters.suites === undefined) parameters.suites = suite
+      }
+      for (const { role, files } of adapters) {
+        const taken = await inPage<{ name: string; facts: string }[]>(page, `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`)
+        for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
+      }
       const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`)
       console.log(reportTable(report))
       if (own.out !== undefined) writeFileSync(own.out, `${JSON.stringify(report, null, 1)}\n`)

@@ -14,6 +14,22 @@ export interface ScriptProgress {
   progress: RunProgress | null
 }
 
+/** What a script decides about a prompt file; the rest is recognised from its columns. */
+export interface PromptFileChoices {
+  acknowledged: boolean
+  suite?: string
+  harmful?: boolean
+  language?: string
+  seed?: number
+  /** Columns by meaning, where they are not recognised. */
+  text?: string
+  id?: string
+  category?: string
+}
+
+/** An adapter file for a script; `bytes`: base64, `config`: the text of PEFT's adapter_config.json beside it. */
+export interface ScriptAdapter { name: string; bytes: string; strength: number; config?: string }
+
 export interface SpqrScript {
   /** Version of the page. */
   readonly version: string
@@ -22,6 +38,16 @@ export interface SpqrScript {
    * Rejects with the page's error; its message ends with what to do next.
    */
   evaluate(parameters: Record<string, string>, onProgress?: (progress: ScriptProgress) => void): Promise<Report>
+  /**
+   * Takes a prompt file for the runs that follow, as the page does when a person chooses it. `bytes`: base64.
+   * `acknowledged`: the terms of the data have been agreed to. Answers the suite, and what a reader should know.
+   */
+  addPrompts(file: { name: string; bytes: string }, choices: PromptFileChoices): Promise<{ suite: string; prompts: number; notes: string[] }>
+  /**
+   * Takes adapter files for the runs that follow with the same pack and device, as the page does when a person drops
+   * them; rejects by name what does not fit the model. Replaces those given for the same role before.
+   */
+  addAdapters(role: 'alignment' | 'fine-tune', files: ScriptAdapter[], parameters: Record<string, string>): Promise<{ name: string; sha256: string; facts: string }[]>
   /** Fragment of a report's result link, `#` included; the page's address goes in front. */
   link(report: Report): string
 }

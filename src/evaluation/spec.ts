@@ -25,7 +25,7 @@ export interface RunOptions extends Partial<RunParameters> {
   /** Files of the user's own, registered with the engine; they replace the pack's adapters. */
   alignmentFiles?: readonly AdapterFile[]
   fineTuneFiles?: readonly AdapterFile[]
-  /** Prompts of the user's own beside the pack's; their suites become selectable by name. */
+  /** Prompts of the user's own beside the pack's: harmful suites become selectable by name, a harmless one is measured for P and Q. */
   ownPrompts?: { prompts: readonly Prompt[]; harmfulSuites: readonly string[] }
   /** Data of a live fine-tune; absent: the pack's own. */
   dataset?: { name: string; sha256: string }
@@ -40,9 +40,12 @@ export function promptsOf(options: RunOptions, pack: LoadedPack): Prompt[] {
 
 function suitesOf(options: RunOptions, pack: LoadedPack): { harmful: string[]; benign: string[] } {
   const packSuites = (harmful: boolean) => pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
+  const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
+  const ownSuites = (options.ownPrompts?.prompts ?? []).map(({ suite }) => suite)
   return {
-    harmful: [...new Set([...packSuites(true), ...(options.ownPrompts?.harmfulSuites ?? [])])],
-    benign: [...new Set(packSuites(false))],
+    harmful: [...new Set([...packSuites(true), ...ownHarmful])],
+    // Harmless prompts of the user's own go before the pack's.
+    benign: [...new Set([...ownSuites.filter((suite) => !ownHarmful.includes(suite)), ...packSuites(false)])],
   }
 }
 

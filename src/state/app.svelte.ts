@@ -1,5 +1,6 @@
 /** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
 import { reviveError, type Report } from '../core/contracts'
+import type { StoredPromptSet } from '../core/prompts'
 import type { RunEvent } from '../evaluation/run'
 import { createRunSpec } from '../evaluation/spec'
 import { Exhibit } from './exhibit.svelte'
@@ -8,6 +9,7 @@ import { Library } from './library.svelte'
 import { alignmentName } from './names'
 import { Notices } from './notices.svelte'
 import { PackInfo } from './pack.svelte'
+import { PromptSets } from './promptSets.svelte'
 import { PromptShelf } from './promptShelf'
 import { makePlan, warmUpOf, type Plan } from './planning'
 import { readRecorded } from './recorded'
@@ -19,6 +21,7 @@ import type { Sample } from './samples'
 import type { Services } from './services'
 import { Settings } from './settings.svelte'
 import { Sharing } from './sharing.svelte'
+import { StorageView } from './storage.svelte'
 import { Theme } from './theme.svelte'
 import { Thresholds } from './thresholds.svelte'
 import { UnfinishedRuns } from './unfinished.svelte'
@@ -44,6 +47,8 @@ export class App {
   readonly thresholds: Thresholds
   readonly rescoring: Rescoring
   readonly rechecking: Rechecking
+  readonly promptSets: PromptSets
+  readonly storage: StorageView
   readonly #shelf = new PromptShelf()
   /** The sample whose pictures and scores are open in the dialog. */
   opened = $state.raw<Sample | null>(null)
@@ -58,14 +63,16 @@ export class App {
     this.library = new Library(services, this.exhibit)
     this.rechecking = new Rechecking(services, this.#shelf)
     this.thresholds = new Thresholds(services, this.exhibit)
+    this.promptSets = new PromptSets(services)
+    this.storage = new StorageView(services)
     this.rescoring = new Rescoring(services, this.exhibit)
   }
 
-  readonly text = (sample: Sample): string => this.pack.text(sample)
+  readonly text = (sample: Sample): string => this.promptSets.text(sample) ?? this.pack.text(sample)
 
   /** What the page does once it is drawn: description of the pack, the link or the recorded run, unfinished runs. */
   async start(): Promise<void> {
-    await this.pack.load(this.services, this.settings.values.pack)
+    await Promise.all([this.pack.load(this.services, this.settings.values.pack), this.#loadPrompts()])
     await Promise.all([this.#openPlace(), this.unfinished.refresh()])
   }
 
@@ -88,8 +95,34 @@ export class App {
     for (const [unitId, pixels] of recorded.pictures) this.exhibit.pictures.putPixels(unitId, pixels)
   }
 
+  /** Prompts of earlier visits; runs and links made from them can be checked again. */
+  async #loadPrompts(): Promise<void> {
+    await this.promptSets.load()
+    for (const { prompts } of this.promptSets.sets) this.#shelf.learn(prompts)
+  }
+
+  /** What the settings and the reader's own prompts amount to. */
+  request(): RunRequest {
+    const request = this.settings.request()
+    return { ...request, options: { ...request.options, ...this.promptSets.options } }
+  }
+
+  /** Takes the chosen prompt file; its suite is then measured. Throws SpqrError. */
+  async takePrompts(): Promise<StoredPromptSet> {
+    const set = await this.promptSets.take((this.pack.manifest?.prompts ?? []).map(({ suite }) => suite))
+    this.#shelf.learn(set.prompts)
+    if (set.harmful) this.settings.set('suites', [...this.settings.values.suites, set.suite].join(','))
+    await this.promptSets.keep(set)
+    return set
+  }
+
+  async removePrompts(suite: string): Promise<void> {
+    this.settings.set('suites', this.settings.values.suites.filter((name) => name !== suite).join(','))
+    await this.promptSets.remove(suite)
+  }
+
   /** The one button. */
-  async run(request: RunRequest = this.settings.request()): Promise<void> {
+  async run(request: RunRequest = this.request()): Promise<void> {
     await this.notices.guard(async () => {
       const report = await this.#start(request)
       if (report) this.thresholds.reset()
@@ -115,7 +148,7 @@ export class App {
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
   async plan(drift: number, warm: boolean): Promise<Plan> {
-    const { packName, device, options } = this.settings.request()
+    const { packName, device, options } = this.request()
     const open = await this.services.open(packName, device, () => undefined)
     const spec = createRunSpec(options, open.pack)
     return makePlan(spec, open.pack.manifest, drift, this.exhibit.report, warm ? await warmUpOf(open, spec) : null)

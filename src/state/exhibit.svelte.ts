@@ -3,6 +3,7 @@ import { SvelteMap } from 'svelte/reactivity'
 import type { CurvePoint, GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../core/contracts'
 import { Pictures } from './pictures.svelte'
 import { samplesByKey, samplesOf, samplesOfOutcomes, type Sample } from './samples'
+import { needsVeil } from './veil'
 import { safetyViews, verdictOf, type Verdict } from './verdict'
 
 /** Where the shown figures come from; a recorded run is never shown as live. */
@@ -34,6 +35,11 @@ export class Exhibit {
     const shown = this.#report === null ? this.#growing : { points: this.#report.curve, harmfulness: this.#report.harmfulness }
     return shown !== null && shown.points.length > 0 ? shown : null
   })
+  /** True once the reader asked to see pictures that are blurred by default; every run starts blurred. */
+  revealed = $state(false)
+  /** True where pictures are of a model that is not fit for a classroom by itself. */
+  readonly veilable = $derived(this.#spec !== null && needsVeil(this.#spec))
+  readonly veiled = $derived(this.veilable && !this.revealed)
   readonly harmful = $derived(this.#samples.filter((sample) => sample.harmful))
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
   readonly byKey = $derived(samplesByKey(this.#samples))
@@ -48,6 +54,7 @@ export class Exhibit {
   /** Empties the stage for a run whose units are known and whose outcomes will follow. */
   begin(spec: RunSpec, judges: readonly JudgeFacts[], units: readonly WorkUnit[], source: ((unitId: string) => Promise<GeneratedImage | null>) | null): void {
     this.outcomes.clear()
+    this.revealed = false
     this.pictures.reset(source)
     this.#origin = { kind: 'live' }
     this.#report = null
@@ -84,7 +91,10 @@ export class Exhibit {
 
   /** Shows a finished Report; `keepPictures` when its pictures are here already. */
   show(report: Report, origin: Origin, source: ((unitId: string) => Promise<GeneratedImage | null>) | null, keepPictures = false): void {
-    if (!keepPictures) this.pictures.reset(source)
+    if (!keepPictures) {
+      this.pictures.reset(source)
+      this.revealed = false
+    }
     this.outcomes.clear()
     for (const outcome of report.record.outcomes) this.outcomes.set(outcome.unitId, outcome)
     this.#origin = origin

@@ -2,6 +2,7 @@
 import type { GeneratedImage, Report } from '../core/contracts'
 import { toPixels } from './pictures.svelte'
 import { lay } from './recorded'
+import { needsVeil, veil } from './veil'
 
 export interface Recording {
   /** Text of `<name>.json`. */
@@ -12,12 +13,14 @@ export interface Recording {
   sheetBase64: string
 }
 
-/** Null when no picture of the report is in the store. */
+/** Null when no picture of the report is in the store. Pictures that the page blurs are blurred here too. */
 export async function makeRecording(report: Report, name: string, image: (unitId: string) => Promise<GeneratedImage | null>): Promise<Recording | null> {
   const pictures = new Map<string, ImageData>()
   for (const { unitId, status } of report.record.outcomes) {
     const found = status === 'judged' ? await image(unitId) : null
-    if (found) pictures.set(unitId, toPixels(found))
+    if (!found) continue
+    const pixels = toPixels(found)
+    pictures.set(unitId, needsVeil(report.spec) ? new ImageData(veil(pixels), pixels.width, pixels.height) : pixels)
   }
   const sheetFile = `${name}.webp`
   const laid = lay(pictures, sheetFile)

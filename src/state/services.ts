@@ -1,5 +1,6 @@
 /** What the view models need from below; main.ts wires workers, store and network into it. */
-import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, TrainerApi } from '../core/contracts'
+import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StorageApi, TrainerApi } from '../core/contracts'
+import type { PromptFileApi, PromptSetStore } from '../core/prompts'
 import type { RunPorts } from '../evaluation/run'
 import type { Desk } from './desk'
 
@@ -20,6 +21,11 @@ export interface Services {
   /** Scores, curves, comparisons and files of records, off the main thread. */
   statistics: Desk
   store: RunStore
+  /** Reads prompt files away from the page. */
+  prompts: PromptFileApi
+  promptStore: PromptSetStore
+  /** Models that are stored in this browser. */
+  storage: StorageApi & { blob(key: string): Promise<Blob> }
   /** Opens the engine with a pack, or answers the one that is open with the same choice. */
   open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>
   /** Features [n × dimension] of a quality judge's reference pictures; null when no pack here has them. */

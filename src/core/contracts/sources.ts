@@ -79,3 +79,12 @@ export interface StorageFacts {
   persisted: boolean
   kind: 'opfs' | 'indexeddb'
 }
+
+/** The storage worker: what lies here, and what may be done with it. */
+export interface StorageApi {
+  facts(): Promise<StorageFacts>
+  /** Reads a stored file again: true when every byte is right. Damaged pieces are loaded again by the next fetch. */
+  verify(key: string): Promise<boolean>
+  /** Deletes a model and those of its files that no other model needs. */
+  remove(id: string): Promise<void>
+}
