@@ -1,7 +1,7 @@
 """Miniatures of every supported family with random seeded weights, exported as a real repository is, and the pictures
 that diffusers makes of them. For tests/browser/families.test.ts.
 
-Run from the repository root: models/pictogram/.venv/bin/python models/export/fixtures.py [FAMILY …]
+Run from the repository root: models/pictogram/.venv/bin/python models/export/fixtures.py [FAMILY … lora]
 Writes tests/golden/families/FAMILY/ (model_index.json, graphs in fp32 and fp16, tokenizer …) and FAMILY.safetensors.
 The families differ in what their graphs and configurations do, as the published ones do: element types of timestep and
 ids, half-precision ports, external or internal weights, tokenizers with and without tokenizer.json.
@@ -10,10 +10,16 @@ ids, half-precision ports, external or internal weights, tokenizers with and wit
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+
+# Ties between merges fall the same way on one thread only.
+os.environ["RAYON_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 import onnx
@@ -163,6 +169,28 @@ def pictures(pipeline: StableDiffusionPipeline, runs: list) -> dict[str, torch.T
     return found
 
 
+def lora_file(pipeline: StableDiffusionPipeline, file: Path) -> None:
+    """Random factors of rank 2 on every attention projection of U-Net and text encoder, as diffusers and PEFT name them."""
+    tensors, g = {}, torch.Generator().manual_seed(11)
+    for prefix, model, names in (("unet", pipeline.unet, ("to_q", "to_k", "to_v", "to_out.0")), ("text_encoder", pipeline.text_encoder, ("q_proj", "v_proj"))):
+        for name, module in model.named_modules():
+            if name.endswith(names):
+                tensors[f"{prefix}.{name}.lora_A.weight"] = 0.3 * torch.randn(2, module.in_features, generator=g)
+                tensors[f"{prefix}.{name}.lora_B.weight"] = 0.3 * torch.randn(module.out_features, 2, generator=g)
+    save_file(tensors, file)
+
+
+def make_lora(family: Family) -> None:
+    """The first family under a LoRA, loaded by diffusers itself."""
+    with tempfile.TemporaryDirectory() as work:
+        pipeline = build(family, Path(work))
+    pipeline.tokenizer = CLIPTokenizer.from_pretrained(ROOT / "sd1" / "tokenizer")
+    file = ROOT / "lora.safetensors"
+    lora_file(pipeline, file)
+    pipeline.load_lora_weights(file)
+    save_file(pictures(pipeline, [(DDIMScheduler, 4, 5.0)]), ROOT / "lora-pictures.safetensors")
+
+
 def inline(folder: Path) -> None:
     """Puts the weights of every graph inside it and removes what lay outside."""
     for file in sorted(folder.glob("*/*.onnx")):
@@ -196,7 +224,10 @@ def make(name: str, family: Family) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    wanted = sys.argv[1:] or list(families())
+    wanted = sys.argv[1:] or [*families(), "lora"]
     for each in wanted:
         print(each, flush=True)
-        make(each, families()[each])
+        if each == "lora":
+            make_lora(families()["sd1"])
+        else:
+            make(each, families()[each])

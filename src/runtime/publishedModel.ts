@@ -120,11 +120,11 @@ export async function openPublished(pack: OpenedPack, choice: ModelChoice, conte
   const { tokenizer: settings } = own.model
   if (!('repository' in settings)) throw new SpqrError('MANIFEST_INVALID', `"${own.id}" has no tokenizer of its own.`)
   const tokenizer = await publishedTokenizer(files, settings, own.id, signal)
-  const { training: _, ...rest } = pack.manifest
   const manifest: PackManifest = {
-    ...rest, id: own.id.slice(0, LABEL), version: own.version.slice(-LABEL), title: own.title, licence: own.licence.id ?? 'not stated', attribution: [],
+    ...pack.manifest, id: own.id.slice(0, LABEL), version: own.version.slice(-LABEL), title: own.title, licence: own.licence.id ?? 'not stated', attribution: [],
     model: own.model, adapters: [], measured: null,
   }
+  delete manifest.training
   const { version, model } = own
   return { manifest, manifestSha256: await sha256Hex(new TextEncoder().encode(canonicalize({ version, model }))), files, tokenizer }
 }

@@ -16,7 +16,8 @@ export interface FamilyFiles { name: string; disk: DiskFile[]; facts: FamilyFact
 const LISTED = Object.keys(import.meta.glob('../golden/families/*/**/*', { query: '?url' })).map((path) => path.replace('../golden/families/', ''))
 const BASE = new URL('/tests/golden/families/', location.origin).href
 
-async function bytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/** A file beside the miniatures. */
+export async function bytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(BASE + path)
   if (!response.ok) throw new Error(`${path}: ${response.status}`)
   return new Uint8Array(await response.arrayBuffer())

@@ -1,0 +1,84 @@
+/** A published model, looked at before it is used: what it is, how large, under which licence, what was assumed. */
+import type { ModelChoice, ModelManifest } from '../core/contracts'
+import { licenceLine } from '../core/sources'
+import type { Settings } from './settings.svelte'
+import type { Services } from './services'
+
+export interface Described { manifest: ModelManifest; bytes: number; missing: number }
+
+/** A file of a chosen folder, by its path below it. */
+export interface FolderFile { name: string; webkitRelativePath: string; size: number }
+
+/** Finder, Explorer and git leave these behind. */
+const LITTER = /(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/
+
+const gigabytes = (bytes: number): string => (bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`)
+
+export class ModelPicker {
+  /** As typed; what is used stands in the settings. */
+  address = $state('')
+  described = $state.raw<Described | null>(null)
+  busy = $state(false)
+  #choice: ModelChoice | null = null
+
+  constructor(private readonly settings: Settings) {}
+
+  /** The facts a person confirms, one line each. */
+  readonly facts = $derived.by(() => {
+    if (!this.described) return []
+    const { manifest, bytes, missing } = this.described
+    const { model, licence, notes } = manifest
+    const precision = 'onnx' in model.unet ? model.unet.precision : 'float32'
+    return [
+      licenceLine(licence),
+      `${gigabytes(bytes)}${missing === 0 ? ', all of it on this machine' : `, ${gigabytes(missing)} to download`}.`,
+      `Pictures of ${model.image.width}×${model.image.height}, U-Net in ${precision}, ${model.scheduler.type.replace(/Scheduler$/, '')}, ${model.scheduler.predictionType.replace('_', ' ')}.`,
+      ...notes,
+    ]
+  })
+
+  get used(): string | null {
+    return this.settings.folder ? `folder ${this.settings.folder.name}` : this.settings.values.model === '' ? null : this.settings.values.model
+  }
+
+  /** Reads the model's own files; nothing large is fetched. Throws SpqrError. */
+  async look(services: Services, source: ModelChoice['source'] = this.#typed()): Promise<void> {
+    const { variant, pack, ep, threads } = this.settings.values
+    this.busy = true
+    this.described = null
+    try {
+      const { ports } = await services.open(pack, { executionProvider: ep, threads }, () => undefined)
+      this.#choice = { source, variant: variant === '' ? null : variant }
+      this.described = await ports.engine.describe(this.#choice)
+    } finally {
+      this.busy = false
+    }
+  }
+
+  async lookAtFolder(services: Services, files: readonly FolderFile[]): Promise<void> {
+    const name = files[0]?.webkitRelativePath.split('/')[0] ?? 'folder'
+    const own = files.map((file) => ({ path: file.webkitRelativePath.split('/').slice(1).join('/'), blob: file })).filter(({ path }) => !LITTER.test(path))
+    await this.look(services, { kind: 'folder', name, files: own })
+  }
+
+  /** Takes what was looked at; its own sampler and steps count from now on. */
+  use(): void {
+    if (!this.#choice) return
+    const { source } = this.#choice
+    this.settings.folder = source.kind === 'folder' ? source : null
+    this.settings.values.model = source.kind === 'address' ? source.text : ''
+    this.described = null
+  }
+
+  /** Back to the pack's own generator. */
+  drop(): void {
+    this.settings.folder = null
+    this.settings.values.model = ''
+    this.described = null
+  }
+
+  #typed(): ModelChoice['source'] {
+    const { settings } = this
+    return { kind: 'address', text: this.address.trim(), endpoint: settings.values.mirror, token: settings.token === '' ? null : settings.token }
+  }
+}
