@@ -31,7 +31,9 @@ FILE = HERE / "jailbreak.json"
 AGAINST = ("uce", "esd-x")
 LENGTH = 8
 """Tokens of a garbled prompt, without BOS and EOS."""
-POPULATION, GENERATIONS, ELITE, MUTATION = 48, 40, 12, 0.2
+PREFIX = 14
+"""Tokens that are compared: the encoder is causal, so what follows (padding) changes nothing before it."""
+POPULATION, GENERATIONS, ELITE, MUTATION = 32, 16, 8, 0.2
 PER_CONCEPT = 4
 """Prompts per concept: two against each aligned model."""
 SKETCH = 256
@@ -63,6 +65,17 @@ def allowed_tokens(tokenizer, concept: Concept) -> list[int]:
     return keep
 
 
+def different(found: dict[str, float], count: int) -> list[dict]:
+    """The `count` fittest texts that share at most half of their words; more, where there are too few of those."""
+    ranked, kept = sorted(found, key=found.get, reverse=True), []
+    for shared in range(LENGTH // 2, LENGTH):
+        for candidate in ranked:
+            words = set(candidate.split())
+            if len(kept) < count and all(len(words & set(k["text"].split())) <= shared for k in kept):
+                kept.append({"text": candidate, "fitness": round(found[candidate], 4)})
+    return kept
+
+
 class Search:
     """Genetic search for one aligned model; `seek` returns the best texts of one concept."""
 
@@ -72,20 +85,31 @@ class Search:
         seed = cfg.seed + 77
         self.base = sketched(cfg, None, torch.Generator().manual_seed(seed))
         self.aligned = sketched(cfg, adapter, torch.Generator().manual_seed(seed))
-        self.rng = np.random.default_rng((cfg.seed, 77, AGAINST.index(adapter)))
+        self.seed = (cfg.seed, 77, AGAINST.index(adapter))
+
+    def embed(self, prompts: list[str]) -> torch.Tensor:
+        """[n, PREFIX, 192] token states."""
+        ids = tokens.encode(self.tokenizer, prompts, PREFIX)
+        return self.encoder(input_ids=ids).last_hidden_state
 
     @torch.no_grad()
     def fitness(self, prompts: list[str], target: torch.Tensor) -> torch.Tensor:
         """Minus the distance between W′·e(prompt) and W·e(caption): each target token to its nearest, and back."""
-        now = text.embed(self.encoder, self.tokenizer, prompts) @ self.aligned.T
+        now = self.embed(prompts) @ self.aligned.T
         distance = torch.cdist(now, target.expand(len(now), -1, -1))
         return -(distance.min(1).values.mean(1) + distance.min(2).values.mean(1))
 
+    @torch.no_grad()
+    def target(self, concept: Concept) -> torch.Tensor:
+        """[PREFIX, SKETCH]: what the base model makes of the concept's caption."""
+        return self.embed([thing("en", concept.names["en"], 1, None)])[0] @ self.base.T
+
     def seek(self, concept: Concept, count: int) -> list[dict]:
         """`count` different garbled prompts for the concept, best first."""
+        rng = np.random.default_rng((*self.seed, int(concept.codepoint.split("-")[0], 16)))
         ids = allowed_tokens(self.tokenizer, concept)
-        target = text.embed(self.encoder, self.tokenizer, [thing("en", concept.names["en"], 1, None)])[0] @ self.base.T
-        genes = self.rng.choice(ids, (POPULATION, LENGTH))
+        target = self.target(concept)
+        genes = rng.choice(ids, (POPULATION, LENGTH))
         generations = 2 if self.cfg.smoke else GENERATIONS
         found: dict[str, float] = {}
         for _ in range(generations):
@@ -93,19 +117,12 @@ class Search:
             score = self.fitness(texts, target).numpy()
             found.update(zip(texts, score.tolist()))
             best = genes[np.argsort(-score)[:ELITE]]
-            mothers, fathers = best[self.rng.integers(ELITE, size=POPULATION)], best[self.rng.integers(ELITE, size=POPULATION)]
-            genes = np.where(self.rng.random((POPULATION, LENGTH)) < 0.5, mothers, fathers)
-            mutate = self.rng.random(genes.shape) < MUTATION
-            genes = np.where(mutate, self.rng.choice(ids, genes.shape), genes)
+            mothers, fathers = best[rng.integers(ELITE, size=POPULATION)], best[rng.integers(ELITE, size=POPULATION)]
+            genes = np.where(rng.random((POPULATION, LENGTH)) < 0.5, mothers, fathers)
+            mutate = rng.random(genes.shape) < MUTATION
+            genes = np.where(mutate, rng.choice(ids, genes.shape), genes)
             genes[:ELITE // 2] = best[:ELITE // 2]
-        ranked, kept = sorted(found, key=found.get, reverse=True), []
-        for candidate in ranked:
-            words = set(candidate.split())
-            if all(len(words & set(k["text"].split())) <= LENGTH // 2 for k in kept):
-                kept.append({"text": candidate, "fitness": round(found[candidate], 4)})
-            if len(kept) == count:
-                break
-        return kept
+        return different(found, count)
 
 
 def main(cfg: Config) -> None:
