@@ -200,6 +200,17 @@ const script: PageScript = {
     }
     return app.settings.adapters[role].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
   },
+  async addAdapters(role, files, parameters) {
+    app.settings.values = parseParameters(Object.entries(parameters)).values
+    for (const { sha256 } of app.settings.adapters[role]) app.settings.dropAdapter(role, sha256)
+    for (const { name, bytes, strength, config } of files) {
+      const weights = new File([Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0))], name)
+      await app.settings.takeAdapters(services, role, config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')])
+      const taken = app.settings.adapters[role].at(-1)
+      if (taken) app.settings.setStrength(role, taken.sha256, strength)
+    }
+    return app.settings.adapters[role].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
+  },
   link: (report) => app.sharing.fragment(report),
   async picture(unitId) {
     const image = await store.image(unitId)
