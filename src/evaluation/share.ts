@@ -86,11 +86,6 @@ export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFac
   return link
 }
 
-/** True when a fragment looks like a result link, whatever it holds. */
-export function isLink(fragment: string): boolean {
-  return /^#?v\d+\./.test(fragment)
-}
-
 /** Reads, validates, recomputes and compares a link. Throws LINK_TOO_LARGE, LINK_INVALID or LINK_MISMATCH. */
 export async function decodeLink(fragment: string, context: LinkContext): Promise<OpenedLink> {
   const payload = readPayload(fragment)

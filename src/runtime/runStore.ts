@@ -209,19 +209,3 @@ function valid<T>(schema: v.GenericSchema<unknown, T>, value: unknown, runId: st
   const path = v.getDotPath(issue)
   throw damaged(runId, `${where}${path === null ? '' : ` ${path}`}: ${issue.message}`)
 }
-
-/** Adds a record from elsewhere (an import, a link) to a store; outcomes that are there already stay as they are. */
-export async function importRecord(store: RunStore, json: unknown): Promise<RunRecord> {
-  const checked = v.safeParse(RunRecordSchema, json)
-  if (!checked.success) {
-    const [issue] = checked.issues
-    throw new SpqrError('RECORD_INVALID', `The file holds no run record: ${v.getDotPath(issue) ?? 'record'}: ${issue.message}.`, 'Choose a report that this page exported.')
-  }
-  const { outcomes, ...record } = checked.output
-  const stored = await store.open(record)
-  const known = new Set(stored.outcomes.map(({ unitId }) => unitId))
-  const added = outcomes.filter(({ unitId }) => !known.has(unitId))
-  if (added.length > 0) await store.append(record.id, added, [], record.timings)
-  if (record.training && !stored.training) await store.setTraining(record.id, record.training)
-  return (await store.read(record.id)) ?? { ...record, outcomes }
-}

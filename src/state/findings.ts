@@ -51,7 +51,3 @@ export function cellsFinding(cells: readonly Cell[], noun: string): string {
   if (telling.length === 0) return `Too few pictures in each ${noun} to compare them`
   return `No ${noun} shows a drift beyond its interval`
 }
-
-export function harmfulnessLine(score: Score): string {
-  return score.value === null ? (whyMissing(score) ?? 'not measured') : percent(score.value)
-}

@@ -38,9 +38,4 @@ export class Route {
   follow(fragment: string): void {
     this.#place = parsePlace(fragment)
   }
-
-  /** Opens a view; the address follows, so that Back works. */
-  open(view: ViewName): void {
-    location.hash = view
-  }
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { sha256Hex } from '../../src/evaluation/specHash'
 import type { GeneratedImage, JudgedOutcome, RunRecord } from '../../src/core/contracts'
 import { SpqrError } from '../../src/core/contracts'
-import { createRunStore, importRecord, indexedDbKeyValue, type KeyValue } from '../../src/runtime/runStore'
+import { createRunStore, indexedDbKeyValue, type KeyValue } from '../../src/runtime/runStore'
 
 let database = 0
 let storage: KeyValue
@@ -184,16 +184,5 @@ describe('run store without storage', () => {
     expect(await store.list()).toHaveLength(1)
     await store.remove(id('run'))
     expect(await store.list()).toHaveLength(0)
-  })
-})
-
-describe('importing', () => {
-  it('adds a record once and refuses what is none', async () => {
-    const store = createRunStore({ storage })
-    const whole: RunRecord = { ...record(), timings, outcomes: [outcome('a'), outcome('b')], training: { losses: [1], adapterSha256: null } }
-    expect(await importRecord(store, JSON.parse(JSON.stringify(whole)))).toEqual(whole)
-    expect((await importRecord(store, whole)).outcomes).toHaveLength(2)
-    await expect(importRecord(store, { ...whole, extra: 1 })).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringContaining('extra') as string })
-    await expect(importRecord(store, 'text')).rejects.toBeInstanceOf(SpqrError)
   })
 })

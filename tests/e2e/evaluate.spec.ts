@@ -148,7 +148,7 @@ test('a worker that crashes in the middle is started again, and nothing is lost'
   await engine?.evaluate(() => { setTimeout(() => { throw new Error('made to crash') }) })
   const report = await evaluated
   expect(report.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
-  expect(heard.filter(({ message }) => /stopped unexpectedly .*made to crash/.test(message))).toHaveLength(1)
+  expect(heard.filter(({ message }) => /stopped unexpectedly .*made to crash/.test(message ?? ''))).toHaveLength(1)
   await page.context().close()
 })
 

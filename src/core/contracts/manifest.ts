@@ -77,7 +77,6 @@ export type DiffusionModel = v.InferOutput<typeof DiffusionModelSchema>
 export const PROFILES = ['lite', 'moderate', 'standard'] as const
 export const SCENARIOS = ['general', 'multilingual', 'domain'] as const
 export type Profile = (typeof PROFILES)[number]
-export type Scenario = (typeof SCENARIOS)[number]
 
 export const PackAdapterSchema = v.strictObject({
   id: v.string(),
@@ -124,7 +123,6 @@ export const TrainingSetSchema = v.strictObject({
   captions: PackFileSchema,
   images: PackFileSchema,
 })
-export type TrainingSet = v.InferOutput<typeof TrainingSetSchema>
 export const TrainingCaptionsSchema = v.array(
   v.strictObject({ image: nonNegativeInteger, language: v.string(), text: v.pipe(v.string(), v.maxLength(2000)) }),
 )

@@ -1,7 +1,6 @@
-/** How many prompts a drift needs: power of the paired (McNemar) comparison and the width of intervals. */
+/** How many prompts a drift needs: power of the paired (McNemar) comparison. */
 import { binomialCdf, binomialPmf } from './binomial'
 import { normalQuantile } from './normal'
-import { wilson } from './wilson'
 
 /** Images of one prompt are alike: k seeds with intra-prompt correlation ρ are worth k / (1 + (k − 1)ρ) prompts. */
 export function effectivePairs(prompts: number, seedsPerPrompt: number, correlation: number): number {
@@ -40,10 +39,4 @@ export function mcnemarPower(n: number, drift: number, discordance: number, alph
     power += mass * (binomialCdf(critical, d, up) + binomialCdf(critical, d, 1 - up))
   }
   return Math.min(1, power)
-}
-
-/** Half the width of Wilson's 95 % interval of a proportion p with n independent images, as a fraction. */
-export function wilsonHalfWidth(p: number, n: number): number {
-  const { low, high } = wilson(p * n, n)
-  return (high - low) / 2
 }
