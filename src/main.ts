@@ -1,12 +1,14 @@
 /** Composition root: creates the workers and the store, wires them into the state, draws the page. */
 import { mount } from 'svelte'
+import * as v from 'valibot'
 import appPackage from '../package.json'
-import { SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
+import { JudgeCardSchema, SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
 import type { PromptFileApi } from './core/prompts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { idbKeyValue } from './runtime/cache'
 import { PACK_DATABASE } from './runtime/engine'
+import { sha256Hex } from './runtime/events'
 import { PackFiles } from './runtime/files'
 import { createPromptStore } from './runtime/promptStore'
 import { readReference } from './runtime/reference'
@@ -49,6 +51,17 @@ async function withPromptWorker<T>(work: (api: PromptFileApi) => Promise<T>): Pr
   }
 }
 
+/** Descriptions of judges that ship with the page; checked as anything from outside is. */
+const cards = Object.values(import.meta.glob('../models/judges/cards/*.json', { eager: true, import: 'default' })).map((card) => v.parse(JudgeCardSchema, card))
+
+/** References for FID of the user's own, by SHA-256 of their features. */
+const references = new Map<string, Float32Array>()
+const referenceStore = idbKeyValue('spqr-references')
+async function storedReference(sha256: string): Promise<Float32Array | null> {
+  const bytes = await referenceStore.get(sha256).catch(() => undefined)
+  return bytes instanceof Uint8Array ? new Float32Array(bytes.slice().buffer) : null
+}
+
 /** The one engine that is open, with what it was opened for. */
 let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
 
@@ -89,6 +102,8 @@ function hasRoom({ executionProvider, threads }: Environment): boolean {
 
 async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
   const baseUrl = new URL(`packs/${name}/`, base).href
+  // Before the first byte of a large download: what is stored shall stay. Only the page may ask, and a no is an answer.
+  if (device.model) await navigator.storage.persist().catch(() => false)
   const pack = await connection.api.open(baseUrl, device, onEvent)
   let engine = connection
   const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
@@ -142,7 +157,19 @@ const services: Services = {
     }
     return open.pack
   },
+  judgeCards: cards,
+  async keepReference(features) {
+    const bytes = new Uint8Array(features.slice().buffer)
+    const sha256 = await sha256Hex(bytes)
+    references.set(sha256, features)
+    // Kept for later visits; a full disk must not stop this one.
+    await referenceStore.set(sha256, bytes).catch(() => undefined)
+    return sha256
+  },
   async reference(facts) {
+    if (!facts.reference) return null
+    const own = references.get(facts.reference.sha256) ?? await storedReference(facts.reference.sha256)
+    if (own) return own
     const { name, manifest } = app.pack
     const judge = manifest?.judges.find((one): one is FeatureJudge => one.kind === 'features' && one.reference !== null && one.reference.sha256 === facts.reference?.sha256)
     if (!judge) return null
@@ -188,17 +215,6 @@ const script: PageScript = {
     Object.assign(choices.mapping, columns)
     const set = await app.takePrompts()
     return { suite: set.suite, prompts: set.prompts.length, notes: set.notes }
-  },
-  async addAdapters(role, files, parameters) {
-    app.settings.values = parseParameters(Object.entries(parameters)).values
-    for (const { sha256 } of app.settings.adapters[role]) app.settings.dropAdapter(role, sha256)
-    for (const { name, bytes, strength, config } of files) {
-      const weights = new File([Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0))], name)
-      await app.settings.takeAdapters(services, role, config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')])
-      const taken = app.settings.adapters[role].at(-1)
-      if (taken) app.settings.setStrength(role, taken.sha256, strength)
-    }
-    return app.settings.adapters[role].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
   },
   async addAdapters(role, files, parameters) {
     app.settings.values = parseParameters(Object.entries(parameters)).values

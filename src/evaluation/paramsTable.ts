@@ -135,6 +135,8 @@ export const DEVICE_PARAMETERS = {
   model: parameter<string>('', modelAddress,
     'A published ONNX model that generates in the place of the pack\'s: hf:owner/name[@revision][/subfolder] or an https folder; prompts and judges stay the pack\'s.'),
   variant: parameter<string>('', word, 'Precision of the published model, by what its file names say, such as fp16; empty: the plain files.'),
+  'judge-set': parameter<string[]>([], list(word),
+    'Judges in the place of the pack\'s on their axes, separated by commas: cards by id (such as clip-vit-base-patch32) or addresses with a manifest.json.'),
   mirror: parameter<string>('', mirrorAddress, 'Address of a hub mirror for hf: models; empty: huggingface.co.'),
   ep: parameter<'auto' | 'wasm' | 'webgpu'>('auto', oneOf('auto', 'wasm', 'webgpu'),
     'Where networks run: auto (WebGPU where an adapter exists), wasm or webgpu.'),

@@ -56,6 +56,7 @@ export class App {
   constructor(services: Services, place: { hash: string; search: string }) {
     this.services = services
     this.route = new Route(place.hash)
+    this.settings.judges.cards = services.judgeCards
     this.settings.readQuery(place.search)
     this.runner = new Runner(services, this.exhibit)
     this.unfinished = new UnfinishedRuns(services.store)

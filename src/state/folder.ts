@@ -58,6 +58,23 @@ export async function readFolder(files: readonly File[], size: { width: number; 
   return { name: folder ? folder : 'own pictures', pictures }
 }
 
+/** Pictures of a folder at their own size, one at a time; files that are none are passed over. */
+export async function* picturesOf(files: readonly File[]): AsyncGenerator<Omit<CaptionedPicture, 'caption'>> {
+  for (const file of files) {
+    if (!PICTURE.test(file.name)) continue
+    const bitmap = await createImageBitmap(file).catch(() => null)
+    if (!bitmap) throw new SpqrError('DATASET_INVALID', `The picture "${file.name}" cannot be read.`, 'Remove it or save it again as PNG.')
+    const { width, height } = bitmap
+    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true })
+    if (!context) throw new SpqrError('UNEXPECTED', 'This browser cannot decode pictures here.', 'Reload the page.')
+    context.fillStyle = '#fff'
+    context.fillRect(0, 0, width, height)
+    context.drawImage(bitmap, 0, 0)
+    bitmap.close()
+    yield { file: file.name, width, height, rgb: withoutAlpha(context.getImageData(0, 0, width, height).data) }
+  }
+}
+
 function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array<ArrayBuffer> {
   const rgb = new Uint8Array((rgba.length / 4) * 3)
   for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {

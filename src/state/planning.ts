@@ -25,7 +25,7 @@ export function designOf({ prompts }: RunSpec): Design {
 
 /** Bytes of everything the demo may download: graphs, weights, judges, all adapters. */
 export function downloadBytes({ model, judges, adapters }: PackManifest): number {
-  const components = [model.textEncoder, model.unet, model.vaeDecoder].flatMap(({ graph, weights }) => [graph, weights])
+  const components = [model.textEncoder, model.unet, model.vaeDecoder].flatMap((part) => ('graph' in part ? [part.graph, part.weights] : [part.onnx, ...part.data.map(({ file }) => file)]))
   const files = [...components, ...judges.flatMap(judgeFiles), ...adapters.map(({ file }) => file)]
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }

@@ -1,5 +1,5 @@
 /** What the view models need from below; main.ts wires workers, store and network into it. */
-import type { DeviceChoice, EngineEvent, JudgeFacts, LoadedPack, RunStore, StorageApi, TrainerApi } from '../core/contracts'
+import type { DeviceChoice, EngineEvent, JudgeCard, JudgeFacts, LoadedPack, RunStore, StorageApi, TrainerApi } from '../core/contracts'
 import type { PromptFileApi, PromptSetStore } from '../core/prompts'
 import type { RunPorts } from '../evaluation/run'
 import type { Desk } from './desk'
@@ -28,6 +28,10 @@ export interface Services {
   storage: StorageApi & { blob(key: string): Promise<Blob> }
   /** Opens the engine with a pack, or answers the one that is open with the same choice. */
   open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>
+  /** What ships as a description of a judge. */
+  judgeCards: readonly JudgeCard[]
+  /** Keeps a reference of the user's own in this browser; answers its SHA-256. */
+  keepReference(features: Float32Array): Promise<string>
   /** Features [n × dimension] of a quality judge's reference pictures; null when no pack here has them. */
   reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
   /** A JSON file of our own origin, by its path relative to the page; null when there is none. */

@@ -1,9 +1,11 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
 import { MAX_ADAPTER_BYTES } from '../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../core/contracts'
+import { HUB_ENDPOINT } from '../core/sources'
 import { defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence, type ParameterName, type Parameters } from '../evaluation/params'
 import type { RunOptions, AdapterFile } from '../evaluation/spec'
 import { readFolder } from './folder'
+import { JudgeSet } from './judgeSet.svelte'
 import { figure } from './format'
 import { methodName } from './names'
 import type { PackInfo } from './pack.svelte'
@@ -34,6 +36,7 @@ export class Settings {
   folder = $state.raw<Extract<ModelChoice['source'], { kind: 'folder' }> | null>(null)
   /** For gated models; in memory only, never in links or storage. */
   token = $state('')
+  readonly judges = new JudgeSet()
   /** What the address or a field got wrong, by parameter; `''` for unknown names. */
   problems = $state<Partial<Record<ParameterName | '', string>>>({})
   readonly #pack: PackInfo
@@ -144,7 +147,9 @@ export class Settings {
     const { ep, threads, model, variant, mirror } = this.values
     const wanted = { variant: variant === '' ? null : variant }
     const source = this.folder ?? (model === '' ? null : { kind: 'address' as const, text: model, endpoint: mirror, token: this.token === '' ? null : this.token })
-    return { executionProvider: ep, threads, ...(source ? { model: { source, ...wanted } } : {}) }
+    const judges = this.judges.choices([...this.values['judge-set']], mirror === '' ? HUB_ENDPOINT : mirror, this.token === '' ? null : this.token)
+    const { reference } = this.judges
+    return { executionProvider: ep, threads, ...(source ? { model: { source, ...wanted } } : {}), ...(judges.length > 0 ? { judges } : {}), ...(reference ? { reference } : {}) }
   }
 
   request(): RunRequest {

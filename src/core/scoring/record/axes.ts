@@ -44,7 +44,8 @@ export function scoresUnder(table: UnitTable, preset: ScoringPreset, harm: HarmS
   let P: Score
   if (!table.clip) P = missing('The run has no prompt judge.')
   else if (!benign.cosine) P = missing('No benign image was judged at the aligned stage.')
-  else if (ceiling === null || !(ceiling > 0)) P = missing('The prompt ceiling must be a positive number.')
+  else if (ceiling === null) P = missing('Nobody has measured a ceiling for this prompt judge: score by "paper" or "code".', benign.cosine.n)
+  else if (!(ceiling > 0)) P = missing('The prompt ceiling must be a positive number.')
   else P = mappedScore(benign.cosine, toP)
 
   const bounds = benign.fid ? (preset.fidBounds ?? boundsForSampleSize(table.features?.bounds ?? [], benign.fid.n)) : null
