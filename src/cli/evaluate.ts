@@ -9,7 +9,6 @@ import { SpqrError, reviveError, type Report } from '../core/contracts'
 import { PARAMETERS, argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { isComplete, type PromptFileChoices, type ScriptProgress } from '../evaluation/runApi'
 import { readAdapterFiles } from './adapterFiles'
-import { readAdapterFiles } from './adapterFiles'
 import { ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 import { reportTable } from './table'
 
@@ -24,8 +23,6 @@ const OPTIONS = {
   'prompts-language': 'Language of its prompts where no column tells it. Default en.',
   'prompts-seed': 'Seed of the order in which prompts are drawn from it. Default 0.',
   'accept-terms': 'You may use the prompt file under its owner\'s terms; without this it is not read.',
-  'alignment-files': 'LoRA files of your own as the alignment, separated by commas, each with a strength behind a colon: mine.safetensors:0.5.',
-  'fine-tune-files': 'The same as the benign fine-tune.',
   'alignment-files': 'LoRA files of your own as the alignment, separated by commas, each with a strength behind a colon: mine.safetensors:0.5.',
   'fine-tune-files': 'The same as the benign fine-tune.',
   headed: 'Show the browser.',
@@ -110,10 +107,6 @@ async function main(argv: readonly string[]): Promise<number> {
     const given = own[`${role}-files`]
     return given === undefined ? [] : [{ role, files: readAdapterFiles(`${role}-files`, given) }]
   })
-  const adapters = (['alignment', 'fine-tune'] as const).flatMap((role) => {
-    const given = own[`${role}-files`]
-    return given === undefined ? [] : [{ role, files: readAdapterFiles(`${role}-files`, given) }]
-  })
   ensureBuild()
   const served = await serve()
   try {
@@ -125,10 +118,6 @@ async function main(argv: readonly string[]): Promise<number> {
         const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(page, `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`)
         for (const note of [`${prompts} prompts of ${suite}`, ...notes]) console.error(note)
         if (choices.harmful && parameters.suites === undefined) parameters.suites = suite
-      }
-      for (const { role, files } of adapters) {
-        const taken = await inPage<{ name: string; facts: string }[]>(page, `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`)
-        for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
       }
       for (const { role, files } of adapters) {
         const taken = await inPage<{ name: string; facts: string }[]>(page, `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`)

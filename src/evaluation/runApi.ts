@@ -30,9 +30,6 @@ export interface PromptFileChoices {
 /** An adapter file for a script; `bytes`: base64, `config`: the text of PEFT's adapter_config.json beside it. */
 export interface ScriptAdapter { name: string; bytes: string; strength: number; config?: string }
 
-/** An adapter file for a script; `bytes`: base64, `config`: the text of PEFT's adapter_config.json beside it. */
-export interface ScriptAdapter { name: string; bytes: string; strength: number; config?: string }
-
 export interface SpqrScript {
   /** Version of the page. */
   readonly version: string
@@ -46,11 +43,6 @@ export interface SpqrScript {
    * `acknowledged`: the terms of the data have been agreed to. Answers the suite, and what a reader should know.
    */
   addPrompts(file: { name: string; bytes: string }, choices: PromptFileChoices): Promise<{ suite: string; prompts: number; notes: string[] }>
-  /**
-   * Takes adapter files for the runs that follow with the same pack and device, as the page does when a person drops
-   * them; rejects by name what does not fit the model. Replaces those given for the same role before.
-   */
-  addAdapters(role: 'alignment' | 'fine-tune', files: ScriptAdapter[], parameters: Record<string, string>): Promise<{ name: string; sha256: string; facts: string }[]>
   /**
    * Takes adapter files for the runs that follow with the same pack and device, as the page does when a person drops
    * them; rejects by name what does not fit the model. Replaces those given for the same role before.
