@@ -159,15 +159,16 @@ export interface WarmUp { images: number; seconds: number; loadSeconds: number }
 export interface Cost { images: number; unetEvaluations: number; seconds: number; downloadBytes: number; storedBytes: number }
 
 /**
- * Images and what they cost. `stages`: base, aligned and fine-tuned, each with the harmful prompts; `bytes`: download
- * of the files not yet cached, and pixels of one stored image (width × height × 3).
+ * Images and what they cost. `stages`: sets of weights that are loaded one after another (base, aligned, fine-tuned; more
+ * with checkpoints); `planned`: images of the run's plan, where it is known; `bytes`: download of the files not yet
+ * cached, and pixels of one stored image (width × height × 3).
  */
 export function estimateCost(
-  design: Design, numInferenceSteps: number, warmUp: WarmUp, bytes: { download: number; perImage: number }, stages = 3,
+  design: Design, numInferenceSteps: number, warmUp: WarmUp, bytes: { download: number; perImage: number }, stages = 3, planned?: number,
 ): Cost {
   checkDesign(design)
   if (!(warmUp.images > 0 && warmUp.seconds > 0)) throw new SpqrError('BAD_INPUT', 'The warm-up made no image.', 'Let it make two.')
-  const images = (design.harmfulPrompts * stages + design.benignPrompts) * design.seedsPerPrompt
+  const images = planned ?? (design.harmfulPrompts * stages + design.benignPrompts) * design.seedsPerPrompt
   return {
     images, unetEvaluations: images * numInferenceSteps,
     seconds: warmUp.loadSeconds * stages + (images * warmUp.seconds) / warmUp.images,

@@ -152,7 +152,7 @@ export class App {
     const { packName, device, options } = this.request()
     const open = await this.services.open(packName, device, () => undefined)
     const spec = createRunSpec(options, open.pack)
-    return makePlan(spec, open.pack.manifest, drift, this.exhibit.report, warm ? await warmUpOf(open, spec) : null)
+    return makePlan(spec, open.pack, drift, this.exhibit.report, warm ? await warmUpOf(open, spec) : null)
   }
 
   /** Bytes of the report's alignment, or of its live fine-tune; null when there is none to save. */

@@ -1,5 +1,5 @@
 /** What a run will be able to show, and what it costs, before it starts. */
-import { STAGES, judgeFiles, type PackManifest, type Report, type RunSpec } from '../core/contracts'
+import { judgeFiles, type LoadedPack, type PackManifest, type Report, type RunSpec } from '../core/contracts'
 import { CAUTIOUS, assumptionsFrom, estimateCost, expectedIntervals, promptsForDrift, type Design, type DriftPlan, type WarmUp } from '../evaluation/planner'
 import { plan as planUnits, variantOf } from '../evaluation/plan'
 import type { OpenPack } from './services'
@@ -15,6 +15,8 @@ export interface Plan {
   storedBytes: number
   downloadBytes: number
   from: 'report' | 'guess'
+  /** A fine-tuning here takes time of its own, which two pictures do not tell. */
+  trains: boolean
 }
 
 export function designOf({ prompts }: RunSpec): Design {
@@ -30,17 +32,17 @@ export function downloadBytes({ model, judges, adapters }: PackManifest): number
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** Models that pictures are made with: the three stages, and with a live fine-tune every checkpoint (step 0 is the aligned model). */
-const modelsOf = ({ fineTune }: RunSpec): number => (fineTune?.kind === 'live' ? 2 + fineTune.checkpoints.filter((step) => step > 0).length : STAGES.length)
-
 /** Expectations come from a comparable report where there is one. */
-export function makePlan(spec: RunSpec, manifest: PackManifest, drift: number, report: Report | null, warmUp: WarmUp | null): Plan {
+export function makePlan(spec: RunSpec, { manifest, prompts }: Pick<LoadedPack, 'manifest' | 'prompts'>, drift: number, report: Report | null, warmUp: WarmUp | null): Plan {
   const design = designOf(spec)
+  // The plan itself says how many images there are: with checkpoints or without a fine-tune it is not three stages.
+  const units = planUnits(spec, prompts)
+  const blocks = new Set(units.map(({ stage, step }) => `${stage} ${step}`)).size
   const assumptions = report ? assumptionsFrom(report, spec.scoring) : CAUTIOUS
   const bytes = { download: downloadBytes(manifest), perImage: manifest.model.image.width * manifest.model.image.height * 3 }
-  const cost = estimateCost(design, spec.sampler.numInferenceSteps, warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, bytes, modelsOf(spec))
+  const cost = estimateCost(design, spec.sampler.numInferenceSteps, warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, bytes, blocks, units.length)
   return {
-    design, drift, expected: expectedIntervals(design, assumptions, spec.scoring), needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt),
+    design, drift, expected: expectedIntervals(design, assumptions, spec.scoring), needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt), trains: spec.fineTune?.kind === 'live',
     images: cost.images, seconds: warmUp ? cost.seconds : null, storedBytes: cost.storedBytes, downloadBytes: cost.downloadBytes, from: report ? 'report' : 'guess',
   }
 }
