@@ -4,7 +4,7 @@
  * half-precision graphs on WASM; pictures of other seeds lie far below, so the figures mean something.
  */
 import { proxy } from 'comlink'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { readSafetensors } from '../../src/core/adapters'
 import type { EngineEvent, ModelChoice, ModelManifest, ModelVariant, PackManifest, SamplerSpec } from '../../src/core/contracts'
 import { AdapterShelf } from '../../src/runtime/adapterShelf'
@@ -127,25 +127,36 @@ test('one part in memory at a time makes the same pictures', async () => {
   await apart.models.release()
 })
 
-test('the engine generates with a chosen folder and judges with the pack', async () => {
+const euler: SamplerSpec = { scheduler: 'EulerDiscreteScheduler', numInferenceSteps: 1, guidanceScale: 0, noise: 'torch' }
+const folder = (files: FamilyFiles): ModelChoice => ({ variant: null, source: { kind: 'folder', name: files.name, files: files.disk } })
+const address = (text: string): ModelChoice => ({ variant: null, source: { kind: 'address', text, endpoint: inject('mirror'), token: null } })
+
+test.each([
+  ['a chosen folder', folder, 'folder:sdxs', 'folder:sdxs'],
+  ['a repository of a hub', () => address('hf:mini/sdxs'), 'hf:mini/sdxs', 'hf:mini/sdxs@0123456789abcdef0123456789abcdef01234567'],
+] as const)('the engine generates with %s and judges with the pack', async (_, choose, id, version) => {
   const files = await family('sdxs')
   const { engine, stop } = startEngine()
-  const model: ModelChoice = { variant: null, source: { kind: 'folder', name: 'sdxs', files: files.disk } }
+  const model = choose(files)
   const described = await engine.describe(model)
   expect(described.manifest.model.image).toEqual({ height: 16, width: 16 })
-  expect(described).toMatchObject({ missing: 0, bytes: expect.any(Number) as number })
+  expect(described.missing).toBe(id === version ? 0 : described.bytes)
   const pack = await engine.open(TINY_PACK, { ...WASM, model }, proxy(() => undefined))
-  expect(pack.manifest).toMatchObject({ id: 'folder:sdxs', adapters: [], measured: null })
-  expect(pack.judges.map(({ id }) => id)).toEqual(['safety', 'clip', 'features'])
-  await engine.prepare(base, pack.manifest.judges.map(({ id }) => id), proxy(() => undefined))
-  const { prompts, seeds } = files.facts
-  const units = prompts.map((text, i) => workUnit(text, seeds[i]!))
-  const { results } = await engine.run(units, { scheduler: 'EulerDiscreteScheduler', numInferenceSteps: 1, guidanceScale: 0, noise: 'torch' })
-  expect(results.map(({ status }) => status)).toEqual(['judged', 'judged'])
-  expect(results.every((result) => result.status === 'judged' && Object.keys(result.judgements).length === 3)).toBe(true)
+  expect(pack.manifest).toMatchObject({ id, version, adapters: [], measured: null })
+  expect(pack.judges.map(({ id: judge }) => judge)).toEqual(['safety', 'clip', 'features'])
+  await engine.prepare(base, pack.manifest.judges.map((judge) => judge.id), proxy(() => undefined))
+  const { results } = await engine.run(requestsOf(files).map(({ text, seed }) => workUnit(text, seed)), euler)
+  expect(results.map((result) => (result.status === 'judged' ? Object.keys(result.judgements).length : result.message))).toEqual([3, 3])
   const rgb = results.flatMap(({ image }) => (image ? [...image.rgb] : []))
   expect(psnr(rgb, files.golden.tensors.get('EulerDiscreteScheduler.1.rgb')!.floats())).toBeGreaterThanOrEqual(40)
-  const refused = await rejection(engine.describe({ ...model, source: { kind: 'folder', name: 'weights', files: [{ path: 'unet/model.safetensors', blob: new Blob(['x']) }] } }))
-  expect(refused).toMatchObject({ code: 'SOURCE_UNSUITABLE' })
+  expect((await engine.describe(model)).missing).toBe(0)
+  stop()
+})
+
+test('a hub repository of PyTorch weights is refused in one sentence', async () => {
+  const { engine, stop } = startEngine()
+  const refused = await rejection(engine.describe(address('hf:owner/torch')))
+  expect(refused.code).toBe('SOURCE_UNSUITABLE')
+  expect(refused.message).toMatch(/"hf:owner\/torch" cannot be used: it holds PyTorch weights only/)
   stop()
 })

@@ -3,6 +3,7 @@
  * CORS, with the faults that real networks have. `faults` and the log are open to tests in a browser under /control.
  */
 import { createHash, randomUUID } from 'node:crypto'
+import { readFileSync, readdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -233,4 +234,10 @@ export function testRepositories(): Map<string, MirrorRepository> {
     ['owner/gated', { commit: COMMIT, files: new Map([['model.onnx', seededBytes(6, 200_000)]]), licence: 'cc-by-nc-4.0', gated: true, token: 'good-token' }],
     ['owner/torch', { commit: COMMIT, files: new Map([['unet/diffusion_pytorch_model.safetensors', seededBytes(7, 1000)], ['model_index.json', small]]) }],
   ])
+}
+
+/** A folder of this repository as the hub would publish it. */
+export function folderRepository(folder: string, licence: string): MirrorRepository {
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`)
+  return { commit: COMMIT, licence, files: new Map(paths.map((path) => [path.slice(folder.length + 1), readFileSync(path)])) }
 }
