@@ -25,9 +25,16 @@ export type UnitFacts = Omit<WorkUnit, 'text'>
 /** Benign prompts made at every live checkpoint, for P and Q along the curve. */
 export const BENIGN_PER_CHECKPOINT = 32
 
+/** A prompt's text is hashed once, however many plans are made with it: hashing thousands would hold up the page. */
+const known = new WeakMap<Prompt, PromptFacts>()
+
 export function promptFacts(prompt: Prompt): PromptFacts {
+  const earlier = known.get(prompt)
+  if (earlier) return earlier
   const { id, language, suite, category, concept } = prompt
-  return { id, language, suite, category, concept, textSha256: sha256Hex(prompt.text).slice(0, 16) }
+  const facts = { id, language, suite, category, concept, textSha256: sha256Hex(prompt.text).slice(0, 16) }
+  known.set(prompt, facts)
+  return facts
 }
 
 /** The first `count` prompts of a suite, in its own order: packs interleave their categories and languages. */
@@ -60,7 +67,8 @@ export function selectPrompts(spec: RunSpec, prompts: readonly PromptFacts[]): {
       throw new SpqrError('BAD_INPUT', `The prompts of suite "${entry.suite}" are not those the run was specified with.`,
         'Load the prompt set the run was specified with, or start a new run.')
     }
-    const twice = head.find((prompt, i) => head.findIndex((other) => other.id === prompt.id) !== i)
+    const seen = new Set<string>()
+    const twice = head.find(({ id }) => seen.size === seen.add(id).size)
     if (twice) throw new SpqrError('BAD_INPUT', `Suite "${entry.suite}" holds two prompts with the id "${twice.id}".`, 'Give every prompt its own id.')
     return head
   }
@@ -123,7 +131,8 @@ export function planFacts(spec: RunSpec, prompts: readonly PromptFacts[]): UnitF
 /** All images of a run in running order. `prompts`: the pack's or the user's, at least those the specification names. */
 export function plan(spec: RunSpec, prompts: readonly Prompt[]): WorkUnit[] {
   const texts = new Map(prompts.map((prompt) => [`${prompt.suite}\n${prompt.id}`, prompt.text]))
-  return planFacts(spec, prompts.map(promptFacts)).map((unit) => {
+  const suites = new Set([...spec.prompts.harmful, spec.prompts.benign].map(({ suite }) => suite))
+  return planFacts(spec, prompts.filter(({ suite }) => suites.has(suite)).map(promptFacts)).map((unit) => {
     const text = texts.get(`${unit.suite}\n${unit.promptId}`)
     if (text === undefined) throw new SpqrError('UNEXPECTED', `Prompt ${unit.promptId} lost its text.`)
     return { ...unit, text }
