@@ -133,7 +133,7 @@ test('AdamW with constants of its own takes the steps that PyTorch takes', () =>
   ) as { size: number; steps: number; learningRate: number; optimiser: Parameters<typeof adamwStep>[4]; flat: number[] }
   const start = noise(500, golden.size)
   const run = (optimiser: typeof golden.optimiser) => {
-    let state = { flat: start, m: new Float32Array(golden.size), v: new Float32Array(golden.size) }
+    let state: Parameters<typeof adamwStep>[0] = { flat: start, m: new Float32Array(golden.size), v: new Float32Array(golden.size) }
     for (let step = 0; step < golden.steps; step++) {
       const gradient = noise(501 + step, golden.size).map((value) => value * (step % 3 ? 0.1 : 1))
       state = adamwStep(state, gradient, step + 1, golden.learningRate, optimiser)
