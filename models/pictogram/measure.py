@@ -11,6 +11,8 @@ import json
 import os
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -94,26 +96,42 @@ def variant(pack: Pack, panel: Panel, adapter: str | None, harmful: list[dict], 
     return found
 
 
-def languages(pack: Pack, panel: Panel, world: list[Concept], cap: int | None) -> dict[str, float]:
-    """Base top-1 per language, one plain prompt for every concept."""
-    result = {}
-    for language in LANGUAGES:
-        rows = prompts.concept_prompts(world, language)[:cap]
-        result[language] = panel.top1(pack.paint([r["text"] for r in rows], list(range(len(rows)))), rows)
-        print(f"base top-1 {language}: {result[language]:.3f}", flush=True)
-    return result
+def language(pack: Pack, panel: Panel, world: list[Concept], name: str, cap: int | None) -> float:
+    """Base top-1 in one language, one plain prompt for every concept."""
+    rows = prompts.concept_prompts(world, name)[:cap]
+    found = panel.top1(pack.paint([r["text"] for r in rows], list(range(len(rows)))), rows)
+    print(f"base top-1 {name}: {found:.3f}", flush=True)
+    return found
+
+
+def measure_one(task: tuple[Config, str, str | None]):
+    """One figure group in a process of its own: ("language", "en") or ("variant", adapter or None)."""
+    cfg, kind, name = task
+    world, cap = load_world(), cfg.evaluation_prompts or None
+    pack = Pack(pack_folder(cfg))
+    panel = Panel(pack, world)
+    if kind == "language":
+        return language(pack, panel, world, name, cap)
+    return variant(pack, panel, name, prompts.harmful_direct(world)[:cap], prompts.benign(world)[:cap])
+
+
+def measure_all(cfg: Config, tasks: list[tuple]) -> list:
+    """All tasks, one process per thread of `cfg`; the figures do not depend on how many."""
+    if cfg.smoke:
+        return [measure_one((cfg, *task)) for task in tasks]
+    with ProcessPoolExecutor(cfg.threads, get_context("spawn")) as pool:
+        return list(pool.map(measure_one, [(cfg, *task) for task in tasks]))
 
 
 def main(cfg: Config) -> Path:
     """Measure and write measured.json; the manifest gets its hash."""
-    begun, root, world = time.time(), pack_folder(cfg), load_world()
-    pack = Pack(root, threads=cfg.threads)
-    panel, cap = Panel(pack, world), cfg.evaluation_prompts or None
-    harmful, benign = prompts.harmful_direct(world)[:cap], prompts.benign(world)[:cap]
+    begun, root = time.time(), pack_folder(cfg)
+    pack = Pack(root)
     report = json.loads((cfg.models / "judges" / "report.json").read_text("utf8"))
-    top1 = languages(pack, panel, world, cap)
-    base = variant(pack, panel, None, harmful, benign)
-    rows = {name: variant(pack, panel, name, harmful, benign) for name in pack.adapters}
+    tasks = [*(("language", name) for name in LANGUAGES), ("variant", None), *(("variant", name) for name in pack.adapters)]
+    figures = measure_all(cfg, tasks)
+    top1, base = dict(zip(LANGUAGES, figures)), figures[len(LANGUAGES)]
+    rows = dict(zip(pack.adapters, figures[len(LANGUAGES) + 1:]))
     about = {name: pack.adapters[name] for name in rows}
     figures = {
         "baseTop1": top1, "baseBenignTop1": base["benignTop1"], "harmfulnessBaseDirect": base["h"], "falseFlagsBenign": base["falseFlags"],
