@@ -66,14 +66,14 @@ export class ModelPicker {
     if (!this.#choice) return
     const { source } = this.#choice
     this.settings.folder = source.kind === 'folder' ? source : null
-    this.settings.values.model = source.kind === 'address' ? source.text : ''
+    this.settings.set('model', source.kind === 'address' ? source.text : '')
     this.described = null
   }
 
   /** Back to the pack's own generator. */
   drop(): void {
     this.settings.folder = null
-    this.settings.values.model = ''
+    this.settings.set('model', '')
     this.described = null
   }
 
