@@ -11,6 +11,7 @@ import { PackManifestSchema, SpqrError, reviveError, type Report } from '../core
 import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
+import { benchScoring } from './benchScoring'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 
 /** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
@@ -96,8 +97,13 @@ async function main(argv: readonly string[]): Promise<void> {
     const steps = training ? await compareSteps(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
     console.error('Alignment, 100 lite steps, quick evaluation …')
     const live = training ? await visit(3, LIVE) : null
+    console.error('A stored run of 100,000 outcomes …')
+    const stored = await openPage(browser.context, served.url)
+    const scoring = await benchScoring(stored.page, first.report.record)
+    await stored.page.close()
     const result = {
       schema: 1,
+      scoring,
       createdAt: new Date().toISOString(),
       machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, platform: `${platform()} ${arch()}`, node: process.versions.node, browser: browser.version },
       environment: first.report.environment,
@@ -115,6 +121,7 @@ async function main(argv: readonly string[]): Promise<void> {
       `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
     console.log(line('first visit', first.visit))
     console.log(line('weights cached', cached.visit))
+    console.log(`stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`)
     console.log(`alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`)
     for (const { profile, batch: pictures, browser: ours, pytorch, ratio, reason } of steps) {
       console.log(`training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
