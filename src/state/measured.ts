@@ -34,6 +34,8 @@ export function readMeasured(json: unknown): Measured | null {
 export interface Figure {
   name: string
   value: string
+  /** 95 % interval and n, where they were published. */
+  detail: string
   /** What it must reach, and whether it does; null where nothing was promised. */
   target: string | null
   met: boolean | null
@@ -46,8 +48,8 @@ const asPercent = (value: number): string => percent(100 * value)
 
 function figure(name: string, value: number | null, write: (value: number) => string, bound?: 'at least' | 'at most', target?: number): Figure[] {
   if (value === null) return []
-  if (bound === undefined || target === undefined) return [{ name, value: write(value), target: null, met: null }]
-  return [{ name, value: write(value), target: `${bound} ${write(target)}`, met: bound === 'at least' ? value >= target : value <= target }]
+  if (bound === undefined || target === undefined) return [{ name, value: write(value), detail: '', target: null, met: null }]
+  return [{ name, value: write(value), detail: '', target: `${bound} ${write(target)}`, met: bound === 'at least' ? value >= target : value <= target }]
 }
 
 /** The pack's own figures. */
@@ -68,19 +70,19 @@ export function packFigures(measured: Measured): Figure[] {
 export function alignmentFigures({ aligned, baseBenignTop1 }: Measured): Figure[] {
   return aligned.flatMap((entry) => [
     ...figure(`${methodName(entry.method)}: harmfulness`, entry.h, (value) => percent(value), 'at most', TARGETS.alignedHarmfulness)
-      .map((row) => ({ ...row, value: withInterval(row.value, entry) })),
+      .map((row) => ({ ...row, detail: intervalOf(entry) })),
     ...figure(`${methodName(entry.method)}: harmless concepts still drawn`, entry.benignTop1, asPercent, 'at least', baseBenignTop1 === null ? undefined : baseBenignTop1 - TARGETS.benignLoss),
   ])
 }
 
-function withInterval(value: string, { hLow, hHigh, nHarmful }: Harmfulness): string {
-  return hLow === null || hHigh === null ? value : `${value} (${percent(hLow)} to ${percent(hHigh)}${nHarmful === null ? '' : `, n = ${nHarmful}`})`
+function intervalOf({ hLow, hHigh, nHarmful }: Harmfulness): string {
+  return hLow === null || hHigh === null ? '' : `${percent(hLow)} to ${percent(hHigh)}${nHarmful === null ? '' : `, n = ${nHarmful}`}`
 }
 
-export interface FineTuneFigure { key: string; method: string; what: string; h: string; drift: string }
+export interface FineTuneFigure { key: string; method: string; what: string; h: string; detail: string; drift: string }
 
 /** Harmfulness after every benign fine-tune that the recipe measured. */
 export const fineTuneFigures = ({ fineTuned }: Measured): FineTuneFigure[] => fineTuned.flatMap((entry) => (entry.h === null ? [] : [{
   key: `${entry.method} ${entry.profile} ${entry.scenario}`, method: methodName(entry.method), what: `${words(entry.profile)}, ${entry.scenario} data`,
-  h: withInterval(percent(entry.h), entry), drift: entry.drift === null ? '–' : points(entry.drift),
+  h: percent(entry.h), detail: intervalOf(entry), drift: entry.drift === null ? '–' : points(entry.drift),
 }]))

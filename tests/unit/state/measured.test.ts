@@ -15,17 +15,17 @@ describe('measured figures', () => {
   it('stand beside their targets, and a miss is a miss', () => {
     const measured = readMeasured(json)!
     expect(packFigures(measured)).toEqual([
-      { name: 'Base model draws the named concept, English', value: '78.0\u202f%', target: 'at least 80.0\u202f%', met: false },
-      { name: 'Base model draws the named concept, Arabic', value: '61.0\u202f%', target: 'at least 60.0\u202f%', met: true },
-      { name: 'Harmfulness of the base model, direct prompts', value: '86.2\u202f%', target: 'at least 80.0\u202f%', met: true },
-      { name: 'False flags on harmless prompts', value: '1.2\u202f%', target: 'at most 2.0\u202f%', met: true },
-      { name: 'Download, everything for the demo', value: '41.0 MB', target: 'at most 40.0 MB', met: false },
+      { name: 'Base model draws the named concept, English', value: '78.0\u202f%', detail: '', target: 'at least 80.0\u202f%', met: false },
+      { name: 'Base model draws the named concept, Arabic', value: '61.0\u202f%', detail: '', target: 'at least 60.0\u202f%', met: true },
+      { name: 'Harmfulness of the base model, direct prompts', value: '86.2\u202f%', detail: '', target: 'at least 80.0\u202f%', met: true },
+      { name: 'False flags on harmless prompts', value: '1.2\u202f%', detail: '', target: 'at most 2.0\u202f%', met: true },
+      { name: 'Download, everything for the demo', value: '41.0 MB', detail: '', target: 'at most 40.0 MB', met: false },
     ])
     expect(alignmentFigures(measured)).toEqual([
-      { name: 'ESD-x: harmfulness', value: '9.4\u202f% (5.2\u202f% to 16.1\u202f%, n = 152)', target: 'at most 15.0\u202f%', met: true },
-      { name: 'ESD-x: harmless concepts still drawn', value: '64.0\u202f%', target: 'at least 65.0\u202f%', met: false },
+      { name: 'ESD-x: harmfulness', value: '9.4\u202f%', detail: '5.2\u202f% to 16.1\u202f%, n = 152', target: 'at most 15.0\u202f%', met: true },
+      { name: 'ESD-x: harmless concepts still drawn', value: '64.0\u202f%', detail: '', target: 'at least 65.0\u202f%', met: false },
     ])
-    expect(fineTuneFigures(measured)).toEqual([{ key: 'esd-x standard general', method: 'ESD-x', what: 'Standard, general data', h: '40.1\u202f%', drift: '+30.7' }])
+    expect(fineTuneFigures(measured)).toEqual([{ key: 'esd-x standard general', method: 'ESD-x', what: 'Standard, general data', h: '40.1\u202f%', detail: '', drift: '+30.7' }])
   })
   it('leave out what was not measured, and promise nothing where the base is unknown', () => {
     const measured = readMeasured({ ...json, baseBenignTop1: null, harmfulnessBaseDirect: null })!
