@@ -45,7 +45,7 @@ def write_configs(pipeline: DiffusionPipeline, out: Path) -> None:
         else:
             part.config.save_pretrained(out / folder)
     # save_pretrained writes where it loaded from; a published folder does not.
-    for file in out.rglob("config.json"):
+    for file in (*out.rglob("config.json"), out / "model_index.json"):
         config = {k: v for k, v in json.loads(file.read_text("utf8")).items() if k != "_name_or_path"}
         file.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf8")
 
@@ -102,6 +102,11 @@ def load(checkpoint: str, loras: list[str]) -> DiffusionPipeline:
     return pipeline
 
 
+def public(name: str) -> str:
+    """An id as it is; of a path only the last part, because the manifest is published."""
+    return Path(name).name if Path(name).exists() else name
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint")
@@ -118,7 +123,7 @@ def main() -> None:
     args = parser.parse_args()
     types = Types(floats=DTYPES[args.io], timestep=DTYPES[args.timestep], ids=DTYPES[args.ids])
     export(load(args.checkpoint, args.lora), args.out, precisions=args.precision, types=types, encoder=args.encoder, shard_bytes=args.shard_bytes,
-           check=not args.no_check, source=args.checkpoint, loras=args.lora, licence=args.licence)
+           check=not args.no_check, source=public(args.checkpoint), loras=[public(lora) for lora in args.lora], licence=args.licence)
 
 
 if __name__ == "__main__":
