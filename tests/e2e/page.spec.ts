@@ -166,7 +166,7 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await expect(dialog).toBeHidden()
 
   await page.getByRole('link', { name: 'Report', exact: true }).click()
-  await expect(page.getByRole('region', { name: 'Threshold' }).getByRole('img')).toBeVisible()
+  await expect(page.getByRole('region', { name: 'Threshold' }).getByRole('img').first()).toBeVisible()
   await page.getByLabel(/^Threshold 0/).fill('0.9')
   await expect(page.getByText(/^At these thresholds: h /)).toBeVisible()
   const saved = page.waitForEvent('download')
