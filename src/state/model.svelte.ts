@@ -1,10 +1,12 @@
 /** A published model, looked at before it is used: what it is, how large, under which licence, what was assumed. */
 import type { ModelChoice, ModelManifest } from '../core/contracts'
+import { memoryLine, type MemoryPlan } from '../core/memory'
 import { licenceLine } from '../core/sources'
+import { machineFacts, planOf } from './machine'
 import type { Settings } from './settings.svelte'
 import type { Services } from './services'
 
-export interface Described { manifest: ModelManifest; bytes: number; missing: number }
+export interface Described { manifest: ModelManifest; bytes: number; missing: number; memory: MemoryPlan }
 
 /** A file of a chosen folder, by its path below it. */
 export interface FolderFile { name: string; webkitRelativePath: string; size: number }
@@ -26,12 +28,13 @@ export class ModelPicker {
   /** The facts a person confirms, one line each. */
   readonly facts = $derived.by(() => {
     if (!this.described) return []
-    const { manifest, bytes, missing } = this.described
+    const { manifest, bytes, missing, memory } = this.described
     const { model, licence, notes } = manifest
     const precision = 'onnx' in model.unet ? model.unet.precision : 'float32'
     return [
       licenceLine(licence),
       `${gigabytes(bytes)}${missing === 0 ? ', all of it on this machine' : `, ${gigabytes(missing)} to download`}.`,
+      memoryLine(memory),
       `Pictures of ${model.image.width}×${model.image.height}, U-Net in ${precision}, ${model.scheduler.type.replace(/Scheduler$/, '')}, ${model.scheduler.predictionType.replace('_', ' ')}.`,
       ...notes,
     ]
@@ -49,7 +52,8 @@ export class ModelPicker {
     try {
       const { ports } = await services.open(pack, { executionProvider: ep, threads }, () => undefined)
       this.#choice = { source, variant: variant === '' ? null : variant }
-      this.described = await ports.engine.describe(this.#choice)
+      const described = await ports.engine.describe(this.#choice)
+      this.described = { ...described, memory: await planOf(ports.engine, this.#choice, described, await machineFacts(ep)) }
     } finally {
       this.busy = false
     }

@@ -1,1 +1,3 @@
+/** Whether a model fits a machine, before it is downloaded. */
+export { variantFacts } from './facts'
 export { memoryLine, peakFactor, planMemory, type MachineFacts, type MemoryPlan, type StageFacts, type VariantFacts } from './plan'

@@ -101,7 +101,7 @@ function stageProblems(stage: StageFacts, machine: MachineFacts): string[] {
 
 /** The plan in one line, for a person. */
 export function memoryLine(plan: MemoryPlan): string {
-  const size = `${show(plan.downloadBytes)} to download, about ${show(plan.peakBytes)} of memory while loading`
+  const size = `About ${show(plan.peakBytes)} of memory while loading`
   if (plan.fits) return `${size}.`
   const instead = plan.instead === null ? 'No variant of this model fits; choose a smaller model' : `The variant "${plan.instead === '' ? 'plain' : plan.instead}" would fit`
   return `${size}. ${plan.problems.join(' ')} ${instead}.`

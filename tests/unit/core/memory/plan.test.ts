@@ -9,7 +9,7 @@ const machine = (change: Partial<MachineFacts> = {}): MachineFacts => ({ provide
 describe('the memory plan', () => {
   test('the largest stage decides the peak, all of them the download', () => {
     expect(planMemory(model('', 1e9), machine())).toEqual({ fits: true, downloadBytes: 1.6e9, peakBytes: 1.29e9, problems: [], instead: null })
-    expect(memoryLine(planMemory(model('', 1e9), machine()))).toBe('1.6 GB to download, about 1.3 GB of memory while loading.')
+    expect(memoryLine(planMemory(model('', 1e9), machine()))).toBe('About 1.3 GB of memory while loading.')
   })
 
   test('the peak follows the build: streamed weights cost least on the GPU', () => {

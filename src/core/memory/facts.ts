@@ -1,0 +1,17 @@
+/** What the memory plan needs to know of a published model, from its manifest. */
+import type { ModelComponent, ModelManifest } from '../contracts'
+import type { StageFacts, VariantFacts } from './plan'
+
+function stage(name: string, part: ModelComponent): StageFacts {
+  if (!('onnx' in part)) return { name, files: [part.weights.bytes], largestTensor: null, half: false }
+  const lengths = part.weights.map(({ length }) => length)
+  return {
+    name, files: [part.onnx.bytes, ...part.data.map(({ file }) => file.bytes)], half: part.precision === 'float16',
+    largestTensor: lengths.length > 0 ? Math.max(...lengths) : null,
+  }
+}
+
+/** Stages in loading order. */
+export function variantFacts(variant: string, { model }: Pick<ModelManifest, 'model'>): VariantFacts {
+  return { name: variant, stages: [stage('text encoder', model.textEncoder), stage('U-Net', model.unet), stage('VAE decoder', model.vaeDecoder)] }
+}
