@@ -2,6 +2,7 @@
 import { SpqrError, type Prompt } from '../core/contracts'
 import { checkSuiteName, recogniseLayout, type ColumnMapping, type PromptFile, type StoredPromptSet } from '../core/prompts'
 import type { RunOptions } from '../evaluation/spec'
+import { now, promptKey, textsBySuite } from './promptText'
 import type { Services } from './services'
 
 /** A chosen file before its prompts are taken. */
@@ -30,7 +31,7 @@ export class PromptSets {
   #sets = $state.raw<readonly StoredPromptSet[]>([])
   #draft = $state.raw<PromptDraft | null>(null)
   choices = $state<PromptChoices>({ suite: '', harmful: true, mapping: { text: '', id: null, category: null, language: null }, language: 'en', seed: 0, acknowledged: false })
-  readonly #texts = $derived(new Map(this.#sets.flatMap(({ prompts }) => prompts.map((prompt) => [`${prompt.suite}\n${prompt.id}`, prompt.text] as const))))
+  readonly #texts = $derived(textsBySuite(this.#sets.flatMap(({ prompts }) => prompts)))
   readonly #services: Pick<Services, 'prompts' | 'promptStore'>
 
   constructor(services: Pick<Services, 'prompts' | 'promptStore'>) {
@@ -71,7 +72,7 @@ export class PromptSets {
     if (!acknowledged) throw new SpqrError('BAD_INPUT', 'The terms of the data have not been agreed to.', 'Read the terms of its owner and tick the box.')
     checkSuiteName(options.suite, [...packSuites, ...this.#sets.map(({ suite }) => suite)])
     const read = await this.#services.prompts.read(draft.file, options)
-    const set = { ...read, file: draft.file.name.slice(0, 200), harmful, seed: options.seed, acknowledged: new Date().toISOString() }
+    const set = { ...read, file: draft.file.name.slice(0, 200), harmful, seed: options.seed, acknowledged: now() }
     this.#sets = [...this.#sets, set]
     this.#draft = null
     return set
@@ -101,6 +102,6 @@ export class PromptSets {
 
   /** A prompt's words where its set is here. */
   text(sample: { suite: string; promptId: string }): string | undefined {
-    return this.#texts.get(`${sample.suite}\n${sample.promptId}`)
+    return this.#texts.get(promptKey(sample))
   }
 }
