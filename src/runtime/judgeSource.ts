@@ -5,7 +5,7 @@ import { SpqrError, completeJudge, openPaths, type Judge, type JudgeChoice, type
 import { throwIfAborted, type OnEvent } from './events'
 import type { FileLoader } from './files'
 import { ModelStore } from './modelStore'
-import { DiskFolderSource, openSource, type Bytes, type ModelSource } from './sources'
+import { DiskFolderSource, chosenFiles, openSource, type Bytes, type ModelSource } from './sources'
 
 const MANIFEST = 'manifest.json'
 /** Files without a published hash are hashed when the judge is added; only small ones are: tokenizers, configurations. */
@@ -37,7 +37,7 @@ export class SourceFiles implements FileLoader {
 
 /** Reads the judge behind a choice. Throws MANIFEST_INVALID, SOURCE_NOT_FOUND, SOURCE_FORBIDDEN, DOWNLOAD_FAILED, ABORTED. */
 export async function readJudge({ description, source: chosen }: JudgeChoice, onEvent: OnEvent, signal?: AbortSignal, store?: ModelStore): Promise<{ judge: Judge; files: FileLoader }> {
-  const source = chosen.kind === 'folder' ? new DiskFolderSource(chosen.name, chosen.files) : openSource(chosen.address, { endpoint: chosen.endpoint, token: chosen.token })
+  const source = chosen.kind === 'folder' ? new DiskFolderSource(chosen.name, chosenFiles(chosen.files)) : openSource(chosen.address, { endpoint: chosen.endpoint, token: chosen.token })
   let opened: Promise<ModelStore> | null = null
   const files = new SourceFiles(source, () => (store ? Promise.resolve(store) : (opened ??= ModelStore.open())), onEvent)
   onEvent({ type: 'phase', phase: 'manifest', what: source.id })

@@ -35,6 +35,14 @@ function softmax(logits: Float32Array): number[] {
   return powers.map((power) => power / sum)
 }
 
+/**
+ * onnxruntime multiplies a single row by another routine, which adds in another order: alone, a picture would score
+ * differently in the last bits than beside others, and a run would depend on its batch size.
+ */
+const LEAST_BATCH = 2
+/** `items` filled up to `size` with the last one; the surplus rows of the result are not read. */
+const filled = <T>(items: readonly T[], size: number): T[] => [...items, ...new Array<T>(Math.max(0, size - items.length)).fill(items[items.length - 1]!)]
+
 /** What a judge needs beside its image network. */
 export interface JudgeParts {
   image: Graph
@@ -55,12 +63,10 @@ export class JudgeRunner implements LoadedJudge {
     const input = this.parts.image.component.inputs[0]
     if (!input) throw new SpqrError('GRAPH_MISMATCH', `The network of judge ${this.judge.id} has no input.`, 'Export it again.')
     const [fixed] = input.dims
-    const size = typeof fixed === 'number' ? fixed : pictures.length
+    const size = typeof fixed === 'number' ? fixed : Math.max(LEAST_BATCH, pictures.length)
     for (let start = 0; start < pictures.length; start += size) {
       const part = pictures.slice(start, start + size)
-      // A graph of fixed batch size is filled up with its last picture; the surplus rows are not read.
-      const filled = [...part, ...new Array<JudgedPicture>(size - part.length).fill(part[part.length - 1]!)]
-      const outputs = await this.parts.image.run({ [input.name]: pixelValues(filled, this.judge.preprocessing) })
+      const outputs = await this.parts.image.run({ [input.name]: pixelValues(filled(part, size), this.judge.preprocessing) })
       answers.push(...await this.read(outputs, part, size))
     }
     return answers
@@ -107,13 +113,13 @@ export class JudgeRunner implements LoadedJudge {
     if (!text || !tokenizer) throw new SpqrError('JUDGE_FAILED', `Judge ${judge.id} has no ${text ? 'tokenizer' : 'text side'}.`, 'Add it to the manifest of the judge.')
     const fresh = [...new Set(texts)].filter((one) => !this.textEmbeds.has(one))
     if (fresh.length > 0) {
-      const encoded = fresh.map((one) => tokenizer.encode(one))
-      const dims = [fresh.length, tokenizer.maxLength]
+      const encoded = filled(fresh, LEAST_BATCH).map((one) => tokenizer.encode(one))
+      const dims = [encoded.length, tokenizer.maxLength]
       const outputs = await text.run({
         input_ids: { data: encoded.flatMap(({ ids }) => ids), dims },
         attention_mask: { data: encoded.flatMap(({ ids, tokens }) => ids.map((_, k) => (k < tokens ? 1 : 0))), dims },
       }).catch((thrown: unknown) => { throw ofAnotherModel(judge, reviveError(thrown)) })
-      const embeds = rows(judge, outputs, 'text_embeds', fresh.length)
+      const embeds = rows(judge, outputs, 'text_embeds', encoded.length)
       fresh.forEach((one, i) => this.textEmbeds.set(one, embeds[i]!))
     }
     return texts.map((one) => this.textEmbeds.get(one)!)

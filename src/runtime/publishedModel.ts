@@ -8,7 +8,7 @@ import { ModelStore } from './modelStore'
 import type { OpenedPack } from './pack'
 import type { PublishedFiles } from './published'
 import { publishedTokenizer, readRepository } from './repository'
-import { DiskFolderSource, browserNetwork, openSource, type ModelSource } from './sources'
+import { DiskFolderSource, chosenFiles, browserNetwork, openSource, type ModelSource } from './sources'
 import type { PackTokenizer } from './tokenizer'
 
 export interface PublishedContext {
@@ -43,12 +43,7 @@ export class StoredPublished implements PublishedFiles {
 }
 
 function sourceOf({ source }: ModelChoice, fetcher: typeof fetch): ModelSource {
-  if (source.kind === 'folder') {
-    return new DiskFolderSource(source.name, source.files.map(({ path, blob }) => {
-      if (!(blob instanceof Blob)) throw new SpqrError('BAD_INPUT', `"${path}" is no file.`, 'Choose the folder again.')
-      return { path, blob }
-    }))
-  }
+  if (source.kind === 'folder') return new DiskFolderSource(source.name, chosenFiles(source.files))
   return openSource(parseModelAddress(source.text), { endpoint: parseEndpoint(source.endpoint), token: source.token }, { ...browserNetwork(), fetch: fetcher })
 }
 

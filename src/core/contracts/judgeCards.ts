@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { SpqrError } from './errors'
 import { JudgeSchema, type Judge } from './judges'
 import type { PackFile } from './parts'
+import type { ChosenFile } from './repository'
 import type { ModelAddress } from './sources'
 
 export const JudgeCardSchema = v.strictObject({
@@ -28,7 +29,7 @@ export interface JudgeChoice {
     /** `token` stays in memory and goes to the endpoint alone. */
     | { kind: 'address'; address: ModelAddress; endpoint: string; token: string | null }
     /** A folder on disk, read in place. */
-    | { kind: 'folder'; name: string; files: { path: string; blob: Blob }[] }
+    | { kind: 'folder'; name: string; files: readonly ChosenFile[] }
 }
 
 /** A reference of the user's own for the quality judge; its features stay with whoever read it. */

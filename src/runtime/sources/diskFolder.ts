@@ -1,5 +1,5 @@
 /** A folder, or single files, from the person's own disk: read in place, in ranges, and never copied. */
-import { SpqrError, type SourceListing } from '../../core/contracts'
+import { SpqrError, type ChosenFile, type SourceListing } from '../../core/contracts'
 import { licenceOf } from '../../core/sources'
 import { throwIfAborted } from '../events'
 import type { Bytes, ModelSource } from './source'
@@ -14,6 +14,14 @@ export function diskFiles(files: readonly File[]): DiskFile[] {
   return files.map((file) => ({ path: file.webkitRelativePath === '' ? file.name : file.webkitRelativePath.split('/').slice(1).join('/'), blob: file }))
     // Finder, Explorer and git leave these behind.
     .filter(({ path }) => !/(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/.test(path))
+}
+
+/** Files as the page sends them, checked to be files. Throws BAD_INPUT. */
+export function chosenFiles(files: readonly ChosenFile[]): DiskFile[] {
+  return files.map(({ path, blob }) => {
+    if (!(blob instanceof Blob)) throw new SpqrError('BAD_INPUT', `"${path}" is no file.`, 'Choose the folder again.')
+    return { path, blob }
+  })
 }
 
 export class DiskFolderSource implements ModelSource {

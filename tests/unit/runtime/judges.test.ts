@@ -19,12 +19,16 @@ const clip: ClipJudge = { ...common, axis: 'P', kind: 'clip', image: model, text
 const features: FeatureJudge = { ...common, axis: 'Q', kind: 'features', model, dimension: 3, reference: file, bounds: [] }
 const anyJudge = { safety, classifier, detector, q16, clip, features }
 
+/** The rows of one picture for every picture of the batch. */
+const repeated = ({ data, dims: [rows, ...dims] }: Floats, n: number): Floats => (rows !== 1 ? { data, dims: [rows!, ...dims] }
+  : { data: Float32Array.from({ length: n * data.length }, (_, i) => data[i % data.length]!), dims: [n, ...dims] })
 /** A graph whose outputs are given; `batch` is its fixed size, if it has one. */
 const graph = (outputs: Record<string, Floats>, batch: number | string = 'n', seen: Values[] = []) => ({
   component: { inputs: [{ name: 'pixel_values', dims: [batch, 3, 1, 2] }] },
   run: (inputs: Record<string, Values>) => {
     seen.push(...Object.values(inputs))
-    return Promise.resolve(outputs)
+    const n = Object.values(inputs)[0]!.dims[0]!
+    return Promise.resolve(Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, repeated(output, n)])))
   },
 }) as unknown as Graph
 const out = (dims: number[], ...data: number[]): Floats => ({ data: Float32Array.from(data), dims })
@@ -87,9 +91,16 @@ describe('judges', () => {
 
   test('the cosine of picture and prompt, with the mask of the text\'s own tokens', async () => {
     const seen: Values[] = []
-    const text = { run: (inputs: Record<string, Values>) => { seen.push(inputs.attention_mask!); return Promise.resolve({ text_embeds: out([1, 2], 4, 3) }) } } as unknown as Graph
+    const text = { run: (inputs: Record<string, Values>) => { seen.push(inputs.attention_mask!); return Promise.resolve({ text_embeds: out([2, 2], 4, 3, 4, 3) }) } } as unknown as Graph
     expect(await judge(clip, { image_embeds: out([1, 2], 3, 4) }, { text })).toEqual([{ kind: 'clip', cosine: 0.96 }])
-    expect(seen).toEqual([{ data: [1, 1, 1, 0], dims: [1, 4] }])
+    expect(seen).toEqual([{ data: [1, 1, 1, 0, 1, 1, 1, 0], dims: [2, 4] }])
+  })
+
+  test('a picture alone goes in a batch of two, where it adds up as it does beside others', async () => {
+    const seen: Values[] = []
+    const runner = new JudgeRunner(features, { image: graph({ features: out([1, 3], 1, 2, 3) }, 'n', seen), text: null, tokenizer: null })
+    expect(await runner.judgeAll([picture])).toHaveLength(1)
+    expect(seen.map(({ dims }) => dims)).toEqual([[2, 3, 1, 2]])
   })
 
   test('features keep three digits', async () => {
