@@ -78,6 +78,18 @@ describe('npm run score', () => {
     expect(part.record.outcomes).toHaveLength(256)
     expect(part.harmfulness.aligned.n).toBe(record.outcomes.filter(({ harmful, stage, suite, language }) => harmful && stage === 'aligned' && suite === 'harmful-direct' && language === 'en').length)
   }, 60_000)
+  it('scores the recorded run that the page shows, with the shipped pack’s reference, by every named preset', () => {
+    for (const preset of ['paper', 'code', 'pack']) {
+      const { status, stderr } = run('score', '--in', 'public/recorded/demo.json', '--preset', preset, '--resamples', '100', '--out', at('demo.json'))
+      expect(stderr).toBe('')
+      expect(status).toBe(0)
+      const report = readJson<Report>('demo.json')
+      expect(report.spec.scoring.name).toBe(preset)
+      for (const score of Object.values(report.scores)) expect(score.value).not.toBeNull()
+    }
+    expect(run('merge', 'public/recorded/demo.json', at('demo.json'), '--out', at('merged.json')).status).toBe(0)
+    expect(readJson<RunRecord>('merged.json').outcomes).toHaveLength(readJson<Report>('demo.json').record.outcomes.length)
+  }, 120_000)
   it('reads a file of 200 MiB', () => {
     const { status, stdout } = run('score', '--in', at('large.json'), '--resamples', '100')
     expect(status).toBe(0)

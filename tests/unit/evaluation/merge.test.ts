@@ -66,10 +66,11 @@ describe('merging shards', () => {
 
 describe('stored files', () => {
   const text = JSON.stringify(record)
-  it('reads a record, and a report by its record', () => {
+  it('reads a record, a report by its record, and a recorded run by its report', () => {
     expect(readRecordText(text, 'run.json')).toEqual(record)
     const report = scoreRecord(record, SCORING_PRESETS.paper, null, 50)
     expect(readRecordText(JSON.stringify(report), 'report.json')).toEqual(record)
+    expect(readRecordText(JSON.stringify({ report, sheet: { file: 'demo.webp' } }), 'demo.json')).toEqual(record)
   })
   it('refuses what is no run, in a sentence that names the file and the field', () => {
     const cases: [unknown, string][] = [

@@ -16,7 +16,7 @@ export function checkFileSize(bytes: number, name: string): void {
   if (bytes === 0) throw new SpqrError('RECORD_INVALID', `${name} is empty.`, 'Give a report or record written by this program.')
 }
 
-/** The record in the text of a JSON file: a RunRecord, or a Report, whose `record` it is. */
+/** The record in the text of a JSON file: a RunRecord, a Report, whose `record` it is, or a recorded run with its Report. */
 export function readRecordText(text: string, name: string): RunRecord {
   return readRecord(parse(text, name), name)
 }
@@ -33,7 +33,9 @@ function parse(text: string, name: string): unknown {
 /** Validates parsed JSON. Throws RECORD_INVALID with the first wrong field and where it is. */
 export function readRecord(value: unknown, name: string): RunRecord {
   if (!isObject(value)) throw new SpqrError('RECORD_INVALID', `${name} holds no run: it is not a JSON object.`, 'Give a report or record written by this program.')
-  const record = isObject(value.record) ? value.record : value
+  // A recorded run, as the page shows it at second 0, holds its Report beside the sheet of its pictures.
+  const report = isObject(value.report) ? value.report : value
+  const record = isObject(report.record) ? report.record : report
   if (!('outcomes' in record) && !('spec' in record)) {
     throw new SpqrError('RECORD_INVALID', `${name} holds neither a run record nor a report.`, 'Give a file written by "npm run evaluate", by Export or by "npm run merge".')
   }
