@@ -1,7 +1,8 @@
 import { SpqrError } from '../contracts'
 import { createRandom } from '../random'
 import { checkFeatures } from './inputs'
-import { centred, columnMeans, nuclearNorm, squaredNorm, timesTransposed, triangularFactor } from './linear'
+import { centred, columnMeans, squaredNorm, timesTransposed } from './linear'
+import { nuclearNorm, triangularFactor } from './singular'
 
 /**
  * Fréchet distance between Gaussians fitted to two sets of features (FID when the features are Inception's).
@@ -37,9 +38,10 @@ export function prepareFrechet(
   // Centred once with the mean of all rows, so that the sums of a part lose no digits to a large common mean.
   const mean = columnMeans(features, n, d)
   const a = centred(features, n, d, mean)
-  // The triangular factor of B has its singular vectors and values, in d rows.
-  const width = Math.min(m, d)
-  const cross = timesTransposed(a, n, m > d ? triangularFactor(b, m, d) : b, width, d)
+  // The triangular factor of B has its singular vectors and values, in d rows: worth its price where n is no smaller.
+  const factored = m > d && n >= d
+  const width = factored ? d : m
+  const cross = timesTransposed(a, n, factored ? triangularFactor(b, m, d) : b, width, d)
   const squares = Float64Array.from({ length: n }, (_, i) => squaredNorm(a.subarray(i * d, (i + 1) * d)))
 
   function distance(rows?: ArrayLike<number>): number {
@@ -66,9 +68,7 @@ export function prepareFrechet(
     let means = 0
     for (let j = 0; j < d; j += 1) means += (mean[j]! + offset[j]! - referenceMean[j]!) ** 2
     const trace = (squareSum - size * squaredNorm(offset)) / (size - 1)
-    const tall = size > width
-    const factor = tall ? triangularFactor(product, size, width) : product
-    const root = nuclearNorm(factor, Math.min(size, width), width)
+    const root = nuclearNorm(product, size, width)
     return means + trace + referenceTrace - (2 * root) / Math.sqrt((size - 1) * (m - 1))
   }
   return { distance }

@@ -1,5 +1,4 @@
-/** Dense products on row-major arrays in float64, and singular values through ml-matrix. */
-import { Matrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix'
+/** Dense products on row-major arrays in float64. */
 
 /** Column means of a row-major [rows, columns] matrix. */
 export function columnMeans(values: ArrayLike<number>, rows: number, columns: number): Float64Array {
@@ -55,19 +54,4 @@ export function squaredNorm(values: Float64Array): number {
   let sum = 0
   for (const value of values) sum += value * value
   return sum
-}
-
-/** Nuclear norm (sum of the singular values) of a row-major [rows, columns] matrix. */
-export function nuclearNorm(values: Float64Array, rows: number, columns: number): number {
-  const matrix = Matrix.from1DArray(rows, columns, values)
-  const decomposition = new SingularValueDecomposition(rows >= columns ? matrix : matrix.transpose(), {
-    computeLeftSingularVectors: false, computeRightSingularVectors: false,
-  })
-  return decomposition.diagonal.reduce((sum, value) => sum + value, 0)
-}
-
-/** R [d, d] of A = Q·R for A [n, d], n ≥ d, row-major. */
-export function triangularFactor(a: Float64Array, n: number, d: number): Float64Array {
-  const factor = new QrDecomposition(Matrix.from1DArray(n, d, a)).upperTriangularMatrix
-  return Float64Array.from(factor.to1DArray())
 }
