@@ -1,7 +1,8 @@
 /**
  * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, and
- * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was. A
- * fine-tune that the pack ships is taken; any other is trained in the page.
+ * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was, and
+ * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
+ * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe.
  */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
@@ -16,8 +17,8 @@ const OPTIONS = {
   pack: 'pictogram',
   preset: 'full',
   methods: '',
-  profiles: 'lite,standard',
-  scenarios: 'general',
+  profiles: '',
+  scenarios: '',
   'train-steps': '300',
   threads: '0',
 }
@@ -48,12 +49,8 @@ function listOf(text: string, known: readonly string[], what: string): string[] 
 /** What distinguishes one evaluation of the study from another. */
 interface Cell { method: string; profile: string; scenario: string }
 
-function parametersOf({ method, profile, scenario }: Cell, manifest: PackManifest, options: Options): Record<string, string> {
-  const base = manifest.adapters.find((adapter) => adapter.role === 'alignment' && adapter.method === method)?.id ?? null
-  const shipped = manifest.adapters.some((adapter) => adapter.role === 'fine-tune' && adapter.on === base && adapter.profile === profile && adapter.scenario === scenario)
-  const fineTune: Record<string, string> = shipped ? { profile } : { train: profile, 'train-steps': options['train-steps'] }
-  return { pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, ...fineTune }
-}
+const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Record<string, string> =>
+  ({ pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, train: profile, 'train-steps': options['train-steps'] })
 
 /** A row keeps every number with its interval, and of the pictures nothing. */
 function rowOf(cell: Cell, manifestSha256: string, report: Report): Row & Record<string, unknown> {
@@ -92,7 +89,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
   const cells = methods.flatMap((method) => scenarios.flatMap((scenario) => profiles.map((profile): Cell => ({ method, profile, scenario }))))
   const file = join(folder, 'leaderboard.json')
-  const board = readBoard(file, manifestSha256)
+  const known = readBoard(file, manifestSha256).rows
   const same = (cell: Cell) => (row: Row): boolean =>
     row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario && row.preset === options.preset
 
@@ -103,12 +100,12 @@ async function main(argv: readonly string[]): Promise<number> {
   try {
     // One profile for the whole study, so that runs share base and aligned pictures.
     const { page } = await openPage(browser.context, served.url)
-    for (const cell of cells.filter((each) => !board.rows.some(same(each)))) {
+    for (const cell of cells.filter((each) => !known.some(same(each)))) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
-        const report = await evaluate(page, parametersOf(cell, manifest, options))
-        board.rows = [...board.rows.filter((row) => !same(cell)(row)), rowOf(cell, manifestSha256, report)]
-        writeFileSync(`${file}.new`, `${JSON.stringify(board)}\n`)
+        const report = await evaluate(page, parametersOf(cell, options))
+        const { rows } = readBoard(file, manifestSha256)
+        writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...rows.filter((row) => !same(cell)(row)), rowOf(cell, manifestSha256, report)] })}\n`)
         renameSync(`${file}.new`, file)
         console.log(`${name}: SPQR ${report.scores.SPQR.value?.toFixed(3)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`)
       } catch (thrown) {
@@ -120,7 +117,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await browser.close()
     await served.close()
   }
-  console.log(`${board.rows.length} rows in leaderboard.json, ${failed} evaluations failed`)
+  console.log(`${readBoard(file, manifestSha256).rows.length} rows in leaderboard.json, ${failed} evaluations failed`)
   return failed === 0 ? 0 : 1
 }
 

@@ -166,6 +166,9 @@ describe('pictures', () => {
 })
 
 test('the storage view says what is stored', async () => {
+  // Other files of this test run share the browser's storage.
+  const storage = storageWorker()
+  for (const { id } of (await storage.facts()).models) await storage.remove(id)
   const target = draw(Storage, { app: page() })
   await expect.poll(() => target.textContent, { timeout: 60_000 }).toContain('No model from elsewhere is stored here.')
   expect(target.textContent).toMatch(/This site stores .+ of the .+ that the browser allows\./)
