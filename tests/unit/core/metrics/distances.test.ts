@@ -5,7 +5,7 @@ import { features, golden } from './helpers'
 interface Kid { kernel_inception_distance_mean: number; kernel_inception_distance_std: number }
 interface Case {
   name: string; n: number; m: number; d: number; subsetSize: number
-  torchFidelity: number; cleanFid?: number; kidFloat32: Kid; kidFloat64: Kid; cmmd: number; head: number[]
+  torchFidelity: number; cleanFid?: number; kidFloat32: Kid; kidFloat64: Kid; cleanFidKid: number; cmmd: number; head: number[]
 }
 const { cases } = golden('distances.json') as { cases: Case[] }
 
@@ -32,7 +32,11 @@ describe.each(cases)('$name ($n × $d against $m × $d)', (c) => {
     expect(Math.abs(kid.mean - c.kidFloat32.kernel_inception_distance_mean)).toBeLessThan(tolerance)
   })
 
-  it('equals the CMMD formula', () => {
+  it('equals KID of clean-fid on the same subsets', () => {
+    expect(Math.abs(kernelDistance(a, c.n, b, c.m, c.d, { subsetSize: c.subsetSize }).mean - c.cleanFidKid)).toBeLessThan(1e-9)
+  })
+
+  it('equals CMMD of clip-mmd, which is the paper’s formula', () => {
     expect(Math.abs(cmmd(a, c.n, b, c.m, c.d) - c.cmmd)).toBeLessThan(1e-9)
   })
 })
