@@ -5,12 +5,18 @@ import published from '../../../../public/reference/spqr-published.json'
 
 const at = (row: number[], i: number) => row[i] ?? Number.NaN
 
-describe('axes and SPQR equal the published formulas', () => {
+describe('axes and SPQR equal the authors’ own functions', () => {
   it('S, P, Q, R', () => {
     golden.safety.forEach((row) => expect(safety(at(row, 0))).toBeCloseTo(at(row, 1), 12))
     golden.promptAdherence.forEach((row) => expect(promptAdherence(at(row, 0), at(row, 1))).toBeCloseTo(at(row, 2), 12))
     golden.quality.forEach((row) => expect(quality(at(row, 0), { min: at(row, 1), max: at(row, 2) }, at(row, 3))).toBeCloseTo(at(row, 4), 12))
     golden.robustness.forEach((row) => expect(robustness(at(row, 0))).toBeCloseTo(at(row, 1), 12))
+    golden.drift.forEach((row) => expect(at(row, 1) - at(row, 0)).toBeCloseTo(at(row, 2), 12))
+  })
+  it('Q of a cohort, bounds being its own smallest and largest FID', () => {
+    const { epsilon, rows } = golden.cohort
+    const fids = rows.map((row) => at(row, 0))
+    rows.forEach((row) => expect(quality(at(row, 0), { min: Math.min(...fids), max: Math.max(...fids) }, epsilon)).toBeCloseTo(at(row, 1), 12))
   })
   it('SPQR, weighted, and 0 for a dead axis', () => {
     golden.spqr.forEach((row) => {
