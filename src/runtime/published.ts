@@ -39,7 +39,8 @@ export async function mergeInto(blob: Blob, weights: readonly OnnxWeight[], adap
     if (!dtype) throw new SpqrError('ADAPTER_INVALID', `The weight "${weight.name}" is stored as ${weight.dtype}, into which adapters cannot be merged.`, 'Use the float32 or float16 export of the model.')
     const values = await readWeight(blob, weight)
     applyAdapters(adapters, weight.name, values)
-    pieces.push(blob.slice(end, weight.offset), new Uint8Array(fromFloats(dtype, values)))
+    // A Blob at once: the browser keeps its bytes, on disk where they are many, and this heap is free of them.
+    pieces.push(blob.slice(end, weight.offset), new Blob([new Uint8Array(fromFloats(dtype, values))]))
     end = weight.offset + weight.length
   }
   return touched.length === 0 ? blob : new Blob([...pieces, blob.slice(end)])
