@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
  * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
- * PyTorch, and alignment, 100 lite steps and the quick re-evaluation together, all in one run.
+ * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, and a full-size U-Net of 1.3 GB.
+ * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { arch, cpus, platform, totalmem } from 'node:os'
@@ -11,6 +12,7 @@ import { PackManifestSchema, SpqrError, reviveError, type Report } from '../core
 import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
+import { benchLarge, largeLine, type LargeResult } from './benchLarge'
 import { benchScoring } from './benchScoring'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 
@@ -52,10 +54,19 @@ function visitOf(report: Report, wallSeconds: number): Visit {
   }
 }
 
+const machine = () => ({ cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, platform: `${platform()} ${arch()}`, node: process.versions.node })
+
+function fullSize(url: string, threads: number): Promise<LargeResult | string> {
+  console.error('A full-size U-Net (1.3 GB; made with Python the first time) …')
+  return benchLarge(url, { threads, runs: 2 })
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   const pairs = argumentPairs(argv)
   const out = pairs.find(([name]) => name === 'out')?.[1]
-  const given = pairs.filter(([name]) => name !== 'out')
+  const large = pairs.find(([name]) => name === 'large')?.[1] ?? 'yes'
+  if (!['yes', 'no', 'only'].includes(large)) throw new SpqrError('BAD_INPUT', '"--large" must be yes, no or only.')
+  const given = pairs.filter(([name]) => name !== 'out' && name !== 'large')
   const { values, unknown } = parseParameters(given)
   const sentence = unknownSentence(unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
@@ -67,6 +78,17 @@ async function main(argv: readonly string[]): Promise<void> {
 
   ensureBuild()
   const served = await serve()
+  const write = (result: object) => { if (out) writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`) }
+  if (large === 'only') {
+    try {
+      const result = await fullSize(served.url, threads)
+      write({ schema: 1, createdAt: new Date().toISOString(), machine: machine(), large: result })
+      console.log(largeLine(result))
+    } finally {
+      await served.close()
+    }
+    return
+  }
   const browser = await openBrowser(false)
   try {
     const visit = async (seed: number, changes: Record<string, string> = {}) => {
@@ -101,11 +123,12 @@ async function main(argv: readonly string[]): Promise<void> {
     const stored = await openPage(browser.context, served.url)
     const scoring = await benchScoring(stored.page, first.report.record)
     await stored.page.close()
+    const fullSizeUnet = large === 'yes' ? await fullSize(served.url, threads) : null
     const result = {
       schema: 1,
       scoring,
       createdAt: new Date().toISOString(),
-      machine: { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, platform: `${platform()} ${arch()}`, node: process.versions.node, browser: browser.version },
+      machine: { ...machine(), browser: browser.version },
       environment: first.report.environment,
       pack: { id: manifest.id, version: manifest.version, unetBytes: manifest.model.unet.externalData.bytes },
       spec: first.report.spec,
@@ -115,8 +138,9 @@ async function main(argv: readonly string[]): Promise<void> {
       trainingSteps: steps,
       live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
       unet: { ...unet, imagesPerBatch: values.batch, note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)' },
+      large: fullSizeUnet,
     }
-    if (out) writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`)
+    write(result)
     const line = (name: string, { wallSeconds, loadSeconds, imagesPerSecond, unetEvaluationsPerSecond }: Visit) =>
       `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
     console.log(line('first visit', first.visit))
@@ -130,6 +154,7 @@ async function main(argv: readonly string[]): Promise<void> {
     if (live) console.log(`UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`)
     console.log(`U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
       unet.native ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}` : `native not measured: ${unet.reason}`}`)
+    if (fullSizeUnet !== null) console.log(largeLine(fullSizeUnet))
   } finally {
     await browser.close()
     await served.close()

@@ -11,8 +11,8 @@ import { readSafetensors } from '../core/adapters'
 import { SpqrError, type Component, type GraphPort } from '../core/contracts'
 import { ROOT, inPage } from './page'
 
-interface Feed { dtype: GraphPort['dtype']; dims: number[]; data: number[] }
-type Feeds = Record<string, Feed>
+export interface Feed { dtype: GraphPort['dtype']; dims: number[]; data: number[] }
+export type Feeds = Record<string, Feed>
 export interface Timed { version: string; loadSeconds: number; seconds: number[]; output: number[] }
 
 export interface GraphTiming {
@@ -66,7 +66,7 @@ export function externalData(component: Component, folder: string): Uint8Array {
 
 export const PYTHON = join(ROOT, 'models', 'pictogram', '.venv', 'bin', 'python')
 
-function runNative(graph: string, threads: number, runs: number, feeds: Feeds): Timed | string {
+export function runNative(graph: string, threads: number, runs: number, feeds: Feeds): Timed | string {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
   const result = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'native.py')], { input: JSON.stringify({ graph, threads, runs, feeds }), encoding: 'utf8', maxBuffer: 1 << 30 })
   if (result.status !== 0) return `native onnxruntime failed: ${result.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
