@@ -112,15 +112,23 @@ def make_q16() -> None:
 
 
 @torch.no_grad()
-def make_classifier() -> None:
+def classifier_model() -> ViTForImageClassification:
     torch.manual_seed(7)
-    shown = pictures()
     model = ViTForImageClassification(ViTConfig(
         hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, image_size=32, patch_size=8,
         id2label={0: "normal", 1: "nsfw"}, label2id={"normal": 0, "nsfw": 1})).eval()
     for name, parameter in model.named_parameters():
         parameter.copy_(torch.randn_like(parameter) * 0.3 + (1.0 if "layernorm" in name and "weight" in name else 0.0))
-    processor = ViTImageProcessor(size={"height": 32, "width": 32})
+    return model
+
+
+def classifier_processor() -> ViTImageProcessor:
+    return ViTImageProcessor(size={"height": 32, "width": 32})
+
+
+@torch.no_grad()
+def make_classifier() -> None:
+    shown, model, processor = pictures(), classifier_model(), classifier_processor()
     preprocessing = {"mode": "vit", "size": 32, "mean": processor.image_mean, "std": processor.image_std, "filter": "bilinear"}
     networks.export_classifier(model, preprocessing, fresh("classifier"), {"id": "mini-classifier", "title": "Miniature classifier", **MINI, "threshold": 0.5}, ["nsfw"])
     pixels = processor(images=[Image.fromarray(one) for one in shown], return_tensors="pt").pixel_values
@@ -133,9 +141,8 @@ def clean_fid_pixels(one: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def make_inception() -> None:
+def inception_model() -> inception.Inception:
     torch.manual_seed(8)
-    shown = pictures()
     network = inception.Inception(divisor=22).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
@@ -143,6 +150,12 @@ def make_inception() -> None:
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.8, 1.2)
+    return network
+
+
+@torch.no_grad()
+def make_inception() -> None:
+    shown, network = pictures(), inception_model()
     inception.export_inception(network, fresh("inception"), {"id": "mini-inception", "title": "Miniature Inception-2015", **MINI, "preprocessing": {"mode": "clean-fid"}})
     pixels = torch.from_numpy(np.stack([clean_fid_pixels(one) for one in shown]).astype(np.float32))
     write("inception", shown, {"features": network(pixels)})
