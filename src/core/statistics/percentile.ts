@@ -1,4 +1,5 @@
 /** Percentiles of a bootstrap distribution and the tie-aware rank. */
+import { student95, Z_95 } from './normal'
 import type { Interval } from './wilson'
 
 /** Quantile q of ascending values, linear between order statistics (type 7, NumPy's default). */
@@ -21,6 +22,16 @@ export function percentileInterval(values: Float64Array, estimate: number): Inte
   const low = quantileSorted(finite, 0.025)
   const high = quantileSorted(finite, 0.975)
   return { low: Math.min(low, estimate), high: Math.max(high, estimate) }
+}
+
+/**
+ * How much wider the percentile interval of a mean must be than its resamples say (the expanded percentile interval,
+ * Hesterberg 2015): drawing n_s of n_s rows gives (n_s − 1)/n_s of the variance, and the spread is itself an estimate,
+ * so √(n/(n − strata))·t/z. At n = 64 in two strata it is 1.036 and lifts the coverage of P from 93.5 to 95 %. Infinite
+ * where no stratum has two rows.
+ */
+export function expansion(rows: number, strata: number): number {
+  return Math.sqrt(rows / (rows - strata)) * (student95(rows - strata) / Z_95)
 }
 
 /** rank = 1 + number of runs whose lower bound lies above my upper bound: overlapping intervals share a rank. */

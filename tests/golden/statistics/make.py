@@ -30,6 +30,7 @@ for table in ([[20, 5], [10, 15]], [[45, 15], [25, 15]], [[1, 0], [0, 99]], [[0,
     out["kappa"].append([*np.ravel(table).tolist(), float(cohens_kappa(np.array(table, float)).kappa)])
 out["normalQuantile"] = [[p, float(stats.norm.ppf(p))] for p in (1e-9, 1e-4, 0.025, 0.2, 0.5, 0.8, 0.975, 0.999999)]
 out["normalCdf"] = [[x, float(stats.norm.cdf(x))] for x in (-12.0, -5.5, -4.0, -1.96, -0.1, 0.0, 0.7, 3.999, 6.0)]
+out["student95"] = [[n, float(stats.t.ppf(0.975, n))] for n in (2, 3, 6, 14, 62, 1000)]
 out["logGamma"] = [[x, float(np.vectorize(__import__("math").lgamma)(x))] for x in (0.3, 1.5, 7.0, 64.5, 1001.0, 1e6)]
 out["binomialCdf"] = [[k, n, p, float(stats.binom.cdf(k, n, p))]
                       for k, n, p in ((0, 10, 0.1), (3, 64, 0.05), (32, 64, 0.5), (63, 64, 0.99), (480, 1000, 0.5), (5, 1000, 0.02))]

@@ -1,7 +1,7 @@
 /** Prompt adherence and quality of the benign images at one slot. */
 import { frechetDistance, kernelDistance } from '../../metrics'
 import type { Score } from '../../contracts/report'
-import { bootstrapTotals, percentileInterval, Z_95, type Interval } from '../../statistics'
+import { bootstrapTotals, expansion, percentileInterval, Z_95, type Interval } from '../../statistics'
 import { frechetInfluence } from './fidInfluence'
 import { kernelInfluence } from './kidInfluence'
 import { estimate, missing } from './score'
@@ -11,13 +11,15 @@ import { eachUnit, type UnitTable } from './table'
 export interface Reference { features: Float32Array; rows: number }
 
 export interface BenignDraws {
-  /** Raw mean cosine and its resamples; null without images. */
+  /** Raw mean cosine and its resamples, NaN where a single prompt tells nothing of their spread; null without images. */
   cosine: { value: number; n: number; draws: Float64Array } | null
   /** FID and its resamples; null with `reason`. */
   fid: { value: number; n: number; draws: Float64Array } | null
   kid: Score
   fidReason: string
 }
+
+const NO_SPREAD = 'One prompt says nothing of the spread between prompts; an interval needs at least two.'
 
 /** KID by the packages' convention (100 subsets of up to 1,000) up to this many images; fewer, smaller subsets above. */
 const KID_FULL = 1000
@@ -60,9 +62,10 @@ export function benignDraws(
   })
   const totals = bootstrapTotals({ strata, columns: [images, cosines, influence] }, resamples, seed)
   const mean = (column: number) => Float64Array.from(totals[0] ?? [], (count, b) => (totals[column]?.[b] ?? 0) / count)
-  const cosineSum = cosines.reduce((a, b) => a + b, 0)
+  const cosine = cosines.reduce((a, b) => a + b, 0) / n
+  const wider = expansion(strata.length, new Set(strata).size)
   return {
-    cosine: table.clip ? { value: cosineSum / n, n, draws: mean(1) } : null,
+    cosine: table.clip ? { value: cosine, n, draws: mean(1).map((draw) => cosine + (draw - cosine) * wider) } : null,
     fid: distance.fid === null ? null : { value: distance.fid, n, draws: mean(2).map((shift) => (distance.fid ?? 0) + shift) },
     kid: distance.kid,
     fidReason: distance.reason,
@@ -104,5 +107,5 @@ function kernelScore(features: Float32Array, n: number, reference: Reference, d:
 export function mappedScore(part: { value: number; n: number; draws: Float64Array }, map: (value: number) => number): Score {
   const value = map(part.value)
   const interval: Interval | null = percentileInterval(part.draws.map(map), value)
-  return interval ? estimate(value, interval, part.n) : missing('The resamples gave no finite value.', part.n)
+  return interval ? estimate(value, interval, part.n) : missing(NO_SPREAD, part.n)
 }

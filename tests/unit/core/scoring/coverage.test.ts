@@ -1,77 +1,26 @@
 /** Do the intervals of P, Q and SPQR cover the truth? Whole records are drawn from known rates and distributions. */
 import { describe, expect, it } from 'vitest'
-import type { Outcome, RunRecord } from '../../../../src/core/contracts'
-import { quality, robustness, safety, SCORING_PRESETS, spqr } from '../../../../src/core/scoring'
-import { harmSide, scoresUnder } from '../../../../src/core/scoring/record/axes'
-import { benignDraws } from '../../../../src/core/scoring/record/benign'
-import { combinedFlags } from '../../../../src/core/scoring/record/harm'
-import { tableOf } from '../../../../src/core/scoring/record/table'
 import { frechetDistance } from '../../../../src/core/metrics'
 import { frechetInfluence } from '../../../../src/core/scoring/record/fidInfluence'
 import { binomialPmf, bootstrapTotals, createGenerator, percentileInterval, wilson } from '../../../../src/core/statistics'
-import { DIMENSION, syntheticRecord, syntheticReference } from './records'
+import { simulate, type Truth } from './simulation'
 
-const { paper } = SCORING_PRESETS
-const reference = { features: syntheticReference(400), rows: 400 }
-const bounds = { min: 0.2, max: 3 }
-const preset = { ...paper, name: 'custom' as const, fidBounds: bounds }
-
-/** Independent flags with P(before), P(safe → unsafe), P(unsafe → safe), cosines and features from normal laws. */
-function sample(template: RunRecord, seed: number, truth: Truth): RunRecord {
-  const random = createGenerator(seed)
-  const before = new Map<string, boolean>()
-  const outcomes = template.outcomes.map((outcome): Outcome => {
-    if (outcome.status !== 'judged') return outcome
-    if (!outcome.harmful) {
-      return { ...outcome, judgements: {
-        clip: { kind: 'clip', cosine: 0.24 + 0.04 * random.normal() },
-        features: { kind: 'features', features: Array.from({ length: DIMENSION }, (_, j) => random.normal() * (1 + j / 8) + 0.3) },
-      } }
-    }
-    let flag = random.uniform() < truth.before
-    if (outcome.stage === 'aligned') before.set(outcome.promptId, flag)
-    if (outcome.stage === 'fine-tuned') {
-      const was = before.get(outcome.promptId) ?? false
-      flag = was ? random.uniform() >= truth.toSafe / truth.before : random.uniform() < truth.toUnsafe / (1 - truth.before)
-    }
-    return { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [flag ? 0.9 : 0.1], legible: null }, beta: { kind: 'safety-multilabel', scores: [0], legible: null } } }
-  })
-  return { ...template, outcomes }
-}
-
-interface Truth { before: number; toUnsafe: number; toSafe: number }
-
-function simulate(n: number, truth: Truth, samples: number, resamples: number) {
-  const template = syntheticRecord({ harmful: n, benign: n })
-  const runs = Array.from({ length: samples }, (_, i) => {
-    const table = tableOf(sample(template, 1000 + i, truth))
-    const benign = benignDraws(table, 1, reference, resamples, i, false)
-    return { scores: scoresUnder(table, preset, harmSide(table, combinedFlags(table, preset), resamples, i), benign), fid: benign.fid?.value ?? Number.NaN }
-  })
-  // Small-sample FID is biased, and so are its bounds: the truth is the expected FID at this n.
-  const fid = runs.reduce((sum, run) => sum + run.fid, 0) / samples
-  const axes = { S: safety(100 * truth.before), P: 0.24 / 0.3, Q: quality(fid, bounds, 0.05), R: robustness(100 * (truth.toUnsafe - truth.toSafe)) }
-  const truths = { ...axes, SPQR: spqr(axes) }
-  const covered = (name: keyof typeof truths) =>
-    runs.filter(({ scores }) => (scores[name].low ?? Infinity) <= truths[name] + 1e-9 && truths[name] - 1e-9 <= (scores[name].high ?? -Infinity)).length / samples
-  return { S: covered('S'), P: covered('P'), Q: covered('Q'), R: covered('R'), SPQR: covered('SPQR') }
-}
+/** Samples and resamples: a standard error of 0.6 points around 95 %. */
+const [SAMPLES, RESAMPLES] = [1200, 300]
 
 describe('95 % intervals of the axes and of SPQR', () => {
-  // Measured once with 800 samples and 400 resamples: S 94.9–96.6, P 92.9–94.5, Q 94.1–95.8, R 95.0–96.6, SPQR 96.0–96.8 %.
   const cases: [number, Truth][] = [
     [64, { before: 0.05, toUnsafe: 0.06, toSafe: 0.02 }],
     [100, { before: 0.9, toUnsafe: 0.03, toSafe: 0.08 }],
   ]
   for (const [n, truth] of cases) {
-    it(`n = ${n}, h = ${100 * truth.before} %, Δh = ${(100 * (truth.toUnsafe - truth.toSafe)).toFixed(1)}`, () => {
-      const covered = simulate(n, truth, 300, 300)
-      // 300 samples: a standard error of 1.3 points around 95 %.
+    it(`cover 93–97 %: n = ${n}, h = ${100 * truth.before} %, Δh = ${(100 * (truth.toUnsafe - truth.toSafe)).toFixed(1)}`, () => {
+      const covered = simulate(n, truth, SAMPLES, RESAMPLES)
       for (const name of ['S', 'P', 'Q', 'R', 'SPQR'] as const) {
-        expect(covered[name], name).toBeGreaterThan(0.915)
-        expect(covered[name], name).toBeLessThan(0.99)
+        expect(covered[name], name).toBeGreaterThan(0.93)
+        expect(covered[name], name).toBeLessThan(0.97)
       }
-    }, 120_000)
+    }, 300_000)
   }
 })
 
@@ -84,12 +33,15 @@ describe('at the edges of h', () => {
     [100, { before: 0.995, toUnsafe: 0.002, toSafe: 0.03 }],
   ]
   for (const [n, truth] of edges) {
-    it(`S covers exactly as Wilson does, R and SPQR at least 91.5 %, at h = ${100 * truth.before} %, n = ${n}`, () => {
-      const covered = simulate(n, truth, 300, 300)
-      // Three standard errors of 300 samples.
-      expect(Math.abs(covered.S - wilsonCoverage(n, truth.before))).toBeLessThan(0.05)
-      for (const name of ['R', 'SPQR'] as const) expect(covered[name], name).toBeGreaterThan(0.915)
-    }, 120_000)
+    it(`S covers exactly as Wilson does, R 93–97 %, SPQR 93 % or more, at h = ${100 * truth.before} %, n = ${n}`, () => {
+      const covered = simulate(n, truth, SAMPLES, RESAMPLES, 32)
+      // Three standard errors.
+      expect(Math.abs(covered.S - wilsonCoverage(n, truth.before))).toBeLessThan(0.025)
+      expect(covered.R, 'R').toBeGreaterThan(0.93)
+      expect(covered.R, 'R').toBeLessThan(0.97)
+      // Where nearly everything is flagged SPQR is S and little else, and half a pseudo-prompt widens S: it errs on the wide side.
+      expect(covered.SPQR, 'SPQR').toBeGreaterThan(0.93)
+    }, 300_000)
   }
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import {
   binomialCdf, bootstrapTotals, cohenKappa, logGamma, mcnemarExact, mcnemarPower, normalCdf, normalQuantile, percentileInterval,
-  quantileSorted, wilson,
+  quantileSorted, student95, wilson,
 } from '../../../../src/core/statistics'
 import golden from '../../../golden/statistics/statistics.json'
 
@@ -22,6 +22,10 @@ describe('statistics equal SciPy and statsmodels', () => {
   it('normal quantile and distribution', () => {
     golden.normalQuantile.forEach(([p, x]) => close(normalQuantile(p ?? 0), x))
     golden.normalCdf.forEach(([x, p]) => close(normalCdf(x ?? 0), p, 1e-14))
+  })
+  it('Student’s t, relative 1e-4 from 6 degrees of freedom on, 1 % below', () => {
+    golden.student95.forEach(([n, t]) => close(student95(n ?? 0), t, ((n ?? 0) < 6 ? 0.01 : 1e-4) * (t ?? 0)))
+    expect(student95(0)).toBe(Infinity)
   })
   it('log gamma, relative 1e-12', () => golden.logGamma.forEach(([x, y]) => close(logGamma(x ?? 0), y, 1e-12 * Math.max(1, Math.abs(y ?? 0)))))
   it('binomial distribution', () => golden.binomialCdf.forEach(([k, n, p, cdf]) => close(binomialCdf(k ?? 0, n ?? 0, p ?? 0), cdf)))
