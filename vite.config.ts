@@ -73,6 +73,8 @@ export default defineConfig({
   build: { target: 'es2023', sourcemap: true },
   optimizeDeps: { exclude: ['onnxruntime-web', '@huggingface/transformers'] },
   test: {
+    // Read here alone, whatever a project says: a busy machine takes longer than the minute it has by default.
+    browser: { connectTimeout: 300_000 },
     projects: [
       { extends: true, test: { name: 'unit', include: ['tests/unit/**/*.test.ts'], environment: 'node' } },
       {
@@ -85,7 +87,6 @@ export default defineConfig({
           fileParallelism: false,
           browser: {
             enabled: true,
-            connectTimeout: 300_000,
             headless: true,
             screenshotFailures: false,
             instances: [{
