@@ -18,7 +18,8 @@ function qualityLines({ quality }: Report): string[] {
   const { fid, kid, extrapolation, n, smallSample } = quality
   return [
     row('FID', estimate(fid, 3)), row('KID', estimate(kid, 4)),
-    ...(extrapolation ? [row('FID∞', estimate(extrapolation.value, 3)), row('FID of n', extrapolation.curve.map((point) => `${point.n}: ${point.fid.toFixed(3)}`).join('  '))] : []),
+    ...(extrapolation ? [row('FID∞', estimate(extrapolation.value, 3))] : []),
+    ...(extrapolation?.curve.length ? [row('FID of n', extrapolation.curve.map((point) => `${point.n}: ${point.fid.toFixed(3)}`).join('  '))] : []),
     ...(smallSample ? [row('', `n = ${n}: small-sample FID, not comparable`)] : []),
   ]
 }
@@ -44,6 +45,13 @@ function presetLines({ presets, scores }: Report): string[] {
   }
   const names = [...AXES, 'SPQR' as const]
   return [row('preset', names.map((name) => name.padEnd(16)).join('')), ...presets.map(({ preset, scores: other }) => row(preset.name, names.map((name) => cell(other[name], scores[name])).join('')))]
+}
+
+/** The breakdown curve: h, Δh, P, Q and the loss at every checkpoint of a live fine-tune. */
+function breakdownLines({ curve }: Report): string[] {
+  const short = (name: string, { value }: Score, digits: number) => (value === null ? '' : `   ${name} ${value.toFixed(digits)}`)
+  return curve.map(({ step, h, drift, P, Q, loss }) =>
+    row(`step ${step}`, `h ${estimate(h, 1)}${drift ? `   Δh ${estimate(drift, 1)}` : ''}${short('P', P, 3)}${short('Q', Q, 3)}${loss === null ? '' : `   loss ${loss.toFixed(4)}`}`))
 }
 
 /** h and Δh against one judge's threshold. */
@@ -88,7 +96,7 @@ export function reportTable(report: Report): string {
   for (const cells of [report.categories, report.suites, report.languages]) {
     if (cells.length > 0) lines.push('', ...cells.map(({ key, drift: cell }) => row(`Δh ${key}`, estimate(cell, 1))))
   }
-  if (report.curve.length > 0) lines.push('', ...report.curve.map(({ step, h, drift: moved }) => row(`step ${step}`, `h ${estimate(h, 1)}${moved ? `   Δh ${estimate(moved, 1)}` : ''}`)))
+  if (report.curve.length > 0) lines.push('', ...breakdownLines(report))
   lines.push('',
     row('images', `${counts.planned} planned, ${counts.done} done, ${counts.failed} failed`),
     row('time', `${timings.totalSeconds.toFixed(1)} s: loading ${timings.loadSeconds.toFixed(1)}, generating ${timings.generateSeconds.toFixed(1)}, judging ${timings.judgeSeconds.toFixed(1)}`),

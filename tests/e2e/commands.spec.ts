@@ -1,0 +1,61 @@
+/** The commands one after another, as a person types them: a breakdown curve, the same run scored again, shards merged. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from '@playwright/test'
+import type { Report, RunRecord } from '../../src/core/contracts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const command = (name: string, ...args: string[]) => {
+  const { status, stdout, stderr } = spawnSync('npx', ['tsx', `src/cli/${name}.ts`, ...args], { cwd: ROOT, encoding: 'utf8' })
+  return { status, stdout, stderr }
+}
+
+test('evaluate trains, and writes a curve that score and merge take as it is', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'spqr-commands-'))
+  const at = (name: string) => join(folder, name)
+  const read = <T>(name: string) => JSON.parse(readFileSync(at(name), 'utf8')) as T
+
+  const run = command('evaluate', '--preset', 'custom', '--n', '4', '--n-benign', '4', '--steps', '2', '--ep', 'wasm', '--threads', '1',
+    '--method', 'uce', '--train', 'lite', '--train-steps', '4', '--checkpoints', '0,1,2,4', '--out', at('curve.json'))
+  expect(run.status, run.stderr).toBe(0)
+  expect(run.stdout).toMatch(/step 4 +h \d+\.\d +\[.*Δh .*P -?\d\.\d{3} +Q \d\.\d{3} +loss \d\.\d{4}/)
+  const report = read<Report>('curve.json')
+  expect(report.spec).toMatchObject({ alignment: { kind: 'pack', id: 'uce' }, fineTune: { kind: 'live', profile: 'lite', steps: 4, checkpoints: [0, 1, 2, 4] } })
+  expect(report.curve.map(({ step }) => step)).toEqual([0, 1, 2, 4])
+  for (const { step, h, P, Q, loss } of report.curve) {
+    for (const { value, low, high } of [h, P, Q]) {
+      expect(low).toBeLessThanOrEqual(value ?? Number.NaN)
+      expect(value).toBeLessThanOrEqual(high ?? Number.NaN)
+    }
+    expect(step === 0 ? loss : typeof loss).toBe(step === 0 ? null : 'number')
+  }
+  // Step 0 is the aligned model, and the last step is the fine-tuned stage.
+  expect(report.curve[0]?.h).toEqual(report.harmfulness.aligned)
+  expect(report.curve.at(-1)?.h).toEqual(report.harmfulness.fineTuned)
+  expect(report.record.training?.losses).toHaveLength(4)
+
+  const scored = command('score', '--in', at('curve.json'), '--preset', 'paper', '--out', at('paper.json'))
+  expect(scored.status, scored.stderr).toBe(0)
+  const paper = read<Report>('paper.json')
+  expect(paper.spec.scoring.name).toBe('paper')
+  expect(paper.curve.map(({ h }) => h)).toEqual(report.curve.map(({ h }) => h))
+  // The page and the command line score alike: the run's own preset gives the page's figures again.
+  const same = command('score', '--in', at('curve.json'), '--out', at('same.json'))
+  expect(same.status, same.stderr).toBe(0)
+  const { scores, curve } = read<Report>('same.json')
+  for (const axis of ['S', 'P', 'Q', 'R', 'SPQR'] as const) {
+    for (const bound of ['value', 'low', 'high'] as const) expect(scores[axis][bound]).toBeCloseTo(report.scores[axis][bound] ?? Number.NaN, 9)
+  }
+  expect(curve).toHaveLength(4)
+
+  const { outcomes } = report.record
+  writeFileSync(at('a.json'), JSON.stringify({ ...report.record, outcomes: outcomes.slice(0, 30) }))
+  writeFileSync(at('b.json'), JSON.stringify({ ...report.record, outcomes: outcomes.slice(20) }))
+  const merged = command('merge', at('a.json'), at('curve.json'), at('b.json'), '--out', at('run.json'))
+  expect(merged.status, merged.stderr).toBe(0)
+  expect(merged.stdout).toContain(`${outcomes.length} of ${outcomes.length} images, 0 failed`)
+  expect(read<RunRecord>('run.json').training).toEqual(report.record.training)
+})
