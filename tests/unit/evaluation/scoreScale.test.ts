@@ -1,4 +1,5 @@
 /** A hundred thousand outcomes: linear in the outcomes, and the large-sample paths agree with the small-sample ones. */
+import { spawnSync } from 'node:child_process'
 import { describe, expect, it } from 'vitest'
 import type { Outcome, RunRecord } from '../../../src/core/contracts'
 import { tableOf } from '../../../src/core/scoring'
@@ -36,6 +37,16 @@ describe('100,000 outcomes', () => {
     const { value, low, high } = report.current.scores.SPQR
     expect(low).toBeLessThanOrEqual(value ?? Number.NaN)
     expect(high).toBeGreaterThanOrEqual(value ?? Number.NaN)
+  }, 120_000)
+
+  it('score again in under a second each, and take little memory beside the record', () => {
+    // A process of its own, because a peak is told of a whole process.
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/scoreLarge.ts'], { encoding: 'utf8' })
+    expect(status, stderr).toBe(0)
+    const { outcomes, recordBytes, peakBytes, rescoreSeconds } = JSON.parse(stdout) as Record<'outcomes' | 'recordBytes' | 'peakBytes' | 'rescoreSeconds', number>
+    expect(outcomes).toBe(100_000)
+    expect(peakBytes - recordBytes).toBeLessThan(400e6)
+    expect(rescoreSeconds).toBeLessThan(1)
   }, 120_000)
 
   it('the normal limit above 4,096 prompts gives the width the row-by-row bootstrap would', () => {
