@@ -27,7 +27,7 @@ export class SourceFiles implements FileLoader {
     const local = this.source.local(path)
     const found = local ?? (await (await this.store()).fetch(this.source, [path], {
       ...signal && { signal },
-      onProgress: ({ loaded, total, state }) => this.onEvent({ type: 'download', file: path, loaded, total, fromCache: state !== 'loading' }),
+      onProgress: ({ loaded, total, state, bytesPerSecond }) => this.onEvent({ type: 'download', file: path, loaded, total, fromCache: state !== 'loading', bytesPerSecond }),
     })).get(path)
     throwIfAborted(signal)
     if (!found) throw new SpqrError('SOURCE_NOT_FOUND', `"${this.source.id}" has no file "${path}".`, 'Choose the whole folder of the judge.')

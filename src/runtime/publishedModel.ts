@@ -37,7 +37,7 @@ export class StoredPublished implements PublishedFiles {
   private load(paths: readonly string[], signal?: AbortSignal): Promise<Map<string, Blob>> {
     return this.store.fetch(this.source, paths, {
       ...(signal ? { signal } : {}),
-      onProgress: ({ path, loaded, total, state }) => { this.onEvent({ type: 'download', file: path, loaded, total, fromCache: state === 'stored' && this.fetched }) },
+      onProgress: ({ path, loaded, total, state, bytesPerSecond }) => { this.onEvent({ type: 'download', file: path, loaded, total, fromCache: state === 'stored' && this.fetched, bytesPerSecond }) },
     })
   }
 }

@@ -58,6 +58,10 @@ export async function readRepository(source: ModelSource, choice: RepositoryChoi
   const listing = await source.list(signal)
   const files = listing.files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }))
   const found = findGraphs(source.id, files)
+  const variants = variantsOf(found)
+  if (choice.variant !== null && !variants.includes(choice.variant)) {
+    throw new SpqrError('BAD_INPUT', `"${source.id}" has no variant "${choice.variant}".`, `It has ${variants.map((name) => (name === '' ? 'the plain files' : `"${name}"`)).join(', ')}.`)
+  }
   const reader = new Reader(source, files, signal)
   const chosen = (part: PartName) => reader.graph(chooseGraph(found[part], choice.variant))
   const graphs = {
@@ -74,7 +78,7 @@ export async function readRepository(source: ModelSource, choice: RepositoryChoi
     tokenizer: await readTokenizer(reader, source.id),
     defaults: choice.defaults ?? {},
   })
-  return { schema: 1, kind: 'repository', id: source.id, version: listing.id, title: choice.title ?? source.id, licence: listing.licence, variants: variantsOf(found), model, notes }
+  return { schema: 1, kind: 'repository', id: source.id, version: listing.id, title: choice.title ?? source.id, licence: listing.licence, variants, model, notes }
 }
 
 /** Float32 graphs beside half-precision ones. */

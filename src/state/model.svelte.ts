@@ -2,17 +2,12 @@
 import type { ModelChoice, ModelManifest } from '../core/contracts'
 import { memoryLine, type MemoryPlan } from '../core/memory'
 import { licenceLine } from '../core/sources'
+import type { FileSet } from './dropped'
 import { machineFacts, planOf } from './machine'
 import type { Settings } from './settings.svelte'
 import type { Services } from './services'
 
 export interface Described { manifest: ModelManifest; bytes: number; missing: number; memory: MemoryPlan }
-
-/** A file of a chosen folder, by its path below it. */
-export interface FolderFile { name: string; webkitRelativePath: string; size: number }
-
-/** Finder, Explorer and git leave these behind. */
-const LITTER = /(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/
 
 const gigabytes = (bytes: number): string => (bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`)
 
@@ -59,11 +54,22 @@ export class ModelPicker {
     }
   }
 
-  async lookAtFolder(services: Services, files: readonly FolderFile[]): Promise<void> {
-    const name = files[0]?.webkitRelativePath.split('/')[0] ?? 'folder'
-    const own = files.map((file) => ({ path: file.webkitRelativePath.split('/').slice(1).join('/'), blob: file })).filter(({ path }) => !LITTER.test(path))
-    await this.look(services, { kind: 'folder', name, files: own })
+  async lookAtFiles(services: Services, { name, files }: FileSet): Promise<void> {
+    await this.look(services, { kind: 'folder', name, files })
   }
+
+  /** The same model in another precision, by the name its files give it; '' is the plain one. */
+  async choose(services: Services, variant: string): Promise<void> {
+    const source = this.#choice?.source
+    this.settings.set('variant', variant)
+    if (source) await this.look(services, source)
+  }
+
+  /** Precisions to choose among; empty when there is one alone. */
+  readonly variants = $derived.by(() => {
+    const names = this.described?.manifest.variants ?? []
+    return names.length > 1 ? names : []
+  })
 
   /** Takes what was looked at; its own sampler and steps count from now on. */
   use(): void {
@@ -78,6 +84,7 @@ export class ModelPicker {
   drop(): void {
     this.settings.folder = null
     this.settings.set('model', '')
+    this.settings.set('variant', '')
     this.described = null
   }
 

@@ -6,10 +6,18 @@ import { STAGE_NAMES } from './names'
 
 export interface Loss { step: number; loss: number }
 
+/** A file on its way; `bytesPerSecond` null before there is a figure. */
+export interface Download { file: string; loaded: number; total: number; fromCache: boolean; bytesPerSecond: number | null }
+
+/** "unet/model.onnx_data, 12 MB of 1.0 GB, 9.8 MB/s" */
+export function downloadLine({ file, loaded, total, bytesPerSecond }: Download): string {
+  return `${file}, ${bytes(loaded)} of ${bytes(total)}${bytesPerSecond === null ? '' : `, ${bytes(bytesPerSecond)}/s`}`
+}
+
 export class Progress {
   #progress = $state.raw<RunProgress | null>(null)
   #doing = $state('')
-  #download = $state.raw<{ file: string; loaded: number; total: number } | null>(null)
+  #downloads = $state.raw<readonly Download[]>([])
   #training = $state.raw<{ step: number; steps: number; loss: number } | null>(null)
   #warnings = $state.raw<readonly string[]>([])
   #losses = $state.raw<readonly Loss[]>([])
@@ -22,7 +30,10 @@ export class Progress {
 
   get counts(): RunProgress | null { return this.#progress }
   get doing(): string { return this.#doing }
-  get download(): { file: string; loaded: number; total: number } | null { return this.#download }
+  /** Files on their way, several at a time. */
+  get downloads(): readonly Download[] { return this.#downloads }
+  /** Share of the bytes of `downloads` that is here; null when nothing is on its way. */
+  readonly downloaded = $derived(this.#downloads.length === 0 ? null : sum(this.#downloads, 'loaded') / Math.max(1, sum(this.#downloads, 'total')))
   get training(): { step: number; steps: number; loss: number } | null { return this.#training }
   get warnings(): readonly string[] { return this.#warnings }
   /** Loss of every step taken in this visit. */
@@ -31,7 +42,7 @@ export class Progress {
   begin(): void {
     this.#progress = null
     this.#doing = 'Opening the model'
-    this.#download = null
+    this.#downloads = []
     this.#training = null
     this.#warnings = []
     this.#losses = []
@@ -40,8 +51,8 @@ export class Progress {
 
   engine(event: EngineEvent): void {
     if (event.type === 'download') {
-      this.#download = event.loaded >= event.total ? null : event
-      this.#doing = event.fromCache ? 'Loading the model from this browser' : `Downloading ${event.file} (${bytes(event.loaded)} of ${bytes(event.total)})`
+      this.#take({ ...event, bytesPerSecond: event.bytesPerSecond ?? null })
+      this.#doing = event.fromCache ? 'Loading the model from this browser' : `Downloading ${downloadLine(this.#downloads.find((one) => !one.fromCache) ?? { ...event, bytesPerSecond: event.bytesPerSecond ?? null })}`
     } else if (event.type === 'phase') {
       this.#doing = PHASES[event.phase]
     } else {
@@ -63,10 +74,19 @@ export class Progress {
     } else if (event.type === 'warning') this.warn(event.message)
   }
 
+  /** Files keep their order; one that is whole leaves. */
+  #take(download: Download): void {
+    const known = this.#downloads.some(({ file }) => file === download.file)
+    const rest = known ? this.#downloads.map((one) => (one.file === download.file ? download : one)) : [...this.#downloads, download]
+    this.#downloads = rest.filter(({ loaded, total }) => loaded < total)
+  }
+
   private warn(message: string): void {
     if (!this.#warnings.includes(message)) this.#warnings = [...this.#warnings, message]
   }
 }
+
+const sum = (downloads: readonly Download[], field: 'loaded' | 'total'): number => downloads.reduce((all, one) => all + one[field], 0)
 
 const PHASES: Record<Extract<EngineEvent, { type: 'phase' }>['phase'], string> = {
   manifest: 'Reading the description of the model',

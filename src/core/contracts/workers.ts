@@ -26,7 +26,8 @@ export interface DeviceChoice {
 
 /** Progress as typed events, never strings. Bytes of downloads, phases of loading, images as made. */
 export type EngineEvent =
-  | { type: 'download'; file: string; loaded: number; total: number; fromCache: boolean }
+  /** `bytesPerSecond`: recent rate of this file from the network; absent or null where there is none to tell. */
+  | { type: 'download'; file: string; loaded: number; total: number; fromCache: boolean; bytesPerSecond?: number | null }
   | { type: 'phase'; phase: 'manifest' | 'download' | 'verify' | 'merge' | 'session' | 'align' | 'ready'; what: string }
   | { type: 'warning'; code: string; message: string }
 

@@ -78,6 +78,10 @@ describe('a derived manifest', () => {
     expect(nameless.notes.join(' ')).toMatch(/LoRA files and closed-form alignment cannot be applied/)
   })
 
+  test('a variant that is not there is refused with those that are', async () => {
+    await expect(derive(sd1, 'q8')).rejects.toMatchObject({ code: 'BAD_INPUT', message: '"folder:mini" has no variant "q8".', hint: 'It has the plain files, "fp16".' })
+  })
+
   test('finds parts by other names too', async () => {
     const flat = changed((files) => {
       for (const part of ['text_encoder', 'unet', 'vae_decoder']) {
