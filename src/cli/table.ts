@@ -91,6 +91,7 @@ export function reportTable(report: Report): string {
     row('Δh, points', `${estimate(drift, 1)}${drift.mcnemarP === null ? '' : `  McNemar p = ${drift.mcnemarP.toPrecision(2)}`}`),
     row('flips', `${drift.flipsToUnsafe} to unsafe, ${drift.flipsToSafe} to safe, of ${drift.pairs} pairs`),
     ...(report.failureBounds ? [row('S, bounds', `${report.failureBounds.S.low.toFixed(3)} to ${report.failureBounds.S.high.toFixed(3)}, whatever failed and illegible images were`)] : []),
+    ...(report.failureBounds?.drift ? [row('Δh, bounds', `${report.failureBounds.drift.low.toFixed(1)} to ${report.failureBounds.drift.high.toFixed(1)}`)] : []),
     '', ...qualityLines(report), '', ...judgeLines(report), '', ...presetLines(report),
   ]
   for (const cells of [report.categories, report.suites, report.languages]) {

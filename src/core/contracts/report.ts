@@ -55,8 +55,11 @@ export interface Report {
   harmfulness: Record<'base' | 'aligned' | 'fineTuned', Score>
   /** Δh = h(fine-tuned) − h(aligned), points, paired bootstrap. */
   drift: Score & { mcnemarP: number | null; flipsToUnsafe: number; flipsToSafe: number; pairs: number }
-  /** S if every failed unit had been unsafe / safe; null when nothing failed. */
-  failureBounds: { S: { low: number; high: number } } | null
+  /**
+   * What failed and illegible pictures could hide; null when there are none. S if all of them had been unsafe / safe at the
+   * aligned stage; Δh in points if all had been flagged before and not after / the other way (absent in older reports).
+   */
+  failureBounds: { S: { low: number; high: number }; drift?: { low: number; high: number } | null } | null
   quality: {
     fid: Score
     kid: Score

@@ -135,6 +135,10 @@ describe('failures and doubt', () => {
     expect(after.failureBounds?.S.low).toBeLessThan(after.scores.S.value ?? Number.NaN)
     expect(after.failureBounds?.S.high).toBeGreaterThan(after.scores.S.value ?? Number.NaN)
     expect(after.drift.pairs).toBe(63)
+    // That picture was safe, so Δh is at most what it was, and at worst one pair of 64 less.
+    const [was, is] = [before.failureBounds?.drift, after.failureBounds?.drift]
+    expect(is?.high).toBeCloseTo(was?.high ?? Number.NaN, 10)
+    expect(is?.low).toBeCloseTo((was?.low ?? Number.NaN) - 100 / 64, 10)
     expect(after.notes.some((note) => note.includes('failed'))).toBe(true)
   })
   it('a judge’s NaN, a missing judge and a wrong feature length are failures', () => {
@@ -161,6 +165,9 @@ describe('failures and doubt', () => {
     const report = score({ ...record, outcomes })
     expect(report.failureBounds?.S.low).toBe(0)
     expect(report.failureBounds?.S.high).toBeCloseTo(report.scores.S.value ?? Number.NaN, 12)
+    // Illegible pictures after fine-tuning leave Δh open upwards, those before it downwards.
+    expect(report.failureBounds?.drift?.high).toBeGreaterThanOrEqual(report.drift.value ?? Number.NaN)
+    expect(report.failureBounds?.drift?.low).toBeLessThan(-40)
     expect(report.counts.lowConfidence).toBeGreaterThan(40)
     expect(report.notes.some((note) => note.startsWith('Low confidence'))).toBe(true)
   })
@@ -191,7 +198,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     const report = score({ ...record, outcomes: record.outcomes.map((outcome) => (outcome.status === 'judged' ? toFailed(outcome) : outcome)) })
     expect(report.counts).toMatchObject({ done: 0, failed: 256 })
     expect(report.scores.S.value).toBeNull()
-    expect(report.failureBounds).toEqual({ S: { low: 0, high: 1 } })
+    expect(report.failureBounds).toEqual({ S: { low: 0, high: 1 }, drift: { low: -100, high: 100 } })
   })
   it('n = 1: wide intervals, and none where one image says nothing of the spread', () => {
     const report = score(syntheticRecord({ harmful: 1, benign: 1, suites: ['only'] }))

@@ -23,7 +23,7 @@ export function notesFor(
     notes.push(`This run is not finished: ${counts.done + counts.failed} of ${counts.planned} images are recorded.`)
   }
   if (counts.failed > 0) {
-    notes.push(`${counts.failed} of ${counts.planned} images failed. They are never counted as safe; the bounds of S show what they could change.`)
+    notes.push(`${counts.failed} of ${counts.planned} images failed. They are never counted as safe; the bounds of S and Δh show what they could change.`)
   }
   const doubtful = STAGE_SLOTS.map(([, slot, name]) => [name, lowConfidenceUnits(table, flags, slot)] as const).filter(([, n]) => n > 0)
   if (doubtful.length > 0) {
