@@ -22,12 +22,20 @@ def session(file: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
 
 
+def inputs_of(part: Part) -> dict[str, torch.Tensor]:
+    """The example with one row more than was traced."""
+    return {name: torch.cat([value, value[:1]]) if len(value) > 1 else value for name, value in part.example.items()}
+
+
+@torch.no_grad()
+def output(part: Part) -> torch.Tensor:
+    return part.module(**inputs_of(part)).float()
+
+
 def difference(part: Part, file: Path) -> float:
-    """max |torch − onnxruntime| / max |torch| on the example with one row more than was traced."""
-    inputs = {name: torch.cat([value, value[:1]]) if len(value) > 1 else value for name, value in part.example.items()}
-    got = session(file).run(part.outputs, {name: value.numpy() for name, value in inputs.items()})[0].astype(np.float32)
-    with torch.no_grad():
-        wanted = part.module(**inputs).float().numpy()
+    """max |torch − onnxruntime| / max |torch|."""
+    got = session(file).run(part.outputs, {name: value.numpy() for name, value in inputs_of(part).items()})[0].astype(np.float32)
+    wanted = output(part).numpy()
     return float(np.abs(got - wanted).max() / np.abs(wanted).max())
 
 

@@ -1,6 +1,6 @@
 """A diffusers checkpoint → ONNX graphs that this page, optimum and transformers.js can load.
 
-    python models/export/export.py CHECKPOINT OUT [--lora FILE …] [--precision fp32 fp16] [--encoder]
+    python models/export/export.py CHECKPOINT OUT [--lora FILE …] [--precision fp32 fp16 q4f16] [--encoder]
 
 CHECKPOINT is a folder or a hub id of a Stable Diffusion pipeline: a base model, an aligned one (ESD, MACE, SalUn …) or
 a fine-tuned one. OUT receives model_index.json, the scheduler's and parts' configurations, the tokenizer, one folder
@@ -18,11 +18,13 @@ import torch
 from diffusers import DiffusionPipeline
 from transformers import CLIPTokenizerFast
 
-from check import assert_equal
-from components import PARTS, Types
+from check import assert_equal, output
+from components import PARTS, Part, Types
 from graph import SHARD_BYTES, file_entry, write_graph
+from quantise import quantise
 
-PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16}
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "q4f16": torch.float16}
+"""Type of the arithmetic. `q4f16`: half precision with linear weights in 4 bits."""
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "int64": torch.int64, "int32": torch.int32}
 
 
@@ -58,11 +60,27 @@ def write_parts(pipeline: DiffusionPipeline, out: Path, names: list[str], precis
             own = copy.copy(pipeline) if k + 1 == len(precisions) else _copied(pipeline, name)
             part = PARTS[name](own, Types(inside, types.floats, types.timestep, types.ids))
             file = out / name / graph_name(precision, k == 0)
-            rows = write_graph(part.module, part.example, part.outputs, file, shard_bytes)
-            (file.with_suffix(".weights.json")).write_text(json.dumps(rows, separators=(",", ":")) + "\n", "utf8")
-            said = f", differs from torch by {assert_equal(part, file, inside):.1e}" if check else ", not checked"
-            size = sum(row["length"] for row in rows)
-            print(f"{name} {precision}: {len(rows)} weights, {size / 1e6:.1f} MB{said}", flush=True)
+            said = write_part(part, file, inside, precision == "q4f16", shard_bytes, check)
+            print(f"{name} {precision}: {said}", flush=True)
+
+
+def write_part(part: Part, file: Path, inside: torch.dtype, four_bits: bool, shard_bytes: int, check: bool) -> str:
+    """One graph with its weights, its weight list and its check; answers what was written in words."""
+    restored: dict[str, torch.Tensor] = {}
+    rows = write_graph(part.module, part.example, part.outputs, file, shard_bytes, (lambda model, state: restored.update(quantise(model, state))) if four_bits else None)
+    (file.with_suffix(".weights.json")).write_text(json.dumps(rows, separators=(",", ":")) + "\n", "utf8")
+    said = [f"{len(rows)} weights, {sum(row['length'] for row in rows) / 1e6:.1f} MB"]
+    if check:
+        whole = output(part)
+        if restored:
+            # What the graph computes is compared with torch on the same rounded weights; how much rounding matters is told.
+            part.module.load_state_dict(restored, strict=False)
+            rounded = output(part)
+            said.append(f"4 bits change the output by {float((rounded - whole).norm() / whole.norm()):.1%}")
+        said.append(f"differs from torch by {assert_equal(part, file, inside):.1e}")
+    else:
+        said.append("not checked")
+    return ", ".join(said)
 
 
 def _copied(pipeline: DiffusionPipeline, name: str) -> DiffusionPipeline:

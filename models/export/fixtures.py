@@ -1,7 +1,7 @@
 """Miniatures of every supported family with random seeded weights, exported as a real repository is, and the pictures
 that diffusers makes of them. For tests/browser/families.test.ts.
 
-Run from the repository root: models/pictogram/.venv/bin/python models/export/fixtures.py [FAMILY … lora]
+Run from the repository root: models/pictogram/.venv/bin/python models/export/fixtures.py [FAMILY … lora quantised]
 Writes tests/golden/families/FAMILY/ (model_index.json, graphs in fp32 and fp16, tokenizer …) and FAMILY.safetensors.
 The families differ in what their graphs and configurations do, as the published ones do: element types of timestep and
 ids, half-precision ports, external or internal weights, tokenizers with and without tokenizer.json.
@@ -9,6 +9,7 @@ ids, half-precision ports, external or internal weights, tokenizers with and wit
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
@@ -23,16 +24,20 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 import numpy as np
 import onnx
+import onnxruntime
 import torch
 from diffusers import (
     AutoencoderKL, AutoencoderTiny, DDIMScheduler, DPMSolverMultistepScheduler, EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, LCMScheduler,
     LatentConsistencyModelPipeline, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel)
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from safetensors.torch import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from components import Types
-from export import export
+from check import session
+from components import PARTS, Types
+from export import export, write_part
+from graph import SHARD_BYTES, strip
 
 ROOT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "families"
 PROMPTS = ["a red kite over the sea", "Two small keys, 3 coins & a map"]
@@ -191,6 +196,50 @@ def make_lora(family: Family) -> None:
     save_file(pictures(pipeline, [(DDIMScheduler, 4, 5.0)]), ROOT / "lora-pictures.safetensors")
 
 
+def make_quantised(family: Family) -> None:
+    """The first family's U-Net in 4 bits (export.py's q4f16) and in 8 bits (onnxruntime's dynamic quantiser, as optimum
+    publishes it), with the pictures diffusers makes when it denoises by those very graphs in onnxruntime."""
+    folder = ROOT.parent / "quantised"
+    shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as work:
+        pipeline = build(family, Path(work))
+    pipeline.tokenizer = CLIPTokenizer.from_pretrained(ROOT / "sd1" / "tokenizer")
+    own = copy.copy(pipeline)
+    own.unet = copy.deepcopy(pipeline.unet)
+    (folder / "unet").mkdir(parents=True)
+    part = PARTS["unet"](own, Types(torch.float16, family.types.floats, family.types.timestep, family.types.ids))
+    file = folder / "unet" / "model_q4f16.onnx"
+    print(f"  q4f16: {write_part(part, file, torch.float16, True, SHARD_BYTES, True)}")
+    file.with_suffix(".weights.json").unlink()
+    quantise_8(ROOT / "sd1" / "unet" / "model.onnx", folder / "unet" / "model_int8.onnx")
+    golden = {}
+    for variant in ("q4f16", "int8"):
+        network = session(folder / "unet" / f"model_{variant}.onnx")
+
+        def forward(sample, timestep, encoder_hidden_states, **_):
+            feeds = {"sample": sample.numpy(), "timestep": np.array([int(timestep)]), "encoder_hidden_states": encoder_hidden_states.numpy()}
+            return (torch.from_numpy(network.run(None, feeds)[0]),)
+
+        pipeline.unet.forward = forward
+        golden[variant] = pictures(pipeline, [(DDIMScheduler, 4, 5.0)])["DDIMScheduler.4.rgb"]
+    save_file(golden, folder / "pictures.safetensors")
+
+
+def quantise_8(source: Path, file: Path) -> None:
+    """Weights of matrix products in 8 bits, of which 7 are used, so that no processor saturates. They have to stand in the
+    graph untransposed, as other exporters write them."""
+    with tempfile.TemporaryDirectory() as work:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = f"{work}/folded.onnx"
+        onnx.save_model(onnx.load(source), f"{work}/whole.onnx")
+        onnxruntime.InferenceSession(f"{work}/whole.onnx", options, providers=["CPUExecutionProvider"])
+        quantize_dynamic(f"{work}/folded.onnx", file, weight_type=QuantType.QInt8, reduce_range=True, op_types_to_quantize=["MatMul", "Gemm"])
+    model = onnx.load(file)
+    strip(model)
+    file.write_bytes(model.SerializeToString(deterministic=True))
+
+
 def inline(folder: Path) -> None:
     """Puts the weights of every graph inside it and removes what lay outside."""
     for file in sorted(folder.glob("*/*.onnx")):
@@ -224,10 +273,12 @@ def make(name: str, family: Family) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    wanted = sys.argv[1:] or [*families(), "lora"]
+    wanted = sys.argv[1:] or [*families(), "lora", "quantised"]
     for each in wanted:
         print(each, flush=True)
         if each == "lora":
             make_lora(families()["sd1"])
+        elif each == "quantised":
+            make_quantised(families()["sd1"])
         else:
             make(each, families()[each])

@@ -11,6 +11,7 @@ import copy
 import hashlib
 import logging
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -22,8 +23,8 @@ SHARD_BYTES = 1_900_000_000
 """A browser's ArrayBuffer ends at 2 GB, and so does a protobuf."""
 ALIGNMENT = 64
 """Bytes: every tensor starts on such a boundary, so that typed arrays can view it in place."""
-KINDS = {torch.float32: onnx.TensorProto.FLOAT, torch.float16: onnx.TensorProto.FLOAT16, torch.int64: onnx.TensorProto.INT64}
-NAMES = {torch.float32: "float32", torch.float16: "float16", torch.int64: "int64"}
+KINDS = {torch.float32: onnx.TensorProto.FLOAT, torch.float16: onnx.TensorProto.FLOAT16, torch.int64: onnx.TensorProto.INT64, torch.uint8: onnx.TensorProto.UINT8}
+NAMES = {torch.float32: "float32", torch.float16: "float16", torch.int64: "int64", torch.uint8: "uint8"}
 
 
 def with_forward(module: torch.nn.Module, forward) -> torch.nn.Module:
@@ -109,8 +110,12 @@ def place(model: onnx.ModelProto, state: dict[str, torch.Tensor], file: Path, sh
     return rows
 
 
-def write_graph(module: torch.nn.Module, example: dict[str, torch.Tensor], outputs: list[str], file: Path, shard_bytes: int = SHARD_BYTES) -> list[dict]:
-    """Exports `module(**example)` to `file` and its weights beside it; answers where each weight lies."""
+def write_graph(module: torch.nn.Module, example: dict[str, torch.Tensor], outputs: list[str], file: Path, shard_bytes: int = SHARD_BYTES,
+                change: Callable[[onnx.ModelProto, dict[str, torch.Tensor]], object] | None = None) -> list[dict]:
+    """Exports `module(**example)` to `file` and its weights beside it; answers where each weight lies.
+
+    `change` may replace nodes of the graph and weights of the state before they are written.
+    """
     state = {k: v for k, v in module.state_dict().items() if v.is_floating_point()}
     model = translate(module, example, outputs)
     # A weight that the graph shares under another name, or never reads, cannot be found again by a LoRA.
@@ -121,6 +126,8 @@ def write_graph(module: torch.nn.Module, example: dict[str, torch.Tensor], outpu
     model = simplify(model, set(state))
     used = {name for node in model.graph.node for name in node.input}
     state = {name: value for name, value in state.items() if name in used}
+    if change is not None:
+        change(model, state)
     file.parent.mkdir(parents=True, exist_ok=True)
     rows = place(model, state, file, shard_bytes)
     strip(model)

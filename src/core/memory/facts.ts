@@ -6,7 +6,9 @@ function stage(name: string, part: ModelComponent): StageFacts {
   if (!('onnx' in part)) return { name, files: [part.weights.bytes], largestTensor: null, half: false }
   const lengths = part.weights.map(({ length }) => length)
   return {
-    name, files: [part.onnx.bytes, ...part.data.map(({ file }) => file.bytes)], half: part.precision === 'float16',
+    name, files: [part.onnx.bytes, ...part.data.map(({ file }) => file.bytes)],
+    // 4-bit weights leave the rest, and the arithmetic, in half precision.
+    half: part.precision === 'float16' || (part.precision === 'quantised' && part.weights.some(({ dtype }) => dtype === 'F16')),
     largestTensor: lengths.length > 0 ? Math.max(...lengths) : null,
   }
 }

@@ -85,15 +85,16 @@ function adaptable(model: OnnxModel): OnnxWeight[] {
     (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') && weight.length > 0 && /\.(weight|bias)$/.test(weight.name) ? [{ dtype, ...weight }] : [])
 }
 
-/** The type that most bytes of weights have. */
+/** The type that most weights have; `quantised` from a quarter on, because convolutions and embeddings stay as they are. */
 export function precisionOf(model: OnnxModel): OnnxComponent['precision'] {
-  const bytes = { float32: 0, float16: 0, quantised: 0 }
+  const numbers = { float32: 0, float16: 0, quantised: 0 }
+  // onnxruntime's 4-bit products keep two numbers in a byte.
+  const perByte = model.operators.has('com.microsoft:MatMulNBits') ? 2 : 1
   for (const { dtype, length } of model.weights) {
-    if (dtype === 'F32') bytes.float32 += length
-    else if (dtype === 'F16') bytes.float16 += length
-    else if (dtype === 'U8' || dtype === 'I8') bytes.quantised += length
+    if (dtype === 'F32') numbers.float32 += length / 4
+    else if (dtype === 'F16') numbers.float16 += length / 2
+    else if (dtype === 'U8' || dtype === 'I8') numbers.quantised += length * perByte
   }
-  // 4-bit weights take an eighth of float32's room: a quarter of the bytes is most of the weights.
-  if (bytes.quantised > 0.25 * (bytes.float32 + bytes.float16 + bytes.quantised)) return 'quantised'
-  return bytes.float16 > bytes.float32 ? 'float16' : 'float32'
+  if (numbers.quantised > 0.25 * (numbers.float32 + numbers.float16 + numbers.quantised)) return 'quantised'
+  return numbers.float16 > numbers.float32 ? 'float16' : 'float32'
 }

@@ -50,7 +50,9 @@ export function deriveModel(facts: RepositoryFacts): DerivedModel {
   checkWidths(parts)
   const tokenizer = deriveTokenizer(facts, parts.textEncoder)
   if (!parts.unet.weights.some(({ name }) => name.endsWith('attn2.to_k.weight'))) {
-    notes.push('Its export dropped the names of linear weights: LoRA files and closed-form alignment cannot be applied. models/export/export.py keeps them.')
+    notes.push(unet.model.weights.some(({ dtype, dims }) => (dtype === 'U8' || dtype === 'I8') && dims.length > 1)
+      ? 'Its linear weights are stored in 4 or 8 bits: LoRA files and closed-form alignment cannot be applied to it, only to a float16 or float32 export.'
+      : 'Its export dropped the names of linear weights: LoRA files and closed-form alignment cannot be applied. models/export/export.py keeps them.')
   }
   const fallbacks = Object.fromEntries(Object.entries(facts.fallbacks).map(([part, graph]) => [part, component(part as PartName, graph)]))
   const encoder = facts.graphs.vaeEncoder ? { vaeEncoder: component('vaeEncoder', facts.graphs.vaeEncoder) } : {}
