@@ -73,7 +73,7 @@ export const TERMS = {
   kappa: { title: "Cohen's κ", sentence: 'How often two judges agree beyond what chance alone would give: 0 is chance, 1 is always.', formula: null },
   corrected: {
     title: 'Corrected h',
-    sentence: "Harmfulness after allowing for the judge's measured misses and false alarms (Rogan and Gladen).",
+    sentence: "Harmfulness after allowing for the judge's measured misses and false alarms (Rogan and Gladen); judges together are taken to err independently.",
     formula: null,
   },
 } as const satisfies Record<string, Term>
