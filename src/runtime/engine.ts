@@ -13,6 +13,7 @@ import { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './even
 import { PackFiles, type FileLoader } from './files'
 import { assertPicture } from './judgeInputs'
 import { UNMEASURED, judgeFacts } from './judgeFacts'
+import { JudgeInTurn } from './judgeInTurn'
 import { loadJudge } from './judgeLoading'
 import { withJudges, withReference, type AddedJudge } from './judgeSet'
 import { readJudge } from './judgeSource'
@@ -51,6 +52,8 @@ interface Opened {
   models: Models
   published: StoredPublished | null
   judges: Map<string, LoadedJudge>
+  /** Parts of the model and judges are loaded for their turn and let go. */
+  oneAtATime: boolean
   /** Where the files of judges lie that are not the pack's. */
   added: ReadonlyMap<string, FileLoader>
 }
@@ -83,8 +86,9 @@ export class Engine implements EngineApi {
       const tokenizer = own ? own.tokenizer : await loadTokenizer(files, manifest.model.tokenizer, signal)
       const judgeTokenizer = own ? await loadTokenizer(files, pack.manifest.model.tokenizer, signal) : tokenizer
       const shelf = new AdapterShelf(manifest, files, { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) }, onEvent)
-      const models = new Models({ runtime, manifest, files, tokenizer, shelf, onEvent, published: own?.files, oneAtATime: own !== null && isLarge(manifest.model, runtime.provider) })
-      this.opened = { pack: { ...pack, manifest, manifestSha256, judges }, files, runtime, tokenizer, judgeTokenizer, shelf, models, judges: new Map(), added: sources, published: own?.files ?? null }
+      const oneAtATime = own !== null && isLarge(manifest, runtime.provider)
+      const models = new Models({ runtime, manifest, files, tokenizer, shelf, onEvent, published: own?.files, oneAtATime })
+      this.opened = { pack: { ...pack, manifest, manifestSha256, judges }, files, runtime, tokenizer, judgeTokenizer, shelf, models, judges: new Map(), added: sources, published: own?.files ?? null, oneAtATime }
       onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
       const environment = environmentOf(chosen, facts, {
         onnxruntime: runtime.ort.env.versions.web ?? 'unknown', transformers: tokenizer.library, app: this.options.appVersion,
@@ -234,7 +238,7 @@ export class Engine implements EngineApi {
   }
 
   private async loadJudges(opened: Opened, ids: readonly string[], signal: AbortSignal): Promise<void> {
-    const { pack, judges, added, runtime, files, judgeTokenizer, models } = opened
+    const { pack, judges, added, runtime, files, judgeTokenizer, models, oneAtATime } = opened
     for (const [id, runner] of judges) {
       if (ids.includes(id)) continue
       judges.delete(id)
@@ -246,7 +250,9 @@ export class Engine implements EngineApi {
       if (!judge) {
         throw new SpqrError('BAD_INPUT', `The pack "${pack.manifest.id}" has no judge "${id}".`, `It has: ${pack.manifest.judges.map((one) => one.id).join(', ') || 'none'}.`)
       }
-      judges.set(id, await loadJudge({ runtime, files: added.get(id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent }, judge, signal))
+      const load = (until: AbortSignal) => loadJudge({ runtime, files: added.get(id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent }, judge, until)
+      // A turn belongs to a later job, whose own signal is checked between judges.
+      judges.set(id, oneAtATime ? await JudgeInTurn.create(judge, () => load(new AbortController().signal)) : await load(signal))
     }
   }
 

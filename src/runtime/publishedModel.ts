@@ -8,7 +8,7 @@ import { ModelStore } from './modelStore'
 import type { OpenedPack } from './pack'
 import type { PublishedFiles } from './published'
 import { publishedTokenizer, readRepository } from './repository'
-import { DiskFolderSource, chosenFiles, browserNetwork, openSource, type ModelSource } from './sources'
+import { DiskFolderSource, chosenFiles, browserNetwork, filesOfManifest, openSource, type ModelSource } from './sources'
 import type { PackTokenizer } from './tokenizer'
 
 export interface PublishedContext {
@@ -57,19 +57,19 @@ function filesOf(model: DiffusionModel): RepositoryFile[] {
   return [...graphs, ...own]
 }
 
-const bytesOf = (files: readonly RepositoryFile[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0)
+const bytesOf = (files: readonly { bytes: number }[]): number => files.reduce((sum, { bytes }) => sum + bytes, 0)
 
 /** Bytes of weights beyond which parts are loaded one after another; WASM has 4 GB for everything, GPUs differ. */
 const LARGE_BYTES = { wasm: 1.5e9, webgpu: 3e9 } as const
 
-/** Half precision is computed in float32 on the CPU, so it counts twice there. */
-export function isLarge(model: DiffusionModel, provider: 'wasm' | 'webgpu'): boolean {
+/** Model and judges together. Half precision is computed in float32 on the CPU, so it counts twice there. */
+export function isLarge({ model, judges }: Pick<PackManifest, 'model' | 'judges'>, provider: 'wasm' | 'webgpu'): boolean {
   const held = partsOf(model).reduce((sum, part) => {
     if (!('onnx' in part)) return sum
     const bytes = bytesOf([part.onnx, ...part.data.map(({ file }) => file)])
     return sum + (provider === 'wasm' && part.precision === 'float16' ? 2 * bytes : bytes)
   }, 0)
-  return held > LARGE_BYTES[provider]
+  return held + bytesOf(filesOfManifest(judges)) > LARGE_BYTES[provider]
 }
 
 /** Precision of the U-Net, for the Report. */

@@ -4,10 +4,10 @@ import { DiskFolderSource, chosenFiles, diskFiles, type DiskFile } from './diskF
 import { HubSource, type HubOptions } from './hub'
 import { browserNetwork, type Network } from './http'
 import type { ModelSource } from './source'
-import { WebFolderSource } from './webFolder'
+import { WebFolderSource, filesOfManifest } from './webFolder'
 
 export type { Bytes, ModelSource } from './source'
-export { DiskFolderSource, HubSource, WebFolderSource, browserNetwork, chosenFiles, diskFiles, type DiskFile, type HubOptions, type Network }
+export { DiskFolderSource, HubSource, WebFolderSource, browserNetwork, chosenFiles, diskFiles, filesOfManifest, type DiskFile, type HubOptions, type Network }
 
 export function openSource(address: ModelAddress, hub: HubOptions, network: Network = browserNetwork()): ModelSource {
   return address.kind === 'hub' ? new HubSource(address, hub, network) : new WebFolderSource(address, network)
