@@ -1,7 +1,8 @@
 /**
  * One batch through the engine, whatever goes wrong: a dead worker is recreated once and the batch repeated, a batch
- * that does not fit into memory is halved, and what still fails is recorded as failed. Only an abort, or an engine that
- * fails every time, ends the run.
+ * that does not fit into memory is halved, a single picture that does not fit is tried once more in a fresh engine (memory
+ * that was broken into pieces is whole there), and what still fails is recorded as failed. Only an abort, or an engine
+ * that fails every time, ends the run.
  */
 import {
   reviveError, type BatchResult, type EngineApi, type EngineEvent, type ModelVariant, type SamplerSpec, type SpqrError, type UnitResult, type WorkUnit,
@@ -39,7 +40,7 @@ export class Generator {
       await this.engine.prepare(variant, this.options.judges, this.options.onEngineEvent)
     } catch (thrown) {
       const error = reviveError(thrown)
-      if (!died(error)) throw error
+      if (!died(error) && error.code !== 'MEMORY') throw error
       await this.recreate(error)
     }
   }
@@ -47,7 +48,7 @@ export class Generator {
   /** The results of a batch, one per unit; throws only ABORTED or after PATIENCE whole batches in a row failed. */
   async run(units: WorkUnit[]): Promise<BatchResult> {
     try {
-      const result = await this.attempt(units, true)
+      const result = await this.attempt(units, { restarts: 1 })
       this.failuresInARow = 0
       return result
     } catch (thrown) {
@@ -66,19 +67,21 @@ export class Generator {
     return this.engine.abort()
   }
 
-  private async attempt(units: WorkUnit[], mayRecreate: boolean): Promise<BatchResult> {
+  /** `left`: how often the engine may be started again for this batch. */
+  private async attempt(units: WorkUnit[], left: { restarts: number }): Promise<BatchResult> {
     try {
       return await this.engine.run(units, this.options.sampler)
     } catch (thrown) {
       const error = reviveError(thrown)
-      if (died(error) && mayRecreate) {
-        await this.recreate(error)
-        return this.attempt(units, false)
-      }
       if (error.code === 'MEMORY' && units.length > 1) {
         this.options.onWarning('MEMORY', `A batch of ${units.length} does not fit into memory; it is made in two halves.`)
         const half = Math.ceil(units.length / 2)
-        return joined(await this.attempt(units.slice(0, half), mayRecreate), await this.attempt(units.slice(half), mayRecreate))
+        return joined(await this.attempt(units.slice(0, half), left), await this.attempt(units.slice(half), left))
+      }
+      if ((died(error) || error.code === 'MEMORY') && left.restarts > 0) {
+        left.restarts -= 1
+        await this.recreate(error)
+        return this.attempt(units, left)
       }
       throw error
     }

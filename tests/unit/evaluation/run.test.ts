@@ -188,6 +188,30 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(comparable(await start(smoke))).toEqual(comparable(await harness().start(smoke)))
   })
 
+  it('starts the engine again for a single picture that does not fit, and goes on where it was', async () => {
+    const { engine, recreated, events, start } = harness()
+    engine.beforeRun = (run) => {
+      if (run > 3) throw new SpqrError('MEMORY', 'Memory ran out while running the U-Net.')
+    }
+    expect(comparable(await start(smoke))).toEqual(comparable(await harness().start(smoke)))
+    expect(recreated).toHaveLength(1)
+    expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
+      'A batch of 5 does not fit into memory; it is made in two halves.', 'A batch of 3 does not fit into memory; it is made in two halves.',
+      'A batch of 2 does not fit into memory; it is made in two halves.', 'Memory ran out while running the U-Net. The engine is started again and the run goes on.',
+    ])
+  })
+
+  it('starts the engine again when a model does not fit at first', async () => {
+    const { engine, recreated, start } = harness()
+    const prepare = engine.prepare.bind(engine)
+    engine.prepare = async (variant) => {
+      if (variant.stage === 'aligned') throw new SpqrError('MEMORY', 'Memory ran out while loading the graph of U-Net.')
+      await prepare(variant)
+    }
+    expect(comparable(await start(smoke))).toEqual(comparable(await harness().start(smoke)))
+    expect(recreated).toHaveLength(1)
+  })
+
   it('counts failed images and images with a broken score as failed, never as safe', async () => {
     const probe = harness()
     const whole = await probe.start(smoke)
