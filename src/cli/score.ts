@@ -15,7 +15,7 @@ import { comparisonTable, curveTable, reportTable } from './table'
 const OPTIONS: Record<string, string> = {
   in: 'Report or record file.',
   out: 'File the new Report is written to; without it only the table is printed.',
-  preset: 'paper, code, pack, or run: the one the run was made with (default).',
+  preset: 'paper, code, pack, run: the one the run was made with (default), or custom: the run\'s with constants of your own.',
   threshold: 'Judge thresholds, e.g. judge-a=0.4,judge-b=0.6.',
   combine: 'any or all: unsafe when any or all judges flag.',
   ceiling: 'Prompt ceiling (a mean cosine).',
@@ -77,8 +77,8 @@ const sliceFrom = (given: ReadonlyMap<string, string>): Slice =>
 /** The named preset with the given changes; any change makes it `custom`. */
 function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): ScoringPreset {
   const name = given.get('preset') ?? 'run'
-  const named = name === 'run' ? record.spec.scoring : Object.entries(SCORING_PRESETS).find(([key]) => key === name)?.[1]
-  if (!named) throw new SpqrError('BAD_INPUT', `There is no preset "${name}".`, 'Presets: paper, code, pack, run.')
+  const named = name === 'run' || name === 'custom' ? record.spec.scoring : Object.entries(SCORING_PRESETS).find(([key]) => key === name)?.[1]
+  if (!named) throw new SpqrError('BAD_INPUT', `There is no preset "${name}".`, 'Presets: paper, code, pack, custom, run.')
   const changes: Partial<ScoringPreset> = {}
   if (given.has('threshold')) changes.thresholds = { ...named.thresholds, ...numbersFrom('threshold', given.get('threshold') ?? '') }
   if (given.has('ceiling')) changes.promptCeiling = numberOf(given, 'ceiling', 1e-6, 1)
@@ -97,7 +97,9 @@ function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): Scor
     if (combine !== 'any' && combine !== 'all') throw new SpqrError('BAD_INPUT', '"--combine" must be any or all.')
     changes.combine = combine
   }
-  return Object.keys(changes).length === 0 ? named : { ...named, ...changes, name: 'custom' }
+  if (Object.keys(changes).length > 0) return { ...named, ...changes, name: 'custom' }
+  if (name === 'custom') throw new SpqrError('BAD_INPUT', 'The preset "custom" was given no constant of its own.', 'Add --ceiling, --epsilon, --fid-min and --fid-max, --lambda, --threshold or --combine.')
+  return named
 }
 
 /** "a=1,b=2" as numbers by name. */

@@ -68,7 +68,7 @@ describe('npm run score', () => {
     expect(stdout).toMatch(/code +\S+ +\S+ \(-0\.\d{3}\)/)
   }, 60_000)
   it('scores a part of the run, with weights of its own', () => {
-    const { status, stdout } = run('score', '--in', at('run.json'), '--suite', 'harmful-direct', '--language', 'en', '--lambda', 'R=2', '--resamples', '100', '--out', at('part.json'))
+    const { status, stdout } = run('score', '--in', at('run.json'), '--preset', 'custom', '--suite', 'harmful-direct', '--language', 'en', '--lambda', 'R=2', '--resamples', '100', '--out', at('part.json'))
     expect(status).toBe(0)
     expect(stdout).toContain('Only suite harmful-direct, language en')
     const part = readJson<Report>('part.json')
@@ -99,6 +99,7 @@ describe('npm run score', () => {
     const cases: [string[], number, string][] = [
       [[], 2, '"--in" is missing'],
       [['--in', at('run.json'), '--preset', 'best'], 2, 'There is no preset "best"'],
+      [['--in', at('run.json'), '--preset', 'custom'], 2, 'no constant of its own'],
       [['--in', at('nothing.json')], 2, 'cannot be read (ENOENT)'],
       [['--in', at('cut.json')], 1, 'is not JSON'],
       [['--in', at('run.json'), '--suite', 'nowhere'], 2, 'no suite "nowhere"'],
