@@ -54,6 +54,12 @@ const unreadable = (what: string, why: string) => new SpqrError(
   'GRAPH_MISMATCH', `The graph of ${what} cannot be used: ${why.replace(/\.$/, '')}.`, 'Export it again with operators that onnxruntime-web supports.',
 )
 
+/** Why a session could not be made, without saying twice what was being done. */
+function reasonOf(message: string): string {
+  const operator = /No Op registered for (\S+)/.exec(message)?.[1]
+  return operator === undefined ? message.replace(/^onnxruntime failed while [^:]*: /, '') : `its operator ${operator} is not in onnxruntime-web`
+}
+
 const PORT_TYPES: readonly string[] = ['float32', 'float16', 'int64', 'int32'] satisfies GraphPort['dtype'][]
 const isPortType = (type: string): type is GraphPort['dtype'] => PORT_TYPES.includes(type)
 
@@ -112,7 +118,7 @@ export class Graph {
         })
       } catch (thrown) {
         const error = ortError(thrown, `loading the graph of ${what}`)
-        throw error.code === 'UNEXPECTED' ? unreadable(what, error.message) : error
+        throw error.code === 'UNEXPECTED' ? unreadable(what, reasonOf(error.message)) : error
       }
     })
     return new Graph(runtime, session, { inputs: session.inputMetadata.map(portOf(what)), outputs: session.outputMetadata.map(portOf(what)) }, what)

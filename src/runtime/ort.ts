@@ -57,6 +57,9 @@ async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: s
   return { ort, provider, threads, build, exclusive }
 }
 
+/** onnxruntime's own words in one line: without its error numbers, and without where in its source they were said. */
+const plain = (message: string): string => message.replace(/^.*ERROR_MESSAGE:\s*/s, '').replaceAll(/\S+\.(?:cc|h):\d+ [^)]*\)\s*/g, '').replaceAll(/\s+/g, ' ').trim().slice(0, 400)
+
 /** What an error of onnxruntime means for a person. `doing` completes "…while …". */
 export function ortError(thrown: unknown, doing: string): SpqrError {
   if (thrown instanceof SpqrError) return thrown
@@ -71,7 +74,7 @@ export function ortError(thrown: unknown, doing: string): SpqrError {
     return new SpqrError('DEVICE_LOST', `The graphics device was lost while ${doing}.`, 'Run again; choose WASM if it happens again.')
   }
   if (/Aborted\(|memory access out of bounds|unreachable|table index is out of bounds/.test(message)) {
-    return new SpqrError('WORKER_CRASHED', `The inference runtime stopped while ${doing}: ${message}`, 'The engine is started again.')
+    return new SpqrError('WORKER_CRASHED', `The inference runtime stopped while ${doing}: ${plain(message)}`, 'The engine is started again.')
   }
-  return new SpqrError('UNEXPECTED', `onnxruntime failed while ${doing}: ${message}`)
+  return new SpqrError('UNEXPECTED', `onnxruntime failed while ${doing}: ${plain(message)}`)
 }

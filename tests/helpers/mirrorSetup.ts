@@ -10,6 +10,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const mirror = new Mirror()
   for (const [id, repository] of testRepositories()) mirror.repositories.set(id, repository)
   mirror.repositories.set('mini/sdxs', folderRepository('tests/golden/families/sdxs', 'openrail++'))
+  mirror.repositories.set('mini/gated', { ...folderRepository('tests/golden/families/sdxs', 'openrail++'), gated: true, token: 'good-token' })
   project.provide('mirror', await mirror.start())
   return () => mirror.stop()
 }

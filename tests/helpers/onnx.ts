@@ -32,7 +32,7 @@ export const TYPE = { float32: 1, int64: 7, float16: 10, float64: 11 } as const
 export interface TestGraph {
   inputs: { name: string; type: number; dims: (string | number)[] }[]
   outputs: { name: string; type: number; dims: (string | number)[] }[]
-  operators?: { domain: string; name: string }[]
+  operators?: { domain: string; name: string; inputs?: string[]; outputs?: string[] }[]
   weights?: { name: string; dims: number[]; type: number; location?: string; length?: number; raw?: Part }[]
   opset?: number
 }
@@ -48,7 +48,11 @@ export function onnxFile({ inputs, outputs, operators = [{ domain: '', name: 'Id
     ...(location === undefined ? [] : [['location', location], ['offset', '0'], ['length', String(length)]].map(([key, value]) => run(13, join([run(1, key!), run(2, value!)])))),
   ])
   const graph = join([
-    ...operators.map(({ domain, name }) => run(1, join([run(4, name), run(7, domain)]))),
+    ...operators.map(({ domain, name, inputs: from = [], outputs: to = [] }) => run(1, join([
+      ...from.map((one) => run(1, one)), ...to.map((one) => run(2, one)), run(4, name), run(7, domain),
+    ]))),
+    // Every graph of a file has a name, or onnxruntime refuses it.
+    run(2, 'test'),
     ...weights.map((weight) => run(5, tensor(weight))), ...inputs.map((one) => run(11, port(one))), ...outputs.map((one) => run(12, port(one))),
   ])
   return Uint8Array.from(join([number(1, 8), run(7, graph), run(8, join([run(1, ''), number(2, opset)]))]))
