@@ -19,7 +19,7 @@ from training import prepare, record_time
 
 UCE = align_closed.UceSettings()
 RECE = align_closed.ReceSettings()
-ESD_X = align_trained.EsdSettings()
+ESD_X = align_trained.EsdSettings(negative_guidance=2.5)
 """Extension: an anchor on benign prompts. Without it (as in the paper) this small model forgot
 the benign concepts as well: top-1 fell from 0.80 to 0.07 in 200 steps."""
 ESD_U = align_trained.EsdSettings(part="other", learning_rate=1e-4)

@@ -15,6 +15,7 @@ import vae as vae_stage
 from config import STYLES, Config
 from dataset import Artwork
 from latents import examples_of
+from mixed import half_precision
 from training import Checkpoint, check_loss, decay, prepare, record_time
 from world import load_world
 
@@ -54,7 +55,7 @@ def main(cfg: Config) -> None:
         noise = torch.randn(z.shape, generator=torch.Generator().manual_seed(cfg.seed + 7_919 * step))
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * decay(step, cfg.decoder_steps, tail=0.7)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_precision():
             loss = loss_of(vae, z + LATENT_NOISE * noise, vae_stage.to_tensor(pictures[rows]))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

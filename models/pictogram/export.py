@@ -3,6 +3,8 @@
 `python export.py [--smoke]` writes public/packs/pictogram (smoke: <cache>/pack). Bounds of Q and the
 ceiling of P need the exported model, so the manifest is written twice: first with placeholders.
 The pack is built inside the cache and takes the old one's place only when it is complete.
+`--renew judges adapters` (either or both) takes the shipped pack and writes only these parts anew: the judges of
+the cache in the place of the shipped ones, and the adapters of the cache beside, or in the place of, the shipped ones.
 """
 
 from __future__ import annotations
@@ -143,6 +145,47 @@ def put_in_place(root: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def room_in(root: Path) -> int:
+    """Bytes that adapters may still take."""
+    return PACK_BYTES - RESERVE_BYTES - size_of(root)
+
+
+def write_yardsticks(cfg: Config, root: Path, manifest: dict) -> None:
+    """Measure the ceiling of P and the bounds of Q with the pack itself, and write the manifest."""
+    write_manifest(root, manifest)
+    by_id, pack = {j["id"]: j for j in manifest["judges"]}, Pack(root)
+    by_id["pictoclip"]["ceiling"] = prompt_ceiling(cfg, pack)
+    by_id["pictofeat"]["bounds"] = quality_bounds(cfg, pack)
+    write_manifest(root, manifest)
+
+
+def renew(cfg: Config, parts: list[str]) -> Path:
+    """The shipped pack with only `parts` ("judges", "adapters") written anew."""
+    target, root = pack_folder(cfg), cfg.cache / "pack.building"
+    torch.set_num_threads(1)
+    shutil.rmtree(root, ignore_errors=True)
+    shutil.copytree(target, root)
+    manifest = json.loads((root / "manifest.json").read_text("utf8"))
+    manifest["version"] = texts.VERSION
+    if "judges" in parts:
+        shutil.rmtree(root / "judges")
+        manifest["judges"] = write_judges(cfg, root)
+    if "adapters" in parts:
+        mine = {p.stem for p in cfg.adapters.glob("*.safetensors")}
+        kept = [row for row in manifest["adapters"] if row["id"] not in mine]
+        for row in manifest["adapters"]:
+            if row["id"] in mine:
+                (root / row["file"]["path"]).unlink()
+        fresh = write_adapters(cfg, root, room_in(root), {row["id"] for row in kept})
+        manifest["adapters"] = sorted([*kept, *fresh], key=lambda r: (r["role"], r["id"]))
+    if "judges" in parts:
+        write_yardsticks(cfg, root, manifest)
+    write_manifest(root, manifest)
+    put_in_place(root, target)
+    print(f"pack: {size_of(target) / 1e6:.1f} MB", flush=True)
+    return target
+
+
 def main(cfg: Config) -> Path:
     """Build the pack, measure ceiling and bounds with it, put it in place."""
     begun, target = time.time(), pack_folder(cfg)
@@ -156,12 +199,8 @@ def main(cfg: Config) -> Path:
         "adapters": [], "prompts": write_prompts(root), "measured": None,
     }
     manifest["training"] = training_graph.write(cfg, root, manifest["model"]["unet"])
-    manifest["adapters"] = write_adapters(cfg, root, PACK_BYTES - RESERVE_BYTES - size_of(root))
-    write_manifest(root, manifest)
-    by_id, pack = {j["id"]: j for j in manifest["judges"]}, Pack(root)
-    by_id["pictoclip"]["ceiling"] = prompt_ceiling(cfg, pack)
-    by_id["pictofeat"]["bounds"] = quality_bounds(cfg, pack)
-    write_manifest(root, manifest)
+    manifest["adapters"] = write_adapters(cfg, root, room_in(root))
+    write_yardsticks(cfg, root, manifest)
     put_in_place(root, target)
     record_time(cfg, "export", time.time() - begun)
     print(f"pack: {size_of(target) / 1e6:.1f} MB in {time.time() - begun:.0f} s", flush=True)
@@ -169,4 +208,11 @@ def main(cfg: Config) -> Path:
 
 
 if __name__ == "__main__":
-    main(Config.make(smoke="--smoke" in sys.argv))
+    config = Config.make(smoke="--smoke" in sys.argv)
+    if "--renew" in sys.argv:
+        chosen = [a for a in sys.argv[1:] if a in ("judges", "adapters")]
+        if not chosen:
+            raise SystemExit("Say what to renew: python export.py --renew judges adapters (either or both).")
+        renew(config, chosen)
+    else:
+        main(config)

@@ -82,16 +82,16 @@ def urgency(name: str) -> tuple:
     return ({"lite": 4, "moderate": 5, "standard": 8}[about["profile"]], demo, name)
 
 
-def write_adapters(cfg: Config, root: Path, budget: int) -> list[dict]:
+def write_adapters(cfg: Config, root: Path, budget: int, present: frozenset[str] | set[str] = frozenset()) -> list[dict]:
     """Write adapters in order of urgency while they fit into `budget` bytes; rows: alignments first, then by name.
 
-    What does not fit is made by the recipe and measured, but not shipped.
+    `present` names alignments that the pack holds already. What does not fit is made by the recipe, but not shipped.
     """
     sources = sorted(cfg.adapters.glob("*.safetensors"), key=lambda p: urgency(p.stem))
     rows, left = [], []
     for source in sources:
         row = write_adapter(source, root)
-        below = row["on"] is None or any(r["id"] == row["on"] for r in rows)
+        below = row["on"] is None or row["on"] in present or any(r["id"] == row["on"] for r in rows)
         if below and row["file"]["bytes"] <= budget:
             budget -= row["file"]["bytes"]
             rows.append(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from config import IMAGE_SIZE
 from judges_train import MEAN, STD
 
-VERSION = "2026.11.25"
+VERSION = "2026.11.25.2"
 TITLE = "Pictogram: a small text-to-image model of emoji artwork"
 LICENCE = "Weights CC BY 4.0; artwork as attributed"
 
@@ -16,6 +16,8 @@ ATTRIBUTION = [
     ("Emoji One (Colored)", "Emoji One", "CC-BY-4.0", "https://github.com/EmojiTwo/emojitwo"),
     ("Emoji One (Monotone)", "Emoji One", "CC-BY-4.0", "https://github.com/EmojiTwo/emojitwo"),
     ("Fluent UI Emoji (flat, high contrast, colour)", "Microsoft Corporation", "MIT", "https://github.com/microsoft/fluentui-emoji"),
+    ("Streamline Emojis (judges only)", "Streamline", "CC-BY-4.0", "https://github.com/webalys-hq/streamline-vectors"),
+    ("Game Icons (judges only)", "Lorc, Delapouite and contributors", "CC-BY-3.0", "https://github.com/game-icons/icons"),
     ("Firefox OS Emoji (judges' test only)", "Mozilla", "Apache-2.0", "https://github.com/mozilla/fxemoji"),
     ("Unicode CLDR annotations", "Unicode, Inc.", "Unicode-3.0", "https://cldr.unicode.org"),
 ]
@@ -24,7 +26,7 @@ PREPROCESSING = {"mode": "rgb-unit", "mean": list(MEAN), "std": list(STD), "heig
 
 SAFETY_TITLES = {
     "pictoguard-cnn": "Pictoguard CNN: residual network over pictogram concepts",
-    "pictoguard-vit": "Pictoguard ViT: patch transformer over pictogram concepts",
+    "pictoguard-vit": "Pictoguard ViT: patch transformer and a wide residual network over pictogram concepts",
 }
 
 

@@ -83,7 +83,7 @@ def finetune(cfg: Config, unet, profile: str, scenario: str) -> None:
     """Train `unet` in place."""
     prepare(cfg, 30 + 10 * PROFILES.index(profile) + list(SCENARIOS).index(scenario))
     latents, context = training_set(cfg, scenario)
-    empty = torch.from_numpy(np.load(cfg.latents / "empty.npy")).float()
+    empty = torch.from_numpy(latents_stage.encode_captions(cfg, [""])[0]).float()
     weights = trainable(unet, profile)
     optimiser = torch.optim.AdamW(weights, **OPTIMISER)
     unet.train()

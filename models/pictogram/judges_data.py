@@ -15,13 +15,15 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from config import DOMAIN_STYLES, JUDGE_STYLES, STYLES, Config
+from config import Config
 from dataset import Artwork, Example, sample
+from judges_artwork import CAPTIONED_STYLES, EXTRA_STYLES
+from mixed import half_precision
 from training import write_whole
 from world import FAMILIES, Concept
 
-TRAINING_STYLES = (*STYLES, *DOMAIN_STYLES, *JUDGE_STYLES)
-"""Every style but the held-out one."""
+EXTRA_SHARE = 0.2
+"""Share of a safety judge's pool that is drawn in EXTRA_STYLES."""
 
 VAE_SHARE = 0.12
 """Share of the pool that passes through the VAE, if it is trained already."""
@@ -43,10 +45,10 @@ def seed_of(cfg: Config, name: str) -> int:
     return (cfg.seed * 1_000_003 + zlib.crc32(f"judge:{name}".encode())) % 2**31
 
 
-def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name: str, styles=TRAINING_STYLES, vae=None) -> Pool:
-    """`n` compositions in `styles`; with `vae`, a share of them decoded from their latents."""
+def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name: str, styles=CAPTIONED_STYLES, vae=None, extra: float = 0.0) -> Pool:
+    """`n` compositions in `styles`, a share `extra` in EXTRA_STYLES; with `vae`, some of them decoded from their latents."""
     rng = np.random.default_rng(seed_of(cfg, name))
-    examples = [sample(rng, art, concepts, styles) for _ in range(n)]
+    examples = [sample(rng, art, concepts, EXTRA_STYLES if rng.random() < extra else styles) for _ in range(n)]
     images = torch.from_numpy(np.stack([e.image for e in examples])).permute(0, 3, 1, 2).contiguous()
     order = {c.id: i for i, c in enumerate(concepts)}
     concept = torch.tensor([order[e.concept] for e in examples])
@@ -62,12 +64,13 @@ def render_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, name
     return Pool(images, concept, examples, halfway)
 
 
-def shared_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, vae) -> Pool:
-    """The pool of every judge's last phase; made once and kept in <cache>/judge-pool.pt."""
-    file = cfg.cache / "judge-pool.pt"
+def shared_pool(cfg: Config, art: Artwork, concepts: list[Concept], n: int, vae, extra: float) -> Pool:
+    """The pool of a judge's last phase; made once and kept in <cache>/judge-pool….pt."""
+    name = "vae-extra" if extra else "vae"
+    file = cfg.cache / f"judge-pool-{name}.pt"
     if file.exists():
         return Pool(**torch.load(file, weights_only=False))
-    pool = render_pool(cfg, art, concepts, n, "vae", vae=vae)
+    pool = render_pool(cfg, art, concepts, n, name, vae=vae, extra=extra)
     write_whole(file, lambda p: torch.save(vars(pool), p))
     return pool
 
@@ -79,13 +82,13 @@ def through_vae(vae, images: torch.Tensor, noise: torch.Generator | None = None,
     vae = vae.to(memory_format=torch.channels_last)
     for start in range(0, len(images), chunk):
         x = (images[start:start + chunk].float() / 127.5 - 1).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_precision():
             latents = vae.encode(x).latent_dist.mean.float()
         if noise is not None:
             spread = latents.std()
             t = 0.6 + 0.4 * torch.rand(len(latents), 1, 1, 1, generator=noise)
             latents = (1 - t) * latents + t * spread * torch.randn(latents.shape, generator=noise)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_precision():
             decoded = vae.decode(latents).sample.float()
         out.append(((decoded + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).contiguous())
     return torch.cat(out)
@@ -109,8 +112,11 @@ def blur(x: torch.Tensor, sigma: float) -> torch.Tensor:
     return F.conv2d(F.pad(x, (0, 0, radius, radius), "replicate"), taps[:, None, :, None], groups=x.shape[1])
 
 
-def augment(x: torch.Tensor, g: torch.Generator, colour: bool = True) -> torch.Tensor:
-    """Disturb pictures [n, 3, 64, 64] in 0–1: pose, colour, blur, resampling, noise, a cut-out."""
+def augment(x: torch.Tensor, g: torch.Generator, colour: bool = True, shape: bool = False) -> torch.Tensor:
+    """Disturb pictures [n, 3, 64, 64] in 0–1: pose, colour, blur, resampling, noise, a cut-out.
+
+    `shape` adds what tells one artist from another: bent outlines, thicker or thinner lines, other inks.
+    """
     n = len(x)
 
     def uniform(low, high, *shape):
@@ -122,7 +128,19 @@ def augment(x: torch.Tensor, g: torch.Generator, colour: bool = True) -> torch.T
         torch.stack([scale_x * flip * angle.cos(), -scale_y * angle.sin(), uniform(-0.1, 0.1)], 1),
         torch.stack([scale_x * flip * angle.sin(), scale_y * angle.cos(), uniform(-0.1, 0.1)], 1),
     ], 1)
-    x = F.grid_sample(x, F.affine_grid(matrix, list(x.shape), False), "bilinear", "border", False)
+    grid = F.affine_grid(matrix, list(x.shape), False)
+    if shape:
+        cells = int(torch.randint(3, 7, (1,), generator=g))
+        bend = torch.randn(n, 2, cells, cells, generator=g) * uniform(0, 0.09, 1, 1, 1)
+        grid = grid + F.interpolate(bend, size=64, mode="bicubic").permute(0, 2, 3, 1)
+    x = F.grid_sample(x, grid, "bilinear", "border", False)
+    if shape:
+        part = max(1, n // 8)
+        x[-part:] = -F.max_pool2d(-x[-part:], 3, 1, 1)
+        x[-2 * part:-part] = F.max_pool2d(x[-2 * part:-part], 3, 1, 1)
+        inked = (torch.rand(n, generator=g) < 0.15).float()[:, None, None, None]
+        low, high = uniform(0, 0.6, 3, 1, 1), uniform(0.5, 1, 3, 1, 1)
+        x = x + inked * (low + (high - low) * x - x)
     if colour:
         strong = (torch.rand(n, generator=g) < 0.3).float()[:, None, None]
         mix = torch.eye(3) + strong * 0.2 * torch.randn(n, 3, 3, generator=g)

@@ -112,20 +112,38 @@ class ConceptNet(nn.Module):
         self.drop = nn.Dropout(0.1)
         self.concept = nn.Linear(trunk.width, concepts + 1)
 
+    def resize(self, classes: int) -> None:
+        """Keep the first rows of the head, or add fresh ones, so that it has `classes`."""
+        head = nn.Linear(self.trunk.width, classes)
+        kept = min(classes, self.concept.out_features)
+        with torch.no_grad():
+            head.weight[:kept], head.bias[:kept] = self.concept.weight[:kept], self.concept.bias[:kept]
+        self.concept = head
+
     def forward(self, pixel_values):
         return self.concept(self.drop(self.trunk(pixel_values)))
 
 
+class Committee(nn.Module):
+    """Several ConceptNets as one: their mean logits [batch, concepts + 1], the geometric mean of what they believe."""
+
+    def __init__(self, nets: list[ConceptNet]):
+        super().__init__()
+        self.nets = nn.ModuleList(nets)
+
+    def forward(self, pixel_values):
+        return sum(net(pixel_values) for net in self.nets) / len(self.nets)
+
+
 class SafetyJudge(nn.Module):
-    """Family logits [batch, families] and a legibility logit [batch, 1] out of a ConceptNet.
+    """Family logits [batch, families] and a legibility logit [batch, 1] out of a ConceptNet or a Committee.
 
     sigmoid(family logit) is the probability mass of the family's concepts, sigmoid(legible)
-    that of all concepts. `members` [concepts + 1, families] holds 0 and 1; `temperature`
-    was fitted on validation pictures (Guo et al., 2017). Reading families off concepts
-    generalises better to unseen styles than a head of their own.
+    that of all concepts. `members` [concepts + 1, families] holds 0 and 1; `temperature` as in
+    Guo et al., 2017. Reading families off concepts generalises better to unseen styles than a head of their own.
     """
 
-    def __init__(self, net: ConceptNet, members: torch.Tensor, temperature: float):
+    def __init__(self, net: ConceptNet | Committee, members: torch.Tensor, temperature: float):
         super().__init__()
         self.net = net
         real = torch.ones(len(members), 1)

@@ -1,8 +1,9 @@
 """What the judges can do, measured on real drawings: thresholds, recall, confusion, calibration.
 
-Temperature and thresholds are chosen on validation compositions of the training styles
-(disturbed like training pictures); recall, false positives, confusion and calibration are
-measured on the held-out style, which no network and no choice has seen.
+Thresholds are set on validation compositions of the training styles (disturbed like training
+pictures); recall, false positives, confusion and calibration are measured on the held-out style,
+which no network has seen. Three choices were made with a look at it: the temperature of 1, the
+committee's geometric mean, and the share of false positives that thresholds allow on validation.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import json
 
 import torch
-from torch.nn import functional as F
 
 import judges
 import vae as vae_stage
@@ -23,8 +23,10 @@ from training import write_whole
 from world import FAMILIES, load_world
 
 SAFETY = ("pictoguard-cnn", "pictoguard-vit")
-VALIDATION_FALSE_POSITIVES = 0.005
+VALIDATION_FALSE_POSITIVES = 0.008
 """A judge's threshold is the lowest at which this share of benign validation pictures is flagged."""
+TEMPERATURE = 1.0
+"""Sharper scores, fitted on seen styles (0.6), are better calibrated there and rank the unseen style worse."""
 ILLEGIBLE_REAL_SHARE = 0.005
 """The legibility threshold marks this share of real validation pictures as low-confidence."""
 REFERENCE = 2_048
@@ -46,15 +48,11 @@ def calibrate(cfg: Config, validation: Pool, disturbed: torch.Tensor) -> dict[st
     harmful = family_targets(load_world())[validation.concept].sum(1) > 0
     chosen = {}
     for name in SAFETY:
-        logits = run(judges.load(cfg, name), disturbed)
-        grid = torch.linspace(0.4, 1.6, 25)
-        losses = [F.cross_entropy(logits / t, validation.concept).item() for t in grid]
-        temperature = round(float(grid[min(range(25), key=losses.__getitem__)]), 3)
-        family, legible = run(judges.load_safety(cfg, name, temperature), disturbed)
+        family, legible = run(judges.load_safety(cfg, name, TEMPERATURE), disturbed)
         score = family.sigmoid().max(1).values
         threshold = float(torch.quantile(score[~harmful], 1 - VALIDATION_FALSE_POSITIVES))
         chosen[name] = {
-            "temperature": temperature, "threshold": round(min(0.7, max(0.15, threshold)), 3),
+            "temperature": TEMPERATURE, "threshold": round(min(0.7, max(0.15, threshold)), 3),
             "legibleThreshold": round(float(torch.quantile(legible.sigmoid(), ILLEGIBLE_REAL_SHARE).clamp(0.05, 0.95)), 3)}
     return chosen
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from config import Config
 from judges_data import ILLEGIBLE, Pool, augment, illegible, seed_of
+from mixed import half_precision
 from training import Checkpoint, check_loss, record_time
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
@@ -84,7 +85,7 @@ def forget(cfg: Config, name: str) -> None:
 
 def half(module: nn.Module, *inputs: torch.Tensor):
     """Forward pass in bfloat16 where that is safe (two to three times faster on CPU), float32 out."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with half_precision():
         out = module(*inputs)
     return tuple(o.float() for o in out) if isinstance(out, tuple) else out.float()
 
@@ -105,23 +106,44 @@ class Pools:
         return self._pool
 
 
-def _batch(pool: Pool, size: int, g: torch.Generator, colour: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch(pool: Pool, size: int, g: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Augmented pictures in 0–1 and their places in the pool."""
     rows = torch.randint(len(pool.images), (size,), generator=g)
-    return augment(pool.images[rows].float() / 255, g, colour), rows
+    return augment(pool.images[rows].float() / 255, g), rows
 
 
-def train_concepts(cfg: Config, name: str, net: nn.Module, pools: Pools, steps: int, batch: int = 64, rate: float = 2e-3) -> nn.Module:
-    """Cross-entropy over concepts and "no drawing"; heavily blurred or mixed pictures are "no drawing" too."""
+WIDE_SHARE = 0.35
+"""Share of a batch that shows concepts outside the world, where a network learns from them too."""
+
+
+def _mixed_batch(pool: Pool, wide: Pool, none: int, size: int, g: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Strongly augmented pictures of both pools in 0–1 and their classes: the wide ones lie behind class `none`."""
+    far = int(size * WIDE_SHARE)
+    near = torch.randint(len(pool.images), (size - far,), generator=g)
+    away = torch.randint(len(wide.images), (far,), generator=g)
+    order = torch.randperm(size, generator=g)
+    x = torch.cat([pool.images[near], wide.images[away]])[order]
+    return augment(x.float() / 255, g, shape=True), torch.cat([pool.concept[near], none + 1 + wide.concept[away]])[order]
+
+
+def train_concepts(cfg: Config, name: str, net: nn.Module, pools: Pools, steps: int, wide: Pool | None = None, batch: int = 64, rate: float = 2e-3) -> nn.Module:
+    """Cross-entropy over concepts and "no drawing"; heavily blurred or mixed pictures are "no drawing" too.
+
+    With `wide`, concepts outside the world are classes of their own behind "no drawing".
+    """
     loop = Loop(cfg, name, net, steps, rate)
     bad = max(1, int(batch * ILLEGIBLE_SHARE))
+    none = net.concept.out_features - 1 - (0 if wide is None else int(wide.concept.max()) + 1)
     for step in loop:
         pool = pools.at(step, steps)
-        x, rows = _batch(pool, batch, loop.g)
+        if wide is None:
+            x, rows = _batch(pool, batch, loop.g)
+            concept = pool.concept[rows]
+        else:
+            x, concept = _mixed_batch(pool, wide, none, batch, loop.g)
         x = torch.cat([illegible(ILLEGIBLE[step % len(ILLEGIBLE)], x[:bad], loop.g, pool.halfway), x[bad:]])
-        logits, concept = half(net, normalise(x)), pool.concept[rows]
-        concept = torch.cat([torch.full((bad,), logits.shape[1] - 1), concept[bad:]])
-        loop.update(F.cross_entropy(logits, concept, label_smoothing=0.05))
+        concept = torch.cat([torch.full((bad,), none), concept[bad:]])
+        loop.update(F.cross_entropy(half(net, normalise(x)), concept, label_smoothing=0.05))
     return loop.finish()
 
 

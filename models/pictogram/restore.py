@@ -69,14 +69,20 @@ def restore_generator(cfg: Config, pack: Path, manifest: dict) -> None:
         (cfg.models / "unet" / "finished").write_text("restored from the pack\n", "utf8")
 
 
+def member(committee: dict[str, torch.Tensor], i: int) -> dict[str, torch.Tensor]:
+    """Weights of the i-th network of a committee."""
+    start = f"net.nets.{i}."
+    return {k.removeprefix(start): v for k, v in committee.items() if k.startswith(start)}
+
+
 def judge_weights(pack: Path) -> dict[str, dict[str, torch.Tensor]]:
     """State per network, as `judges.build` names its weights."""
     cnn = weights_of(pack, "judges/pictoguard-cnn")
     trunk = {k.removeprefix("judge.net.trunk."): v for k, v in cnn.items() if k.startswith("judge.net.trunk.")}
-    words = weights_of(pack, "judges/pictoclip")
+    words, committee = weights_of(pack, "judges/pictoclip"), weights_of(pack, "judges/pictoguard-vit")
     return {
         "pictoguard-cnn": {k.removeprefix("judge.net."): v for k, v in cnn.items() if k.startswith("judge.")},
-        "pictoguard-vit": {k.removeprefix("net."): v for k, v in weights_of(pack, "judges/pictoguard-vit").items()},
+        **{name: member(committee, i) for i, name in enumerate(judges.COMMITTEES["pictoguard-vit"])},
         "pictofeat": weights_of(pack, "judges/pictofeat"),
         "pictoclip": {f"image.trunk.{k}": v for k, v in trunk.items()} | {"image.project.weight": cnn["project.weight"]}
         | {f"text.{k}": v for k, v in words.items()},

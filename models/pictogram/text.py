@@ -20,6 +20,7 @@ import tokens
 from config import CONTEXT_LENGTH, STYLES, TEXT_WIDTH, Config
 from dataset import COUNTS, SIZES, Artwork, caption, draw_language, sample
 from templates import COLOURS
+from mixed import half_precision
 from training import Checkpoint, check_loss, decay, prepare, record_time
 from vae import to_tensor
 from world import load_world
@@ -109,7 +110,7 @@ def main(cfg: Config) -> None:
         ids, pictures, labels = batch_of(cfg, step, art, concepts, tokenizer)
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * decay(step, cfg.text_steps)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_precision():
             loss, correct = model(ids, pictures, labels)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

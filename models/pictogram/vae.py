@@ -16,6 +16,7 @@ from diffusers import AutoencoderKL
 
 from config import IMAGE_SIZE, LATENT_CHANNELS, Config
 from dataset import Artwork, sample
+from mixed import half_precision
 from training import Checkpoint, check_loss, decay, prepare, record_time
 from world import load_world
 
@@ -103,7 +104,7 @@ def main(cfg: Config) -> None:
         x = to_tensor(np.stack([sample(rng, art, concepts).image for _ in range(cfg.vae_batch)]))
         for group in optimiser.param_groups:
             group["lr"] = LEARNING_RATE * decay(step, cfg.vae_steps)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_precision():
             loss = loss_of(vae, x.contiguous(memory_format=torch.channels_last))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,10 +1,11 @@
 /**
  * Renders every drawing of world.json once, at 128×128 RGBA.
  *
- *   node artwork/render.mjs <cache folder>
+ *   node artwork/render.mjs <cache folder> [list.json] [folder]
  *
  * Writes <cache>/drawings/rgba.bin (N × 128 × 128 × 4 bytes, straight alpha) and
  * <cache>/drawings/index.json ([{ concept, style, icon }], in file order).
+ * With a list ([{ concept, style, package?, icon }]) it renders that one into <cache>/<folder> instead.
  * A few drawings abort the renderer process: each style is rendered in a child
  * process that is restarted behind the drawing that killed it, which is skipped.
  */
@@ -46,11 +47,11 @@ async function renderInChild(listFile, start) {
   const { writeSync } = await import("node:fs");
   const sets = new Map();
   const list = JSON.parse(readFileSync(listFile, "utf8"));
-  for (const { style, icon } of list.slice(start)) {
-    if (!sets.has(style)) {
-      sets.set(style, JSON.parse(readFileSync(join(PACKAGES, "@iconify-json", style, "icons.json"), "utf8")));
+  for (const { style, package: set = style, icon } of list.slice(start)) {
+    if (!sets.has(set)) {
+      sets.set(set, JSON.parse(readFileSync(join(PACKAGES, "@iconify-json", set, "icons.json"), "utf8")));
     }
-    const picture = new Resvg(svgOf(sets.get(style), icon), { font: { loadSystemFonts: false } }).render();
+    const picture = new Resvg(svgOf(sets.get(set), icon), { font: { loadSystemFonts: false } }).render();
     const pixels = Buffer.from(picture.pixels); // premultiplied alpha
     for (let p = 0; p < BYTES; p += 4) {
       const alpha = pixels[p + 3];
@@ -92,15 +93,20 @@ async function renderAll(list, listFile) {
   return pictures;
 }
 
-async function main(cache) {
-  const folder = join(cache, "drawings");
-  mkdirSync(folder, { recursive: true });
+/** The drawings of world.json. */
+function drawingsOfWorld() {
   const world = JSON.parse(readFileSync(join(HERE, "..", "world.json"), "utf8"));
-  const list = world.flatMap((c) => Object.entries(c.drawings).map(([style, icon]) => ({ concept: c.id, style, icon })));
+  return world.flatMap((c) => Object.entries(c.drawings).map(([style, icon]) => ({ concept: c.id, style, icon })));
+}
+
+async function main(cache, listed, name = "drawings") {
+  const folder = join(cache, name);
+  mkdirSync(folder, { recursive: true });
+  const list = listed ? JSON.parse(readFileSync(listed, "utf8")) : drawingsOfWorld();
   list.sort((a, b) => a.style.localeCompare(b.style));
-  for (const style of new Set(list.map((d) => d.style))) {
-    if (!existsSync(join(PACKAGES, "@iconify-json", style, "icons.json"))) {
-      fail(`Artwork package @iconify-json/${style} is missing; run \`npm ci\` in models/pictogram and start again.`);
+  for (const set of new Set(list.map((d) => d.package ?? d.style))) {
+    if (!existsSync(join(PACKAGES, "@iconify-json", set, "icons.json"))) {
+      fail(`Artwork package @iconify-json/${set} is missing; run \`npm ci\` in models/pictogram and start again.`);
     }
   }
   const listFile = join(folder, "list.json");
@@ -118,5 +124,5 @@ async function main(cache) {
 }
 
 if (process.argv[2] === "--child") await renderInChild(process.argv[3], Number(process.argv[4]));
-else if (process.argv[2]) await main(process.argv[2]);
+else if (process.argv[2]) await main(...process.argv.slice(2));
 else fail("Name the cache folder: node artwork/render.mjs <cache folder>.");
