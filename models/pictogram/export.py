@@ -180,7 +180,8 @@ def renew(cfg: Config, parts: list[str]) -> Path:
         manifest["adapters"] = sorted([*kept, *fresh], key=lambda r: (r["role"], r["id"]))
     if "judges" in parts:
         write_yardsticks(cfg, root, manifest)
-    write_manifest(root, manifest)
+    else:
+        write_manifest(root, manifest)
     put_in_place(root, target)
     print(f"pack: {size_of(target) / 1e6:.1f} MB", flush=True)
     return target
