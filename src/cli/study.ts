@@ -2,15 +2,18 @@
  * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, and
  * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was, and
  * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
- * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe.
+ * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Methods whose
+ * weights do not fit into the pack are read from `--files`, a folder of <method>.safetensors as the recipe leaves it.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Page } from 'playwright'
-import { PROFILES, SCENARIOS, SpqrError, reviveError, type PackManifest, type Report } from '../core/contracts'
+import type { BrowserContext } from 'playwright'
+import * as v from 'valibot'
+import { PROFILES, PackManifestSchema, SCENARIOS, SpqrError, reviveError, type PackManifest, type Report } from '../core/contracts'
 import { argumentPairs } from '../evaluation/params'
 import { isComplete } from '../evaluation/runApi'
+import { packHash, sha256Hex } from '../evaluation/specHash'
+import { readAdapterFiles } from './adapterFiles'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 
 const OPTIONS = {
@@ -21,13 +24,17 @@ const OPTIONS = {
   scenarios: '',
   'train-steps': '300',
   threads: '0',
+  files: '',
 }
 type Options = typeof OPTIONS
 
 /** Methods that need no file of the pack. */
 const COMPUTED = ['rece', 'negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
 
-interface Row { method: string; profile: string; scenario: string; manifestSha256: string; preset: string }
+/** What distinguishes one evaluation of the study from another. */
+interface Cell { method: string; profile: string; scenario: string }
+/** What its numbers depend on: `packSha256`, see `packHash`, and the weights of the method, null where it has none. */
+interface Row extends Cell { packSha256: string; weightsSha256: string | null; preset: string }
 interface Leaderboard { schema: 1; rows: Row[] }
 
 function readOptions(argv: readonly string[]): Options {
@@ -46,67 +53,86 @@ function listOf(text: string, known: readonly string[], what: string): string[] 
   return names.length > 0 ? names : [...known]
 }
 
-/** What distinguishes one evaluation of the study from another. */
-interface Cell { method: string; profile: string; scenario: string }
+/** File of a method that the pack does not ship; null for all others. */
+function fileOf(method: string, { files }: Options): string | null {
+  const file = join(files, `${method}.safetensors`)
+  return files !== '' && existsSync(file) ? file : null
+}
+
+/** SHA-256 of the file the method is read from. */
+function weightsHash({ adapters }: PackManifest, method: string, options: Options): string | null {
+  const file = fileOf(method, options)
+  if (file !== null) return sha256Hex(readFileSync(file))
+  return adapters.find((adapter) => adapter.role === 'alignment' && adapter.method === method)?.file.sha256 ?? null
+}
 
 const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Record<string, string> =>
   ({ pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, train: profile, 'train-steps': options['train-steps'] })
 
 /** A row keeps every number with its interval, and of the pictures nothing. */
-function rowOf(cell: Cell, manifestSha256: string, report: Report): Row & Record<string, unknown> {
+function rowOf(cell: Cell, made: Pick<Row, 'packSha256' | 'weightsSha256'>, report: Report): Row & Record<string, unknown> {
   const { id, createdAt, spec, environment, counts, scores, drift, harmfulness, quality, categories, languages, suites, curve } = report
   return {
-    ...cell, manifestSha256, preset: spec.preset, id, createdAt, fineTune: spec.fineTune, environment, counts, scores, drift, harmfulness,
+    ...cell, ...made, preset: spec.preset, id, createdAt, fineTune: spec.fineTune, environment, counts, scores, drift, harmfulness,
     quality, categories, languages, suites, curve,
   }
 }
 
-function readBoard(file: string, manifestSha256: string): Leaderboard {
+function readBoard(file: string, packSha256: string): Leaderboard {
   try {
     const board = JSON.parse(readFileSync(file, 'utf8')) as Leaderboard
-    return { schema: 1, rows: board.rows.filter((row) => row.manifestSha256 === manifestSha256) }
+    return { schema: 1, rows: board.rows.filter((row) => row.packSha256 === packSha256) }
   } catch {
     // No study yet, or one that cannot be read: it is made anew.
     return { schema: 1, rows: [] }
   }
 }
 
-async function evaluate(page: Page, parameters: Record<string, string>): Promise<Report> {
-  const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)})`)
-  if (!isComplete(report)) throw new SpqrError('UNEXPECTED', 'The Report is incomplete.', 'Run npm run evaluate with the same parameters and look at its notes.')
-  return report
+/** One evaluation in a page of its own; the browser's storage is shared, so that base and aligned pictures are made once. */
+async function evaluate(context: BrowserContext, url: string, cell: Cell, options: Options): Promise<Report> {
+  const parameters = JSON.stringify(parametersOf(cell, options))
+  const file = fileOf(cell.method, options)
+  const { page } = await openPage(context, url)
+  try {
+    if (file !== null) await inPage(page, `globalThis.spqr.addAdapters('alignment', ${JSON.stringify(readAdapterFiles('files', file))}, ${parameters})`)
+    const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${parameters})`)
+    if (!isComplete(report)) throw new SpqrError('UNEXPECTED', 'The Report is incomplete.', 'Run npm run evaluate with the same parameters and look at its notes.')
+    return report
+  } finally {
+    await page.close()
+  }
 }
 
 async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
-  const bytes = readFileSync(join(folder, 'manifest.json'))
-  const manifest = JSON.parse(bytes.toString('utf8')) as PackManifest
-  const manifestSha256 = createHash('sha256').update(bytes).digest('hex')
+  const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
   const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map(({ method }) => method)
-  const methods = listOf(options.methods, [...new Set([...shipped, 'uce', 'mace', ...COMPUTED])], 'method')
+  const asked = options.methods.split(',').map((method) => method.trim())
+  const methods = listOf(options.methods, [...new Set([...shipped, 'uce', 'mace', ...COMPUTED, ...asked.filter((method) => fileOf(method, options) !== null)])], 'method')
   const profiles = listOf(options.profiles, PROFILES, 'profile')
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
   // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
   const cells = scenarios.flatMap((scenario) => methods.flatMap((method) => profiles.map((profile): Cell => ({ method, profile, scenario }))))
+  const packSha256 = packHash(manifest)
   const file = join(folder, 'leaderboard.json')
-  const known = readBoard(file, manifestSha256).rows
-  const same = (cell: Cell) => (row: Row): boolean =>
-    row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario && row.preset === options.preset
+  const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
+  const known = readBoard(file, packSha256).rows
+  const isKnown = (cell: Cell): boolean =>
+    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === weightsHash(manifest, cell.method, options))
 
   ensureBuild()
   const served = await serve()
   const browser = await openBrowser(false)
   let failed = 0
   try {
-    // One profile for the whole study, so that runs share base and aligned pictures.
-    const { page } = await openPage(browser.context, served.url)
-    for (const cell of cells.filter((each) => !known.some(same(each)))) {
+    for (const cell of cells.filter((each) => !isKnown(each))) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
-        const report = await evaluate(page, parametersOf(cell, options))
-        const { rows } = readBoard(file, manifestSha256)
-        writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...rows.filter((row) => !same(cell)(row)), rowOf(cell, manifestSha256, report)] })}\n`)
+        const report = await evaluate(browser.context, served.url, cell, options)
+        const row = rowOf(cell, { packSha256, weightsSha256: weightsHash(manifest, cell.method, options) }, report)
+        const others = readBoard(file, packSha256).rows.filter((other) => !sameCell(cell)(other))
+        writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] })}\n`)
         renameSync(`${file}.new`, file)
         console.log(`${name}: SPQR ${report.scores.SPQR.value?.toFixed(3)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`)
       } catch (thrown) {
@@ -118,7 +144,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await browser.close()
     await served.close()
   }
-  console.log(`${readBoard(file, manifestSha256).rows.length} rows in leaderboard.json, ${failed} evaluations failed`)
+  console.log(`${readBoard(file, packSha256).rows.length} rows in leaderboard.json, ${failed} evaluations failed`)
   return failed === 0 ? 0 : 1
 }
 

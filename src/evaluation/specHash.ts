@@ -2,7 +2,7 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import canonicalize from 'canonicalize'
-import { SpqrError, type RunSpec } from '../core/contracts'
+import { SpqrError, type PackManifest, type RunSpec } from '../core/contracts'
 
 /** JSON with sorted keys and one spelling of every number, so that equal values give equal bytes. */
 export function canonicalJson(value: unknown): string {
@@ -24,6 +24,11 @@ export function hashOf(value: unknown): string {
 /** The name of a run: two runs of one specification share it. */
 export function runId(spec: RunSpec): string {
   return hashOf(spec)
+}
+
+/** What every number of a study rests on: generator, judges, prompts and training data; adapters may come and go. */
+export function packHash({ model, judges, prompts, training }: PackManifest): string {
+  return hashOf([model, judges, prompts, training])
 }
 
 /** An unsigned 32-bit integer from a string: the first four bytes of its SHA-256. */

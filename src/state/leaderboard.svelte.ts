@@ -1,7 +1,10 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
-import { methodName, words } from './names'
-import { ranked, type LeaderboardRow } from './ranks'
+import { PROFILES, SCENARIOS, type PackManifest, type Profile, type Scenario, type Score } from '../core/contracts'
+import { packHash } from '../evaluation/specHash'
+import { points } from './format'
+import { methodName } from './names'
+import { ranked } from './ranks'
 import type { Services } from './services'
 
 const finite = v.pipe(v.number(), v.finite())
@@ -9,40 +12,74 @@ const ScoreSchema = v.union([
   v.object({ value: finite, low: finite, high: finite, n: finite }),
   v.object({ value: v.null(), low: v.null(), high: v.null(), n: finite, reason: v.string() }),
 ])
-/** `leaderboard.json` beside the pack's manifest. */
-const LeaderboardSchema = v.object({
-  schema: v.literal(1),
-  rows: v.array(v.object({
-    method: v.string(), profile: v.string(), scenario: v.string(),
-    scores: v.object({ S: ScoreSchema, P: ScoreSchema, Q: ScoreSchema, R: ScoreSchema, SPQR: ScoreSchema }),
-    drift: ScoreSchema,
-  })),
+const StagesSchema = v.object({ base: ScoreSchema, aligned: ScoreSchema, fineTuned: ScoreSchema })
+const CellsSchema = v.array(v.object({ key: v.string(), ...StagesSchema.entries, drift: ScoreSchema }))
+const RowSchema = v.object({
+  method: v.string(), profile: v.picklist(PROFILES), scenario: v.picklist(SCENARIOS), packSha256: v.string(),
+  scores: v.object({ S: ScoreSchema, P: ScoreSchema, Q: ScoreSchema, R: ScoreSchema, SPQR: ScoreSchema }),
+  harmfulness: StagesSchema, drift: v.intersect([ScoreSchema, v.object({ mcnemarP: v.nullable(finite) })]),
+  categories: CellsSchema, languages: CellsSchema, suites: CellsSchema,
 })
+/** `leaderboard.json` beside the pack's manifest. */
+const LeaderboardSchema = v.object({ schema: v.literal(1), rows: v.array(RowSchema) })
 
-/** Methods under one benign fine-tune: what can be ranked against each other. */
-export interface LeaderboardGroup { title: string; rows: readonly LeaderboardRow[] }
+/** One evaluation of the study; `rank` among the methods under the same benign fine-tune. */
+export interface StudyRow extends v.InferOutput<typeof RowSchema> { rank: number | null }
 
-function groupsOf(rows: readonly LeaderboardRow[]): LeaderboardGroup[] {
-  const titles = [...new Set(rows.map(titleOf))]
-  return titles.map((title) => ({ title, rows: rows.filter((row) => titleOf(row) === title) }))
-}
-const titleOf = ({ profile, scenario }: LeaderboardRow): string => `${words(profile)} profile, ${scenario} data`
+/** A method under all profiles of one scenario: h in percent before and after, and the profile that did most. */
+export interface MethodStory { method: string; aligned: Score; after: Partial<Record<Profile, Score>>; worst: StudyRow | null }
+
+const drifted = ({ drift }: StudyRow): boolean => drift.value !== null && drift.low > 0
+const driftOf = (row: StudyRow | null): number => row?.drift.value ?? Number.NEGATIVE_INFINITY
 
 /** Who leads, as far as the intervals tell them apart. */
-export function groupFinding({ rows }: LeaderboardGroup): string {
+export function rankFinding(rows: readonly StudyRow[]): string {
   const first = rows.filter(({ rank }) => rank === 1)
   const [only] = first
-  if (!only) return 'no method has a score'
+  if (!only) return 'No method has a score'
   return first.length === 1 ? `${methodName(only.method)} comes first` : `${first.length} of ${rows.length} methods share the first rank`
 }
 
+/** How many methods harmless fine-tuning undid, as far as the intervals show it, and which most. */
+export function storiesFinding(stories: readonly MethodStory[]): string {
+  const undone = stories.filter(({ worst }) => worst !== null && drifted(worst))
+  const [first] = undone
+  if (!first?.worst) return `No method of ${stories.length} shows a drift beyond its interval`
+  return `Harmless fine-tuning brought harm back in ${undone.length} of ${stories.length} methods, most in ${methodName(first.method)}: ${points(driftOf(first.worst))} points`
+}
+
 export class Leaderboard {
-  #groups = $state.raw<readonly LeaderboardGroup[]>([])
+  #rows = $state.raw<readonly StudyRow[]>([])
+  #scenario = $state<Scenario>('general')
+  #profile = $state<Profile>('standard')
 
-  get groups(): readonly LeaderboardGroup[] { return this.#groups }
+  readonly scenarios = $derived(SCENARIOS.filter((scenario) => this.#rows.some((row) => row.scenario === scenario)))
+  readonly profiles = $derived(PROFILES.filter((profile) => this.#rows.some((row) => row.scenario === this.scenario && row.profile === profile)))
+  /** Methods of the chosen scenario, those that drift most first. */
+  readonly stories = $derived(storiesOf(this.#rows.filter(({ scenario }) => scenario === this.scenario)))
+  /** Methods under the chosen scenario and profile, best first. */
+  readonly rows = $derived(this.#rows.filter(({ scenario, profile }) => scenario === this.scenario && profile === this.profile))
 
-  async load({ leaderboard }: Pick<Services, 'leaderboard'>, pack: string): Promise<void> {
-    const parsed = v.safeParse(LeaderboardSchema, await leaderboard(pack))
-    this.#groups = parsed.success ? groupsOf(ranked(parsed.output.rows)) : []
+  get scenario(): Scenario { return this.scenarios.includes(this.#scenario) ? this.#scenario : (this.scenarios[0] ?? 'general') }
+  set scenario(scenario: Scenario) { this.#scenario = scenario }
+  get profile(): Profile { return this.profiles.includes(this.#profile) ? this.#profile : (this.profiles.at(-1) ?? 'standard') }
+  set profile(profile: Profile) { this.#profile = profile }
+
+  /** Rows of another pack, or of an older one by this name, are left out. */
+  async load({ leaderboard }: Pick<Services, 'leaderboard'>, name: string, manifest: PackManifest): Promise<void> {
+    const parsed = v.safeParse(LeaderboardSchema, await leaderboard(name))
+    const hash = packHash(manifest)
+    this.#rows = parsed.success ? ranked(parsed.output.rows.filter(({ packSha256 }) => packSha256 === hash)) : []
   }
+}
+
+function storiesOf(rows: readonly StudyRow[]): MethodStory[] {
+  const stories = [...new Set(rows.map(({ method }) => method))].flatMap((method): MethodStory[] => {
+    const own = rows.filter((row) => row.method === method)
+    const [first] = own
+    if (!first) return []
+    const worst = own.reduce<StudyRow | null>((most, row) => (driftOf(row) > driftOf(most) ? row : most), null)
+    return [{ method, aligned: first.harmfulness.aligned, after: Object.fromEntries(own.map((row) => [row.profile, row.harmfulness.fineTuned])), worst }]
+  })
+  return stories.toSorted((a, b) => driftOf(b.worst) - driftOf(a.worst))
 }

@@ -10,19 +10,12 @@ export function ranksOf(scores: readonly Score[]): (number | null)[] {
   return scores.map((score) => (score.value === null ? null : (ranks[next++] ?? null)))
 }
 
-export interface LeaderboardRow {
-  method: string
-  profile: string
-  scenario: string
-  scores: Record<'S' | 'P' | 'Q' | 'R' | 'SPQR', Score>
-  drift: Score
-  /** Among the rows of the same profile and scenario. */
-  rank: number | null
-}
+/** What a run of a leaderboard must have to be ranked among those of the same profile and scenario. */
+export interface Rankable { profile: string; scenario: string; scores: { SPQR: Score } }
 
-/** Rows by profile and scenario, best SPQR first, each with its rank among its like. */
-export function ranked(rows: readonly Omit<LeaderboardRow, 'rank'>[]): LeaderboardRow[] {
-  const keyOf = ({ profile, scenario }: (typeof rows)[number]): string => `${scenario} ${profile}`
+/** Rows by profile and scenario, best SPQR first, each with its rank among its like; null without an SPQR. */
+export function ranked<Row extends Rankable>(rows: readonly Row[]): (Row & { rank: number | null })[] {
+  const keyOf = ({ profile, scenario }: Rankable): string => `${scenario} ${profile}`
   return [...new Set(rows.map(keyOf))].sort().flatMap((key) => {
     const group = rows.filter((row) => keyOf(row) === key).toSorted((a, b) => (b.scores.SPQR.value ?? -1) - (a.scores.SPQR.value ?? -1))
     const ranks = ranksOf(group.map(({ scores }) => scores.SPQR))

@@ -77,6 +77,7 @@ export type DiffusionModel = v.InferOutput<typeof DiffusionModelSchema>
 export const PROFILES = ['lite', 'moderate', 'standard'] as const
 export const SCENARIOS = ['general', 'multilingual', 'domain'] as const
 export type Profile = (typeof PROFILES)[number]
+export type Scenario = (typeof SCENARIOS)[number]
 
 export const PackAdapterSchema = v.strictObject({
   id: v.string(),

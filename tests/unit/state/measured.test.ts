@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
+import { PackManifestSchema } from '../../../src/core/contracts'
+import { packHash } from '../../../src/evaluation/specHash'
 import { calibrationFinding, confusionFinding, readJudgeReport, sanityFinding } from '../../../src/state/judgeReport'
-import { Leaderboard, groupFinding } from '../../../src/state/leaderboard.svelte'
+import { Leaderboard, rankFinding, storiesFinding } from '../../../src/state/leaderboard.svelte'
 import { alignmentFigures, fineTuneFigures, packFigures, readMeasured } from '../../../src/state/measured'
 
 const json = {
@@ -73,23 +76,40 @@ describe('the judges’ report', () => {
 })
 
 describe('the leaderboard', () => {
+  const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(new URL('../../../public/packs/pictogram/manifest.json', import.meta.url), 'utf8')))
   const score = (value: number, low: number, high: number) => ({ value, low, high, n: 64 })
   const none = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
-  const row = (method: string, profile: string, SPQR: object) => ({ method, profile, scenario: 'general', scores: { S: none, P: none, Q: none, R: none, SPQR }, drift: none, extra: true })
-
-  it('groups methods under one fine-tune and says who leads', async () => {
-    const board = new Leaderboard()
-    const rows = [row('uce', 'lite', score(0.5, 0.4, 0.6)), row('esd-x', 'lite', score(0.55, 0.45, 0.65)), row('uce', 'standard', score(0.9, 0.8, 1)), row('esd-x', 'standard', score(0.2, 0.1, 0.3))]
-    await board.load({ leaderboard: async () => Promise.resolve({ schema: 1, rows }) }, 'pictogram')
-    expect(board.groups.map((group) => [group.title, groupFinding(group)])).toEqual([
-      ['Lite profile, general data', '2 of 2 methods share the first rank'],
-      ['Standard profile, general data', 'UCE comes first'],
-    ])
-    expect(board.groups[0]?.rows.map(({ method }) => method)).toEqual(['esd-x', 'uce'])
+  const row = (method: string, profile: string, SPQR: object, drift: object = none) => ({
+    method, profile, scenario: 'general', packSha256: packHash(manifest), scores: { S: none, P: none, Q: none, R: none, SPQR }, extra: true,
+    harmfulness: { base: none, aligned: score(10, 5, 20), fineTuned: score(40, 30, 50) }, drift: { ...drift, mcnemarP: null }, categories: [], languages: [], suites: [],
   })
-  it.each([['absent', null], ['of another version', { schema: 2, rows: [] }], ['malformed', { schema: 1, rows: [{ method: 'uce' }] }]])('shows nothing when it is %s', async (_, json) => {
+  const boardOf = async (json: unknown): Promise<Leaderboard> => {
     const board = new Leaderboard()
-    await board.load({ leaderboard: async () => Promise.resolve(json) }, 'pictogram')
-    expect(board.groups).toEqual([])
+    await board.load({ leaderboard: async () => Promise.resolve(json) }, 'pictogram', manifest)
+    return board
+  }
+  const rows = [
+    row('uce', 'lite', score(0.5, 0.4, 0.6), score(2, -3, 7)), row('esd-x', 'lite', score(0.55, 0.45, 0.65), score(9, 4, 14)),
+    row('uce', 'standard', score(0.9, 0.8, 1)), row('esd-x', 'standard', score(0.2, 0.1, 0.3), score(30, 20, 40)),
+  ]
+
+  it('compares methods under one fine-tune and says who leads', async () => {
+    const board = await boardOf({ schema: 1, rows })
+    expect(board.profiles).toEqual(['lite', 'standard'])
+    expect([board.profile, rankFinding(board.rows)]).toEqual(['standard', 'UCE comes first'])
+    board.profile = 'lite'
+    expect([board.rows.map(({ method }) => method), rankFinding(board.rows)]).toEqual([['esd-x', 'uce'], '2 of 2 methods share the first rank'])
+  })
+  it('tells what fine-tuning did to a method, and counts only drifts beyond their interval', async () => {
+    const { stories } = await boardOf({ schema: 1, rows })
+    expect(stories.map(({ method, after, worst }) => [method, Object.keys(after), worst?.profile])).toEqual([['esd-x', ['lite', 'standard'], 'standard'], ['uce', ['lite', 'standard'], 'lite']])
+    expect(storiesFinding(stories)).toBe('Harmless fine-tuning brought harm back in 1 of 2 methods, most in ESD-x: +30.0 points')
+    expect(storiesFinding(stories.slice(1))).toBe('No method of 1 shows a drift beyond its interval')
+  })
+  it.each([
+    ['it is absent', null], ['it is of another version', { schema: 2, rows: [] }], ['it is malformed', { schema: 1, rows: [{ method: 'uce' }] }],
+    ['it was made with other weights', { schema: 1, rows: rows.map((one) => ({ ...one, packSha256: '0'.repeat(64) })) }],
+  ])('shows nothing when %s', async (_, json) => {
+    expect((await boardOf(json)).rows).toEqual([])
   })
 })

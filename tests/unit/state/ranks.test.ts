@@ -10,7 +10,7 @@ describe('ranks', () => {
     expect(ranksOf([score(0.9, 0.85, 0.95), none, score(0.8, 0.7, 0.86), score(0.3, 0.2, 0.4)])).toEqual([1, null, 1, 3])
   })
   it('ranks a leaderboard within profile and scenario, best first', () => {
-    const row = (method: string, profile: string, SPQR: Score) => ({ method, profile, scenario: 'general', scores: { S: none, P: none, Q: none, R: none, SPQR }, drift: none })
+    const row = (method: string, profile: string, SPQR: Score) => ({ method, profile, scenario: 'general', scores: { SPQR } })
     const rows = ranked([row('b', 'lite', score(0.2, 0.1, 0.3)), row('a', 'lite', score(0.9, 0.8, 1)), row('c', 'standard', score(0.1, 0, 0.2))])
     expect(rows.map(({ method, profile, rank }) => [method, profile, rank])).toEqual([['a', 'lite', 1], ['b', 'lite', 2], ['c', 'standard', 1]])
   })
