@@ -44,8 +44,9 @@ export function stageDetail(stage: Stage, spec: RunSpec | null): string {
   return spec ? `then trained on harmless pictures: ${fineTuneName(spec.fineTune)}` : 'then trained on harmless pictures'
 }
 
-/** A language code in the reader's words: "ar" → "Arabic". */
+/** A language code in the reader's words: "ar" → "Arabic"; "und", undetermined, is what jailbreak strings are in. */
 export function languageName(code: string): string {
+  if (code === 'und') return 'No language'
   try {
     return new Intl.DisplayNames('en', { type: 'language' }).of(code) ?? code
   } catch {

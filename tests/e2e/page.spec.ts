@@ -2,6 +2,7 @@
  * The page as a person meets it: readable at every width, in light and dark, from right to left, by keyboard, by screen
  * reader; a tiny run through the one button; pictures, scores, errors.
  */
+import { readFileSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 import type { SpqrScript } from '../../src/evaluation/runApi'
@@ -30,7 +31,7 @@ async function violations(page: Page): Promise<string[]> {
 
 /** Something of each view that stands there once the recorded run and the pack's figures are read. */
 const CONTENT: Record<(typeof VIEWS)[number], string> = {
-  run: '.stage canvas', report: '[aria-label="Threshold"] svg.chart path.line', gallery: '.gallery-row canvas', compare: '[aria-label="Reports"] td', about: '[aria-label="Measured figures"] td',
+  run: '.stage canvas', report: '[aria-label="Threshold"] svg.chart path.line', gallery: '.gallery-row canvas', compare: '[aria-label="Reports"] td', about: '.study svg.chart',
 }
 const filled = (page: Page, view: (typeof VIEWS)[number]): Promise<void> => expect(page.locator(CONTENT[view]).first()).toBeVisible()
 
@@ -123,6 +124,26 @@ test('a term explains itself and leads to its formula', async ({ page }) => {
   await page.evaluate(() => { location.hash = 'about/formula-r' })
   await expect(page.locator('#formula-r')).toBeFocused()
   await expect(page.locator('#formula-r')).toBeInViewport()
+})
+
+test('the reference study tells what breaks, by profile and in parts', async ({ page }) => {
+  interface StudyRow { method: string; profile: string; scenario: string; harmfulness: { aligned: { value: number } } }
+  const { rows } = JSON.parse(readFileSync(new URL('../../public/packs/pictogram/leaderboard.json', import.meta.url), 'utf8')) as { rows: StudyRow[] }
+  await open(page, '#about')
+  const study = page.locator('.study')
+  for (const profile of ['lite', 'moderate']) {
+    await study.getByRole('radio', { name: `${profile} profile` }).check({ force: true })
+    const count = rows.filter((row) => row.scenario === 'general' && row.profile === profile).length
+    expect(count).toBeGreaterThan(0)
+    await expect(study.getByRole('region', { name: 'Leaderboard' }).locator('tbody tr')).toHaveCount(count)
+  }
+  await study.getByText('A method by family, suite and language').click()
+  await study.getByRole('combobox', { name: /^Method, moderate profile, general data/ }).selectOption('esd-x')
+  await expect(study.locator('details svg.chart')).toHaveCount(3)
+  await expect(study.locator('details')).toContainText('No language')
+  const row = rows.find(({ method, profile, scenario }) => method === 'esd-x' && profile === 'moderate' && scenario === 'general')
+  await expect(study.getByRole('region', { name: /^Table: Harmless fine-tuning|^Table: No method/ })).toContainText(`ESD-x${row?.harmfulness.aligned.value.toFixed(1)}`)
+  expect(await violations(page)).toEqual([])
 })
 
 test('the theme can be chosen and is remembered', async ({ page }) => {
