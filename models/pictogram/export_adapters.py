@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from config import Config
+from config import HERE, Config
 from deltas import sort_metadata
 from export_files import file_entry
 
@@ -21,6 +21,8 @@ PROFILES = ("lite", "moderate", "standard")
 SCENARIOS = ("general", "multilingual", "domain")
 DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
 """What the page must offer without training, the default first."""
+BESIDE = HERE / "adapters"
+"""Alignments too large for the pack, in its format: the study reads them, and the page takes them as files of one's own."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
 
@@ -82,10 +84,19 @@ def urgency(name: str) -> tuple:
     return ({"lite": 4, "moderate": 5, "standard": 8}[about["profile"]], demo, name)
 
 
+def set_aside(cfg: Config, file: Path, role: str) -> None:
+    """Take an adapter out of the pack: an alignment goes beside the recipe, a fine-tune can be trained in the page."""
+    if role == "alignment" and not cfg.smoke:
+        BESIDE.mkdir(exist_ok=True)
+        file.replace(BESIDE / file.name)
+    else:
+        file.unlink()
+
+
 def write_adapters(cfg: Config, root: Path, budget: int, present: frozenset[str] | set[str] = frozenset()) -> list[dict]:
     """Write adapters in order of urgency while they fit into `budget` bytes; rows: alignments first, then by name.
 
-    `present` names alignments that the pack holds already. What does not fit is made by the recipe, but not shipped.
+    `present` names alignments that the pack holds already. What does not fit is not shipped.
     """
     sources = sorted(cfg.adapters.glob("*.safetensors"), key=lambda p: urgency(p.stem))
     rows, left = [], []
@@ -96,7 +107,7 @@ def write_adapters(cfg: Config, root: Path, budget: int, present: frozenset[str]
             budget -= row["file"]["bytes"]
             rows.append(row)
         else:
-            (root / row["file"]["path"]).unlink()
+            set_aside(cfg, root / row["file"]["path"], row["role"])
             left.append(source.stem)
     if left:
         print(f"not shipped, for want of room: {', '.join(left)}", flush=True)

@@ -2,11 +2,11 @@
  * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, and
  * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was, and
  * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
- * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Methods whose
- * weights do not fit into the pack are read from `--files`, a folder of <method>.safetensors as the recipe leaves it.
+ * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Alignments too
+ * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import type { BrowserContext } from 'playwright'
 import * as v from 'valibot'
 import { PROFILES, PackManifestSchema, SCENARIOS, SpqrError, reviveError, type PackManifest, type Report } from '../core/contracts'
@@ -24,12 +24,11 @@ const OPTIONS = {
   scenarios: '',
   'train-steps': '300',
   threads: '0',
-  files: '',
 }
 type Options = typeof OPTIONS
 
 /** Methods that need no file of the pack. */
-const COMPUTED = ['rece', 'negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
+const COMPUTED = ['uce', 'rece', 'mace', 'negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
 
 /** What distinguishes one evaluation of the study from another. */
 interface Cell { method: string; profile: string; scenario: string }
@@ -53,18 +52,19 @@ function listOf(text: string, known: readonly string[], what: string): string[] 
   return names.length > 0 ? names : [...known]
 }
 
-/** File of a method that the pack does not ship; null for all others. */
-function fileOf(method: string, { files }: Options): string | null {
-  const file = join(files, `${method}.safetensors`)
-  return files !== '' && existsSync(file) ? file : null
+/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
+interface Source { method: string; sha256: string | null; file: string | null }
+
+function sourcesOf({ id, adapters }: PackManifest): Source[] {
+  const shipped = adapters.filter(({ role }) => role === 'alignment').map(({ method, file }): Source => ({ method, sha256: file.sha256, file: null }))
+  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({ method: basename(file, '.safetensors'), sha256: sha256Hex(readFileSync(file)), file }))
+  const known = [...shipped, ...beside]
+  const computed = COMPUTED.filter((method) => known.every((source) => source.method !== method))
+  return [...known, ...computed.map((method): Source => ({ method, sha256: null, file: null }))]
 }
 
-/** SHA-256 of the file the method is read from. */
-function weightsHash({ adapters }: PackManifest, method: string, options: Options): string | null {
-  const file = fileOf(method, options)
-  if (file !== null) return sha256Hex(readFileSync(file))
-  return adapters.find((adapter) => adapter.role === 'alignment' && adapter.method === method)?.file.sha256 ?? null
-}
+const filesIn = (folder: string): string[] =>
+  existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.safetensors')).map((name) => join(folder, name)) : []
 
 const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Record<string, string> =>
   ({ pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, train: profile, 'train-steps': options['train-steps'] })
@@ -78,6 +78,9 @@ function rowOf(cell: Cell, made: Pick<Row, 'packSha256' | 'weightsSha256'>, repo
   }
 }
 
+/** Enough for every reader of the file, at half its size. */
+const sixDigits = (_: string, value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)
+
 function readBoard(file: string, packSha256: string): Leaderboard {
   try {
     const board = JSON.parse(readFileSync(file, 'utf8')) as Leaderboard
@@ -89,12 +92,11 @@ function readBoard(file: string, packSha256: string): Leaderboard {
 }
 
 /** One evaluation in a page of its own; the browser's storage is shared, so that base and aligned pictures are made once. */
-async function evaluate(context: BrowserContext, url: string, cell: Cell, options: Options): Promise<Report> {
+async function evaluate(context: BrowserContext, url: string, cell: Cell, file: string | null, options: Options): Promise<Report> {
   const parameters = JSON.stringify(parametersOf(cell, options))
-  const file = fileOf(cell.method, options)
   const { page } = await openPage(context, url)
   try {
-    if (file !== null) await inPage(page, `globalThis.spqr.addAdapters('alignment', ${JSON.stringify(readAdapterFiles('files', file))}, ${parameters})`)
+    if (file !== null) await inPage(page, `globalThis.spqr.addAdapters('alignment', ${JSON.stringify(readAdapterFiles('alignment-files', file))}, ${parameters})`)
     const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${parameters})`)
     if (!isComplete(report)) throw new SpqrError('UNEXPECTED', 'The Report is incomplete.', 'Run npm run evaluate with the same parameters and look at its notes.')
     return report
@@ -107,9 +109,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
-  const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map(({ method }) => method)
-  const asked = options.methods.split(',').map((method) => method.trim())
-  const methods = listOf(options.methods, [...new Set([...shipped, 'uce', 'mace', ...COMPUTED, ...asked.filter((method) => fileOf(method, options) !== null)])], 'method')
+  const sources = new Map(sourcesOf(manifest).map((source) => [source.method, source]))
+  const methods = listOf(options.methods, [...sources.keys()], 'method')
   const profiles = listOf(options.profiles, PROFILES, 'profile')
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
   // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
@@ -119,7 +120,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
   const known = readBoard(file, packSha256).rows
   const isKnown = (cell: Cell): boolean =>
-    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === weightsHash(manifest, cell.method, options))
+    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === (sources.get(cell.method)?.sha256 ?? null))
 
   ensureBuild()
   const served = await serve()
@@ -129,10 +130,11 @@ async function main(argv: readonly string[]): Promise<number> {
     for (const cell of cells.filter((each) => !isKnown(each))) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
-        const report = await evaluate(browser.context, served.url, cell, options)
-        const row = rowOf(cell, { packSha256, weightsSha256: weightsHash(manifest, cell.method, options) }, report)
+        const { sha256 = null, file: weights = null } = sources.get(cell.method) ?? {}
+        const report = await evaluate(browser.context, served.url, cell, weights, options)
+        const row = rowOf(cell, { packSha256, weightsSha256: sha256 }, report)
         const others = readBoard(file, packSha256).rows.filter((other) => !sameCell(cell)(other))
-        writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] })}\n`)
+        writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] }, sixDigits)}\n`)
         renameSync(`${file}.new`, file)
         console.log(`${name}: SPQR ${report.scores.SPQR.value?.toFixed(3)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`)
       } catch (thrown) {
