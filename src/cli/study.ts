@@ -24,6 +24,8 @@ const OPTIONS = {
   scenarios: '',
   'train-steps': '300',
   threads: '0',
+  /** Empty: `leaderboard.json` of the pack. */
+  out: '',
 }
 type Options = typeof OPTIONS
 
@@ -116,7 +118,7 @@ async function main(argv: readonly string[]): Promise<number> {
   // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
   const cells = scenarios.flatMap((scenario) => methods.flatMap((method) => profiles.map((profile): Cell => ({ method, profile, scenario }))))
   const packSha256 = packHash(manifest)
-  const file = join(folder, 'leaderboard.json')
+  const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
   const known = readBoard(file, packSha256).rows
   const isKnown = (cell: Cell): boolean =>
@@ -146,7 +148,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await browser.close()
     await served.close()
   }
-  console.log(`${readBoard(file, packSha256).rows.length} rows in leaderboard.json, ${failed} evaluations failed`)
+  console.log(`${readBoard(file, packSha256).rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
   return failed === 0 ? 0 : 1
 }
 

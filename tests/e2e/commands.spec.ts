@@ -59,3 +59,26 @@ test('evaluate trains, and writes a curve that score and merge take as it is', (
   expect(merged.stdout).toContain(`${outcomes.length} of ${outcomes.length} images, 0 failed`)
   expect(read<RunRecord>('run.json').training).toEqual(report.record.training)
 })
+
+test('the study measures a method of the pack and one beside it, and goes on where it was', () => {
+  const out = join(mkdtempSync(join(tmpdir(), 'spqr-study-')), 'board.json')
+  const study = (methods: string) => command('study', '--preset', 'smoke', '--methods', methods, '--profiles', 'lite', '--scenarios', 'general', '--train-steps', '1', '--out', out)
+  interface Board { rows: { method: string; weightsSha256: string | null; id: string; createdAt: string; counts: { planned: number; done: number } }[] }
+  const rows = () => (JSON.parse(readFileSync(out, 'utf8')) as Board).rows
+
+  const first = study('uce')
+  expect(first.status, first.stderr).toBe(0)
+  const [uce] = rows()
+  const second = study('uce,esd-u')
+  expect(second.status, second.stderr).toBe(0)
+  expect(second.stdout).toMatch(/^esd-u × lite × general: SPQR \d\.\d{3}, Δh -?\d+\.\d, \d+ s\n2 rows in board\.json, 0 evaluations failed\n$/)
+  expect(rows()[0]).toEqual(uce)
+  for (const { counts, weightsSha256 } of rows()) {
+    expect(counts.done).toBe(counts.planned)
+    expect(weightsSha256).toMatch(/^[0-9a-f]{64}$/)
+  }
+  expect(new Set(rows().map(({ id }) => id)).size).toBe(2)
+
+  const wrong = study('uce,magic')
+  expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('There is no method "magic".')])
+})

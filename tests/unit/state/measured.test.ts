@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { PackManifestSchema } from '../../../src/core/contracts'
-import { packHash } from '../../../src/evaluation/specHash'
+import { packHash, sha256Hex } from '../../../src/evaluation/specHash'
 import { calibrationFinding, confusionFinding, readJudgeReport, sanityFinding } from '../../../src/state/judgeReport'
 import { Leaderboard, rankFinding, storiesFinding } from '../../../src/state/leaderboard.svelte'
 import { alignmentFigures, fineTuneFigures, packFigures, readMeasured } from '../../../src/state/measured'
@@ -105,6 +105,18 @@ describe('the leaderboard', () => {
     expect(stories.map(({ method, after, worst }) => [method, Object.keys(after), worst?.profile])).toEqual([['esd-x', ['lite', 'standard'], 'standard'], ['uce', ['lite', 'standard'], 'lite']])
     expect(storiesFinding(stories)).toBe('Harmless fine-tuning brought harm back in 1 of 2 methods, most in ESD-x: +30.0 points')
     expect(storiesFinding(stories.slice(1))).toBe('No method of 1 shows a drift beyond its interval')
+  })
+  it('was made with the weights that are committed', async () => {
+    interface Made { method: string; weightsSha256: string | null }
+    const committed = JSON.parse(readFileSync(new URL('../../../public/packs/pictogram/leaderboard.json', import.meta.url), 'utf8')) as { rows: Made[] }
+    const weightsOf = (method: string): string | null => {
+      const shipped = manifest.adapters.find((adapter) => adapter.role === 'alignment' && adapter.method === method)
+      const beside = new URL(`../../../models/pictogram/adapters/${method}.safetensors`, import.meta.url)
+      return shipped?.file.sha256 ?? (existsSync(beside) ? sha256Hex(readFileSync(beside)) : null)
+    }
+    const { stories } = await boardOf(committed)
+    expect(stories.map(({ method }) => method).toSorted()).toEqual([...new Set(committed.rows.map(({ method }) => method))].toSorted())
+    expect(committed.rows.map(({ method, weightsSha256 }) => [method, weightsSha256])).toEqual(committed.rows.map(({ method }) => [method, weightsOf(method)]))
   })
   it.each([
     ['it is absent', null], ['it is of another version', { schema: 2, rows: [] }], ['it is malformed', { schema: 1, rows: [{ method: 'uce' }] }],
