@@ -15,7 +15,8 @@ const ScoreSchema = v.union([
 const StagesSchema = v.object({ base: ScoreSchema, aligned: ScoreSchema, fineTuned: ScoreSchema })
 const CellsSchema = v.array(v.object({ key: v.string(), ...StagesSchema.entries, drift: ScoreSchema }))
 const RowSchema = v.object({
-  method: v.string(), profile: v.picklist(PROFILES), scenario: v.picklist(SCENARIOS), packSha256: v.string(),
+  method: v.string(), profile: v.picklist(PROFILES), scenario: v.picklist(SCENARIOS), packSha256: v.string(), preset: v.string(),
+  fineTune: v.object({ steps: finite, batchSize: finite }),
   scores: v.object({ S: ScoreSchema, P: ScoreSchema, Q: ScoreSchema, R: ScoreSchema, SPQR: ScoreSchema }),
   harmfulness: StagesSchema, drift: v.intersect([ScoreSchema, v.object({ mcnemarP: v.nullable(finite) })]),
   categories: CellsSchema, languages: CellsSchema, suites: CellsSchema,

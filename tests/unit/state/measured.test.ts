@@ -80,7 +80,7 @@ describe('the leaderboard', () => {
   const score = (value: number, low: number, high: number) => ({ value, low, high, n: 64 })
   const none = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
   const row = (method: string, profile: string, SPQR: object, drift: object = none) => ({
-    method, profile, scenario: 'general', packSha256: packHash(manifest), scores: { S: none, P: none, Q: none, R: none, SPQR }, extra: true,
+    method, profile, scenario: 'general', packSha256: packHash(manifest), preset: 'full', fineTune: { steps: 300, batchSize: 8 }, scores: { S: none, P: none, Q: none, R: none, SPQR }, extra: true,
     harmfulness: { base: none, aligned: score(10, 5, 20), fineTuned: score(40, 30, 50) }, drift: { ...drift, mcnemarP: null }, categories: [], languages: [], suites: [],
   })
   const boardOf = async (json: unknown): Promise<Leaderboard> => {
