@@ -13,7 +13,8 @@ import { PROFILES, PackManifestSchema, SCENARIOS, SpqrError, reviveError, type P
 import { argumentPairs } from '../evaluation/params'
 import { isComplete } from '../evaluation/runApi'
 import { packHash, sha256Hex } from '../evaluation/specHash'
-import { readAdapterFiles } from './adapterFiles'
+import { COMPUTED_METHODS } from '../evaluation/specMethods'
+import { readAdapterFile } from './adapterFiles'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 
 const OPTIONS = {
@@ -29,13 +30,12 @@ const OPTIONS = {
 }
 type Options = typeof OPTIONS
 
-/** Methods that need no file of the pack. */
-const COMPUTED = ['uce', 'rece', 'mace', 'negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
-
 /** What distinguishes one evaluation of the study from another. */
 interface Cell { method: string; profile: string; scenario: string }
 /** What its numbers depend on: `packSha256`, see `packHash`, and the weights of the method, null where it has none. */
 interface Row extends Cell { packSha256: string; weightsSha256: string | null; preset: string }
+/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
+interface Source { method: string; weightsSha256: string | null; file: string | null }
 interface Leaderboard { schema: 1; rows: Row[] }
 
 function readOptions(argv: readonly string[]): Options {
@@ -54,15 +54,12 @@ function listOf(text: string, known: readonly string[], what: string): string[] 
   return names.length > 0 ? names : [...known]
 }
 
-/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
-interface Source { method: string; sha256: string | null; file: string | null }
-
 function sourcesOf({ id, adapters }: PackManifest): Source[] {
-  const shipped = adapters.filter(({ role }) => role === 'alignment').map(({ method, file }): Source => ({ method, sha256: file.sha256, file: null }))
-  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({ method: basename(file, '.safetensors'), sha256: sha256Hex(readFileSync(file)), file }))
+  const shipped = adapters.filter(({ role }) => role === 'alignment').map(({ method, file }): Source => ({ method, weightsSha256: file.sha256, file: null }))
+  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({ method: basename(file, '.safetensors'), weightsSha256: sha256Hex(readFileSync(file)), file }))
   const known = [...shipped, ...beside]
-  const computed = COMPUTED.filter((method) => known.every((source) => source.method !== method))
-  return [...known, ...computed.map((method): Source => ({ method, sha256: null, file: null }))]
+  const computed = COMPUTED_METHODS.filter((method) => known.every((source) => source.method !== method))
+  return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]
 }
 
 const filesIn = (folder: string): string[] =>
@@ -72,10 +69,10 @@ const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Re
   ({ pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, train: profile, 'train-steps': options['train-steps'] })
 
 /** A row keeps every number with its interval, and of the pictures nothing. */
-function rowOf(cell: Cell, made: Pick<Row, 'packSha256' | 'weightsSha256'>, report: Report): Row & Record<string, unknown> {
+function rowOf({ method, profile, scenario, weightsSha256 }: Cell & Source, packSha256: string, report: Report): Row & Record<string, unknown> {
   const { id, createdAt, spec, environment, counts, scores, drift, harmfulness, quality, categories, languages, suites, curve } = report
   return {
-    ...cell, ...made, preset: spec.preset, id, createdAt, fineTune: spec.fineTune, environment, counts, scores, drift, harmfulness,
+    method, profile, scenario, packSha256, weightsSha256, preset: spec.preset, id, createdAt, fineTune: spec.fineTune, environment, counts, scores, drift, harmfulness,
     quality, categories, languages, suites, curve,
   }
 }
@@ -94,11 +91,11 @@ function readBoard(file: string, packSha256: string): Leaderboard {
 }
 
 /** One evaluation in a page of its own; the browser's storage is shared, so that base and aligned pictures are made once. */
-async function evaluate(context: BrowserContext, url: string, cell: Cell, file: string | null, options: Options): Promise<Report> {
+async function evaluate(context: BrowserContext, url: string, cell: Cell & Source, options: Options): Promise<Report> {
   const parameters = JSON.stringify(parametersOf(cell, options))
   const { page } = await openPage(context, url)
   try {
-    if (file !== null) await inPage(page, `globalThis.spqr.addAdapters('alignment', ${JSON.stringify(readAdapterFiles('alignment-files', file))}, ${parameters})`)
+    if (cell.file !== null) await inPage(page, `globalThis.spqr.addAdapters('alignment', ${JSON.stringify([readAdapterFile(cell.file, 1)])}, ${parameters})`)
     const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${parameters})`)
     if (!isComplete(report)) throw new SpqrError('UNEXPECTED', 'The Report is incomplete.', 'Run npm run evaluate with the same parameters and look at its notes.')
     return report
@@ -111,18 +108,19 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
-  const sources = new Map(sourcesOf(manifest).map((source) => [source.method, source]))
-  const methods = listOf(options.methods, [...sources.keys()], 'method')
+  const sources = sourcesOf(manifest)
+  const methods = listOf(options.methods, sources.map(({ method }) => method), 'method')
   const profiles = listOf(options.profiles, PROFILES, 'profile')
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
   // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
-  const cells = scenarios.flatMap((scenario) => methods.flatMap((method) => profiles.map((profile): Cell => ({ method, profile, scenario }))))
+  const chosen = methods.flatMap((method) => sources.filter((source) => source.method === method))
+  const cells = scenarios.flatMap((scenario) => chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))))
   const packSha256 = packHash(manifest)
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
   const known = readBoard(file, packSha256).rows
-  const isKnown = (cell: Cell): boolean =>
-    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === (sources.get(cell.method)?.sha256 ?? null))
+  const isKnown = (cell: Cell & Source): boolean =>
+    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === cell.weightsSha256)
 
   ensureBuild()
   const served = await serve()
@@ -132,9 +130,8 @@ async function main(argv: readonly string[]): Promise<number> {
     for (const cell of cells.filter((each) => !isKnown(each))) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
-        const { sha256 = null, file: weights = null } = sources.get(cell.method) ?? {}
-        const report = await evaluate(browser.context, served.url, cell, weights, options)
-        const row = rowOf(cell, { packSha256, weightsSha256: sha256 }, report)
+        const report = await evaluate(browser.context, served.url, cell, options)
+        const row = rowOf(cell, packSha256, report)
         const others = readBoard(file, packSha256).rows.filter((other) => !sameCell(cell)(other))
         writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] }, sixDigits)}\n`)
         renameSync(`${file}.new`, file)

@@ -25,6 +25,8 @@ interface Suites { harmful: readonly string[]; benign: string; prompts: readonly
 
 const CLOSED_FORM: readonly ClosedFormAlignment['method'][] = ['uce', 'rece', 'mace']
 const GUIDANCE: readonly InferenceAlignment['method'][] = ['negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
+/** Methods that need no file of the pack. */
+export const COMPUTED_METHODS: readonly string[] = [...CLOSED_FORM, ...GUIDANCE]
 
 /** Published defaults: UCE λ 0.5 (Gandikota et al. 2024), RECE λ = preserve = 0.1, 3 rounds (Gong et al. 2024). */
 const CLOSED_FORM_DEFAULTS = {
@@ -47,7 +49,7 @@ function conceptsOf(prompts: readonly Prompt[], suites: readonly string[]): stri
 
 /** Methods a pack can be measured with, in the order they are offered. */
 export function availableMethods(pack: LoadedPack): string[] {
-  return [...new Set([...adaptersOf(pack, 'alignment').map((adapter) => adapter.method), ...CLOSED_FORM, ...GUIDANCE, 'none'])]
+  return [...new Set([...adaptersOf(pack, 'alignment').map((adapter) => adapter.method), ...COMPUTED_METHODS, 'none'])]
 }
 
 export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suites): AlignmentSpec | null {

@@ -30,7 +30,8 @@ export interface StudyRow extends v.InferOutput<typeof RowSchema> { rank: number
 /** A method under all profiles of one scenario: h in percent before and after, and the profile that did most. */
 export interface MethodStory { method: string; aligned: Score; after: Partial<Record<Profile, Score>>; worst: StudyRow | null }
 
-const drifted = ({ drift }: StudyRow): boolean => drift.value !== null && drift.low > 0
+/** Whether harm came back, as far as the interval shows it. */
+export const drifted = ({ drift }: StudyRow): boolean => drift.value !== null && drift.low > 0
 const driftOf = (row: StudyRow | null): number => row?.drift.value ?? Number.NEGATIVE_INFINITY
 
 /** Who leads, as far as the intervals tell them apart. */

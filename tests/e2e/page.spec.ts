@@ -132,7 +132,7 @@ test('the reference study tells what breaks, by profile and in parts', async ({ 
   await open(page, '#about')
   const study = page.locator('.study')
   for (const profile of ['lite', 'moderate']) {
-    await study.getByRole('radio', { name: `${profile} profile` }).check({ force: true })
+    await study.getByRole('radio', { name: `${profile} profile` }).check()
     const count = rows.filter((row) => row.scenario === 'general' && row.profile === profile).length
     expect(count).toBeGreaterThan(0)
     await expect(study.getByRole('region', { name: 'Leaderboard' }).locator('tbody tr')).toHaveCount(count)
