@@ -120,7 +120,7 @@ class Config:
         """The real configuration, or the tiny one; `changes` override single fields."""
         if smoke:
             tiny = dict(
-                tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8, decoder_steps=2,
+                threads=1, tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8, decoder_steps=2,
                 compositions=64, captions_per_composition=2, unet_steps=4, unet_warm_steps=2, unet_batch=8,
                 align_steps=2, finetune_steps=2, finetune_batch=4, evaluation_prompts=4,
             )
