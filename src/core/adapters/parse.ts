@@ -212,7 +212,8 @@ function lowRankTarget(
   const { magnitude } = group
   if (!magnitude) return (weight) => addLowRank(weight, factors, strength * scale)
   const length = product(magnitude.tensor.shape)
-  const byColumn = magnitude.tensor.shape.length >= 2 && magnitude.tensor.shape[0] === 1 && shape[0] !== 1
+  // LyCORIS may scale columns; PEFT's magnitude of a convolution is [1, out, 1, 1], one per row all the same.
+  const byColumn = magnitude.key.endsWith('.dora_scale') && magnitude.tensor.shape.length >= 2 && magnitude.tensor.shape[0] === 1 && shape[0] !== 1
   if (length !== (byColumn ? shape[1] : shape[0]))
     throw misshaped(
       file,

@@ -130,7 +130,8 @@ async function readShape(file: WireFile, shape: Field): Promise<(string | number
     if (field.number !== 1) continue
     let dim: string | number = `dim${dims.length}`
     for await (const part of file.fields(field.start, field.end)) {
-      if (part.number === 1) dim = part.value
+      // A size of −1, an unsigned varint of 2⁶⁴ − 1 here, is one that is not fixed.
+      if (part.number === 1 && part.value < 2 ** 63) dim = part.value
       if (part.number === 2) dim = await file.text(part)
     }
     dims.push(dim)
