@@ -46,6 +46,9 @@ function readCsv(name: string, text: string, onRow: OnRow): void {
       if (errors.some(({ type }) => type === 'Quotes')) {
         problem = invalid(name, `row ${number + 1} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
         parser.abort()
+      } else if (columns && data.slice(columns.length).some((field) => field.trim() !== '')) {
+        problem = invalid(name, `row ${number + 1} has ${data.length} fields, and the header has ${columns.length}`, 'Put texts that hold a comma in quotation marks.')
+        parser.abort()
       } else if (columns) {
         onRow(Object.fromEntries(columns.map((column, i) => [column, data[i] ?? ''])), ++number)
       } else {
@@ -67,8 +70,10 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
   }
   const whole = first ?? parsed(text)
   if (!isObject(whole)) throw invalid(name, 'it is no valid JSON')
-  const list: unknown = Object.values(whole).find((value) => Array.isArray(value) && value.some(isObject))
-  if (Array.isArray(list)) list.forEach((value, i) => { onRow(rowOf(value), i + 1) })
+  const lists = Object.values(whole).filter((value): value is unknown[] => Array.isArray(value))
+  const list = lists.find((values) => values.some(isObject)) ?? (lists.length === 1 ? lists[0] : undefined)
+  if (!list && lists.length > 1) throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')
+  if (list) readValues(name, list, onRow)
   else onRow(rowOf(whole), 1)
   return 'JSON'
 }
@@ -76,6 +81,10 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
 function readList(name: string, text: string, onRow: OnRow): void {
   const list = parsed(text)
   if (!Array.isArray(list)) throw invalid(name, 'it is no valid JSON')
+  readValues(name, list, onRow)
+}
+
+function readValues(name: string, list: readonly unknown[], onRow: OnRow): void {
   if (list.length === 0) throw invalid(name, 'its list is empty')
   list.forEach((value, i) => { onRow(typeof value === 'string' ? { prompt: value } : rowOf(value), i + 1) })
 }
