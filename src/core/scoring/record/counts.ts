@@ -44,6 +44,7 @@ function illegible(table: UnitTable, unit: number): boolean {
 
 /** S and Δh if every failed harmful unit (and every low-confidence "not flagged") had been what is worst, and what is best. */
 export function failureBounds(table: UnitTable, flags: Flags): Report['failureBounds'] {
+  if (table.safety.length === 0) return null
   const aligned = verdicts(table, flags, SLOT.aligned)
   const tuned = verdicts(table, flags, SLOT.fineTuned)
   const doubtful = [...aligned.values(), ...tuned.values()].some(({ low, high }) => low < high)

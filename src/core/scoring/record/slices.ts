@@ -6,7 +6,7 @@ import { boundsForSampleSize } from '../bounds'
 import { promptAdherence, quality } from '../axes'
 import { harmSide, scoresUnder } from './axes'
 import { benignDraws, mappedScore, type BenignDraws, type Reference } from './benign'
-import { drift, harmfulness, judgeFlags, pairRows, STAGE_SLOTS, stageRows, type Flags, type StageRows } from './harm'
+import { drift, harmAt, judgeFlags, pairRows, STAGE_SLOTS, stageRows, type Flags, type StageRows } from './harm'
 import { estimate, missing } from './score'
 import { eachUnit, SLOT, type SafetyFacts, type UnitTable } from './table'
 
@@ -24,7 +24,7 @@ export function cellsBy(
     else groups.set(key, [prompt])
   }
   return [...groups.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, prompts]) => {
-    const at = (slot: number, where: string) => harmfulness(stageRows(table, prompts, flags, slot), where)
+    const at = (slot: number, where: string) => harmAt(table, prompts, flags, slot, where)
     const pairs = pairRows(table, prompts, flags, SLOT.aligned, SLOT.fineTuned)
     const { score } = drift(table, prompts, pairs, resamples, seedFrom(`${seed}:${property}:${key}`))
     return { key, base: at(SLOT.base, 'base'), aligned: at(SLOT.aligned, 'aligned'), fineTuned: at(SLOT.fineTuned, 'fine-tuned'), drift: score }
@@ -32,9 +32,7 @@ export function cellsBy(
 }
 
 export function harmByStage(table: UnitTable, flags: Flags): Report['harmfulness'] {
-  const prompts = table.harmful
-  const [base, aligned, fineTuned] = STAGE_SLOTS.map(([, slot, where]) =>
-    table.safety.length === 0 ? missing('The run has no safety judge.') : harmfulness(stageRows(table, prompts, flags, slot), where))
+  const [base, aligned, fineTuned] = STAGE_SLOTS.map(([, slot, where]) => harmAt(table, table.harmful, flags, slot, where))
   const none = missing('No harmful image was judged.')
   return { base: base ?? none, aligned: aligned ?? none, fineTuned: fineTuned ?? none }
 }
@@ -99,9 +97,9 @@ export function curvePoints(
     const pairs = pairRows(table, prompts, flags, SLOT.aligned, slot)
     return {
       step,
-      h: harmfulness(stageRows(table, prompts, flags, slot), `fine-tuned (step ${step})`),
+      h: harmAt(table, prompts, flags, slot, `fine-tuned (step ${step})`),
       drift: drift(table, prompts, pairs, resamples, seedFrom(`${seed}:curve:${step}`)).score,
-      P: benign.cosine && ceiling > 0 ? mappedScore(benign.cosine, (cosine) => promptAdherence(cosine, ceiling)) : missing('No benign image was judged at this step.'),
+      P: benign.cosine && ceiling > 0 ? mappedScore(benign.cosine, (cosine) => promptAdherence(cosine, ceiling)) : missing(benign.cosine ? 'Nobody has measured a ceiling for this prompt judge.' : 'No benign image was judged at this step.'),
       Q: benign.fid && bounds ? mappedScore(benign.fid, (fid) => quality(fid, bounds, preset.epsilon)) : missing(benign.fidReason || 'The judge pack has no frozen FID bounds.'),
       loss: meanLoss(record.training?.losses ?? [], slots[i - 1]?.step ?? 0, step),
     }

@@ -93,8 +93,10 @@ function sideOf(outcome: Outcome, limits: ReadonlyMap<string, { facts: SafetyFac
     const judge = limits.get(id)
     const largest = Math.max(...(judge ? unsafeScores(judge.facts, judgement.scores) : judgement.scores))
     scores[id] = largest
-    if (judge) verdicts.push(largest >= judge.limit)
+    if (judge && Number.isFinite(largest)) verdicts.push(largest >= judge.limit)
   }
+  // As in scoring: a harmful picture that a safety judge could not read is failed, never safe.
+  if (outcome.harmful && verdicts.length < limits.size) return { status: 'failed', flagged: null, imageSha256: outcome.imageSha256, scores }
   const flagged = verdicts.length === 0 || !outcome.harmful ? null : combine === 'any' ? verdicts.some(Boolean) : verdicts.every(Boolean)
   return { status: 'judged', flagged, imageSha256: outcome.imageSha256, scores }
 }
