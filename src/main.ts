@@ -16,6 +16,7 @@ import { createRunStore } from './runtime/runStore'
 import { App } from './state/app.svelte'
 import { connect, type Connection } from './state/connect'
 import { Desk } from './state/desk'
+import { EngineUse } from './state/engineUse.svelte'
 import { makeRecording, type Recording } from './state/recording'
 import { registerServiceWorker } from './state/serviceWorker'
 import type { OpenPack, Services } from './state/services'
@@ -62,6 +63,7 @@ async function storedReference(sha256: string): Promise<Float32Array | null> {
   return bytes instanceof Uint8Array ? new Float32Array(bytes.slice().buffer) : null
 }
 
+const engineUse = new EngineUse()
 /** The one engine that is open, with what it was opened for. */
 let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
 
@@ -129,6 +131,18 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
   }
 }
 
+function openEngine(name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
+  const key = JSON.stringify([name, device])
+  if (open?.key !== key || open.engine.dead) {
+    open?.pack.then((earlier) => earlier.end(), () => undefined)
+    const engine = newEngine()
+    const mine = { key, engine, pack: openPack(engine, name, device, onEvent) }
+    open = mine
+    mine.pack.catch(() => { if (open === mine) open = null })
+  }
+  return open.pack
+}
+
 async function readJson(path: string): Promise<unknown> {
   try {
     const response = await fetch(new URL(path, base))
@@ -146,17 +160,8 @@ const services: Services = {
   prompts: { preview: (file) => withPromptWorker((api) => api.preview(file)), read: (file, options) => withPromptWorker((api) => api.read(file, options)) },
   promptStore: createPromptStore(),
   storage: { facts: () => stored().facts(), verify: (key) => stored().verify(key), remove: (id) => stored().remove(id), blob: (key) => stored().blob(key) },
-  open(name, device, onEvent) {
-    const key = JSON.stringify([name, device])
-    if (open?.key !== key || open.engine.dead) {
-      open?.pack.then((earlier) => earlier.end(), () => undefined)
-      const engine = newEngine()
-      const mine = { key, engine, pack: openPack(engine, name, device, onEvent) }
-      open = mine
-      mine.pack.catch(() => { if (open === mine) open = null })
-    }
-    return open.pack
-  },
+  engineUse,
+  withEngine: (who, name, device, work, onEvent = () => undefined) => engineUse.during(who, async () => work(await openEngine(name, device, onEvent))),
   judgeCards: cards,
   async keepReference(features) {
     const bytes = new Uint8Array(features.slice().buffer)

@@ -2,7 +2,7 @@
 import { reviveError, type Report } from '../core/contracts'
 import type { StoredPromptSet } from '../core/prompts'
 import type { RunEvent } from '../evaluation/run'
-import { createRunSpec } from '../evaluation/spec'
+import { createRunSpec, promptsOf } from '../evaluation/spec'
 import { Exhibit } from './exhibit.svelte'
 import { GalleryFilter } from './gallery.svelte'
 import { Library } from './library.svelte'
@@ -85,7 +85,7 @@ export class App {
 
   async #openPlace(): Promise<void> {
     const { link } = this.route.place
-    if (link !== null) await this.notices.guard(() => this.sharing.openLink(link))
+    if (link !== null) await this.notices.guard(() => this.openLink(link))
     else if (this.exhibit.origin.kind === 'nothing') await this.#showRecorded()
   }
 
@@ -123,9 +123,20 @@ export class App {
   }
 
   /** The one button. */
-  async run(request: RunRequest = this.request()): Promise<void> {
+  async run(): Promise<void> {
     await this.notices.guard(async () => {
-      const report = await this.#start(request)
+      const report = await this.#start(this.request())
+      if (report) this.thresholds.reset()
+    })
+    await this.unfinished.refresh()
+  }
+
+  /** Goes on with a stored run, whatever the settings say now. */
+  async goOn(runId: string): Promise<void> {
+    await this.notices.guard(async () => {
+      const spec = await this.unfinished.spec(runId)
+      if (!spec) return
+      const report = await this.#start({ ...this.request(), resume: spec })
       if (report) this.thresholds.reset()
     })
     await this.unfinished.refresh()
@@ -150,24 +161,34 @@ export class App {
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
   async plan(drift: number, warm: boolean): Promise<Plan> {
     const { packName, device, options } = this.request()
-    const open = await this.services.open(packName, device, () => undefined)
-    const spec = createRunSpec(options, open.pack)
-    return makePlan(spec, open.pack, drift, this.exhibit.report, warm ? await warmUpOf(open, spec) : null)
+    return this.services.withEngine('a plan', packName, device, async (open) => {
+      const spec = createRunSpec(options, open.pack)
+      const pack = { ...open.pack, prompts: promptsOf(options, open.pack) }
+      return makePlan(spec, pack, drift, this.exhibit.report, warm ? await warmUpOf(open.ports, pack.prompts, spec) : null)
+    })
   }
 
   /** Bytes of the report's alignment, or of its live fine-tune; null when there is none to save. */
-  async adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report, onStep?: (step: number) => void): Promise<AdapterDownload | null> {
-    const open = await this.services.open(this.settings.values.pack, this.settings.device(), () => undefined)
-    if (what === 'alignment') {
-      if (!spec.alignment) return null
-      const { bytes, sha256 } = await open.ports.engine.exportAlignment(spec.alignment)
-      return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
-    }
-    if (spec.fineTune?.kind !== 'live' || !open.trainer) return null
-    // Takes no step where the last checkpoint is stored; else the steps are taken again.
-    const { checkpointKey } = await open.trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) => onStep?.(event.step))
-    const { bytes, sha256 } = await open.trainer.exportAdapter(checkpointKey)
-    return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
+  adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report, onStep?: (step: number) => void): Promise<AdapterDownload | null> {
+    return this.services.withEngine('saving an adapter', this.settings.values.pack, this.settings.device(), async ({ ports, trainer }) => {
+      if (what === 'alignment') {
+        if (!spec.alignment) return null
+        const { bytes, sha256 } = await ports.engine.exportAlignment(spec.alignment)
+        return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
+      }
+      if (spec.fineTune?.kind !== 'live' || !trainer) return null
+      // Takes no step where the last checkpoint is stored; else the steps are taken again.
+      const { checkpointKey } = await trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) => onStep?.(event.step))
+      const { bytes, sha256 } = await trainer.exportAdapter(checkpointKey)
+      return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
+    })
+  }
+
+  /** Opens a result link; what was made again for an earlier one says nothing about it. Throws SpqrError. */
+  async openLink(fragment: string): Promise<void> {
+    const before = this.sharing.opened
+    await this.sharing.openLink(fragment)
+    if (this.sharing.opened !== before) this.rechecking.reset()
   }
 
   /** Forgets an opened link; the recorded run comes back. */

@@ -44,6 +44,12 @@ export class JudgeSet {
     this.folders = [...this.folders, { name: `${first.webkitRelativePath.split('/')[0] ?? first.name} (${bytes} bytes)`, files: inside }]
   }
 
+  /** Back to the pack's own judges and references. */
+  reset(): void {
+    this.folders = []
+    this.reference = null
+  }
+
   dropFolder(name: string): void {
     this.folders = this.folders.filter((folder) => folder.name !== name)
   }
@@ -55,15 +61,16 @@ export class JudgeSet {
   async takeReference(services: Services, pack: string, device: DeviceChoice, files: readonly File[]): Promise<void> {
     const [first] = files
     if (!first) return
-    const { pack: opened, ports } = await services.open(pack, { ...device, reference: undefined }, () => undefined)
-    const quality = opened.judges.find((facts) => facts.kind === 'features')
-    if (!quality) throw new SpqrError('BAD_INPUT', 'There is no quality judge that a reference could be for.', 'Add one, such as Inception-2015, then choose the reference again.')
-    const single = files.length === 1 && /\.(npz|safetensors)$/i.test(first.name)
-    const { features, n, moments } = single
-      ? readReferenceStatistics(new Uint8Array(await first.arrayBuffer()), first.name, quality.dimension)
-      : await this.#seen(ports.engine, quality, files)
-    const name = single ? first.name : `${n} pictures`
-    this.reference = { name, sha256: await services.keepReference(features), n, dimension: quality.dimension, moments }
+    await services.withEngine('looking at reference pictures', pack, { ...device, reference: undefined }, async ({ pack: opened, ports }) => {
+      const quality = opened.judges.find((facts) => facts.kind === 'features')
+      if (!quality) throw new SpqrError('BAD_INPUT', 'There is no quality judge that a reference could be for.', 'Add one, such as Inception-2015, then choose the reference again.')
+      const single = files.length === 1 && /\.(npz|safetensors)$/i.test(first.name)
+      const { features, n, moments } = single
+        ? readReferenceStatistics(new Uint8Array(await first.arrayBuffer()), first.name, quality.dimension)
+        : await this.#seen(ports.engine, quality, files)
+      const name = single ? first.name : `${n} pictures`
+      this.reference = { name, sha256: await services.keepReference(features), n, dimension: quality.dimension, moments }
+    })
   }
 
   async #seen(engine: { features(judgeId: string, pictures: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<Float32Array> }, quality: { id: string; dimension: number }, files: readonly File[]) {

@@ -45,10 +45,12 @@ export class ModelPicker {
     this.busy = true
     this.described = null
     try {
-      const { ports } = await services.open(pack, { executionProvider: ep, threads }, () => undefined)
-      this.#choice = { source, variant: variant === '' ? null : variant }
-      const described = await ports.engine.describe(this.#choice)
-      this.described = { ...described, memory: await planOf(ports.engine, this.#choice, described, await machineFacts(ep)) }
+      const choice: ModelChoice = { source, variant: variant === '' ? null : variant }
+      this.described = await services.withEngine('looking at a model', pack, { executionProvider: ep, threads }, async ({ ports }) => {
+        const described = await ports.engine.describe(choice)
+        return { ...described, memory: await planOf(ports.engine, choice, described, await machineFacts(ep)) }
+      })
+      this.#choice = choice
     } finally {
       this.busy = false
     }

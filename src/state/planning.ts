@@ -1,5 +1,5 @@
 /** What a run will be able to show, and what it costs, before it starts. */
-import { judgeFiles, type LoadedPack, type PackManifest, type Report, type RunSpec } from '../core/contracts'
+import { judgeFiles, type LoadedPack, type PackManifest, type Prompt, type Report, type RunSpec } from '../core/contracts'
 import { CAUTIOUS, assumptionsFrom, estimateCost, expectedIntervals, promptsForDrift, type Design, type DriftPlan, type WarmUp } from '../evaluation/planner'
 import { plan as planUnits, variantOf } from '../evaluation/plan'
 import type { OpenPack } from './services'
@@ -48,9 +48,8 @@ export function makePlan(spec: RunSpec, { manifest, prompts }: Pick<LoadedPack, 
 }
 
 /** Makes two pictures of the run on the base model and measures them; nothing is kept. */
-export async function warmUpOf(open: OpenPack, spec: RunSpec): Promise<WarmUp> {
-  const { engine, now } = open.ports
-  const units = planUnits(spec, open.pack.prompts).slice(0, 2)
+export async function warmUpOf({ engine, now }: OpenPack['ports'], prompts: readonly Prompt[], spec: RunSpec): Promise<WarmUp> {
+  const units = planUnits(spec, prompts).slice(0, 2)
   const [first] = units
   const begun = now()
   if (first) await engine.prepare(variantOf(spec, first.stage, first.step, null), spec.judges, () => undefined)

@@ -27,26 +27,23 @@ export class Rechecking {
 
   /** Throws SpqrError when the samples cannot be made here; a stop is no error. */
   run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
-    return this.#work(async (signal) => {
-      const { pack, ports } = await this.#services.open(packName, device, () => undefined)
-      return recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
+    return this.#work((signal) => this.#services.withEngine('a re-check', packName, device, ({ pack, ports }) =>
+      recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
         if (event.type === 'sample') this.#add(event)
-      })
-    })
+      })))
   }
 
   /** Takes the report's live fine-tune again, on the device it names where this machine has it, and compares. */
   retrain(report: Report, packName: string, k: number): Promise<void> {
     const { record } = report
-    return this.#work(async (signal) => {
-      const { executionProvider, threads } = record.environment
-      const { pack, ports, trainer } = await this.#services.open(packName, { executionProvider, threads }, () => undefined)
+    const { executionProvider, threads } = record.environment
+    return this.#work((signal) => this.#services.withEngine('a re-check', packName, { executionProvider, threads }, async ({ pack, ports, trainer }) => {
       if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose the pack of the report.')
       return retrain(signal, ports.engine, trainer, this.#withOwnPrompts(pack, report), record, k, randomSeed(), (event) => {
         if (event.type === 'sample') this.#add(event)
         else if (event.type === 'training') this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
       })
-    })
+    }))
   }
 
   #withOwnPrompts(pack: OpenPack['pack'], { spec }: Report): OpenPack['pack'] {

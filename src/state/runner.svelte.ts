@@ -1,6 +1,6 @@
 /** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
 import { reviveError, type DeviceChoice, type Report, type RunSpec, type SpqrError } from '../core/contracts'
-import { createRunSpec, type RunOptions } from '../evaluation/spec'
+import { createRunSpec, promptsOf, type RunOptions } from '../evaluation/spec'
 import { PauseGate, runEvaluation, type RunEvent } from '../evaluation/run'
 import type { Exhibit } from './exhibit.svelte'
 import { Progress } from './progress.svelte'
@@ -37,7 +37,7 @@ export class Runner {
   get status(): RunStatus { return this.#status }
   get spec(): RunSpec | null { return this.#spec }
 
-  /** Runs to the end. Answers null when it was stopped; throws SpqrError otherwise. One run at a time. */
+  /** Runs to the end. Answers null when it was stopped or one goes on already; throws SpqrError otherwise. */
   async run(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
     if (this.busy) return null
     this.#status = 'opening'
@@ -46,17 +46,18 @@ export class Runner {
     this.#stop = stop
     this.#gate = new PauseGate()
     try {
-      const open = await this.#services.open(request.packName, request.device, (event) => this.progress.engine(event))
-      stop.signal.throwIfAborted()
-      const spec = request.resume ?? createRunSpec(request.options, open.pack)
-      this.#spec = spec
-      if (this.status === 'opening') this.#status = 'running'
-      const report = await runEvaluation(stop.signal, this.#ports(open, request), withOwnPrompts(open, request), spec, (event) => {
-        this.#take(event, spec, open)
-        onEvent?.(event)
-      })
-      this.#exhibit.show(report, { kind: 'live' }, (unitId) => this.#services.store.image(unitId), true)
-      return report
+      return await this.#services.withEngine('a run', request.packName, request.device, async (open) => {
+        stop.signal.throwIfAborted()
+        const spec = request.resume ?? createRunSpec(request.options, open.pack)
+        this.#spec = spec
+        if (this.status === 'opening') this.#status = 'running'
+        const report = await runEvaluation(stop.signal, this.#ports(open, request), { ...open.pack, prompts: promptsOf(request.options, open.pack) }, spec, (event) => {
+          this.#take(event, spec, open)
+          onEvent?.(event)
+        })
+        this.#exhibit.show(report, { kind: 'live' }, (unitId) => this.#services.store.image(unitId), true)
+        return report
+      }, (event) => this.progress.engine(event))
     } catch (thrown) {
       const error: SpqrError = reviveError(thrown)
       if (stop.signal.aborted || error.code === 'ABORTED') return null
@@ -114,9 +115,4 @@ export class Runner {
       if (!this.#exhibit.outcomes.has(outcome.unitId)) this.#exhibit.add(outcome, null)
     }
   }
-}
-
-function withOwnPrompts(open: OpenPack, request: RunRequest): OpenPack['pack'] {
-  const own = request.options.ownPrompts?.prompts ?? []
-  return own.length === 0 ? open.pack : { ...open.pack, prompts: [...open.pack.prompts, ...own] }
 }

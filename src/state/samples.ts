@@ -25,7 +25,7 @@ const factsOf = (unit: UnitFacts, id: string): UnitFacts & { id: string } => ({ 
 export function samplesOf(units: Iterable<UnitFacts & { id: string }>): Sample[] {
   const byKey = new Map<string, Sample>()
   for (const unit of units) {
-    const key = `${unit.promptId}/${unit.repeat}`
+    const key = `${unit.suite}/${unit.promptId}/${unit.repeat}`
     let sample = byKey.get(key)
     if (!sample) {
       sample = {

@@ -3,6 +3,7 @@ import type { DeviceChoice, EngineEvent, JudgeCard, JudgeFacts, LoadedPack, RunS
 import type { PromptFileApi, PromptSetStore } from '../core/prompts'
 import type { RunPorts } from '../evaluation/run'
 import type { Desk } from './desk'
+import type { EngineUse } from './engineUse.svelte'
 
 /** An engine opened with a pack, and all that a run needs beside the pause gate. */
 export interface OpenPack {
@@ -26,8 +27,12 @@ export interface Services {
   promptStore: PromptSetStore
   /** Models that are stored in this browser. */
   storage: StorageApi & { blob(key: string): Promise<Blob> }
-  /** Opens the engine with a pack, or answers the one that is open with the same choice. */
-  open(pack: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack>
+  readonly engineUse: EngineUse
+  /**
+   * Opens the engine with a pack, or takes the one that is open with the same choice, and holds it on behalf of `who`
+   * ("a run") while `work` lasts. Throws BAD_INPUT while somebody else holds it.
+   */
+  withEngine<T>(who: string, pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<T>, onEvent?: (event: EngineEvent) => void): Promise<T>
   /** What ships as a description of a judge. */
   judgeCards: readonly JudgeCard[]
   /** Keeps a reference of the user's own in this browser; answers its SHA-256. */

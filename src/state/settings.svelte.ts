@@ -58,11 +58,13 @@ export class Settings {
 
   /** One line that says what the next run will do. */
   readonly summary = $derived.by(() => {
-    const { preset, method, profile, scenario, train, steps } = this.values
+    const { preset, method, profile, scenario, train, steps, model } = this.values
+    const other = this.folder?.name ?? (model === '' ? null : model)
     const own = (role: AdapterRole): string | undefined => this.adapters[role].map(({ name }) => name).join(' + ') || undefined
-    const shown = own('alignment') ?? (method === '' ? (this.methods.pack[0]?.name ?? 'first method of the pack') : methodName(method))
-    const tune = own('fine-tune') ?? (train === 'none' ? (profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`) : `${train} fine-tune here, ${this.values['train-steps']} steps`)
-    return [this.#pack.manifest?.title ?? this.values.pack, shown, tune, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(' · ')
+    const first = other === null ? (this.methods.pack[0]?.name ?? 'first method of the pack') : 'no alignment'
+    const shown = own('alignment') ?? (method === '' ? first : methodName(method))
+    const tune = (train === 'none' ? own('fine-tune') : undefined) ?? (train === 'none' ? (profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`) : `${train} fine-tune here, ${this.values['train-steps']} steps`)
+    return [other ?? this.#pack.manifest?.title ?? this.values.pack, shown, tune, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(' · ')
   })
 
   /** Fills in what the address says (`?preset=smoke&ep=wasm`); unknown names and wrong values are told. */
@@ -93,6 +95,9 @@ export class Settings {
     this.values = defaultParameters()
     this.adapters = { alignment: [], 'fine-tune': [] }
     this.dataset = null
+    this.folder = null
+    this.token = ''
+    this.judges.reset()
     this.problems = {}
   }
 
@@ -111,8 +116,8 @@ export class Settings {
     for (const file of weights) {
       // Before its bytes are read: a whole model would fill the memory first.
       if (file.size > MAX_FILE_BYTES) throw new SpqrError('ADAPTER_TOO_LARGE', `"${file.name}" holds ${Math.round(file.size / 2 ** 20)} MB; an adapter may hold ${MAX_ADAPTER_BYTES / 2 ** 20} MB.`, 'Choose a LoRA, not a whole model.')
-      const open = await services.open(this.values.pack, this.device(), () => undefined)
-      const { sha256, format, tensors, rank } = await open.ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && await config.text())
+      const { sha256, format, tensors, rank } = await services.withEngine('reading an adapter', this.values.pack, this.device(), async ({ ports }) =>
+        ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && await config.text()))
       const facts = `${format}, ${tensors} tensors${rank === null ? '' : `, rank ${rank}`}${config ? ', scale from adapter_config.json' : ''}`
       this.#setFiles(role, [...this.adapters[role].filter((other) => other.sha256 !== sha256), { name: file.name, sha256, strength: 1, facts }])
     }
@@ -126,9 +131,11 @@ export class Settings {
     const image = this.#pack.manifest?.model.image
     if (!image) throw new SpqrError('BAD_INPUT', 'The model is not loaded yet.', 'Wait for the page to finish loading, then choose the folder again.')
     const { name, pictures } = await readFolder(files, image)
-    const { trainer } = await services.open(this.values.pack, this.device(), () => undefined)
-    if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose a fine-tune of the pack.')
-    this.dataset = { name, ...(await trainer.addDataset(name, pictures)) }
+    const added = await services.withEngine('reading a folder', this.values.pack, this.device(), ({ trainer }) => {
+      if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose a fine-tune of the pack.')
+      return trainer.addDataset(name, pictures)
+    })
+    this.dataset = { name, ...added }
   }
 
   dropAdapter(role: AdapterRole, sha256: string): void {
@@ -155,7 +162,7 @@ export class Settings {
   request(): RunRequest {
     const { pack, batch, ...run } = $state.snapshot(this.values) as Parameters
     const parts = (role: AdapterRole): AdapterFile[] => this.adapters[role].map(({ name, sha256, strength }) => ({ name, sha256, strength }))
-    const options: RunOptions = { ...run, alignmentFiles: parts('alignment'), fineTuneFiles: parts('fine-tune'), ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
+    const options: RunOptions = { ...run, alignmentFiles: parts('alignment'), fineTuneFiles: run.train === 'none' ? parts('fine-tune') : [], ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
     return { packName: pack, device: this.device(), batchSize: batch, options }
   }
 }

@@ -2,6 +2,7 @@
 import { SpqrError, type Report } from '../core/contracts'
 import type { PromptFacts } from '../evaluation/plan'
 import { decodeLink, encodeLink, type OpenedLink } from '../evaluation/share'
+import { hashOf } from '../evaluation/specHash'
 import type { Exhibit } from './exhibit.svelte'
 import type { PackInfo } from './pack.svelte'
 import type { PromptShelf } from './promptShelf'
@@ -40,6 +41,9 @@ export class Sharing {
   fragment(report: Report): string {
     const away = this.#services.statistics.away(report.record)
     if (away > 0) throw new SpqrError('LINK_TOO_LARGE', `A run of ${away} pictures is too large for a link.`, 'Export the report as a file instead.')
+    if (report.slice || hashOf(report.spec.scoring) !== hashOf(report.record.spec.scoring)) {
+      throw new SpqrError('BAD_INPUT', 'A link carries the whole run under its own scoring, and this report was scored again.', 'Go back to the run’s own scores first, or export the report as a file.')
+    }
     return encodeLink(report, this.#prompts(report))
   }
 

@@ -1,5 +1,5 @@
 /** What the scores would be at other judge thresholds: computed again from the stored judgements, off the main thread. */
-import { reviveError, type JudgeFacts, type Report, type ScoringPreset } from '../core/contracts'
+import { reviveError, type JudgeFacts, type Report, type RunRecord, type ScoringPreset } from '../core/contracts'
 import type { ThresholdPoint } from '../evaluation/rescore'
 import type { Exhibit } from './exhibit.svelte'
 import type { Services } from './services'
@@ -10,6 +10,8 @@ export class Thresholds {
   /** Judge id → threshold that is tried. */
   #tried = $state.raw<Readonly<Record<string, number>>>({})
   #report = $state.raw<Report | null>(null)
+  /** The run they are tried on: nothing of it is shown beside another. */
+  #of = $state.raw<RunRecord | null>(null)
   #curve = $state.raw<readonly ThresholdPoint[]>([])
   #judge = $state<string | null>(null)
   #problem = $state<string | null>(null)
@@ -28,14 +30,16 @@ export class Thresholds {
   readonly judge = $derived.by(() => this.judges.find(({ id }) => id === this.#judge) ?? this.judges[0] ?? null)
   readonly value = $derived.by(() => (this.judge ? this.at(this.judge.id) : 0.5))
 
-  get report(): Report | null { return this.#report }
+  readonly #current = $derived.by(() => this.#of !== null && this.#of === this.#exhibit.report?.record)
+
+  get report(): Report | null { return this.#current ? this.#report : null }
   get curve(): readonly ThresholdPoint[] { return this.#curve }
   get problem(): string | null { return this.#problem }
-  get changed(): boolean { return Object.keys(this.#tried).length > 0 }
+  get changed(): boolean { return this.#current && Object.keys(this.#tried).length > 0 }
 
   at(judgeId: string): number {
     const facts = this.judges.find(({ id }) => id === judgeId)
-    return this.#tried[judgeId] ?? this.#exhibit.spec?.scoring.thresholds[judgeId] ?? facts?.threshold ?? 0.5
+    return (this.#current ? this.#tried[judgeId] : undefined) ?? this.#exhibit.spec?.scoring.thresholds[judgeId] ?? facts?.threshold ?? 0.5
   }
 
   choose(judgeId: string): void {
@@ -44,13 +48,15 @@ export class Thresholds {
   }
 
   try(judgeId: string, threshold: number): void {
+    if (!this.#current) this.reset()
+    this.#of = this.#exhibit.report?.record ?? null
     this.#tried = { ...this.#tried, [judgeId]: threshold }
     void this.#score()
   }
 
   /** Takes the tried thresholds over into the whole report. */
   keep(): void {
-    const report = this.#report
+    const { report } = this
     if (!report) return
     this.reset()
     this.#exhibit.rescored(report)
@@ -85,7 +91,9 @@ export class Thresholds {
         const shown = this.#exhibit.report
         const preset = this.#preset(this.#tried)
         if (!shown || !preset) return
-        this.#report = await this.#services.statistics.rescore(shown.record, preset, shown.slice)
+        const report = await this.#services.statistics.rescore(shown.record, preset, shown.slice)
+        if (shown !== this.#exhibit.report) continue
+        this.#report = report
         this.#problem = null
       }
     } catch (thrown) {
@@ -100,6 +108,7 @@ export class Thresholds {
     const shown = this.#exhibit.report
     const judge = this.judge
     if (!shown || !judge || (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id)) return
+    if (this.#curveOf?.report !== shown) this.#curve = []
     this.#curveOf = { report: shown, judge: judge.id }
     try {
       const curve = await this.#services.statistics.thresholdCurve(shown.record, judge.id, shown.spec.scoring, GRID, shown.slice)
