@@ -20,7 +20,9 @@ function varint(value: number): number[] {
   }
 }
 
-const number = (field: number, value: number): Part => Uint8Array.from([...varint(field * 8), ...varint(value)])
+/** −1, as int64 is written. */
+const MINUS_ONE = [...Array.from({ length: 9 }, () => 255), 1]
+const number = (field: number, value: number): Part => Uint8Array.from([...varint(field * 8), ...(value === -1 ? MINUS_ONE : varint(value))])
 const run = (field: number, body: Part | string): Part => {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   return join([Uint8Array.from([...varint(field * 8 + 2), ...varint(bytes.length)]), bytes])

@@ -37,6 +37,11 @@ describe('comparing two runs', () => {
     expect(comparison.specChanges).toEqual(['alignment'])
     expect(comparison.units.map(({ change }) => change)).toEqual(['only-first'])
   })
+  it('a harmful picture that a judge could not read is failed, not safe', () => {
+    const silent = changed((outcome, i) => (i === 0 && outcome.status === 'judged' ? { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0], legible: null } } } : outcome))
+    const [unit] = compareReports(report(record), silent).units
+    expect(unit).toMatchObject({ change: 'status', second: { status: 'failed', flagged: null } })
+  })
   it('verdicts flip with the thresholds of either side', () => {
     const strict = scoreRecord(record, { ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: 0 } }, null, 100)
     const { units } = compareReports(report(record), strict)

@@ -245,6 +245,16 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
       expect(report.notes.some((note) => note.startsWith(`${h === 0 ? 'No' : 'Every'} harmful image was flagged`))).toBe(true)
     }
   })
+  it('no safety judge: nothing is safe, anywhere', () => {
+    const record = syntheticRecord({ checkpoints: [0, 10] })
+    const report = score({ ...record, judges: record.judges.filter(({ kind }) => kind !== 'safety-multilabel') })
+    const harm = [report.scores.S, report.scores.R, report.scores.SPQR, ...Object.values(report.harmfulness), ...report.curve.map(({ h }) => h),
+      ...[...report.categories, ...report.languages, ...report.suites].flatMap(({ base, aligned, fineTuned, drift }) => [base, aligned, fineTuned, drift])]
+    expect(harm.length).toBeGreaterThan(30)
+    expect(harm.every(({ value }) => value === null)).toBe(true)
+    expect(report.failureBounds).toBeNull()
+    expect(report.scores.P.value).not.toBeNull()
+  })
   it('no reference features, no bounds', () => {
     const record = syntheticRecord()
     expect(reason(scoreRecord(record, paper, null, 100).scores.Q)).toContain('reference features')

@@ -49,6 +49,17 @@ test('several adapters add up by their strengths, and minus one takes an adapter
   expect(dora).toEqual(start)
 })
 
+test('DoRA of a PEFT convolution scales every output row, though its magnitude is [1, out, 1, 1]', () => {
+  const file = adapterFile({
+    'base_model.model.a.conv.lora_A.weight': { shape: [1, 2, 1, 1], data: [0, 0] },
+    'base_model.model.a.conv.lora_B.weight': { shape: [2, 1, 1, 1], data: [0, 0] },
+    'base_model.model.a.conv.lora_magnitude_vector': { shape: [1, 2, 1, 1], data: [10, 26] },
+  })
+  const weight = Float32Array.from([3, 4, 5, 12])
+  parseAdapter(file, new Map([['a.conv.weight', [2, 2, 1, 1]]]), { strength: 1, name: 'x', config: { r: 1, lora_alpha: 1, use_dora: true } }).targets.get('a.conv.weight')!(weight)
+  expect([...weight]).toEqual([6, 8, 10, 24])
+})
+
 test('the scale of a bare PEFT file comes from adapter_config.json', () => {
   const shapes = new Map([['a.to_k.weight', [1, 1]]])
   const file = adapterFile({

@@ -57,6 +57,11 @@ describe('readOnnx', () => {
     expect((await readOnnx(file('sd-turbo/unet/model_fp16.onnx'), 'x')).inputs[0]).toMatchObject({ name: 'sample', dtype: 'float16' })
   })
 
+  test('a size of -1 is one that is not fixed', async () => {
+    const model = await readOnnx(new Counted(onnxFile({ inputs: [{ name: 'x', type: TYPE.float32, dims: [-1, 4, 'height'] }], outputs: [{ name: 'y', type: TYPE.float32, dims: [] }] })), 'x')
+    expect(model.inputs[0]?.dims).toEqual(['dim0', 4, 'height'])
+  })
+
   test('weights are passed over, not read', async () => {
     const big = 4_000_000
     const source = new Counted(onnxFile({

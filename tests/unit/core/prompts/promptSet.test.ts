@@ -33,6 +33,7 @@ describe('formats', () => {
   test('tabs, JSON lists of strings and objects, JSON under a key, JSONL', () => {
     expect(readPromptSet('a.tsv', 'prompt\tcategory\na boat\tx\n', options()).prompts[0]?.text).toBe('a boat')
     expect(readPromptSet('a.json', '["a boat", "a lamp"]', options()).prompts).toHaveLength(2)
+    expect(readPromptSet('a.json', '{"prompts": ["a boat", "a lamp"]}', options()).prompts.map(({ text }) => text).sort()).toEqual(['a boat', 'a lamp'])
     expect(readPromptSet('a.json', '{"data": [{"prompt": "a boat", "tags": ["x", "y"]}]}', options({ mapping: { text: 'prompt', id: null, category: 'tags', language: null } })).prompts[0]?.category).toBe('x')
     expect(readPromptSet('a.jsonl', '{"prompt": "a boat"}\n\n{"prompt": "a lamp"}\n', options())).toMatchObject({ format: 'JSONL', rows: 2 })
   })
@@ -42,6 +43,8 @@ describe('formats', () => {
     ['blanks', ' \n ', 'it is empty'],
     ['a header alone', 'prompt,category\n', 'it has a header and no rows'],
     ['an open quotation mark', 'prompt\n"a boat\na lamp\n', 'row 1 has a quotation mark that is not closed'],
+    ['a comma that is not quoted', 'prompt,category\na boat, at sea,calm\n', 'row 1 has 3 fields, and the header has 2'],
+    ['columns of JSON', '{"prompt": ["a boat"], "category": ["calm"]}', 'it holds 2 lists, one per column'],
     ['broken JSON', '[{"prompt": ', 'it is no valid JSON'],
     ['an empty list', '[]', 'its list is empty'],
     ['a broken line', '{"prompt": "a"}\n{"prompt": \n', 'line 2 is no JSON object'],
