@@ -2,7 +2,7 @@
 import { mount } from 'svelte'
 import * as v from 'valibot'
 import appPackage from '../package.json'
-import { JudgeCardSchema, SpqrError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
+import { JudgeCardSchema, SpqrError, reviveError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
 import type { PromptFileApi } from './core/prompts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
@@ -80,17 +80,27 @@ function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: Eng
     if (connection?.dead) opened = null
     return (opened ??= start().catch((thrown: unknown) => {
       // The next call starts afresh.
-      opened = null
+      connection?.end()
       throw thrown
     }))
+  }
+  /** A runtime that broke stays broken as long as its worker lives; what was saved is found again by the next one. */
+  const using = async <T>(work: (api: TrainerApi) => Promise<T>): Promise<T> => {
+    const api = await ready()
+    try {
+      return await work(api)
+    } catch (thrown) {
+      if (['DEVICE_LOST', 'MEMORY', 'WORKER_CRASHED'].includes(reviveError(thrown).code)) connection?.end()
+      throw thrown
+    }
   }
   return {
     end: () => connection?.end(),
     trainer: {
       open: async () => { await ready() },
-      addDataset: async (...args) => (await ready()).addDataset(...args),
-      train: async (...args) => (await ready()).train(...args),
-      exportAdapter: async (key) => (await ready()).exportAdapter(key),
+      addDataset: (...args) => using((api) => api.addDataset(...args)),
+      train: (...args) => using((api) => api.train(...args)),
+      exportAdapter: (key) => using((api) => api.exportAdapter(key)),
       abort: async () => { await (await opened)?.abort() },
       close: async () => { await (await opened)?.close() },
     },
@@ -124,23 +134,46 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
       recreateEngine: async () => {
         engine.end()
         engine = newEngine()
-        await engine.api.open(baseUrl, device, onEvent)
+        // On what the run was begun on: after a lost GPU, "auto" would go on with WASM, and its pictures are others.
+        const { executionProvider, threads } = pack.environment
+        const again = await engine.api.open(baseUrl, { ...device, executionProvider, threads }, onEvent)
+        if (again.manifestSha256 !== pack.manifestSha256 || again.environment.precision !== pack.environment.precision || again.environment.adapter !== pack.environment.adapter) {
+          throw new SpqrError('BAD_INPUT', 'The model or the graphics device changed while the run went on.', 'Everything made so far is kept: press Run to go on where that is possible.')
+        }
         return engine.api
       },
     },
   }
 }
 
-function openEngine(name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
-  const key = JSON.stringify([name, device])
+/** Numbers for chosen files: two of the same name and size are two files. */
+const fileNumbers = new WeakMap<Blob, number>()
+let filesSeen = 0
+function withFileNumbers(_: string, value: unknown): unknown {
+  if (!(value instanceof Blob)) return value
+  if (!fileNumbers.has(value)) fileNumbers.set(value, ++filesSeen)
+  return `file ${fileNumbers.get(value)}`
+}
+
+async function openEngine(name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void, signal?: AbortSignal): Promise<OpenPack> {
+  const key = JSON.stringify([name, device], withFileNumbers)
   if (open?.key !== key || open.engine.dead) {
     open?.pack.then((earlier) => earlier.end(), () => undefined)
     const engine = newEngine()
-    const mine = { key, engine, pack: openPack(engine, name, device, onEvent) }
-    open = mine
-    mine.pack.catch(() => { if (open === mine) open = null })
+    open = { key, engine, pack: openPack(engine, name, device, onEvent) }
   }
-  return open.pack
+  const mine = open
+  const stop = () => mine.engine.end()
+  signal?.addEventListener('abort', stop)
+  try {
+    return await mine.pack
+  } catch (thrown) {
+    mine.engine.end()
+    if (open === mine) open = null
+    throw thrown
+  } finally {
+    signal?.removeEventListener('abort', stop)
+  }
 }
 
 async function readJson(path: string): Promise<unknown> {
@@ -161,7 +194,7 @@ const services: Services = {
   promptStore: createPromptStore(),
   storage: { facts: () => stored().facts(), verify: (key) => stored().verify(key), remove: (id) => stored().remove(id), blob: (key) => stored().blob(key) },
   engineUse,
-  withEngine: (who, name, device, work, onEvent = () => undefined) => engineUse.during(who, async () => work(await openEngine(name, device, onEvent))),
+  withEngine: (who, name, device, work, onEvent = () => undefined, signal) => engineUse.during(who, async () => work(await openEngine(name, device, onEvent, signal))),
   judgeCards: cards,
   async keepReference(features) {
     const bytes = new Uint8Array(features.slice().buffer)

@@ -3,7 +3,7 @@
  * stopped, paused, reloaded or crashed goes on where it was, and its Report equals that of an uninterrupted run.
  */
 import {
-  SpqrError, reviveError, type GeneratedImage, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
+  SpqrError, reviveError, type GeneratedImage, type JudgeFacts, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
 } from '../core/contracts'
 import { deservesRetry, retried } from '../core/scoring'
 import { Generator } from './generate'
@@ -54,6 +54,10 @@ export async function runEvaluation(
 function pictureKey(spec: RunSpec, unit: WorkUnit): string {
   return hashOf([variantKey(spec, unit.stage, unit.step), spec.sampler, unit.text, unit.seed])
 }
+
+/** What decides a judge's verdicts beside its id: its files, and for FID the reference. */
+const judgeHashes = (judges: readonly JudgeFacts[]): string[] =>
+  judges.map((judge) => [judge.id, judge.sha256, ...judge.kind === 'features' ? [judge.reference?.sha256 ?? 'none'] : []].join(' '))
 
 /** The record with what other runs have made of it already: a second fine-tune needs no new base and aligned pictures. */
 async function withShared({ store }: RunPorts, record: RunRecord, units: readonly WorkUnit[]): Promise<RunRecord> {
@@ -129,7 +133,13 @@ class Run {
     if (environment.executionProvider !== pack.environment.executionProvider || environment.precision !== pack.environment.precision) {
       throw new SpqrError('BAD_INPUT',
         `This run was begun on ${environment.executionProvider} (${environment.precision}) and cannot go on with ${pack.environment.executionProvider} (${pack.environment.precision}).`,
-        `Choose ${environment.executionProvider} again, or remove the stored run to start over.`)
+        `Choose ${environment.executionProvider} again, or delete the stored run under About, Storage to start over.`)
+    }
+    const begunWith = judgeHashes(record.judges)
+    const other = judgeHashes(pack.judges.filter(({ id }) => spec.judges.includes(id))).find((hash) => !begunWith.includes(hash))
+    if (other !== undefined) {
+      throw new SpqrError('BAD_INPUT', `This run was begun with another version of judge "${other.split(' ')[0]}" or of its reference, and its verdicts would not compare.`,
+        'Choose the judges and the reference it was begun with, or delete the stored run under About, Storage to start over.')
     }
     return new Run(ports, spec, units, await withShared(ports, record, units), onEvent)
   }

@@ -78,8 +78,9 @@ export class Engine implements EngineApi {
       const packs = store(PACK_DATABASE)
       const files = new PackFiles({ baseUrl, store: packs, onEvent, fetch: fetcher, ...(this.options.chunkBytes ? { chunkBytes: this.options.chunkBytes } : {}) })
       const pack = await openPack({ baseUrl, files, store: packs, fetch: fetcher, onEvent }, signal)
+      // Before any tokenizer: transformers.js, loaded first, would point onnxruntime to a CDN.
+      const runtime = await loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl, device.model !== undefined)
       const own = device.model ? await openPublished(pack, device.model, { store: this.options.models, fetch: fetcher, onEvent }, signal) : null
-      const runtime = await loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl, own !== null)
       const { manifestSha256 } = own ?? pack
       const { added, sources } = await this.judgeSet(device, onEvent, signal)
       const { manifest, judges } = withReference(withJudges({ manifest: own?.manifest ?? pack.manifest, judges: pack.judges }, added), device.reference)

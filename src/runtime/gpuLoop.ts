@@ -4,7 +4,7 @@
  * x ← a·x + b·prediction, without memory or noise; others take the loop through main memory.
  */
 import { createScheduler } from '../core/schedulers'
-import type { InferenceAlignment, SamplerSpec, SchedulerConfig } from '../core/contracts'
+import { SpqrError, type InferenceAlignment, type SamplerSpec, type SchedulerConfig } from '../core/contracts'
 import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from './events'
 import type { Graph } from './graph'
@@ -159,7 +159,12 @@ export class GpuLoop {
     const encoder = this.device.createCommandEncoder()
     encoder.copyBufferToBuffer(source, 0, target, 0, 4 * length)
     this.device.queue.submit([encoder.finish()])
-    await target.mapAsync(GPUMapMode.READ)
+    try {
+      await target.mapAsync(GPUMapMode.READ)
+    } catch (thrown) {
+      // An AbortError: nobody stopped anything, the device is gone.
+      throw new SpqrError('DEVICE_LOST', `The graphics device was lost while the latents were read back: ${thrown instanceof Error ? thrown.message : String(thrown)}`, 'Run again; choose WASM if it happens again.')
+    }
     const values = new Float32Array(target.getMappedRange().slice(0))
     target.destroy()
     return values

@@ -3,7 +3,7 @@ import canonicalize from 'canonicalize'
 import { SpqrError, type DiffusionModel, type ModelChoice, type ModelComponent, type ModelManifest, type PackManifest, type RepositoryFile } from '../core/contracts'
 import { knownModel } from '../core/repository'
 import { parseEndpoint, parseModelAddress } from '../core/sources'
-import { sha256Hex, type OnEvent } from './events'
+import { sha256Hex, throwIfAborted, type OnEvent } from './events'
 import { ModelStore } from './modelStore'
 import type { OpenedPack } from './pack'
 import type { PublishedFiles } from './published'
@@ -121,5 +121,25 @@ export async function openPublished(pack: OpenedPack, choice: ModelChoice, conte
   }
   delete manifest.training
   const { version, model } = own
-  return { manifest, manifestSha256: await sha256Hex(new TextEncoder().encode(canonicalize({ version, model }))), files, tokenizer }
+  // A revision on the web names its content; a folder's name and sizes do not.
+  const contents = choice.source.kind === 'folder' ? { contents: await contentHashes(files, filesOf(model), signal) } : {}
+  return { manifest, manifestSha256: await sha256Hex(new TextEncoder().encode(canonicalize({ version, model, ...contents }))), files, tokenizer }
+}
+
+/** Bytes hashed at once: files of gigabytes never lie in memory whole. */
+const HASHED_BYTES = 64 * 2 ** 20
+
+/** By path, the SHA-256 of the file's digests, one per 64 MB. */
+async function contentHashes(files: PublishedFiles, wanted: readonly RepositoryFile[], signal?: AbortSignal): Promise<Record<string, string>> {
+  const hashes: Record<string, string> = {}
+  for (const file of wanted) {
+    const blob = await files.blob(file, signal)
+    let digests = ''
+    for (let at = 0; at < blob.size; at += HASHED_BYTES) {
+      throwIfAborted(signal)
+      digests += await sha256Hex(new Uint8Array(await blob.slice(at, at + HASHED_BYTES).arrayBuffer()))
+    }
+    hashes[file.path] = await sha256Hex(new TextEncoder().encode(digests))
+  }
+  return hashes
 }

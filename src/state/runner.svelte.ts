@@ -1,5 +1,5 @@
 /** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
-import { reviveError, type DeviceChoice, type Report, type RunSpec, type SpqrError } from '../core/contracts'
+import { reviveError, type DeviceChoice, type Report, type RunSpec } from '../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../evaluation/spec'
 import { PauseGate, runEvaluation, type RunEvent } from '../evaluation/run'
 import type { Exhibit } from './exhibit.svelte'
@@ -57,11 +57,10 @@ export class Runner {
         })
         this.#exhibit.show(report, { kind: 'live' }, (unitId) => this.#services.store.image(unitId), true)
         return report
-      }, (event) => this.progress.engine(event))
+      }, (event) => this.progress.engine(event), stop.signal)
     } catch (thrown) {
-      const error: SpqrError = reviveError(thrown)
-      if (stop.signal.aborted || error.code === 'ABORTED') return null
-      throw error
+      if (stop.signal.aborted) return null
+      throw reviveError(thrown)
     } finally {
       this.#status = 'idle'
       this.#stop = null

@@ -30,9 +30,11 @@ export interface Services {
   readonly engineUse: EngineUse
   /**
    * Opens the engine with a pack, or takes the one that is open with the same choice, and holds it on behalf of `who`
-   * ("a run") while `work` lasts. Throws BAD_INPUT while somebody else holds it.
+   * ("a run") while `work` lasts. `signal` stops the opening. Throws BAD_INPUT while somebody else holds it.
    */
-  withEngine<T>(who: string, pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<T>, onEvent?: (event: EngineEvent) => void): Promise<T>
+  withEngine<T>(
+    who: string, pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<T>, onEvent?: (event: EngineEvent) => void, signal?: AbortSignal,
+  ): Promise<T>
   /** What ships as a description of a judge. */
   judgeCards: readonly JudgeCard[]
   /** Keeps a reference of the user's own in this browser; answers its SHA-256. */

@@ -153,6 +153,23 @@ test.each([
   stop()
 })
 
+test('two folders of one name and one size are two models', async () => {
+  const files = await family('sdxs')
+  const { engine, stop } = startEngine()
+  const opened = async (disk: FamilyFiles['disk']) => (await engine.open(TINY_PACK, { ...WASM, model: folder({ ...files, disk }) }, proxy(() => undefined))).manifestSha256
+  const first = await opened(files.disk)
+  const changed = await Promise.all(files.disk.map(async (file) => {
+    if (file.path !== 'unet/model.onnx') return file
+    const data = new Uint8Array(await file.blob.arrayBuffer())
+    // The graph can still be read.
+    data.set([(data.at(-1) ?? 0) ^ 1], data.length - 1)
+    return { ...file, blob: new Blob([data]) }
+  }))
+  expect(await opened(changed)).not.toBe(first)
+  expect(await opened(files.disk.map((file) => ({ ...file })))).toBe(first)
+  stop()
+})
+
 test('a hub repository of PyTorch weights is refused in one sentence', async () => {
   const { engine, stop } = startEngine()
   const refused = await rejection(engine.describe(address('hf:owner/torch')))

@@ -349,6 +349,21 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     await expect(harness().start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
+  it('does not mix judges of one name in one record, nor references', async () => {
+    const { start, ports, engine } = harness()
+    await start(smoke)
+    const images = engine.images
+    const others = pack.judges.map((judge) => [
+      { ...pack, judges: pack.judges.map((one) => (one === judge ? { ...one, sha256: 'ab'.repeat(32) } : one)) },
+      ...judge.kind === 'features' ? [{ ...pack, judges: pack.judges.map((one) => (one === judge ? { ...judge, reference: { sha256: 'cd'.repeat(32), n: 100 } } : one)) }] : [],
+    ]).flat()
+    expect(others).toHaveLength(5)
+    for (const other of others) {
+      await expect(runEvaluation(new AbortController().signal, ports, other, smoke, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/another version of judge "/) as unknown })
+    }
+    expect(engine.images).toBe(images)
+  })
+
   it('does not mix devices in one record', async () => {
     const { start, ports } = harness()
     await start(smoke)
