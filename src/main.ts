@@ -6,6 +6,7 @@ import { JudgeCardSchema, SpqrError, reviveError, type DeviceChoice, type Engine
 import type { PromptFileApi } from './core/prompts'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
+import { CHECKPOINT_DATABASE } from './runtime/adapterShelf'
 import { idbKeyValue } from './runtime/cache'
 import { PACK_DATABASE } from './runtime/engine'
 import { sha256Hex } from './runtime/events'
@@ -62,6 +63,8 @@ async function storedReference(sha256: string): Promise<Float32Array | null> {
   const bytes = await referenceStore.get(sha256).catch(() => undefined)
   return bytes instanceof Uint8Array ? new Float32Array(bytes.slice().buffer) : null
 }
+
+const checkpointStore = idbKeyValue(CHECKPOINT_DATABASE)
 
 const engineUse = new EngineUse()
 /** The one engine that is open, with what it was opened for. */
@@ -193,8 +196,16 @@ const services: Services = {
   prompts: { preview: (file) => withPromptWorker((api) => api.preview(file)), read: (file, options) => withPromptWorker((api) => api.read(file, options)) },
   promptStore: createPromptStore(),
   storage: { facts: () => stored().facts(), verify: (key) => stored().verify(key), remove: (id) => stored().remove(id), blob: (key) => stored().blob(key) },
+  checkpoints: {
+    count: async () => (await checkpointStore.keys()).length,
+    clear: () => engineUse.during('deleting what fine-tuning left', async () => { for (const key of await checkpointStore.keys()) await checkpointStore.delete(key) }),
+  },
   engineUse,
   withEngine: (who, name, device, work, onEvent = () => undefined, signal) => engineUse.during(who, async () => work(await openEngine(name, device, onEvent, signal))),
+  alone: async (runId, work) => navigator.locks.request(`spqr-run-${runId}`, { ifAvailable: true }, (lock) => {
+    if (!lock) throw new SpqrError('BAD_INPUT', 'This run goes on in another tab.', 'Watch it there, or stop it there and press Run here again.')
+    return work()
+  }),
   judgeCards: cards,
   async keepReference(features) {
     const bytes = new Uint8Array(features.slice().buffer)
@@ -277,4 +288,4 @@ Object.assign(globalThis, { spqr: script })
 const target = document.getElementById('app')
 if (target) mount(Page, { target, props: { app } })
 void app.notices.guard(() => app.start())
-if (import.meta.env.PROD) void registerServiceWorker(new URL('service-worker.js', base))
+if (import.meta.env.PROD) void registerServiceWorker(new URL('service-worker.js', base), () => !engineUse.busy)

@@ -25,17 +25,34 @@ function isolated(response: Response): Response {
 }
 
 async function fromNetworkElseCache(request: Request): Promise<Response> {
-  const cache = await caches.open(RUNTIME_CACHE)
   try {
     const response = await fetch(request)
-    if (response.ok && response.status === 200) await cache.put(request, response.clone())
+    if (response.ok && response.status === 200) await keep(request, response.clone())
     return response
   } catch (error) {
-    const kept = await cache.match(request, { ignoreSearch: request.mode === 'navigate' })
+    const kept = await caches.match(request, { cacheName: RUNTIME_CACHE, ignoreSearch: request.mode === 'navigate' })
     const shell = request.mode === 'navigate' ? await matchPrecache('index.html') : undefined
     if (kept ?? shell) return (kept ?? shell) as Response
     throw error
   }
+}
+
+/** A browser that stores nothing more is not offline: the answer counts all the same. */
+async function keep(request: Request, response: Response): Promise<void> {
+  try {
+    await (await caches.open(RUNTIME_CACHE)).put(request, response)
+  } catch (error) {
+    console.warn(`${request.url} could not be kept for offline use.`, error)
+  }
+}
+
+/**
+ * A new version waits while other tabs still load parts of the old one, whose files it would remove. A fresh page that
+ * is alone asks for it and reloads.
+ */
+async function takeOver(): Promise<void> {
+  const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
+  if (windows.length <= 1) await self.skipWaiting()
 }
 
 async function answer(request: Request): Promise<Response> {
@@ -51,7 +68,7 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || new URL(request.url).origin !== self.location.origin) return
   event.respondWith(answer(request))
 })
-self.addEventListener('install', () => void self.skipWaiting())
+self.addEventListener('message', (event) => event.waitUntil(takeOver()))
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 
 precache(self.__WB_MANIFEST)

@@ -2,6 +2,7 @@
 import { reviveError, type DeviceChoice, type Report, type RunSpec } from '../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../evaluation/spec'
 import { PauseGate, runEvaluation, type RunEvent } from '../evaluation/run'
+import { runId } from '../evaluation/specHash'
 import type { Exhibit } from './exhibit.svelte'
 import { Progress } from './progress.svelte'
 import type { OpenPack, Services } from './services'
@@ -51,10 +52,11 @@ export class Runner {
         const spec = request.resume ?? createRunSpec(request.options, open.pack)
         this.#spec = spec
         if (this.status === 'opening') this.#status = 'running'
-        const report = await runEvaluation(stop.signal, this.#ports(open, request), { ...open.pack, prompts: promptsOf(request.options, open.pack) }, spec, (event) => {
+        const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
+        const report = await this.#services.alone(runId(spec), () => runEvaluation(stop.signal, this.#ports(open, request), pack, spec, (event) => {
           this.#take(event, spec, open)
           onEvent?.(event)
-        })
+        }))
         this.#exhibit.show(report, { kind: 'live' }, (unitId) => this.#services.store.image(unitId), true)
         return report
       }, (event) => this.progress.engine(event), stop.signal)

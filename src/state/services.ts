@@ -27,6 +27,8 @@ export interface Services {
   promptStore: PromptSetStore
   /** Models that are stored in this browser. */
   storage: StorageApi & { blob(key: string): Promise<Blob> }
+  /** What fine-tuning left in this browser: checkpoints, states to go on from, training sets of the user's own. */
+  checkpoints: { count(): Promise<number>; clear(): Promise<void> }
   readonly engineUse: EngineUse
   /**
    * Opens the engine with a pack, or takes the one that is open with the same choice, and holds it on behalf of `who`
@@ -35,6 +37,8 @@ export interface Services {
   withEngine<T>(
     who: string, pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<T>, onEvent?: (event: EngineEvent) => void, signal?: AbortSignal,
   ): Promise<T>
+  /** Does `work` on a run that no other tab works on. Throws BAD_INPUT while one does. */
+  alone<T>(runId: string, work: () => Promise<T>): Promise<T>
   /** What ships as a description of a judge. */
   judgeCards: readonly JudgeCard[]
   /** Keeps a reference of the user's own in this browser; answers its SHA-256. */

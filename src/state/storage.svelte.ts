@@ -8,16 +8,25 @@ export class StorageView {
   #facts = $state.raw<StorageFacts | null>(null)
   /** Outcome of the checks of this visit, by the file's key. */
   checks = $state<Record<string, Check>>({})
-  readonly #services: Pick<Services, 'storage'>
+  #checkpoints = $state(0)
+  readonly #services: Pick<Services, 'storage' | 'checkpoints'>
 
-  constructor(services: Pick<Services, 'storage'>) {
+  constructor(services: Pick<Services, 'storage' | 'checkpoints'>) {
     this.#services = services
   }
 
   get facts(): StorageFacts | null { return this.#facts }
+  /** Files that fine-tuning left. */
+  get checkpoints(): number { return this.#checkpoints }
 
   async refresh(): Promise<void> {
     this.#facts = await this.#services.storage.facts()
+    this.#checkpoints = await this.#services.checkpoints.count().catch(() => 0)
+  }
+
+  async clearCheckpoints(): Promise<void> {
+    await this.#services.checkpoints.clear()
+    await this.refresh()
   }
 
   /** Reads every whole file of a model again. */

@@ -1,10 +1,10 @@
 /** A host that cannot set headers: the service worker isolates the page, under a sub-path, and works offline. */
-import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test } from '@playwright/test'
+import { expect, test, type Page } from '@playwright/test'
 
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
 const TYPES: Record<string, string> = {
@@ -14,12 +14,15 @@ const TYPES: Record<string, string> = {
 
 let server: Server
 let origin: string
+/** What the service worker of the next version has at its end. */
+let version = ''
 
 test.beforeAll(async () => {
   server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://host').pathname.replace(/^\/deep\/path\//, '/')
     const file = join(dist, path.endsWith('/') ? `${path}index.html` : path)
     if (!existsSync(file) || !statSync(file).isFile()) return void response.writeHead(404).end('not found')
+    if (version !== '' && file.endsWith('service-worker.js')) return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(`${readFileSync(file, 'utf8')}\n// ${version}`)
     response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' })
     createReadStream(file).pipe(response)
   })
@@ -38,6 +41,28 @@ test('becomes cross-origin isolated without headers, and opens offline on the se
   await page.reload()
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   expect(await page.evaluate(() => window.crossOriginIsolated)).toBe(true)
+})
+
+test('a new version waits for other tabs, and then takes over', async ({ context }) => {
+  const state = (page: Page) => page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.getRegistration()
+    return { waiting: registration?.waiting != null, active: registration?.active?.state ?? null }
+  }).catch(() => null)
+  const [first, second] = [await context.newPage(), await context.newPage()]
+  for (const page of [first, second]) {
+    await page.goto(`${origin}/deep/path/`)
+    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null && window.crossOriginIsolated).catch(() => false), { timeout: 120_000 }).toBe(true)
+  }
+  version = 'next'
+  await first.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.update())
+  await expect.poll(() => state(first), { timeout: 120_000 }).toEqual({ waiting: true, active: 'activated' })
+  await second.reload()
+  await expect(second.getByRole('heading', { level: 1 })).toBeVisible()
+  expect(await state(second)).toEqual({ waiting: true, active: 'activated' })
+  await first.close()
+  await second.reload()
+  await expect.poll(() => state(second), { timeout: 120_000 }).toEqual({ waiting: false, active: 'activated' })
+  await expect(second.getByRole('heading', { level: 1 })).toBeVisible()
 })
 
 test('asks nothing of any other origin', async ({ page }) => {
