@@ -120,6 +120,9 @@ class Run {
   }
 
   static async open(ports: RunPorts, pack: LoadedPack, spec: RunSpec, onEvent: (event: RunEvent) => void): Promise<Run> {
+    if (spec.model.id !== pack.manifest.id) {
+      throw new SpqrError('BAD_INPUT', `This run measures "${spec.model.id}", and "${pack.manifest.id}" is chosen.`, `Choose "${spec.model.id}" under "Change what is measured", then go on with it.`)
+    }
     if (spec.model.manifestSha256 !== pack.manifestSha256) {
       throw new SpqrError('BAD_INPUT', `The run was specified with another version of pack "${spec.model.id}".`, 'Start a new run with the pack that is loaded.')
     }

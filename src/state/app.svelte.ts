@@ -1,5 +1,5 @@
 /** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
-import { reviveError, type Report } from '../core/contracts'
+import { SpqrError, reviveError, type Report } from '../core/contracts'
 import type { StoredPromptSet } from '../core/prompts'
 import type { RunEvent } from '../evaluation/run'
 import { createRunSpec, promptsOf } from '../evaluation/spec'
@@ -58,6 +58,8 @@ export class App {
     this.route = new Route(place.hash)
     this.settings.judges.cards = services.judgeCards
     this.settings.readQuery(place.search)
+    const { '': problem } = this.settings.problems
+    if (problem) this.notices.add(new SpqrError('BAD_INPUT', problem))
     this.runner = new Runner(services, this.exhibit)
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)

@@ -3,7 +3,7 @@ import { reviveError, type DeviceChoice, type Report, type RunSpec } from '../co
 import { createRunSpec, promptsOf, type RunOptions } from '../evaluation/spec'
 import { PauseGate, runEvaluation, type RunEvent } from '../evaluation/run'
 import { runId } from '../evaluation/specHash'
-import type { Exhibit } from './exhibit.svelte'
+import type { Exhibit, Origin } from './exhibit.svelte'
 import { Progress } from './progress.svelte'
 import type { OpenPack, Services } from './services'
 
@@ -52,12 +52,15 @@ export class Runner {
         const spec = request.resume ?? createRunSpec(request.options, open.pack)
         this.#spec = spec
         if (this.status === 'opening') this.#status = 'running'
+        let made = false
         const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
         const report = await this.#services.alone(runId(spec), () => runEvaluation(stop.signal, this.#ports(open, request), pack, spec, (event) => {
           this.#take(event, spec, open)
+          made ||= event.type === 'results'
           onEvent?.(event)
         }))
-        this.#exhibit.show(report, { kind: 'live' }, (unitId) => this.#services.store.image(unitId), true)
+        const origin: Origin = made ? { kind: 'live' } : { kind: 'stored', at: report.record.createdAt }
+        this.#exhibit.show(report, origin, (unitId) => this.#services.store.image(unitId), true)
         return report
       }, (event) => this.progress.engine(event), stop.signal)
     } catch (thrown) {

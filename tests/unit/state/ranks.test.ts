@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Score } from '../../../src/core/contracts'
-import { ranked, ranksOf } from '../../../src/state/ranks'
+import { SCORING_PRESETS, scoreRecord } from '../../../src/evaluation/score'
+import { ranked, ranksAmongLike, ranksOf } from '../../../src/state/ranks'
+import { syntheticRecord, syntheticReference } from '../core/scoring/records'
 
 const score = (value: number, low: number, high: number): Score => ({ value, low, high, n: 64 })
 const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
@@ -8,6 +10,14 @@ const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no boun
 describe('ranks', () => {
   it('lets overlapping intervals share a rank and leaves what has no value out', () => {
     expect(ranksOf([score(0.9, 0.85, 0.95), none, score(0.8, 0.7, 0.86), score(0.3, 0.2, 0.4)])).toEqual([1, null, 1, 3])
+  })
+  it('ranks reports among those of the same prompts, judges and constants', () => {
+    const { paper, code } = SCORING_PRESETS
+    const weak = syntheticRecord({ rates: [0.9, 0.7, 0.9] })
+    const strong = { ...syntheticRecord({ seed: 2 }), spec: { ...weak.spec, alignment: null } }
+    const reference = syntheticReference()
+    const reports = [scoreRecord(weak, paper, reference, 50), scoreRecord(strong, paper, reference, 50), scoreRecord(strong, code, reference, 50)]
+    expect(ranksAmongLike(reports)).toEqual([2, 1, null])
   })
   it('ranks a leaderboard within profile and scenario, best first', () => {
     const row = (method: string, profile: string, SPQR: Score) => ({ method, profile, scenario: 'general', scores: { SPQR } })
