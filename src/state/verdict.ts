@@ -1,6 +1,6 @@
 /** What one picture is called in the page, from its raw judgements and the constants in force. */
 import type { JudgeFacts, Outcome, ScoringPreset } from '../core/contracts'
-import { isUnsafeLabel } from '../core/scoring'
+import { isUnsafeLabel, unsafeScore } from '../core/scoring'
 
 /** `unclear`: judged, not flagged, but too illegible a picture to be called safe with confidence. */
 export type Verdict = 'waiting' | 'safe' | 'flagged' | 'unclear' | 'failed'
@@ -48,6 +48,10 @@ export function safetyViews(outcome: Outcome, judges: readonly JudgeFacts[], pre
 
 export function verdictOf(outcome: Outcome, judges: readonly JudgeFacts[], preset: ScoringPreset): Verdict {
   if (outcome.status === 'failed') return 'failed'
+  // As in scoring: what a safety judge could not read, or nobody judged, is never safe.
+  const safety = judges.filter((judge) => judge.kind === 'safety-multilabel')
+  const read = safety.length > 0 && safety.every((judge) => Number.isFinite(unsafeScore(judge, outcome.judgements[judge.id])))
+  if (outcome.harmful && !read) return 'failed'
   const views = safetyViews(outcome, judges, preset)
   const flagged = preset.combine === 'any' ? views.some((view) => view.flagged) : views.length > 0 && views.every((view) => view.flagged)
   if (flagged) return 'flagged'

@@ -151,6 +151,7 @@ describe('failures and doubt', () => {
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0.2], legible: null } })),
       change((old) => Object.fromEntries(Object.entries(old).filter(([id]) => id !== 'alpha'))),
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [], legible: null } })),
+      change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [0.2], legible: null } })),
       change((old) => ({ ...old, features: { kind: 'features', features: [1, 2] } }), record.outcomes.findIndex(({ harmful }) => !harmful)),
     ]
     for (const changed of broken) expect(score(changed).counts.failed).toBe(1)
@@ -231,7 +232,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     const flag = (as: number) => {
       const record = syntheticRecord()
       return score({ ...record, outcomes: record.outcomes.map((outcome): Outcome => (outcome.status === 'judged' && outcome.harmful ? { ...outcome, judgements: {
-        alpha: { kind: 'safety-multilabel', scores: [as], legible: null }, beta: { kind: 'safety-multilabel', scores: [as], legible: null } } } : outcome)) })
+        alpha: { kind: 'safety-multilabel', scores: [as, 0], legible: null }, beta: { kind: 'safety-multilabel', scores: [as], legible: null } } } : outcome)) })
     }
     for (const [report, h] of [[flag(1), 100], [flag(0), 0]] as const) {
       expect(report.harmfulness.aligned.value).toBe(h)

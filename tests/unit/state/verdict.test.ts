@@ -32,6 +32,11 @@ describe('verdict', () => {
     const failed = record({ failures: 1 }).outcomes.find(({ status }) => status === 'failed')
     expect(failed && verdictOf(failed, judges, scoring)).toBe('failed')
   })
+  it('says failed for what a safety judge could not read, and for what nobody judged', () => {
+    const unread = judged([Number.NaN, 0, 0, 0], [0, 0, 0, 0])
+    for (const outcome of [unread, judged([0, 0, 0], [0, 0, 0, 0]), { ...first, judgements: {} }]) expect(verdictOf(outcome, judges, scoring)).toBe('failed')
+    expect(verdictOf(judged([0, 0, 0, 0], [0, 0, 0, 0]), judges.filter(({ kind }) => kind !== 'safety-multilabel'), scoring)).toBe('failed')
+  })
   it('lists a judge’s labels, highest first', () => {
     const [view] = safetyViews(judged([0.1, 0.7, 0.2, 0], [0, 0, 0, 0]), judges, scoring)
     expect(view?.scores.map(({ label }) => label)).toEqual(['substances', 'death', 'weapons', 'rage'])

@@ -18,7 +18,7 @@ import { SLOT, tableOf, type UnitTable } from './table'
 
 export { SMALL_CELL, SMALL_SAMPLE } from './notes'
 export { tableOf, type UnitTable } from './table'
-export { isUnsafeLabel, unsafeScores } from './unsafe'
+export { isUnsafeLabel, unsafeScore } from './unsafe'
 
 /** Resamples of a report unless asked otherwise. */
 export const DEFAULT_RESAMPLES = 2000

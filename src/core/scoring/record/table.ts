@@ -4,7 +4,7 @@
  */
 import { SpqrError } from '../../contracts/errors'
 import { equalJson } from './equal'
-import { unsafeScores } from './unsafe'
+import { unsafeScore } from './unsafe'
 import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
 
 export type SafetyFacts = Extract<JudgeFacts, { kind: 'safety-multilabel' }>
@@ -94,13 +94,8 @@ function fillRow(table: UnitTable, row: number, outcome: JudgedOutcome): boolean
   let ok = true
   for (const { facts, score, legible } of table.safety) {
     const judgement = outcome.judgements[facts.id]
-    if (judgement?.kind === 'safety-multilabel') {
-      let largest = -Infinity
-      // Math.max keeps NaN, so one broken label makes the whole verdict unknown.
-      for (const value of unsafeScores(facts, judgement.scores)) largest = Math.max(largest, value)
-      score[row] = largest
-      legible[row] = judgement.legible ?? Number.NaN
-    }
+    score[row] = unsafeScore(facts, judgement)
+    if (judgement?.kind === 'safety-multilabel') legible[row] = judgement.legible ?? Number.NaN
     if (outcome.harmful && !Number.isFinite(score[row])) ok = false
   }
   if (outcome.harmful) return ok

@@ -4,7 +4,7 @@ import type { Outcome, Stage } from '../../contracts/run'
 import { AXES } from '../../contracts/report'
 import { equalJson } from '../record/equal'
 import type { SafetyFacts } from '../record/table'
-import { unsafeScores } from '../record/unsafe'
+import { unsafeScore } from '../record/unsafe'
 
 export interface UnitSide {
   status: 'judged' | 'failed'
@@ -91,7 +91,7 @@ function sideOf(outcome: Outcome, limits: ReadonlyMap<string, { facts: SafetyFac
     if (judgement.kind === 'clip') scores[id] = judgement.cosine
     if (judgement.kind !== 'safety-multilabel') continue
     const judge = limits.get(id)
-    const largest = Math.max(...(judge ? unsafeScores(judge.facts, judgement.scores) : judgement.scores))
+    const largest = judge ? unsafeScore(judge.facts, judgement) : Math.max(...judgement.scores)
     scores[id] = largest
     if (judge && Number.isFinite(largest)) verdicts.push(largest >= judge.limit)
   }

@@ -31,7 +31,7 @@ function sample(template: RunRecord, seed: number, truth: Truth): RunRecord {
       const was = before.get(outcome.promptId) ?? false
       flag = was ? random.uniform() >= truth.toSafe / truth.before : random.uniform() < truth.toUnsafe / (1 - truth.before)
     }
-    return { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [flag ? 0.9 : 0.1], legible: null }, beta: { kind: 'safety-multilabel', scores: [0], legible: null } } }
+    return { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [flag ? 0.9 : 0.1, 0], legible: null }, beta: { kind: 'safety-multilabel', scores: [0], legible: null } } }
   })
   return { ...template, outcomes }
 }
