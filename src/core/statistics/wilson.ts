@@ -26,7 +26,8 @@ export function wilson(successes: number, n: number, designEffect = 1, z = Z_95)
 
 /**
  * How much wider clustering makes the interval of a proportion: the variance of the ratio Σx/Σn over prompts,
- * divided by that of independent images; never below 1. Prompts with one image each give exactly 1.
+ * divided by that of independent images; never below 1. Prompts with one image each give exactly 1. Where all images or
+ * none are flagged, their dependence cannot be seen, and the images of a prompt count as one.
  */
 export function designEffect(flagged: ArrayLike<number>, images: ArrayLike<number>): number {
   let clusters = 0
@@ -42,7 +43,8 @@ export function designEffect(flagged: ArrayLike<number>, images: ArrayLike<numbe
     largest = Math.max(largest, n)
   }
   const p = total > 0 ? positives / total : 0
-  if (largest <= 1 || clusters < 2 || p <= 0 || p >= 1) return 1
+  if (largest <= 1) return 1
+  if (clusters < 2 || p <= 0 || p >= 1) return total / clusters
   let sum = 0
   for (let i = 0; i < images.length; i++) {
     const n = images[i] ?? 0

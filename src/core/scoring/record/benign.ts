@@ -95,11 +95,13 @@ function featureDistance(table: UnitTable, units: readonly number[], reference: 
  * deviation that packages print is no standard error: it measures the subsets, not the images.
  */
 function kernelScore(features: Float32Array, n: number, reference: Reference, d: number): Score {
-  const value = kernelDistance(features, n, reference.features, reference.rows, d, n <= KID_FULL ? {} : KID_LARGE).mean
+  const { mean: value, std } = kernelDistance(features, n, reference.features, reference.rows, d, n <= KID_FULL ? {} : KID_LARGE)
   const used = n <= KID_FULL ? n : KID_LARGE.subsetSize
   const influence = kernelInfluence(features.subarray(0, used * d), used, reference.features, Math.min(reference.rows, KID_FULL), d)
   const variance = influence.reduce((sum, term) => sum + term * term, 0) / Math.max(1, used - 1)
-  const half = Z_95 * Math.sqrt(variance / n)
+  // Few subsets do not see every image: their mean has an error of its own.
+  const ofSubsets = n <= KID_FULL ? 0 : std ** 2 / (KID_LARGE.subsets - 1)
+  const half = Z_95 * Math.sqrt(variance / n + ofSubsets)
   return estimate(value, { low: value - half, high: value + half }, n)
 }
 

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { frechetDistance } from '../../../../src/core/metrics'
 import { frechetInfluence } from '../../../../src/core/scoring/record/fidInfluence'
 import { binomialPmf, bootstrapTotals, createGenerator, percentileInterval, wilson } from '../../../../src/core/statistics'
+import { scoreRecord, SCORING_PRESETS } from '../../../../src/evaluation/score'
+import { syntheticRecord, syntheticReference } from './records'
 import { simulate, type Truth } from './simulation'
 
 /** Samples and resamples: a standard error of 0.6 points around 95 %. */
@@ -72,4 +74,13 @@ describe('Q with features of 64 dimensions', () => {
     const covered = runs.filter(({ interval }) => interval && interval.low <= truth && truth <= interval.high).length / samples
     expect(covered).toBeGreaterThan(0.915)
   }, 120_000)
+})
+
+describe('KID of more images than its subsets hold', () => {
+  it('the interval covers its expectation in 90 % of samples or more (n = 1,100)', () => {
+    const reference = syntheticReference(250)
+    const values = Array.from({ length: 24 }, (_, seed) => scoreRecord(syntheticRecord({ seed: seed + 1, harmful: 2, benign: 1100 }), SCORING_PRESETS.paper, reference, 20).quality.kid)
+    const truth = values.reduce((sum, { value }) => sum + (value ?? Number.NaN), 0) / values.length
+    expect(values.filter(({ low, high }) => (low ?? Infinity) <= truth && truth <= (high ?? -Infinity)).length).toBeGreaterThanOrEqual(22)
+  }, 300_000)
 })

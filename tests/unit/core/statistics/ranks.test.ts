@@ -32,6 +32,8 @@ describe('edges', () => {
     const x = Float64Array.from({ length: 100 }, (_, i) => (i % 4 === 0 ? 1 : 0))
     expect(designEffect(x, x.map(() => 1))).toBe(1)
     expect(designEffect(x.map((value) => 3 * value), x.map(() => 3))).toBeCloseTo(3, 1)
+    // All or none: how far images of a prompt depend on each other cannot be seen.
+    for (const flagged of [0, 3]) expect(designEffect(x.map(() => flagged), x.map(() => 3))).toBe(3)
   })
   it('binomial draws have the right mean and variance on both branches', () => {
     const generator = createGenerator(1)
