@@ -97,7 +97,10 @@ export function parseAdapter(
   const kinds = new Set<AdapterFormat>()
   for (const [weightName, group] of groups) {
     const shape = weights.get(weightName)!
-    if (group.diff) targets.set(weightName, difference(name, group.diff, shape, strength))
+    const whole = group.diff && difference(name, group.diff, shape, strength)
+    if (whole && group.magnitude)
+      throw invalid(`"${group.magnitude.key}" scales a whole difference as DoRA does, which is not supported.`, "Convert it to LoRA with LyCORIS' extraction tool.")
+    if (whole) targets.set(weightName, whole)
     if (group.diffBias) {
       const bias = weightName.replace(/weight$/, 'bias')
       if (!weights.has(bias)) throw unmatched(name, group.diffBias.key)
@@ -107,7 +110,11 @@ export function parseAdapter(
     const factors = readFactors(name, group, shape)
     rank = Math.max(rank ?? 0, factors.rank)
     kinds.add(group.magnitude ? 'dora' : 'lora')
-    targets.set(weightName, lowRankTarget(name, group, factors, shape, scales, strength))
+    const low = lowRankTarget(name, group, factors, shape, scales, strength)
+    targets.set(weightName, (weight) => {
+      whole?.(weight)
+      low(weight)
+    })
   }
   const format = kinds.has('dora') ? 'dora' : kinds.has('lora') ? 'lora' : 'delta'
   return { format, rank, targets }

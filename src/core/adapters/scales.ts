@@ -47,11 +47,16 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration
 /** Value for the module out of a pattern table; PEFT matches the key as a regular expression at the end of the name. */
 function fromPattern(table: unknown, module: string): number | null {
   if (!isRecord(table)) return null
-  for (const [pattern, value] of Object.entries(table)) {
-    const plain = pattern.replace(/^\^/, '').replace(/\\\./g, '.')
-    if (typeof value === 'number' && (module === plain || module.endsWith(`.${plain}`))) return value
+  const found = Object.entries(table).find(([pattern, value]) => typeof value === 'number' && ending(pattern).test(module))
+  return found ? (found[1] as number) : null
+}
+
+function ending(pattern: string): RegExp {
+  try {
+    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`)
+  } catch {
+    throw new SpqrError('ADAPTER_INVALID', `The alpha_pattern "${pattern}" is no regular expression.`, 'Correct it in adapter_config.json, or merge the adapter with PEFT first.')
   }
-  return null
 }
 
 export function readScales(

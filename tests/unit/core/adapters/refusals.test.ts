@@ -52,6 +52,14 @@ test.each<[string, Parameters<typeof adapterFile>, ErrorCode, RegExp, Partial<Ad
     'ADAPTER_SHAPE',
     /magnitude/,
   ],
+  ['a difference with a magnitude', [{ [`lora_unet_${at.replaceAll('.', '_')}.diff`]: zeros(4, 6), [`lora_unet_${at.replaceAll('.', '_')}.dora_scale`]: zeros(4) }], 'ADAPTER_INVALID', /dora_scale.*not supported/],
+  [
+    'a pattern that is none',
+    [{ ...down(), ...up() }],
+    'ADAPTER_INVALID',
+    /alpha_pattern "to_\(k"/,
+    { config: { lora_alpha: 2, alpha_pattern: { 'to_(k': 4 } } },
+  ],
   [
     'the same part twice',
     [{ ...down(), ...up(), [`${at}.lora_A.weight`]: zeros(2, 6) }],
