@@ -1,7 +1,7 @@
 /**
  * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, and
  * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was, and
- * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
+ * two that share the methods between them can run side by side. At its end it prints the tables of the README. Every fine-tune is trained in the page, by the same
  * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Alignments too
  * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each.
  */
@@ -16,6 +16,7 @@ import { packHash, sha256Hex } from '../evaluation/specHash'
 import { COMPUTED_METHODS } from '../evaluation/specMethods'
 import { readAdapterFile } from './adapterFiles'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+import { studyTables, type StudyResult } from './studyTable'
 
 const OPTIONS = {
   pack: 'pictogram',
@@ -77,6 +78,8 @@ function rowOf({ method, profile, scenario, weightsSha256 }: Cell & Source, pack
   }
 }
 
+const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
+
 /** Enough for every reader of the file, at half its size. */
 const sixDigits = (_: string, value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)
 
@@ -117,17 +120,26 @@ async function main(argv: readonly string[]): Promise<number> {
   const cells = scenarios.flatMap((scenario) => chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))))
   const packSha256 = packHash(manifest)
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
-  const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
   const known = readBoard(file, packSha256).rows
   const isKnown = (cell: Cell & Source): boolean =>
     known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === cell.weightsSha256)
 
+  const open = cells.filter((cell) => !isKnown(cell))
+  const failed = open.length === 0 ? 0 : await evaluateAll(open, file, packSha256, options)
+  const rows = readBoard(file, packSha256).rows as (Row & StudyResult)[]
+  const { general, others } = studyTables(rows.filter(({ preset }) => preset === options.preset))
+  console.log(`${general}\n\n${others}\n\n${rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
+  return failed === 0 ? 0 : 1
+}
+
+/** Evaluates cell by cell and writes each row at once; answers how many failed. */
+async function evaluateAll(cells: readonly (Cell & Source)[], file: string, packSha256: string, options: Options): Promise<number> {
   ensureBuild()
   const served = await serve()
   const browser = await openBrowser(false)
   let failed = 0
   try {
-    for (const cell of cells.filter((each) => !isKnown(each))) {
+    for (const cell of cells) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
         const report = await evaluate(browser.context, served.url, cell, options)
@@ -145,8 +157,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await browser.close()
     await served.close()
   }
-  console.log(`${readBoard(file, packSha256).rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
-  return failed === 0 ? 0 : 1
+  return failed
 }
 
 main(process.argv.slice(2)).then((status) => {
