@@ -1,5 +1,5 @@
 /** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
-import { SpqrError, reviveError, type Report } from '../core/contracts'
+import { reviveError, type Report } from '../core/contracts'
 import type { StoredPromptSet } from '../core/prompts'
 import type { RunEvent } from '../evaluation/run'
 import { createRunSpec, promptsOf } from '../evaluation/spec'
@@ -57,9 +57,11 @@ export class App {
     this.services = services
     this.route = new Route(place.hash)
     this.settings.judges.cards = services.judgeCards
-    this.settings.readQuery(place.search)
-    const { '': problem } = this.settings.problems
-    if (problem) this.notices.add(new SpqrError('BAD_INPUT', problem))
+    try {
+      this.settings.readQuery(place.search)
+    } catch (thrown) {
+      this.notices.add(reviveError(thrown))
+    }
     this.runner = new Runner(services, this.exhibit)
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)

@@ -37,8 +37,8 @@ export class Settings {
   /** For gated models; in memory only, never in links or storage. */
   token = $state('')
   readonly judges = new JudgeSet()
-  /** What the address or a field got wrong, by parameter; `''` for unknown names. */
-  problems = $state<Partial<Record<ParameterName | '', string>>>({})
+  /** What a field got wrong, by parameter. */
+  problems = $state<Partial<Record<ParameterName, string>>>({})
   readonly #pack: PackInfo
 
   constructor(pack: PackInfo) {
@@ -67,17 +67,12 @@ export class Settings {
     return [other ?? this.#pack.manifest?.title ?? this.values.pack, shown, tune, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(' · ')
   })
 
-  /** Fills in what the address says (`?preset=smoke&ep=wasm`); unknown names and wrong values are told. */
+  /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names, when the others count, and for wrong values. */
   readQuery(search: string): void {
-    try {
-      const { values, unknown } = parseParameters(queryPairs(search))
-      this.values = values
-      const sentence = unknownSentence(unknown)
-      this.problems = sentence === null ? {} : { '': sentence }
-    } catch (thrown) {
-      const { message, hint } = reviveError(thrown)
-      this.problems = { '': `${message} ${hint}` }
-    }
+    const { values, unknown } = parseParameters(queryPairs(search))
+    this.values = values
+    const sentence = unknownSentence(unknown)
+    if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
   }
 
   /** Takes the text of a field; a wrong one is told beside it and the old value stays. */

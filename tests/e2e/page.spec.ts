@@ -98,7 +98,6 @@ test('a wrong setting is told beside its field and does not count', async ({ pag
 
 test('an unknown parameter of the address is reported', async ({ page }) => {
   await open(page, '?colour=red')
-  await page.getByRole('button', { name: 'Change what is measured' }).click()
   await expect(page.getByText(/Unknown parameter "colour"/)).toBeVisible()
 })
 
@@ -211,6 +210,12 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await page.getByRole('link', { name: 'Compare', exact: true }).click()
   await page.getByLabel('Choose a report').setInputFiles(path)
   await expect(page.getByRole('region', { name: 'Reports' }).getByRole('row')).toHaveCount(2)
+
+  await page.getByRole('link', { name: 'About', exact: true }).click()
+  const stored = page.getByRole('region', { name: 'Storage' })
+  await expect(stored.getByText(/^Run [0-9a-f]{8} of .*: 16 of 16 pictures/)).toBeVisible()
+  await stored.getByRole('button', { name: /^Delete run/ }).click()
+  await expect(stored.getByText(/^Run [0-9a-f]{8} of/)).toBeHidden()
   expect(heard).toEqual([])
 })
 
