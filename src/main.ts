@@ -118,7 +118,7 @@ function hasRoom({ executionProvider, threads }: Environment): boolean {
 async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
   const baseUrl = new URL(`packs/${name}/`, base).href
   // Before the first byte of a large download: what is stored shall stay. Only the page may ask, and a no is an answer.
-  if (device.model) await navigator.storage.persist().catch(() => false)
+  if (device.model) await (navigator.storage as StorageManager | undefined)?.persist().catch(() => false)
   const pack = await connection.api.open(baseUrl, device, onEvent)
   let engine = connection
   const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
@@ -202,10 +202,14 @@ const services: Services = {
   },
   engineUse,
   withEngine: (who, name, device, work, onEvent = () => undefined, signal) => engineUse.during(who, async () => work(await openEngine(name, device, onEvent, signal))),
-  alone: async (runId, work) => navigator.locks.request(`spqr-run-${runId}`, { ifAvailable: true }, (lock) => {
-    if (!lock) throw new SpqrError('BAD_INPUT', 'This run goes on in another tab.', 'Watch it there, or stop it there and press Run here again.')
-    return work()
-  }),
+  alone: async (runId, work) => {
+    // Absent where the page is served without TLS; two tabs may then make the same pictures twice.
+    const locks = navigator.locks as LockManager | undefined
+    return locks ? locks.request(`spqr-run-${runId}`, { ifAvailable: true }, (lock) => {
+      if (!lock) throw new SpqrError('BAD_INPUT', 'This run goes on in another tab.', 'Watch it there, or stop it there and press Run here again.')
+      return work()
+    }) : work()
+  },
   judgeCards: cards,
   async keepReference(features) {
     const bytes = new Uint8Array(features.slice().buffer)

@@ -6,7 +6,8 @@ import { planMemory, variantFacts, type MachineFacts, type MemoryPlan } from '..
 export async function machineFacts(provider: 'auto' | 'wasm' | 'webgpu'): Promise<MachineFacts> {
   const { gpu, deviceMemory } = navigator as { gpu?: GPU; deviceMemory?: number }
   const adapter = provider === 'wasm' ? null : await gpu?.requestAdapter().catch(() => null) ?? null
-  const { quota, usage } = await navigator.storage.estimate().catch((): StorageEstimate => ({}))
+  // No storage manager where the page is served without TLS.
+  const { quota, usage } = (await (navigator.storage as StorageManager | undefined)?.estimate().catch(() => null)) ?? {}
   return {
     provider: provider === 'webgpu' || (provider === 'auto' && adapter !== null && !adapter.info.isFallbackAdapter) ? 'webgpu' : 'wasm',
     jspi: 'Suspending' in WebAssembly,

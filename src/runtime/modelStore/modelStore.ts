@@ -39,6 +39,9 @@ function exclusively<T>(key: string, signal: AbortSignal, work: () => Promise<T>
 
 const gigabytes = (bytes: number): string => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`)
 
+/** Absent where the page is served without TLS. */
+const storageManager = (): StorageManager | undefined => navigator.storage
+
 export class ModelStore {
   private constructor(private readonly index: ModelIndex, private readonly bytes: ByteStore, private readonly estimate: () => Promise<StorageEstimate>) {}
 
@@ -46,7 +49,7 @@ export class ModelStore {
     return new ModelStore(
       new ModelIndex(index ?? idbKeyValue(MODEL_INDEX_DATABASE), pieceBytes),
       bytes ?? (await opfsStore()) ?? new IndexedDbStore(idbKeyValue(MODEL_BYTES_DATABASE)),
-      estimate ?? (() => navigator.storage.estimate()),
+      estimate ?? (async () => (await storageManager()?.estimate()) ?? {}),
     )
   }
 
@@ -91,7 +94,7 @@ export class ModelStore {
       models.push({ ...model, files: stored })
     }
     const { usage = null, quota = null } = await this.estimate().catch((): StorageEstimate => ({}))
-    const persisted = await navigator.storage.persisted().catch(() => false)
+    const persisted = (await storageManager()?.persisted().catch(() => false)) ?? false
     return { models, usage, quota, persisted, kind: this.bytes.kind }
   }
 
