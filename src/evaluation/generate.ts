@@ -28,6 +28,8 @@ export class Generator {
   private engine: EngineApi
   private variant: ModelVariant | null = null
   private failuresInARow = 0
+  /** Why there is no engine any more. */
+  private gone: SpqrError | null = null
 
   constructor(private readonly options: GeneratorOptions) {
     this.engine = options.engine
@@ -45,7 +47,7 @@ export class Generator {
     }
   }
 
-  /** The results of a batch, one per unit; throws only ABORTED or after PATIENCE whole batches in a row failed. */
+  /** The results of a batch, one per unit; throws only ABORTED, when no engine can be started, or after PATIENCE whole batches in a row failed. */
   async run(units: WorkUnit[]): Promise<BatchResult> {
     try {
       const result = await this.attempt(units, { restarts: 1 })
@@ -53,7 +55,7 @@ export class Generator {
       return result
     } catch (thrown) {
       const error = reviveError(thrown)
-      if (error.code === 'ABORTED') throw error
+      if (error.code === 'ABORTED' || error === this.gone) throw error
       this.failuresInARow += 1
       if (this.failuresInARow >= PATIENCE) throw error
       this.options.onWarning(error.code, `${units.length} images failed: ${error.message}`)
@@ -89,7 +91,12 @@ export class Generator {
 
   private async recreate(cause: SpqrError): Promise<void> {
     this.options.onWarning(cause.code, `${cause.message} The engine is started again and the run goes on.`)
-    this.engine = await this.options.recreateEngine()
+    try {
+      this.engine = await this.options.recreateEngine()
+    } catch (thrown) {
+      this.gone = reviveError(thrown)
+      throw this.gone
+    }
     if (this.variant) await this.engine.prepare(this.variant, this.options.judges, this.options.onEngineEvent)
   }
 }

@@ -3,6 +3,7 @@ import { SpqrError, type Report, type RunRecord, type RunSpec } from '../../../s
 import { PauseGate, runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run'
 import { scoreRecord } from '../../../src/evaluation/score'
 import { createRunSpec } from '../../../src/evaluation/spec'
+import { runId } from '../../../src/evaluation/specHash'
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
 
 const pack = loadedPack()
@@ -107,6 +108,15 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(recreated).toHaveLength(1)
     expect(recreated[0]?.images).toBe(52 - 12)
     expect(events.filter(({ type }) => type === 'warning')).toEqual([expect.objectContaining({ code: 'WORKER_CRASHED' })])
+  })
+
+  it('ends with the reason when no engine can be started again, and records nothing as failed for it', async () => {
+    const { engine, store, start } = harness({ recreateEngine: () => Promise.reject(new SpqrError('WEBGPU_UNAVAILABLE', 'This browser found no graphics adapter for WebGPU.')) })
+    engine.beforeRun = (run) => { if (run === 3) throw new SpqrError('DEVICE_LOST', 'The graphics device was lost.') }
+    await expect(start(smoke)).rejects.toMatchObject({ code: 'WEBGPU_UNAVAILABLE' })
+    const stored = await store.read(runId(smoke))
+    expect(stored?.outcomes.length).toBe(10)
+    expect(stored?.outcomes.every(({ status }) => status === 'judged')).toBe(true)
   })
 
   it('records the images of a batch that crashes every worker as failed, and stops when every batch does', async () => {
