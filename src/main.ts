@@ -132,7 +132,12 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
     },
     ports: {
       engine: engine.api, statistics: desk, store, trainer, trainAhead: hasRoom(pack.environment),
-      reference: async () => (features ? services.reference(features) : null),
+      async reference() {
+        const known = features ? await services.reference(features) : null
+        // Of another pack than the page began with, or of a judge that was added: the engine has their files.
+        const own = pack.manifest.judges.some((judge) => judge.kind === 'features' && judge.reference !== null && judge.reference.sha256 === features?.reference?.sha256)
+        return known ?? (features && own ? engine.api.reference(features.id) : null)
+      },
       now: () => performance.now(),
       recreateEngine: async () => {
         engine.end()

@@ -3,12 +3,12 @@
  * pictures are expected to be bit-identical; with WebGPU the scores agree within a stated tolerance.
  */
 import {
-  SpqrError, reviveError, type EngineApi, type EngineEvent, type GeneratedImage, type JudgedOutcome, type Judgement, type LoadedPack, type RunRecord, type WorkUnit,
+  SpqrError, reviveError, type EngineApi, type EngineEvent, type GeneratedImage, type JudgedOutcome, type JudgeFacts, type Judgement, type LoadedPack, type RunRecord, type WorkUnit,
 } from '../core/contracts'
 import { batches, plan, variantKey, variantOf } from './plan'
 import { throwIfAborted, type CancelSignal } from './runEvents'
 import { outcomeOf } from './runOutcome'
-import { sha256Hex } from './specHash'
+import { canonicalJson, sha256Hex } from './specHash'
 
 /** Largest difference of a probability or cosine that still counts as agreement between devices. */
 export const RECHECK_TOLERANCE = 0.02
@@ -53,17 +53,45 @@ export function chooseSamples(record: RunRecord, k: number, seed: number, checkp
 }
 
 /**
+ * Throws BAD_INPUT when the pack or a judge is of another version, LINK_MISMATCH when the record states other constants of
+ * a judge than the judge has: scores recomputed with invented thresholds add up, and mean nothing.
+ */
+export function assertSameJudging({ spec, judges }: RunRecord, pack: LoadedPack): void {
+  if (spec.model.manifestSha256 !== pack.manifestSha256) {
+    throw new SpqrError('BAD_INPUT', `This was made with another version of pack "${spec.model.id}".`, 'It cannot be made again here; the scores above were still recomputed from the samples.')
+  }
+  for (const stated of judges) {
+    const own = pack.judges.find(({ id }) => id === stated.id)
+    if (!own) continue
+    if (own.sha256 !== stated.sha256) throw new SpqrError('BAD_INPUT', `The samples were judged by another version of judge "${stated.id}".`, 'Choose the judges of that run; its scores were still recomputed from the samples.')
+    if (canonicalJson(constantsOf(stated, own)) !== canonicalJson(constantsOf(own, own))) {
+      throw new SpqrError('LINK_MISMATCH', `The samples were scored with other constants of judge "${stated.id}" than that judge has.`, 'Do not trust these scores; ask their author for the exported report.')
+    }
+  }
+}
+
+/** What of a judge's facts its hash fixes. Measured error rates come with the pack's figures, FID bounds with the reference. */
+function constantsOf(facts: JudgeFacts, other: JudgeFacts): unknown {
+  switch (facts.kind) {
+    case 'safety-multilabel': return [facts.kind, facts.labels, facts.unsafe ?? null, facts.threshold, facts.legibilityThreshold]
+    case 'clip': return [facts.kind, facts.ceiling]
+    case 'features': {
+      const same = other.kind === 'features' && facts.reference?.sha256 === other.reference?.sha256
+      return [facts.kind, facts.dimension, same ? facts.bounds : null]
+    }
+  }
+}
+
+/**
  * Makes k samples of `record` again with the pack that is loaded, whose prompts must include the record's.
- * Throws BAD_INPUT when the pack or the prompts are others, ABORTED when stopped.
+ * Throws what `assertSameJudging` throws, BAD_INPUT when the prompts are others, ABORTED when stopped.
  */
 export async function recheck(
   signal: CancelSignal, engine: EngineApi, pack: LoadedPack, record: RunRecord, k: number, seed: number,
   onEvent: (event: EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }) => void, checkpoints?: Checkpoints,
 ): Promise<RecheckResult> {
   const { spec } = record
-  if (spec.model.manifestSha256 !== pack.manifestSha256) {
-    throw new SpqrError('BAD_INPUT', `The samples were made with another version of pack "${spec.model.id}".`, 'They cannot be made again here; the scores above were still recomputed from them.')
-  }
+  assertSameJudging(record, pack)
   const chosen = new Map(chooseSamples(record, k, seed, checkpoints).map((outcome) => [outcome.unitId, outcome]))
   const units = plan(spec, pack.prompts).filter(({ id }) => chosen.has(id))
   const samples: RecheckedSample[] = []

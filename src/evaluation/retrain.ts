@@ -3,7 +3,7 @@
  * with WASM and the same number of threads the weights are expected to be bit-identical; else losses and scores agree.
  */
 import { SpqrError, reviveError, type EngineApi, type EngineEvent, type LoadedPack, type RunRecord, type TrainerApi } from '../core/contracts'
-import { recheck, RECHECK_TOLERANCE, type RecheckedSample, type RecheckResult } from './recheck'
+import { assertSameJudging, recheck, RECHECK_TOLERANCE, type RecheckedSample, type RecheckResult } from './recheck'
 import { throwIfAborted, type CancelSignal } from './runEvents'
 
 /** Largest relative difference of a step's loss that still counts as the same training on another device. */
@@ -40,9 +40,7 @@ export async function retrain(
   const { spec, training } = record
   const { fineTune } = spec
   if (fineTune?.kind !== 'live') throw new SpqrError('BAD_INPUT', 'This report has no fine-tune that was trained in the browser.', 'There is nothing to train again.')
-  if (spec.model.manifestSha256 !== pack.manifestSha256) {
-    throw new SpqrError('BAD_INPUT', `The fine-tune was made with another version of pack "${spec.model.id}".`, 'It cannot be trained again here; the scores above were still recomputed from the samples.')
-  }
+  assertSameJudging(record, pack)
   const stop = () => void trainer.abort().catch(() => undefined)
   signal.addEventListener('abort', stop)
   const checkpoints = new Map<number, string>()
@@ -69,7 +67,9 @@ export async function retrain(
   const identical = theirs?.adapterSha256 ? theirs.adapterSha256 === ours.adapterSha256 : null
   const exactExpected = pictures.exactExpected && record.environment.threads === pack.environment.threads
   const lossDifference = theirs && largestDifference(theirs.losses, ours.losses)
-  const agrees = pictures.agreeing === pictures.samples.length && (identical === true || (lossDifference !== null && lossDifference <= LOSS_TOLERANCE))
+  // A run whose checkpoints all came from an earlier one states no training of its own: its pictures alone can differ.
+  const trained = identical === true || (lossDifference === null ? identical === null : lossDifference <= LOSS_TOLERANCE)
+  const agrees = pictures.agreeing === pictures.samples.length && trained
   const result = { adapterSha256: ours.adapterSha256, identical, exactExpected, lossDifference, pictures, agrees }
   const where = taken === 0 ? ' The checkpoints were stored in this browser already, so no step was taken again.' : ''
   return { ...result, summary: summaryOf(result, fineTune.steps) + where }
@@ -87,7 +87,8 @@ function summaryOf({ identical, exactExpected, lossDifference, pictures, agrees 
   const { agreeing, samples } = pictures
   const same = `${agreeing} of ${samples.length} pictures have the same scores within ${RECHECK_TOLERANCE}`
   if (identical === true) return `After ${steps} steps the weights are bit-identical to theirs; ${same}.`
-  const loss = lossDifference === null ? 'the report states no losses to compare' : `the losses differ by at most ${(100 * lossDifference).toPrecision(2)} %`
+  const stated = lossDifference !== null
+  const loss = !stated ? 'the report states no training to compare' : `the losses differ by at most ${(100 * lossDifference).toPrecision(2)} %`
   if (!agrees) return `The fine-tune did not come out the same: ${loss}; ${same}.`
-  return `After ${steps} steps ${loss}${exactExpected ? ', though the weights were expected to be bit-identical' : ' (other device or threads, so the weights need not be the same bits)'}; ${same}.`
+  return `After ${steps} steps ${loss}${!stated ? '' : exactExpected ? ', though the weights were expected to be bit-identical' : ' (other device or threads, so the weights need not be the same bits)'}; ${same}.`
 }

@@ -3,7 +3,7 @@
  * stopped, paused, reloaded or crashed goes on where it was, and its Report equals that of an uninterrupted run.
  */
 import {
-  SpqrError, reviveError, type GeneratedImage, type JudgeFacts, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
+  SpqrError, reviveError, type Environment, type GeneratedImage, type JudgeFacts, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
 } from '../core/contracts'
 import { deservesRetry, retried } from '../core/scoring'
 import { Generator } from './generate'
@@ -55,6 +55,12 @@ function pictureKey(spec: RunSpec, unit: WorkUnit): string {
   return hashOf([variantKey(spec, unit.stage, unit.step), spec.sampler, unit.text, unit.seed])
 }
 
+/** What of a machine decides pictures and scores, in words; the number of threads decides the steps of a training, no picture. */
+function conditions({ executionProvider, precision, adapter, threads, onnxruntime, transformers, app }: Environment, { fineTune }: RunSpec): string {
+  const parts = [executionProvider, precision, adapter, `onnxruntime ${onnxruntime}`, `transformers.js ${transformers}`, `page ${app}`, fineTune?.kind === 'live' ? `${threads} threads` : null]
+  return parts.filter((part) => part !== null).join(', ')
+}
+
 /** What decides a judge's verdicts beside its id: its files, and for FID the reference. */
 const judgeHashes = (judges: readonly JudgeFacts[]): string[] =>
   judges.map((judge) => [judge.id, judge.sha256, ...judge.kind === 'features' ? [judge.reference?.sha256 ?? 'none'] : []].join(' '))
@@ -62,7 +68,12 @@ const judgeHashes = (judges: readonly JudgeFacts[]): string[] =>
 /** The record with what other runs have made of it already: a second fine-tune needs no new base and aligned pictures. */
 async function withShared({ store }: RunPorts, record: RunRecord, units: readonly WorkUnit[]): Promise<RunRecord> {
   const known = new Set(record.outcomes.map(({ unitId }) => unitId))
-  const shared = await store.judgedElsewhere(record, units.map(({ id }) => id).filter((id) => !known.has(id)))
+  const open = new Map(units.filter(({ id }) => !known.has(id)).map((unit) => [unit.id, unit]))
+  // The picture is the same, what it counts as need not be: labels are this run's. What was judged as harmful has no P and Q.
+  const shared = (await store.judgedElsewhere(record, [...open.keys()])).flatMap((outcome) => {
+    const unit = open.get(outcome.unitId)
+    return unit && unit.harmful === outcome.harmful ? [sameOutcome(unit, outcome)] : []
+  })
   if (shared.length === 0) return record
   await store.append(record.id, shared, [], record.timings)
   return { ...record, outcomes: [...record.outcomes, ...shared] }
@@ -132,11 +143,10 @@ class Run {
       timings: { totalSeconds: 0, loadSeconds: 0, generateSeconds: 0, judgeSeconds: 0, images: 0, unetEvaluations: 0 },
       judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)), planned: units.length, training: null,
     })
-    const { environment } = record
-    if (environment.executionProvider !== pack.environment.executionProvider || environment.precision !== pack.environment.precision) {
-      throw new SpqrError('BAD_INPUT',
-        `This run was begun on ${environment.executionProvider} (${environment.precision}) and cannot go on with ${pack.environment.executionProvider} (${pack.environment.precision}).`,
-        `Choose ${environment.executionProvider} again, or delete the stored run under About, Storage to start over.`)
+    const [begun, now] = [conditions(record.environment, spec), conditions(pack.environment, spec)]
+    if (begun !== now) {
+      throw new SpqrError('BAD_INPUT', `This run was begun on ${begun} and cannot go on with ${now}.`,
+        'Choose what it was begun on again, or delete the stored run under About, Storage to start over.')
     }
     const begunWith = judgeHashes(record.judges)
     const other = judgeHashes(pack.judges.filter(({ id }) => spec.judges.includes(id))).find((hash) => !begunWith.includes(hash))

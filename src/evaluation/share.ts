@@ -10,6 +10,7 @@ import {
   AXES, EnvironmentSchema, JudgeFactsSchema, RunRecordSchema, RunSpecSchema, SpqrError, TimingsSchema, TrainingTraceSchema,
   type JudgeFacts, type Prompt, type Report, type RunRecord, type Score, type ScoringPreset,
 } from '../core/contracts'
+import { judgeProblem } from '../core/scoring'
 import { planFacts, promptFacts, selectPrompts, type PromptFacts } from './plan'
 import { fromBase64Url, pack, toBase64Url, unpack } from './shareBytes'
 import { OutcomeColumnsSchema, PromptColumnsSchema, packOutcomes, packPrompts, unpackOutcomes, unpackPrompts } from './shareColumns'
@@ -19,6 +20,8 @@ import { canonicalJson, runId, sha256Hex } from './specHash'
 export const MAX_LINK_LENGTH = 2_000_000
 /** Longest JSON that is unpacked from one, in bytes. */
 export const MAX_UNPACKED = 32_000_000
+/** Most pictures that a link's recipe may plan: a link holds at most some 180,000 hashes. */
+export const MAX_PLANNED = 500_000
 /** Recomputed scores may differ from the stated ones by rounding of exp and log in another browser, no more. */
 export const SCORE_TOLERANCE = 1e-6
 const CHECK_DIGITS = 16
@@ -136,6 +139,11 @@ function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
 
 function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonly PromptFacts[]): RunRecord {
   const { spec, createdAt, environment, timings, judges, training } = payload
+  const blocks = 2 + (spec.fineTune?.kind === 'live' ? spec.fineTune.checkpoints.length : 1)
+  // Before anything is planned: a short link can name billions of pictures.
+  if (blocks * prompts.length * spec.prompts.seedsPerPrompt > MAX_PLANNED) throw invalid('it names more pictures than a link can hold')
+  const problem = judgeProblem({ spec, judges })
+  if (problem !== null) throw invalid(problem)
   let units
   try {
     units = planFacts(spec, prompts)

@@ -122,9 +122,10 @@ export function packOutcomes(units: readonly UnitFacts[], outcomes: readonly Out
 
 function judgementsOf(column: JudgeColumn, judged: number): (Judgement | undefined)[] {
   const { kind, width, values, legible, id } = column
-  const flags = column.rows.flatMap((length, i) => (length <= judged ? new Array<boolean>(length).fill(i % 2 === 1) : []))
+  if (column.rows.reduce((sum, length) => sum + length, 0) !== judged) throw malformed(`the scores of judge "${id}" do not fit the number of images`)
+  const flags = column.rows.flatMap((length, i) => new Array<boolean>(length).fill(i % 2 === 1))
   const count = flags.filter(Boolean).length
-  if (flags.length !== judged || values.length !== count * width || (legible && legible.length !== count) || (kind === 'clip' && count > 0 && width !== 1)) {
+  if (values.length !== count * width || (legible && legible.length !== count) || (kind === 'clip' && count > 0 && width !== 1)) {
     throw malformed(`the scores of judge "${id}" do not fit the number of images`)
   }
   let row = 0

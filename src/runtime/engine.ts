@@ -181,8 +181,8 @@ export class Engine implements EngineApi {
 
   reference(judgeId: string): Promise<Float32Array> {
     return this.queue.run((signal) => {
-      const { files, pack } = this.need()
-      return referenceFeatures(files, pack.manifest, judgeId, signal)
+      const { files, pack, added } = this.need()
+      return referenceFeatures(added.get(judgeId) ?? files, pack.manifest, judgeId, signal)
     })
   }
 

@@ -110,8 +110,11 @@ class KeyValueRunStore implements RunStore {
         const checked = v.safeParse(HeaderSchema, header)
         if (!checked.success || conditionsOf(checked.output.record) !== conditionsOf(record)) continue
         const other = await this.readRecord(id).catch(() => null)
+        const sameSteps = other?.environment.threads === record.environment.threads
         for (const outcome of other?.outcomes ?? []) {
-          if (outcome.status === 'judged' && wanted.delete(outcome.unitId)) found.push(outcome)
+          // With other threads the steps of a training are others; pictures are not.
+          const same = sameSteps || !outcome.step
+          if (same && outcome.status === 'judged' && wanted.delete(outcome.unitId)) found.push(outcome)
         }
       }
       return found

@@ -89,15 +89,20 @@ export class Desk implements StatisticsApi {
   }
 
   async #findReference(record: RunRecord): Promise<void> {
-    let found = this.#references.get(record)
-    if (!found) {
-      const facts = record.judges.find((judge) => judge.kind === 'features')
-      found = facts ? this.#referenceOf(facts) : Promise.resolve(null)
-      this.#references.set(record, found)
+    const known = this.#references.get(record)
+    if (known) return void await known
+    const facts = record.judges.find((judge) => judge.kind === 'features')
+    const found = facts ? this.#referenceOf(facts) : Promise.resolve(null)
+    this.#references.set(record, found)
+    try {
       const reference = await found
       await this.#ask(record, (api, run) => api.setReference(run, reference))
+      // What is not at hand now may be loaded later.
+      if (reference === null) this.#references.delete(record)
+    } catch (thrown) {
+      this.#references.delete(record)
+      throw thrown
     }
-    await found
   }
 
   async #ask<T>(record: RunRecord, question: (api: StatisticsWorkerApi, run: RunNumber) => Promise<T>): Promise<T> {

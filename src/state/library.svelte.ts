@@ -54,8 +54,13 @@ export class Library {
     this.#exhibit.show(report, { kind: 'imported', name: origin }, (unitId) => this.#services.store.image(unitId))
   }
 
+  /** The same run of the same name takes its place; another one of that name, such as a second shard, stands beside it. */
   shelve(name: string, report: Report): void {
-    this.#shelf = [...this.#shelf.filter((other) => other.name !== name), { name, report }]
+    const others = this.#shelf.filter((entry) => entry.name !== name || entry.report.createdAt !== report.createdAt)
+    const taken = (wanted: string) => others.some((entry) => entry.name === wanted)
+    let free = name
+    for (let number = 2; taken(free); number++) free = `${name} (${number})`
+    this.#shelf = [...others, { name: free, report }]
   }
 
   show(entry: Shelved): void {

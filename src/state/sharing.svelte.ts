@@ -14,6 +14,8 @@ export class Sharing {
   #opening = $state(false)
   #opened = $state.raw<OpenedLink | null>(null)
   #fragment: string | null = null
+  /** How many links were asked for: the last one counts. */
+  #started = 0
   readonly #services: Services
   readonly #exhibit: Exhibit
   readonly #pack: PackInfo
@@ -55,17 +57,21 @@ export class Sharing {
   /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */
   async openLink(fragment: string): Promise<void> {
     if (this.#fragment === fragment && this.#exhibit.origin.kind === 'link') return
+    const number = ++this.#started
     this.#opening = true
     try {
       const opened = await decodeLink(fragment, {
         score: (record, preset, reference, resamples) => this.#services.statistics.score(record, preset, reference, resamples),
         reference: (facts) => this.#services.reference(facts),
       })
+      // Another link, or a run that is being made, has taken the stage meanwhile.
+      const { origin, report } = this.#exhibit
+      if (number !== this.#started || (origin.kind === 'live' && report === null)) return
       this.#opened = opened
       this.#fragment = fragment
       this.#exhibit.show(opened.report, { kind: 'link' }, (unitId) => this.#services.store.image(unitId))
     } finally {
-      this.#opening = false
+      if (number === this.#started) this.#opening = false
     }
   }
 }

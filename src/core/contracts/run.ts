@@ -61,6 +61,8 @@ const OptimiserSchema = v.strictObject({
   weightDecay: v.pipe(v.number(), v.minValue(0), v.maxValue(10)),
   clipNorm: v.pipe(v.number(), v.minValue(1e-6), v.maxValue(1e6)),
 })
+/** 500 of the user's choice, step 0 and the last. */
+const MAX_CHECKPOINTS = 502
 /** Benign fine-tuning run in the browser; optimiser settings default to the benchmark's. */
 export const LiveFineTuneSchema = v.strictObject({
   kind: v.literal('live'),
@@ -72,7 +74,7 @@ export const LiveFineTuneSchema = v.strictObject({
   /** AdamW's other constants; absent: those of the pack, which are the benchmark's. */
   optimiser: v.optional(OptimiserSchema),
   seed,
-  checkpoints: v.array(count),
+  checkpoints: v.pipe(v.array(count), v.maxLength(MAX_CHECKPOINTS)),
   dataset: label,
   datasetSha256: hash,
 })

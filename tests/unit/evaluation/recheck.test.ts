@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RunRecord } from '../../../src/core/contracts'
+import type { JudgeFacts, RunRecord } from '../../../src/core/contracts'
 import { planFacts, promptFacts } from '../../../src/evaluation/plan'
 import { chooseSamples, recheck } from '../../../src/evaluation/recheck'
 import { runEvaluation } from '../../../src/evaluation/run'
@@ -55,6 +55,18 @@ describe('recheck', () => {
     expect(result.samples.map(({ problem }) => problem)).toEqual(new Array(3).fill('The picture is black.'))
     expect(result.agreeing).toBe(0)
     await expect(recheck(never, engine, { ...pack, manifestSha256: 'ff' }, record, 3, 1, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT' })
+  })
+
+  it('refuses constants that a judge does not have, and another version of it; measured rates may have changed', async () => {
+    const record = await recordOf({ preset: 'smoke' })
+    const stating = (edit: (facts: JudgeFacts) => JudgeFacts) => recheck(never, new FakeEngine(), pack, { ...record, judges: record.judges.map(edit) }, 3, 1, () => undefined)
+    for (const edit of [
+      (facts: JudgeFacts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.995 } : facts),
+      (facts: JudgeFacts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts),
+      (facts: JudgeFacts) => (facts.kind === 'features' ? { ...facts, bounds: [{ n: 8, min: 0, max: 1e6 }] } : facts),
+    ]) await expect(stating(edit)).rejects.toMatchObject({ code: 'LINK_MISMATCH', message: expect.stringMatching(/other constants of judge "/) as unknown })
+    await expect(stating((facts) => (facts.kind === 'clip' ? { ...facts, sha256: 'ab'.repeat(32) } : facts))).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/another version of judge "clip"/) as unknown })
+    expect((await stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 0.5, recallN: 9 } : facts))).agreeing).toBe(3)
   })
 
   it('draws samples by seed and leaves live checkpoints out', async () => {

@@ -53,6 +53,12 @@ describe('retrain', () => {
     expect((await again(lied)).agrees).toBe(false)
   })
 
+  it('judges by the pictures alone where the report states no training', async () => {
+    const result = await again({ ...await liveRecord(), training: null })
+    expect(result).toMatchObject({ identical: null, lossDifference: null, agrees: true })
+    expect(result.summary).toBe('After 20 steps the report states no training to compare; 6 of 6 pictures have the same scores within 0.02.')
+  })
+
   it('refuses what cannot be trained again, and stops when told to', async () => {
     const record = await liveRecord()
     await expect(again(await liveRecord('none'))).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/no fine-tune that was trained/) as string })

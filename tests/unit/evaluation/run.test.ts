@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { SpqrError, type Report, type RunRecord, type RunSpec } from '../../../src/core/contracts'
+import { SpqrError, type Environment, type Report, type RunRecord, type RunSpec } from '../../../src/core/contracts'
 import { PauseGate, runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run'
 import { scoreRecord } from '../../../src/evaluation/score'
 import { createRunSpec } from '../../../src/evaluation/spec'
@@ -374,10 +374,31 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(engine.images).toBe(images)
   })
 
-  it('does not mix devices in one record', async () => {
-    const { start, ports } = harness()
+  it('does not mix devices or versions in one record, nor threads of a training', async () => {
+    const again = async (spec: RunSpec, changed: Partial<Environment>) => {
+      const { start, ports } = harness()
+      await start(spec)
+      return runEvaluation(new AbortController().signal, ports, { ...pack, environment: { ...pack.environment, ...changed } }, spec, () => undefined)
+    }
+    for (const changed of [{ executionProvider: 'webgpu' as const }, { precision: 'float16' }, { adapter: 'another' }, { onnxruntime: '2' }, { app: '9' }]) {
+      await expect(again(smoke, changed)).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/cannot go on with/) as unknown })
+    }
+    await expect(again(live, { threads: 1 })).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/begun on .*2 threads and cannot go on with .*1 threads/) as unknown })
+    expect((await again(smoke, { threads: 1 })).counts.failed).toBe(0)
+  })
+
+  it('takes pictures from another run under its own labels, and makes what was judged as something else', async () => {
+    const { engine, ports, start } = harness()
     await start(smoke)
-    const elsewhere = { ...pack, environment: { ...pack.environment, executionProvider: 'webgpu' as const } }
-    await expect(runEvaluation(new AbortController().signal, ports, elsewhere, smoke, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT' })
+    const before = engine.images
+    const benign = { prompts: pack.prompts.filter(({ suite }) => suite === 'harmful-direct').map((prompt) => ({ ...prompt, category: 'other' })) }
+    const manifest = { ...pack.manifest, prompts: pack.manifest.prompts.map((entry) => (entry.suite === 'harmful-implicit' ? entry : { ...entry, harmful: entry.suite === 'benign' })) }
+    // The same texts and noise, one suite harmful before and harmless now.
+    const relabelled = { ...pack, manifest, prompts: [...benign.prompts, ...pack.prompts.filter(({ suite }) => suite !== 'harmful-direct')] }
+    const spec = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16, suites: ['harmful-implicit'] }, relabelled)
+    const report = await runEvaluation(new AbortController().signal, ports, relabelled, spec, () => undefined)
+    expect(report.record.outcomes.filter(({ suite }) => suite === 'harmful-direct').every(({ harmful, category }) => !harmful && category === 'other')).toBe(true)
+    expect(report.scores.P.value).not.toBeNull()
+    expect(engine.images).toBeGreaterThan(before)
   })
 })

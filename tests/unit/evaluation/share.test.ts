@@ -110,6 +110,17 @@ describe('result links', { timeout: 60_000 }, () => {
     await expect(decodeLink(forged(link, change), context)).rejects.toMatchObject({ code: 'LINK_INVALID', message: expect.stringContaining(message) as string })
   })
 
+  it('are refused when their judges are not those of their recipe, or their recipe plans more than a link can hold', async () => {
+    const link = encodeLink(await reportOf({ preset: 'smoke', train: 'lite', 'train-steps': 20 }), pack.prompts)
+    const message = async (change: (payload: Record<string, unknown>) => void) =>
+      (await decodeLink(forged(link, change), context).then(() => new Error('it was opened'), (error: Error) => error)).message
+    const judges = (payload: Record<string, unknown>) => payload.judges as { id: string }[]
+    expect(await message((payload) => { payload.judges = judges(payload).slice(1) })).toMatch(/does not describe judge "judge-a", which its specification names/)
+    expect(await message((payload) => { payload.judges = [...judges(payload), judges(payload)[0]] })).toMatch(/describes judge "judge-a" twice/)
+    const live = (payload: Record<string, unknown>) => (payload.spec as { fineTune: { checkpoints: number[] }; prompts: { seedsPerPrompt: number } })
+    expect(await message((payload) => { live(payload).fineTune.checkpoints = new Array<number>(2_000_000).fill(1) })).toMatch(/spec\.fineTune\.checkpoints/)
+    expect(await message((payload) => { Object.assign(live(payload).fineTune, { checkpoints: new Array<number>(500).fill(1) }); live(payload).prompts.seedsPerPrompt = 100 })).toMatch(/more pictures than a link can hold/)
+  })
   it('are refused when too long, or when they unpack to too much', async () => {
     await expect(decodeLink(`#v1.${'A'.repeat(10_000_000)}.0123456789abcdef`, context)).rejects.toMatchObject({ code: 'LINK_TOO_LARGE', message: expect.stringContaining('10.0 MB') as string })
     const bomb = new Uint8Array(gzipSync(Buffer.alloc(40_000_000, ' ')))

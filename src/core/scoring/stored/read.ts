@@ -48,7 +48,20 @@ export function readRecord(value: unknown, name: string): RunRecord {
     const [issue] = result.issues
     throw new SpqrError('RECORD_INVALID', `${name}: ${v.getDotPath(issue) ?? 'the record'} is wrong: ${issue.message}.`, again)
   }
+  const problem = judgeProblem(result.output)
+  if (problem !== null) throw new SpqrError('RECORD_INVALID', `${name}: ${problem}.`, again)
   return result.output
+}
+
+/** What is wrong with a record's judges: those of its specification, each once, or its numbers mean something else. */
+export function judgeProblem({ spec, judges }: Pick<RunRecord, 'spec' | 'judges'>): string | null {
+  const ids = judges.map(({ id }) => id)
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i)
+  if (twice !== undefined) return `it describes judge "${twice}" twice`
+  const missing = spec.judges.find((id) => !ids.includes(id))
+  if (missing !== undefined) return `it does not describe judge "${missing}", which its specification names`
+  const stranger = ids.find((id) => !spec.judges.includes(id))
+  return stranger === undefined ? null : `it describes judge "${stranger}", which its specification does not name`
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
