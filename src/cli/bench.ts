@@ -14,6 +14,7 @@ import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
 import { benchLarge, largeLine, type LargeResult } from './benchLarge'
 import { benchScoring } from './benchScoring'
+import { assertWritable } from './files'
 import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
 
 /** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
@@ -66,6 +67,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const out = pairs.find(([name]) => name === 'out')?.[1]
   const large = pairs.find(([name]) => name === 'large')?.[1] ?? 'yes'
   if (!['yes', 'no', 'only'].includes(large)) throw new SpqrError('BAD_INPUT', '"--large" must be yes, no or only.')
+  if (out !== undefined) assertWritable(out)
   const given = pairs.filter(([name]) => name !== 'out' && name !== 'large')
   const { values, unknown } = parseParameters(given)
   const sentence = unknownSentence(unknown)
@@ -89,7 +91,11 @@ async function main(argv: readonly string[]): Promise<void> {
     }
     return
   }
-  const browser = await openBrowser(false)
+  const browser = await openBrowser(false).catch(async (thrown: unknown) => {
+    // A server that is left open would keep the command from ending.
+    await served.close()
+    throw thrown
+  })
   try {
     const visit = async (seed: number, changes: Record<string, string> = {}) => {
       const begun = performance.now()

@@ -3,13 +3,14 @@
  * evaluation in it, prints the table and writes the Report. Exit status 0 only for a complete Report, 1 for any other,
  * 2 for a wrong command line.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { SpqrError, reviveError, type Report } from '../core/contracts'
+import { SpqrError, type Report } from '../core/contracts'
 import { PARAMETERS, argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { isComplete, type PromptFileChoices, type ScriptProgress } from '../evaluation/runApi'
 import { readAdapterFiles } from './adapterFiles'
-import { ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+import { assertWritable, command, writeJson } from './files'
+import { inPage, openPage, withBrowser } from './page'
 import { reportTable } from './table'
 
 /** Options of the command itself; all others are the run's. */
@@ -29,6 +30,8 @@ const OPTIONS = {
   help: 'Print this list.',
 } as const
 type Option = keyof typeof OPTIONS
+/** Options that are on or off: alone, "true" or "false". */
+const FLAGS: readonly string[] = ['link', 'prompts-harmless', 'accept-terms', 'headed', 'help']
 
 function help(): string {
   const option = (name: string, comment: string, fallback: unknown) =>
@@ -45,12 +48,17 @@ function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: 
   const own: OwnOptions = {}
   const parameters: Record<string, string> = {}
   for (const [name, text] of argumentPairs(argv)) {
-    if (Object.hasOwn(OPTIONS, name)) own[name as Option] = text
-    else parameters[name] = text
+    if (!Object.hasOwn(OPTIONS, name)) parameters[name] = text
+    else own[name as Option] = FLAGS.includes(name) && text === '' ? 'true' : text
+    if (FLAGS.includes(name) && !['', 'true', 'false'].includes(text)) throw new SpqrError('BAD_INPUT', `"--${name}" is on or off, not "${text}".`, `Write --${name} alone, or --${name}=false.`)
   }
-  const sentence = unknownSentence(parseParameters(Object.entries(parameters)).unknown)
+  const { values, unknown } = parseParameters(Object.entries(parameters))
+  const sentence = unknownSentence(unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence, '--help lists them all.')
-  if (own.out === '') throw new SpqrError('BAD_INPUT', '"--out" needs a file name.')
+  if (own.out !== undefined) assertWritable(own.out)
+  if (own['fine-tune-files'] !== undefined && values.train !== 'none') {
+    throw new SpqrError('BAD_INPUT', '"--fine-tune-files" and "--train" both name a fine-tune.', 'Give one of them.')
+  }
   return { own, parameters }
 }
 
@@ -69,7 +77,7 @@ function promptChoices(own: OwnOptions): PromptFileChoices {
     if (!known || column === '') throw new SpqrError('BAD_INPUT', `"--prompts-columns" cannot be read at "${part}".`, 'Write it as text=…,id=…,category=….')
     columns[known] = column
   }
-  return { ...columns, acknowledged: own['accept-terms'] !== undefined, harmful: own['prompts-harmless'] === undefined, language: own['prompts-language'] ?? 'en', seed }
+  return { ...columns, acknowledged: own['accept-terms'] === 'true', harmful: own['prompts-harmless'] !== 'true', language: own['prompts-language'] ?? 'en', seed }
 }
 
 function readPromptFile(path: string): { name: string; bytes: string } {
@@ -96,7 +104,7 @@ function progressPrinter(): (progress: ScriptProgress) => void {
 
 async function main(argv: readonly string[]): Promise<number> {
   const { own, parameters } = readArguments(argv)
-  if (own.help !== undefined) {
+  if (own.help === 'true') {
     console.log(help())
     return 0
   }
@@ -107,44 +115,29 @@ async function main(argv: readonly string[]): Promise<number> {
     const given = own[`${role}-files`]
     return given === undefined ? [] : [{ role, files: readAdapterFiles(`${role}-files`, given) }]
   })
-  ensureBuild()
-  const served = await serve()
-  try {
-    const browser = await openBrowser(own.headed !== undefined)
-    try {
-      const { page } = await openPage(browser.context, served.url)
-      await page.exposeFunction('spqrProgress', progressPrinter())
-      if (file) {
-        const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(page, `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`)
-        for (const note of [`${prompts} prompts of ${suite}`, ...notes]) console.error(note)
-        if (choices.harmful && parameters.suites === undefined) parameters.suites = suite
-      }
-      for (const { role, files } of adapters) {
-        const taken = await inPage<{ name: string; facts: string }[]>(page, `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`)
-        for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
-      }
-      const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`)
-      console.log(reportTable(report))
-      if (own.out !== undefined) writeFileSync(own.out, `${JSON.stringify(report, null, 1)}\n`)
-      if (own.link !== undefined) {
-        const fragment = await inPage<string>(page, `globalThis.spqr.link(${JSON.stringify(report)})`)
-        console.log(`${own.page ?? 'http://localhost:4173/'}${fragment}`)
-      }
-      if (isComplete(report)) return 0
-      console.error('The Report is incomplete: not every axis has a number, or images are missing.')
-      return 1
-    } finally {
-      await browser.close()
+  return withBrowser(own.headed === 'true', async ({ context }, url) => {
+    const { page } = await openPage(context, url)
+    await page.exposeFunction('spqrProgress', progressPrinter())
+    if (file) {
+      const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(page, `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`)
+      for (const note of [`${prompts} prompts of ${suite}`, ...notes]) console.error(note)
+      if (choices.harmful && parameters.suites === undefined) parameters.suites = suite
     }
-  } finally {
-    await served.close()
-  }
+    for (const { role, files } of adapters) {
+      const taken = await inPage<{ name: string; facts: string }[]>(page, `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`)
+      for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
+    }
+    const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`)
+    console.log(reportTable(report))
+    if (own.out !== undefined) writeJson(own.out, report, report.counts.planned)
+    if (own.link === 'true') {
+      const fragment = await inPage<string>(page, `globalThis.spqr.link(${JSON.stringify(report)})`)
+      console.log(`${own.page ?? 'http://localhost:4173/'}${fragment}`)
+    }
+    if (isComplete(report)) return 0
+    console.error('The Report is incomplete: not every axis has a number, or images are missing.')
+    return 1
+  })
 }
 
-main(process.argv.slice(2)).then((status) => {
-  process.exitCode = status
-}, (thrown: unknown) => {
-  const error = reviveError(thrown)
-  console.error([error.message, error.hint].filter((part) => part !== '').join('\n'))
-  process.exitCode = error.code === 'BAD_INPUT' ? 2 : 1
-})
+await command(main)

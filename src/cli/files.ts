@@ -1,5 +1,5 @@
 /** Files of runs, and the reference features of a judge pack, from disk. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors } from '../core/adapters'
@@ -31,6 +31,19 @@ export function writeJson(path: string, value: unknown, outcomes: number): void 
   }
 }
 
+/** Refuses, before hours of work, a file that could not be written in the end. */
+export function assertWritable(path: string): void {
+  if (path === '') throw new SpqrError('BAD_INPUT', 'The name of the file to write is empty.', 'Write it behind --out.')
+  const problem = (why: string) => new SpqrError('BAD_INPUT', `"${path}" cannot be written (${why}).`, 'Check the folder and its permissions.')
+  try {
+    const facts = statSync(path, { throwIfNoEntry: false })
+    if (facts?.isDirectory()) throw problem('it is a folder')
+    accessSync(facts ? path : dirname(path), constants.W_OK)
+  } catch (thrown) {
+    throw thrown instanceof SpqrError ? thrown : problem(errno(thrown))
+  }
+}
+
 const errno = (thrown: unknown) => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown))
 
 const PACKS = fileURLToPath(new URL('../../public/packs/', import.meta.url))
@@ -44,16 +57,26 @@ export function referenceFor(record: RunRecord, path: string | null = null, pack
   if (!facts?.reference) return null
   const found = path ?? findReference(packs, facts.reference.sha256)
   if (found === null) return null
-  const bytes = readFileSync(found)
-  const actual = sha256Hex(bytes)
-  if (!actual.startsWith(facts.reference.sha256)) {
-    throw new SpqrError('HASH_MISMATCH', `"${found}" has SHA-256 ${actual}, and the run was scored against ${facts.reference.sha256}.`, 'Take the reference file of the judge pack version that the run used.')
-  }
+  const bytes = readReferenceFile(found)
   const tensor = readSafetensors(new Uint8Array(bytes)).tensors.get('features')
   if (tensor?.shape.length !== 2 || tensor.shape[1] !== facts.dimension) {
     throw new SpqrError('RECORD_INVALID', `"${found}" has no tensor "features" with ${facts.dimension} columns.`, 'Take the reference file that the judge pack names.')
   }
-  return tensor.floats()
+  const features = tensor.floats()
+  // A pack names the file; a reference of the user's own is known by its numbers alone.
+  const hashes = [sha256Hex(bytes), sha256Hex(new Uint8Array(features.buffer, features.byteOffset, features.byteLength))]
+  if (!hashes.some((hash) => hash.startsWith(facts.reference?.sha256 ?? ''))) {
+    throw new SpqrError('HASH_MISMATCH', `"${found}" has SHA-256 ${hashes[0]}, and the run was scored against ${facts.reference.sha256}.`, 'Take the reference file of the judge pack version that the run used.')
+  }
+  return features
+}
+
+function readReferenceFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path)
+  } catch (thrown) {
+    throw new SpqrError('BAD_INPUT', `"${path}" cannot be read (${errno(thrown)}).`, 'Check the name and the folder.')
+  }
 }
 
 function findReference(packs: string, sha256: string): string | null {

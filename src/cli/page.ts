@@ -60,6 +60,22 @@ export async function openBrowser(headed: boolean): Promise<OpenBrowser> {
   return { context, plainContext: () => browser.newContext({ serviceWorkers: 'block' }), version: browser.version(), close: () => browser.close() }
 }
 
+/** Builds and serves the page and opens a browser while `work` lasts; both end with it, whatever happens. */
+export async function withBrowser<T>(headed: boolean, work: (browser: OpenBrowser, url: string) => Promise<T>): Promise<T> {
+  ensureBuild()
+  const served = await serve()
+  try {
+    const browser = await openBrowser(headed)
+    try {
+      return await work(browser, served.url)
+    } finally {
+      await browser.close()
+    }
+  } finally {
+    await served.close()
+  }
+}
+
 /** Opens the page and waits for its scripting API. Errors of the page are kept for `problems`. */
 export async function openPage(context: BrowserContext, url: string): Promise<{ page: Page; problems: string[] }> {
   const page = await context.newPage()

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { SpqrError, reviveError, type Report } from '../core/contracts'
 import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { isComplete } from '../evaluation/runApi'
-import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+import { ROOT, inPage, openPage, withBrowser } from './page'
 
 interface Recording { json: string; sheetFile: string; sheetBase64: string }
 
@@ -16,11 +16,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const sentence = unknownSentence(parseParameters(Object.entries(parameters)).unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
   if (!/^[\w-]+$/.test(name)) throw new SpqrError('BAD_INPUT', `"${name}" is no file name.`, 'Use letters, digits and hyphens.')
-  ensureBuild()
-  const served = await serve()
-  const browser = await openBrowser(false)
-  try {
-    const { page } = await openPage(browser.context, served.url)
+  await withBrowser(false, async ({ context }, url) => {
+    const { page } = await openPage(context, url)
     const expression = `(async () => {
       const report = await globalThis.spqr.evaluate(${JSON.stringify(parameters)})
       return { report, recording: await globalThis.spqr.recording(report, ${JSON.stringify(name)}) }
@@ -31,10 +28,7 @@ async function main(argv: readonly string[]): Promise<void> {
     writeFileSync(join(folder, `${name}.json`), recording.json)
     writeFileSync(join(folder, recording.sheetFile), Buffer.from(recording.sheetBase64, 'base64'))
     console.log(`${join(folder, name)}.json: ${report.counts.done} pictures, SPQR ${report.scores.SPQR.value}`)
-  } finally {
-    await browser.close()
-    await served.close()
-  }
+  })
 }
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {

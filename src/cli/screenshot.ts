@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright'
 import { SpqrError, reviveError } from '../core/contracts'
 import { argumentPairs } from '../evaluation/params'
-import { ROOT, ensureBuild, openBrowser, openPage, serve } from './page'
+import { ROOT, openPage, withBrowser } from './page'
 import { indexedPng, type Rgba } from './png'
 
 const WIDTH = 1280
@@ -34,11 +34,8 @@ async function main(argv: readonly string[]): Promise<void> {
   const { out = join(ROOT, 'public', 'screenshot.png'), ...others } = Object.fromEntries(argumentPairs(argv))
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw new SpqrError('BAD_INPUT', `"--${unknown}" is no option of the screenshot.`, 'It has out.')
-  ensureBuild()
-  const served = await serve()
-  const browser = await openBrowser(false)
-  try {
-    const { page } = await openPage(browser.context, served.url)
+  await withBrowser(false, async ({ context }, url) => {
+    const { page } = await openPage(context, url)
     await page.setViewportSize({ width: WIDTH, height: 1000 })
     await page.locator('.stage canvas').first().waitFor()
     const scores = await page.locator('.scores').boundingBox()
@@ -48,10 +45,7 @@ async function main(argv: readonly string[]): Promise<void> {
     if (png.length > MAX_BYTES) throw new SpqrError('UNEXPECTED', `The screenshot has ${png.length} bytes, more than ${MAX_BYTES}.`, 'Record a run with fewer prompts.')
     writeFileSync(out, png)
     console.log(`${out}: ${png.length} bytes`)
-  } finally {
-    await browser.close()
-    await served.close()
-  }
+  })
 }
 
 main(process.argv.slice(2)).catch((thrown: unknown) => {

@@ -15,7 +15,8 @@ import { isComplete } from '../evaluation/runApi'
 import { packHash, sha256Hex } from '../evaluation/specHash'
 import { COMPUTED_METHODS } from '../evaluation/specMethods'
 import { readAdapterFile } from './adapterFiles'
-import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+import { assertWritable, command } from './files'
+import { ROOT, inPage, openPage, withBrowser } from './page'
 import { studyTables, type StudyResult } from './studyTable'
 
 const OPTIONS = {
@@ -34,10 +35,11 @@ type Options = typeof OPTIONS
 /** What distinguishes one evaluation of the study from another. */
 interface Cell { method: string; profile: string; scenario: string }
 /** What its numbers depend on: `packSha256`, see `packHash`, and the weights of the method, null where it has none. */
-interface Row extends Cell { packSha256: string; weightsSha256: string | null; preset: string }
+interface Row extends Cell { packSha256: string; weightsSha256: string | null; preset: string; fineTune: { steps: number } }
 /** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
 interface Source { method: string; weightsSha256: string | null; file: string | null }
 interface Leaderboard { schema: 1; rows: Row[] }
+const BoardSchema = v.object({ schema: v.literal(1), rows: v.array(v.looseObject({ packSha256: v.string(), fineTune: v.looseObject({ steps: v.number() }) })) })
 
 function readOptions(argv: readonly string[]): Options {
   const options: Record<string, string> = { ...OPTIONS }
@@ -70,7 +72,7 @@ const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Re
   ({ pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, train: profile, 'train-steps': options['train-steps'] })
 
 /** A row keeps every number with its interval, and of the pictures nothing. */
-function rowOf({ method, profile, scenario, weightsSha256 }: Cell & Source, packSha256: string, report: Report): Row & Record<string, unknown> {
+function rowOf({ method, profile, scenario, weightsSha256 }: Cell & Source, packSha256: string, report: Report): Omit<Row, 'fineTune'> & Record<string, unknown> {
   const { id, createdAt, spec, environment, counts, scores, drift, harmfulness, quality, categories, languages, suites, curve } = report
   return {
     method, profile, scenario, packSha256, weightsSha256, preset: spec.preset, id, createdAt, fineTune: spec.fineTune, environment, counts, scores, drift, harmfulness,
@@ -84,12 +86,12 @@ const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.meth
 const sixDigits = (_: string, value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)
 
 function readBoard(file: string, packSha256: string): Leaderboard {
+  if (!existsSync(file)) return { schema: 1, rows: [] }
   try {
-    const board = JSON.parse(readFileSync(file, 'utf8')) as Leaderboard
-    return { schema: 1, rows: board.rows.filter((row) => row.packSha256 === packSha256) }
-  } catch {
-    // No study yet, or one that cannot be read: it is made anew.
-    return { schema: 1, rows: [] }
+    const board = v.parse(BoardSchema, JSON.parse(readFileSync(file, 'utf8')))
+    return { schema: 1, rows: board.rows.filter((row) => row.packSha256 === packSha256) as unknown as Row[] }
+  } catch (thrown) {
+    throw new SpqrError('BAD_INPUT', `"${file}" is no study (${thrown instanceof Error ? thrown.message.slice(0, 120) : String(thrown)}).`, 'Repair it, or move it away to begin anew; hours of work may lie in it.')
   }
 }
 
@@ -119,10 +121,14 @@ async function main(argv: readonly string[]): Promise<number> {
   const chosen = methods.flatMap((method) => sources.filter((source) => source.method === method))
   const cells = scenarios.flatMap((scenario) => chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))))
   const packSha256 = packHash(manifest)
+  if (options.out === '' && (options.preset !== OPTIONS.preset || options['train-steps'] !== OPTIONS['train-steps'])) {
+    throw new SpqrError('BAD_INPUT', `The pack's leaderboard holds rows of the ${OPTIONS.preset} preset and ${OPTIONS['train-steps']} steps; others would not compare.`, 'Name a file of your own with --out.')
+  }
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
+  assertWritable(file)
   const known = readBoard(file, packSha256).rows
   const isKnown = (cell: Cell & Source): boolean =>
-    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.weightsSha256 === cell.weightsSha256)
+    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.fineTune.steps === Number(options['train-steps']) && row.weightsSha256 === cell.weightsSha256)
 
   const open = cells.filter((cell) => !isKnown(cell))
   const failed = open.length === 0 ? 0 : await evaluateAll(open, file, packSha256, options)
@@ -134,15 +140,12 @@ async function main(argv: readonly string[]): Promise<number> {
 
 /** Evaluates cell by cell and writes each row at once; answers how many failed. */
 async function evaluateAll(cells: readonly (Cell & Source)[], file: string, packSha256: string, options: Options): Promise<number> {
-  ensureBuild()
-  const served = await serve()
-  const browser = await openBrowser(false)
-  let failed = 0
-  try {
+  return withBrowser(false, async ({ context }, url) => {
+    let failed = 0
     for (const cell of cells) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
-        const report = await evaluate(browser.context, served.url, cell, options)
+        const report = await evaluate(context, url, cell, options)
         const row = rowOf(cell, packSha256, report)
         const others = readBoard(file, packSha256).rows.filter((other) => !sameCell(cell)(other))
         writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] }, sixDigits)}\n`)
@@ -153,17 +156,8 @@ async function evaluateAll(cells: readonly (Cell & Source)[], file: string, pack
         console.error(`${name}: ${reviveError(thrown).message}`)
       }
     }
-  } finally {
-    await browser.close()
-    await served.close()
-  }
-  return failed
+    return failed
+  })
 }
 
-main(process.argv.slice(2)).then((status) => {
-  process.exitCode = status
-}, (thrown: unknown) => {
-  const { message, hint } = reviveError(thrown)
-  console.error([message, hint].filter((part) => part !== '').join('\n'))
-  process.exitCode = 2
-})
+await command(main)

@@ -24,16 +24,18 @@ const markdown = (head: readonly string[], rows: readonly (readonly string[])[])
 export function studyTables(results: readonly StudyResult[]): { general: string; others: string } {
   const find = (method: string, scenario: Scenario, profile: Profile): StudyResult | undefined =>
     results.find((row) => row.method === method && row.scenario === scenario && row.profile === profile)
-  const alignedOf = (method: string): Score | undefined => results.find((row) => row.method === method)?.harmfulness.aligned
+  /** h once aligned, P and Q are of the aligned model: the same in every row of a method. */
+  const anyOf = (method: string): StudyResult | undefined => results.find((row) => row.method === method)
+  const alignedOf = (method: string): Score | undefined => anyOf(method)?.harmfulness.aligned
   const methods = [...new Set(results.map(({ method }) => method))].sort((a, b) => (alignedOf(a)?.value ?? Infinity) - (alignedOf(b)?.value ?? Infinity))
   const drifts = (method: string, scenario: Scenario): string[] => PROFILES.map((profile) => {
     const row = find(method, scenario, profile)
     return row ? drift(row.drift) : ''
   })
   const general = methods.map((method) => {
-    const aligned = alignedOf(method)
+    const row = anyOf(method)
     const last = find(method, 'general', 'standard')
-    return [methodName(method), aligned ? percent(aligned) : '', ...drifts(method, 'general'), ...last ? [unit(last.scores.P), unit(last.scores.Q), unit(last.scores.SPQR)] : ['', '', '']]
+    return [methodName(method), ...row ? [percent(row.harmfulness.aligned)] : [], ...drifts(method, 'general'), ...row ? [unit(row.scores.P), unit(row.scores.Q)] : [], last ? unit(last.scores.SPQR) : '']
   })
   const other = SCENARIOS.filter((scenario) => scenario !== 'general')
   const others = methods.filter((method) => results.some((row) => row.method === method && row.scenario !== 'general'))

@@ -60,6 +60,17 @@ test('evaluate trains, and writes a curve that score and merge take as it is', (
   expect(read<RunRecord>('run.json').training).toEqual(report.record.training)
 })
 
+test('what cannot end well is refused before anything is made', () => {
+  const refused = (...given: string[]) => {
+    const { status, stderr } = command('evaluate', '--preset', 'smoke', ...given)
+    return [status, stderr]
+  }
+  expect(refused('--out', join(tmpdir(), 'no such folder', 'r.json'))).toEqual([2, expect.stringMatching(/cannot be written \(ENOENT\)/)])
+  expect(refused('--link', 'maybe')).toEqual([2, expect.stringMatching(/"--link" is on or off, not "maybe"/)])
+  expect(refused('--train', 'lite', '--fine-tune-files', 'mine.safetensors')).toEqual([2, expect.stringMatching(/both name a fine-tune/)])
+  expect(refused('--prompts', 'package.json', '--accept-terms', 'false')).toEqual([2, expect.stringMatching(/terms of the prompt file/)])
+})
+
 test('the study measures a method of the pack and one beside it, and goes on where it was', () => {
   const out = join(mkdtempSync(join(tmpdir(), 'spqr-study-')), 'board.json')
   const study = (methods: string) => command('study', '--preset', 'smoke', '--methods', methods, '--profiles', 'lite', '--scenarios', 'general', '--train-steps', '1', '--out', out)
@@ -71,7 +82,7 @@ test('the study measures a method of the pack and one beside it, and goes on whe
   const [uce] = rows()
   const second = study('uce,esd-u')
   expect(second.status, second.stderr).toBe(0)
-  expect(second.stdout).toMatch(/^esd-u × lite × general: SPQR \d\.\d{3}, Δh -?\d+\.\d, \d+ s\n2 rows in board\.json, 0 evaluations failed\n$/)
+  expect(second.stdout).toMatch(/^esd-u × lite × general: SPQR \d\.\d{3}, Δh -?\d+\.\d, \d+ s\n[^]*\n\| ESD-u \| [^]*\n2 rows in board\.json, 0 evaluations failed\n$/)
   expect(rows()[0]).toEqual(uce)
   for (const { counts, weightsSha256 } of rows()) {
     expect(counts.done).toBe(counts.planned)
@@ -79,6 +90,8 @@ test('the study measures a method of the pack and one beside it, and goes on whe
   }
   expect(new Set(rows().map(({ id }) => id)).size).toBe(2)
 
+  const without = command('study', '--preset', 'smoke', '--methods', 'uce')
+  expect([without.status, without.stderr]).toEqual([2, expect.stringMatching(/holds rows of the full preset and 300 steps[^]*--out/)])
   const wrong = study('uce,magic')
   expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('There is no method "magic".')])
 })

@@ -136,6 +136,12 @@ describe('reference features', () => {
     expect(() => referenceFor(wrong, at('reference.safetensors'))).toThrow(sha256Hex(referenceFile))
     expect(referenceFor(wrong)).toBeNull()
     expect(referenceFor(record, at('reference.safetensors'))).toEqual(reference)
+    expect(() => referenceFor(record, at('nothing.safetensors'))).toThrow(/cannot be read \(ENOENT\)/)
+  })
+  it('a reference of the user’s own is known by its numbers', () => {
+    const own = sha256Hex(new Uint8Array(reference.buffer, reference.byteOffset, reference.byteLength))
+    const judged = { ...record, judges: record.judges.map((facts) => (facts.kind === 'features' ? { ...facts, reference: { sha256: own, n: 200 }, bounds: [] } : facts)) }
+    expect(referenceFor(judged, at('reference.safetensors'))).toEqual(reference)
   })
   it('is found by hash in the shipped packs', () => {
     const manifest = JSON.parse(readFileSync('public/packs/pictogram/manifest.json', 'utf8')) as { judges: { kind: string; dimension?: number; reference?: { sha256: string } }[] }
