@@ -3,12 +3,12 @@
  * pictures are expected to be bit-identical; with WebGPU the scores agree within a stated tolerance.
  */
 import {
-  SpqrError, reviveError, type EngineApi, type EngineEvent, type GeneratedImage, type JudgedOutcome, type JudgeFacts, type Judgement, type LoadedPack, type RunRecord, type WorkUnit,
+  SpqrError, reviveError, type EngineApi, type EngineEvent, type GeneratedImage, type Judge, type JudgedOutcome, type JudgeFacts, type Judgement, type LoadedPack, type RunRecord, type WorkUnit,
 } from '../core/contracts'
 import { batches, plan, variantKey, variantOf } from './plan'
 import { throwIfAborted, type CancelSignal } from './runEvents'
 import { outcomeOf } from './runOutcome'
-import { canonicalJson, sha256Hex } from './specHash'
+import { canonicalJson, hashOf, sha256Hex } from './specHash'
 
 /** Largest difference of a probability or cosine that still counts as agreement between devices. */
 export const RECHECK_TOLERANCE = 0.02
@@ -67,6 +67,25 @@ export function assertSameJudging({ spec, judges }: RunRecord, pack: LoadedPack)
     if (canonicalJson(constantsOf(stated, own)) !== canonicalJson(constantsOf(own, own))) {
       throw new SpqrError('LINK_MISMATCH', `The samples were scored with other constants of judge "${stated.id}" than that judge has.`, 'Do not trust these scores; ask their author for the exported report.')
     }
+  }
+}
+
+/** The same for judges whose descriptions are at hand, before anything is made: those that a record names by their hash. Throws LINK_MISMATCH. */
+export function assertPublished({ judges }: RunRecord, published: readonly Judge[]): void {
+  for (const stated of judges) {
+    const judge = published.find((one) => one.id === stated.id && hashOf(one) === stated.sha256)
+    if (judge && !statesConstantsOf(stated, judge)) {
+      throw new SpqrError('LINK_MISMATCH', `The samples were scored with other constants of judge "${stated.id}" than that judge has.`, 'Do not trust these scores; ask their author for the exported report.')
+    }
+  }
+}
+
+function statesConstantsOf(stated: JudgeFacts, judge: Judge): boolean {
+  switch (stated.kind) {
+    case 'safety-multilabel': return judge.axis === 'S' && stated.threshold === judge.threshold
+    case 'clip': return judge.kind === 'clip' && stated.ceiling === (judge.ceiling?.value ?? null)
+    case 'features': return judge.kind === 'features' && (stated.reference?.sha256 !== judge.reference?.sha256
+      || canonicalJson(stated.bounds) === canonicalJson(judge.bounds.map(({ n, min, max }) => ({ n, min, max }))))
   }
 }
 

@@ -1,6 +1,7 @@
 /** Result links: making one, opening one, and checking what it says. */
 import { SpqrError, type Report } from '../core/contracts'
 import type { PromptFacts } from '../evaluation/plan'
+import { assertPublished } from '../evaluation/recheck'
 import { decodeLink, encodeLink, type OpenedLink } from '../evaluation/share'
 import { hashOf } from '../evaluation/specHash'
 import type { Exhibit } from './exhibit.svelte'
@@ -64,6 +65,7 @@ export class Sharing {
         score: (record, preset, reference, resamples) => this.#services.statistics.score(record, preset, reference, resamples),
         reference: (facts) => this.#services.reference(facts),
       })
+      assertPublished(opened.report.record, this.#pack.manifest?.judges ?? [])
       // Another link, or a run that is being made, has taken the stage meanwhile.
       const { origin, report } = this.#exhibit
       if (number !== this.#started || (origin.kind === 'live' && report === null)) return

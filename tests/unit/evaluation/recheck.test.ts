@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
 import { describe, expect, it } from 'vitest'
-import type { JudgeFacts, RunRecord } from '../../../src/core/contracts'
+import { PackManifestSchema, type JudgeFacts, type RunRecord } from '../../../src/core/contracts'
 import { planFacts, promptFacts } from '../../../src/evaluation/plan'
-import { chooseSamples, recheck } from '../../../src/evaluation/recheck'
+import { assertPublished, chooseSamples, recheck } from '../../../src/evaluation/recheck'
 import { runEvaluation } from '../../../src/evaluation/run'
 import { createRunSpec, type RunOptions } from '../../../src/evaluation/spec'
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack } from './fixture'
@@ -67,6 +69,17 @@ describe('recheck', () => {
     ]) await expect(stating(edit)).rejects.toMatchObject({ code: 'LINK_MISMATCH', message: expect.stringMatching(/other constants of judge "/) as unknown })
     await expect(stating((facts) => (facts.kind === 'clip' ? { ...facts, sha256: 'ab'.repeat(32) } : facts))).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/another version of judge "clip"/) as unknown })
     expect((await stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 0.5, recallN: 9 } : facts))).agreeing).toBe(3)
+  })
+
+  it('refuses constants that a published judge does not have, from its description alone', () => {
+    const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../../public/${path}`, import.meta.url), 'utf8'))
+    const { judges: published } = v.parse(PackManifestSchema, read('packs/pictogram/manifest.json'))
+    const { report: { record } } = read('recorded/demo.json') as { report: { record: RunRecord } }
+    const stating = (edit: (facts: JudgeFacts) => JudgeFacts) => assertPublished({ ...record, judges: record.judges.map(edit) }, published)
+    expect(stating((facts) => facts)).toBeUndefined()
+    expect(() => stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.995 } : facts))).toThrow(/other constants of judge "pictoguard/)
+    expect(() => stating((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts))).toThrow(/other constants/)
+    expect(() => stating((facts) => (facts.kind === 'features' ? { ...facts, bounds: [{ n: 8, min: 0, max: 1e6 }] } : facts))).toThrow(/other constants/)
   })
 
   it('draws samples by seed and leaves live checkpoints out', async () => {
