@@ -135,12 +135,14 @@ export class App {
     await this.unfinished.refresh()
   }
 
-  /** Goes on with a stored run, whatever the settings say now. */
+  /** Goes on with a stored run on what it was begun on, whatever the settings say now. */
   async goOn(runId: string): Promise<void> {
     await this.notices.guard(async () => {
-      const spec = await this.unfinished.spec(runId)
-      if (!spec) return
-      const report = await this.#start({ ...this.request(), resume: spec })
+      const stored = await this.unfinished.read(runId)
+      if (!stored) return
+      const { executionProvider, threads } = stored.environment
+      const request = this.request()
+      const report = await this.#start({ ...request, device: { ...request.device, executionProvider, threads }, resume: stored.spec })
       if (report) this.thresholds.reset()
     })
     await this.unfinished.refresh()

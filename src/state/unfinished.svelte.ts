@@ -1,5 +1,5 @@
 /** Runs in the store that still lack outcomes: offered for going on after a reload. */
-import type { RunSpec, RunStore } from '../core/contracts'
+import type { RunRecord, RunSpec, RunStore } from '../core/contracts'
 import { alignmentName, fineTuneName } from './names'
 
 export interface StoredRun { id: string; createdAt: string; done: number; planned: number; bytes: number }
@@ -31,8 +31,9 @@ export class UnfinishedRuns {
     }
   }
 
-  async spec(id: string): Promise<RunSpec | null> {
-    return (await this.#store.read(id))?.spec ?? null
+  /** What a stored run measures and what it was begun on; null when it is gone. Throws RECORD_INVALID for a damaged one. */
+  async read(id: string): Promise<Pick<RunRecord, 'spec' | 'environment'> | null> {
+    return this.#store.read(id)
   }
 
   async remove(id: string): Promise<void> {
