@@ -4,18 +4,18 @@
  * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, and a full-size U-Net of 1.3 GB.
  * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else.
  */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { PackManifestSchema, SpqrError, reviveError, type Report } from '../core/contracts'
+import { PackManifestSchema, SpqrError, type Report } from '../core/contracts'
 import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
 import { benchLarge, largeLine, type LargeResult } from './benchLarge'
 import { benchScoring } from './benchScoring'
-import { assertWritable } from './files'
-import { ROOT, ensureBuild, inPage, openBrowser, openPage, serve } from './page'
+import { assertWritable, command, writeJson } from './files'
+import { ROOT, ensureBuild, inPage, openPage, serve, withBrowser } from './page'
 
 /** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
 const LIVE = { preset: 'quick', method: 'uce', computed: 'true', train: 'lite', 'train-steps': '100' }
@@ -62,7 +62,7 @@ function fullSize(url: string, threads: number): Promise<LargeResult | string> {
   return benchLarge(url, { threads, runs: 2 })
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const pairs = argumentPairs(argv)
   const out = pairs.find(([name]) => name === 'out')?.[1]
   const large = pairs.find(([name]) => name === 'large')?.[1] ?? 'yes'
@@ -78,10 +78,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const folder = join(ROOT, 'public', packPath)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
 
-  ensureBuild()
-  const served = await serve()
-  const write = (result: object) => { if (out) writeFileSync(out, `${JSON.stringify(result, null, 1)}\n`) }
+  const write = (result: object) => { if (out) writeJson(out, result, 0) }
   if (large === 'only') {
+    ensureBuild()
+    const served = await serve()
     try {
       const result = await fullSize(served.url, threads)
       write({ schema: 1, createdAt: new Date().toISOString(), machine: machine(), large: result })
@@ -89,17 +89,12 @@ async function main(argv: readonly string[]): Promise<void> {
     } finally {
       await served.close()
     }
-    return
+    return 0
   }
-  const browser = await openBrowser(false).catch(async (thrown: unknown) => {
-    // A server that is left open would keep the command from ending.
-    await served.close()
-    throw thrown
-  })
-  try {
+  return withBrowser(false, async (browser, url) => {
     const visit = async (seed: number, changes: Record<string, string> = {}) => {
       const begun = performance.now()
-      const { page } = await openPage(browser.context, served.url)
+      const { page } = await openPage(browser.context, url)
       const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, ...changes, seed: String(seed) })})`)
       await page.close()
       return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
@@ -111,9 +106,9 @@ async function main(argv: readonly string[]): Promise<void> {
     console.error('U-Net alone, in the browser and native …')
     const batch = 2 * values.batch
     if (!('graph' in manifest.model.unet)) throw new SpqrError('BAD_INPUT', 'The benchmark measures packs, and this is a published model.', 'Choose a pack under public/packs.')
-    const unet = await compareGraph(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
     console.error('Alignments computed in the page …')
-    const { page } = await openPage(browser.context, served.url)
+    const { page } = await openPage(browser.context, url)
     const alignments: { method: string; seconds: number }[] = []
     for (const method of METHODS) {
       const seconds = await inPage<number>(page, alignmentJob({ ...parameters, preset: 'custom', n: '1', 'n-benign': '1', method, computed: 'true', profile: 'none', seed: '4' }))
@@ -122,14 +117,14 @@ async function main(argv: readonly string[]): Promise<void> {
     await page.close()
     const { training } = manifest
     console.error('Training steps, in the browser and in PyTorch …')
-    const steps = training ? await compareSteps(await browser.plainContext(), served.url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
+    const steps = training ? await compareSteps(await browser.plainContext(), url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
     console.error('Alignment, 100 lite steps, quick evaluation …')
     const live = training ? await visit(3, LIVE) : null
     console.error('A stored run of 100,000 outcomes …')
-    const stored = await openPage(browser.context, served.url)
+    const stored = await openPage(browser.context, url)
     const scoring = await benchScoring(stored.page, first.report.record)
     await stored.page.close()
-    const fullSizeUnet = large === 'yes' ? await fullSize(served.url, threads) : null
+    const fullSizeUnet = large === 'yes' ? await fullSize(url, threads) : null
     const result = {
       schema: 1,
       scoring,
@@ -161,14 +156,8 @@ async function main(argv: readonly string[]): Promise<void> {
     console.log(`U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
       unet.native ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}` : `native not measured: ${unet.reason}`}`)
     if (fullSizeUnet !== null) console.log(largeLine(fullSizeUnet))
-  } finally {
-    await browser.close()
-    await served.close()
-  }
+    return 0
+  })
 }
 
-main(process.argv.slice(2)).catch((thrown: unknown) => {
-  const error = reviveError(thrown)
-  console.error([error.message, error.hint].filter((part) => part !== '').join('\n'))
-  process.exitCode = error.code === 'BAD_INPUT' ? 2 : 1
-})
+await command(main)

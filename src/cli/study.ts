@@ -1,9 +1,10 @@
 /**
  * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, and
  * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was, and
- * two that share the methods between them can run side by side. At its end it prints the tables of the README. Every fine-tune is trained in the page, by the same
+ * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
  * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Alignments too
- * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each.
+ * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each. At its end it prints
+ * the tables of the README.
  */
 import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
