@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import appPackage from '../package.json'
 import { JudgeCardSchema, SpqrError, reviveError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
 import type { PromptFileApi } from './core/prompts'
+import { conditionsOf } from './core/scoring'
 import { parseParameters, unknownSentence } from './evaluation/params'
 import { scriptProgress, type SpqrScript } from './evaluation/runApi'
 import { CHECKPOINT_DATABASE } from './runtime/adapterShelf'
@@ -145,7 +146,7 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
         // On what the run was begun on: after a lost GPU, "auto" would go on with WASM, and its pictures are others.
         const { executionProvider, threads } = pack.environment
         const again = await engine.api.open(baseUrl, { ...device, executionProvider, threads }, onEvent)
-        if (again.manifestSha256 !== pack.manifestSha256 || again.environment.precision !== pack.environment.precision || again.environment.adapter !== pack.environment.adapter) {
+        if (again.manifestSha256 !== pack.manifestSha256 || conditionsOf(again.environment) !== conditionsOf(pack.environment)) {
           throw new SpqrError('BAD_INPUT', 'The model or the graphics device changed while the run went on.', 'Everything made so far is kept: press Run to go on where that is possible.')
         }
         return engine.api

@@ -3,8 +3,9 @@
  * with WASM and the same number of threads the weights are expected to be bit-identical; else losses and scores agree.
  */
 import { SpqrError, reviveError, type EngineApi, type EngineEvent, type LoadedPack, type RunRecord, type TrainerApi } from '../core/contracts'
-import { assertSameJudging, recheck, RECHECK_TOLERANCE, type RecheckedSample, type RecheckResult } from './recheck'
+import { recheck, RECHECK_TOLERANCE, type RecheckedSample, type RecheckResult } from './recheck'
 import { throwIfAborted, type CancelSignal } from './runEvents'
+import { assertSameJudging } from './statedJudges'
 
 /** Largest relative difference of a step's loss that still counts as the same training on another device. */
 export const LOSS_TOLERANCE = 1e-2

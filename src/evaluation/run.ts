@@ -3,12 +3,13 @@
  * stopped, paused, reloaded or crashed goes on where it was, and its Report equals that of an uninterrupted run.
  */
 import {
-  SpqrError, reviveError, type Environment, type GeneratedImage, type JudgeFacts, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
+  SpqrError, reviveError, type GeneratedImage, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
 } from '../core/contracts'
 import { deservesRetry, retried } from '../core/scoring'
 import { Generator } from './generate'
 import { LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, variantKey, variantOf } from './plan'
+import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
 import { LOSS_STEPS, onGrid, outcomeOf, sameOutcome } from './runOutcome'
 import { ProgressCounter } from './runProgress'
@@ -54,16 +55,6 @@ export async function runEvaluation(
 function pictureKey(spec: RunSpec, unit: WorkUnit): string {
   return hashOf([variantKey(spec, unit.stage, unit.step), spec.sampler, unit.text, unit.seed])
 }
-
-/** What of a machine decides pictures and scores, in words; the number of threads decides the steps of a training, no picture. */
-function conditions({ executionProvider, precision, adapter, threads, onnxruntime, transformers, app }: Environment, { fineTune }: RunSpec): string {
-  const parts = [executionProvider, precision, adapter, `onnxruntime ${onnxruntime}`, `transformers.js ${transformers}`, `page ${app}`, fineTune?.kind === 'live' ? `${threads} threads` : null]
-  return parts.filter((part) => part !== null).join(', ')
-}
-
-/** What decides a judge's verdicts beside its id: its files, and for FID the reference. */
-const judgeHashes = (judges: readonly JudgeFacts[]): string[] =>
-  judges.map((judge) => [judge.id, judge.sha256, ...judge.kind === 'features' ? [judge.reference?.sha256 ?? 'none'] : []].join(' '))
 
 /** The record with what other runs have made of it already: a second fine-tune needs no new base and aligned pictures. */
 async function withShared({ store }: RunPorts, record: RunRecord, units: readonly WorkUnit[]): Promise<RunRecord> {
@@ -131,29 +122,14 @@ class Run {
   }
 
   static async open(ports: RunPorts, pack: LoadedPack, spec: RunSpec, onEvent: (event: RunEvent) => void): Promise<Run> {
-    if (spec.model.id !== pack.manifest.id) {
-      throw new SpqrError('BAD_INPUT', `This run measures "${spec.model.id}", and "${pack.manifest.id}" is chosen.`, `Choose "${spec.model.id}" under "Change what is measured", then go on with it.`)
-    }
-    if (spec.model.manifestSha256 !== pack.manifestSha256) {
-      throw new SpqrError('BAD_INPUT', `The run was specified with another version of pack "${spec.model.id}".`, 'Start a new run with the pack that is loaded.')
-    }
+    assertSameModel(spec, pack)
     const units = plan(spec, pack.prompts)
     const record = await ports.store.open({
       schema: 1, id: runId(spec), spec, createdAt: new Date().toISOString(), environment: pack.environment,
       timings: { totalSeconds: 0, loadSeconds: 0, generateSeconds: 0, judgeSeconds: 0, images: 0, unetEvaluations: 0 },
       judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)), planned: units.length, training: null,
     })
-    const [begun, now] = [conditions(record.environment, spec), conditions(pack.environment, spec)]
-    if (begun !== now) {
-      throw new SpqrError('BAD_INPUT', `This run was begun on ${begun} and cannot go on with ${now}.`,
-        'Choose what it was begun on again, or delete the stored run under About, Storage to start over.')
-    }
-    const begunWith = judgeHashes(record.judges)
-    const other = judgeHashes(pack.judges.filter(({ id }) => spec.judges.includes(id))).find((hash) => !begunWith.includes(hash))
-    if (other !== undefined) {
-      throw new SpqrError('BAD_INPUT', `This run was begun with another version of judge "${other.split(' ')[0]}" or of its reference, and its verdicts would not compare.`,
-        'Choose the judges and the reference it was begun with, or delete the stored run under About, Storage to start over.')
-    }
+    assertSameConditions(record, pack)
     return new Run(ports, spec, units, await withShared(ports, record, units), onEvent)
   }
 

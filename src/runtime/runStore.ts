@@ -6,7 +6,7 @@ import * as v from 'valibot'
 import {
   OutcomeSchema, RunRecordSchema, SpqrError, type GeneratedImage, type Outcome, type RunRecord, type RunStore, type TrainingTrace,
 } from '../core/contracts'
-import { lastAttempts } from '../core/scoring'
+import { conditionsOf, lastAttempts } from '../core/scoring'
 import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
 
 export { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
@@ -108,7 +108,7 @@ class KeyValueRunStore implements RunStore {
         if (wanted.size === 0) break
         const [header] = id === record.id ? [] : await this.keyValue.getMany([headerKey(id)])
         const checked = v.safeParse(HeaderSchema, header)
-        if (!checked.success || conditionsOf(checked.output.record) !== conditionsOf(record)) continue
+        if (!checked.success || sharedBy(checked.output.record) !== sharedBy(record)) continue
         const other = await this.readRecord(id).catch(() => null)
         const sameSteps = other?.environment.threads === record.environment.threads
         for (const outcome of other?.outcomes ?? []) {
@@ -188,9 +188,8 @@ class KeyValueRunStore implements RunStore {
 }
 
 /** What must be equal for a unit of one run to have the picture and scores of the same unit in another. */
-function conditionsOf({ environment, judges }: Omit<RunRecord, 'outcomes'>): string {
-  const { executionProvider, adapter, precision, onnxruntime, transformers, app } = environment
-  return JSON.stringify([executionProvider, adapter, precision, onnxruntime, transformers, app, ...judges.map(({ id, sha256 }) => [id, sha256]).sort()])
+function sharedBy({ environment, judges }: Omit<RunRecord, 'outcomes'>): string {
+  return JSON.stringify([conditionsOf(environment), ...judges.map(({ id, sha256 }) => [id, sha256]).sort()])
 }
 
 function damaged(runId: string, what: string): SpqrError {

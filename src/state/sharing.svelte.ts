@@ -1,9 +1,9 @@
 /** Result links: making one, opening one, and checking what it says. */
 import { SpqrError, type Report } from '../core/contracts'
 import type { PromptFacts } from '../evaluation/plan'
-import { assertPublished } from '../evaluation/recheck'
 import { decodeLink, encodeLink, type OpenedLink } from '../evaluation/share'
 import { hashOf } from '../evaluation/specHash'
+import { assertPublished } from '../evaluation/statedJudges'
 import type { Exhibit } from './exhibit.svelte'
 import type { PackInfo } from './pack.svelte'
 import type { PromptShelf } from './promptShelf'

@@ -1,5 +1,6 @@
 export * from './attempts'
 export * from './compare'
+export * from './conditions'
 export * from './merge'
 export * from './openRuns'
 export * from './read'
