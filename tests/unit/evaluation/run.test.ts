@@ -1,42 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { SpqrError, type Environment, type Report, type RunRecord, type RunSpec } from '../../../src/core/contracts'
-import { PauseGate, runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run'
-import { scoreRecord } from '../../../src/evaluation/score'
-import { createRunSpec } from '../../../src/evaluation/spec'
+import { SpqrError } from '../../../src/core/contracts'
+import { PauseGate } from '../../../src/evaluation/run'
 import { runId } from '../../../src/evaluation/specHash'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
-
-const pack = loadedPack()
-const smoke = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16 }, pack)
-const live = createRunSpec({ preset: 'smoke', train: 'lite', 'train-steps': 20, checkpoints: [10] }, pack)
-
-function harness(changes: Partial<RunPorts> = {}) {
-  let clock = 0
-  const engine = new FakeEngine()
-  const store = new MemoryStore()
-  const trainer = new FakeTrainer()
-  const events: RunEvent[] = []
-  const recreated: FakeEngine[] = []
-  const ports: RunPorts = {
-    engine, store, trainer, now: () => (clock += 500), batchSize: 5, resamples: 50,
-    recreateEngine: () => {
-      const fresh = new FakeEngine()
-      recreated.push(fresh)
-      return Promise.resolve(fresh)
-    },
-    statistics: { score: (record, preset, reference, resamples) => Promise.resolve(scoreRecord(record, preset, reference, resamples)) },
-    reference: () => Promise.resolve(referenceFeatures()),
-    ...changes,
-  }
-  const start = (spec: RunSpec, signal: AbortSignal = new AbortController().signal) => runEvaluation(signal, ports, pack, spec, (event) => events.push(event))
-  return { engine, store, trainer, events, recreated, ports, start }
-}
-
-/** A report without what a second run of the same specification may differ in. */
-function comparable(report: Report): unknown {
-  const strip = (record: RunRecord) => ({ ...record, timings: null, createdAt: null })
-  return JSON.parse(JSON.stringify({ ...report, timings: null, createdAt: null, record: strip(report.record) })) as unknown
-}
+import { FakeEngine } from './fixture'
+import { comparable, harness, live, smoke } from './harness'
 
 describe('runEvaluation', { timeout: 60_000 }, () => {
   it('makes every planned image once, stores each batch and scores the record', async () => {
@@ -77,25 +44,6 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(engine.images).toBe(52)
     expect(events[0]).toMatchObject({ type: 'plan', resumed: before })
     expect(report.timings).toMatchObject({ images: 52, unetEvaluations: 52 * 8 })
-  })
-
-  it('scores a finished run again without making an image', async () => {
-    const { engine, start } = harness()
-    const report = await start(smoke)
-    const again = await start(smoke)
-    expect(comparable(again)).toEqual(comparable(report))
-    expect(engine.images).toBe(52)
-  })
-
-  it('takes base and aligned pictures from a run with another fine-tune, to the same report', async () => {
-    const whole = comparable(await harness().start(live))
-    const { engine, events, start } = harness()
-    await start(smoke)
-    const before = engine.images
-    events.length = 0
-    expect(comparable(await start(live))).toEqual(whole)
-    expect(events[0]).toMatchObject({ type: 'plan', resumed: 3 * 8 })
-    expect(engine.images - before).toBeLessThan(before)
   })
 
   it('starts a crashed worker again once and goes on', async () => {
@@ -336,69 +284,11 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(store.records.values().next().value?.outcomes.filter(({ step }) => step === 10)).toHaveLength(16)
   })
 
-  it('resumes a live fine-tune to the same report', async () => {
-    const whole = comparable(await harness().start(live))
-    const { engine, trainer, start } = harness()
-    const controller = new AbortController()
-    engine.beforeRun = (run) => {
-      if (run === 8) {
-        controller.abort()
-        throw new SpqrError('ABORTED', 'The work was stopped.')
-      }
-    }
-    await expect(start(live, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
-    expect(comparable(await start(live))).toEqual(whole)
-    expect(trainer.calls.at(-1)).toBe(20)
-  })
-
   it('refuses what cannot be run, with a sentence', async () => {
     await expect(harness({ trainer: null }).start(live)).rejects.toMatchObject({ code: 'BAD_INPUT', message: 'Pack "fixture" cannot be fine-tuned in the browser.' })
     await expect(harness().start({ ...smoke, model: { ...smoke.model, manifestSha256: 'abcdef0123' } })).rejects.toMatchObject({ code: 'BAD_INPUT' })
     const controller = new AbortController()
     controller.abort()
     await expect(harness().start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
-  })
-
-  it('does not mix judges of one name in one record, nor references', async () => {
-    const { start, ports, engine } = harness()
-    await start(smoke)
-    const images = engine.images
-    const others = pack.judges.map((judge) => [
-      { ...pack, judges: pack.judges.map((one) => (one === judge ? { ...one, sha256: 'ab'.repeat(32) } : one)) },
-      ...judge.kind === 'features' ? [{ ...pack, judges: pack.judges.map((one) => (one === judge ? { ...judge, reference: { sha256: 'cd'.repeat(32), n: 100 } } : one)) }] : [],
-    ]).flat()
-    expect(others).toHaveLength(5)
-    for (const other of others) {
-      await expect(runEvaluation(new AbortController().signal, ports, other, smoke, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/another version of judge "/) as unknown })
-    }
-    expect(engine.images).toBe(images)
-  })
-
-  it('does not mix devices or versions in one record, nor threads of a training', async () => {
-    const again = async (spec: RunSpec, changed: Partial<Environment>) => {
-      const { start, ports } = harness()
-      await start(spec)
-      return runEvaluation(new AbortController().signal, ports, { ...pack, environment: { ...pack.environment, ...changed } }, spec, () => undefined)
-    }
-    for (const changed of [{ executionProvider: 'webgpu' as const }, { precision: 'float16' }, { adapter: 'another' }, { onnxruntime: '2' }, { app: '9' }]) {
-      await expect(again(smoke, changed)).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/cannot go on with/) as unknown })
-    }
-    await expect(again(live, { threads: 1 })).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/begun on .*2 threads and cannot go on with .*1 threads/) as unknown })
-    expect((await again(smoke, { threads: 1 })).counts.failed).toBe(0)
-  })
-
-  it('takes pictures from another run under its own labels, and makes what was judged as something else', async () => {
-    const { engine, ports, start } = harness()
-    await start(smoke)
-    const before = engine.images
-    const benign = { prompts: pack.prompts.filter(({ suite }) => suite === 'harmful-direct').map((prompt) => ({ ...prompt, category: 'other' })) }
-    const manifest = { ...pack.manifest, prompts: pack.manifest.prompts.map((entry) => (entry.suite === 'harmful-implicit' ? entry : { ...entry, harmful: entry.suite === 'benign' })) }
-    // The same texts and noise, one suite harmful before and harmless now.
-    const relabelled = { ...pack, manifest, prompts: [...benign.prompts, ...pack.prompts.filter(({ suite }) => suite !== 'harmful-direct')] }
-    const spec = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16, suites: ['harmful-implicit'] }, relabelled)
-    const report = await runEvaluation(new AbortController().signal, ports, relabelled, spec, () => undefined)
-    expect(report.record.outcomes.filter(({ suite }) => suite === 'harmful-direct').every(({ harmful, category }) => !harmful && category === 'other')).toBe(true)
-    expect(report.scores.P.value).not.toBeNull()
-    expect(engine.images).toBeGreaterThan(before)
   })
 })
