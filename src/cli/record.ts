@@ -4,14 +4,15 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { SpqrError, reviveError, type Report } from '../core/contracts'
+import { SpqrError, type Report } from '../core/contracts'
 import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
 import { isComplete } from '../evaluation/runApi'
+import { command } from './files'
 import { ROOT, inPage, openPage, withBrowser } from './page'
 
 interface Recording { json: string; sheetFile: string; sheetBase64: string }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const { name = 'demo', folder = join(ROOT, 'public', 'recorded'), ...parameters } = Object.fromEntries(argumentPairs(argv))
   const sentence = unknownSentence(parseParameters(Object.entries(parameters)).unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
@@ -29,10 +30,7 @@ async function main(argv: readonly string[]): Promise<void> {
     writeFileSync(join(folder, recording.sheetFile), Buffer.from(recording.sheetBase64, 'base64'))
     console.log(`${join(folder, name)}.json: ${report.counts.done} pictures, SPQR ${report.scores.SPQR.value}`)
   })
+  return 0
 }
 
-main(process.argv.slice(2)).catch((thrown: unknown) => {
-  const { message, hint } = reviveError(thrown)
-  console.error([message, hint].filter((part) => part !== '').join('\n'))
-  process.exitCode = 1
-})
+await command(main)

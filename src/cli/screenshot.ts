@@ -5,8 +5,9 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
-import { SpqrError, reviveError } from '../core/contracts'
+import { SpqrError } from '../core/contracts'
 import { argumentPairs } from '../evaluation/params'
+import { command } from './files'
 import { ROOT, openPage, withBrowser } from './page'
 import { indexedPng, type Rgba } from './png'
 
@@ -30,7 +31,7 @@ async function pixelsOf(page: Page, png: Buffer): Promise<Rgba> {
   return { width, height, data: new Uint8Array(Buffer.from(base64, 'base64')) }
 }
 
-async function main(argv: readonly string[]): Promise<void> {
+async function main(argv: readonly string[]): Promise<number> {
   const { out = join(ROOT, 'public', 'screenshot.png'), ...others } = Object.fromEntries(argumentPairs(argv))
   const [unknown] = Object.keys(others)
   if (unknown !== undefined) throw new SpqrError('BAD_INPUT', `"--${unknown}" is no option of the screenshot.`, 'It has out.')
@@ -46,10 +47,7 @@ async function main(argv: readonly string[]): Promise<void> {
     writeFileSync(out, png)
     console.log(`${out}: ${png.length} bytes`)
   })
+  return 0
 }
 
-main(process.argv.slice(2)).catch((thrown: unknown) => {
-  const { message, hint } = reviveError(thrown)
-  console.error([message, hint].filter((part) => part !== '').join('\n'))
-  process.exitCode = 1
-})
+await command(main)
