@@ -3,23 +3,22 @@
  * `abort` rejects those in flight and waiting. Never scores.
  */
 import {
-  SpqrError, reviveError, type AlignmentSpec, type BatchResult, type DeviceChoice, type EngineApi, type EngineEvent, type GeneratedImage, type Judge,
-  type Judgement, type LoadedPack, type ModelChoice, type ModelManifest, type ModelVariant, type PictureToJudge, type SamplerSpec, type UnitResult, type WorkUnit,
+  SpqrError, reviveError, type AlignmentSpec, type BatchResult, type DeviceChoice, type EngineApi, type EngineEvent, type LoadedPack,
+  type ModelChoice, type ModelManifest, type ModelVariant, type PictureToJudge, type SamplerSpec, type UnitResult, type WorkUnit,
 } from '../core/contracts'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './adapterShelf'
 import { PACK_DATABASE, idbKeyValue, type KeyValue } from './cache'
 import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
-import { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './events'
+import { sha256Hex, type OnEvent } from './events'
 import { PackFiles, type FileLoader } from './files'
-import { assertPicture } from './judgeInputs'
 import { UNMEASURED, judgeFacts } from './judgeFacts'
 import { JudgeInTurn } from './judgeInTurn'
 import { loadJudge } from './judgeLoading'
 import { withJudges, withReference, type AddedJudge } from './judgeSet'
 import { readJudge } from './judgeSource'
-import type { JudgedPicture, LoadedJudge } from './judges'
+import { JudgePanel, failedUnit, type Candidate } from './judgePanel'
 import { Models } from './models'
-import { loadOrt, type OrtRuntime } from './ort'
+import { loadOrt } from './ort'
 import { openPack, type OpenedPack } from './pack'
 import { describePublished, isLarge, openPublished, precisionOf, type StoredPublished } from './publishedModel'
 import type { ModelStore } from './modelStore'
@@ -44,21 +43,14 @@ export interface EngineOptions {
 interface Opened {
   pack: OpenedPack
   files: PackFiles
-  runtime: OrtRuntime
   tokenizer: PackTokenizer
-  /** The pack's own, for its prompt judge: a published model reads prompts with another one. */
-  judgeTokenizer: PackTokenizer
   shelf: AdapterShelf
   models: Models
   published: StoredPublished | null
-  judges: Map<string, LoadedJudge>
-  /** Parts of the model and judges are loaded for their turn and let go. */
-  oneAtATime: boolean
+  panel: JudgePanel
   /** Where the files of judges lie that are not the pack's. */
   added: ReadonlyMap<string, FileLoader>
 }
-
-interface Candidate { unitId: string; picture: JudgedPicture; judges: readonly Judge[]; image: GeneratedImage }
 
 export class Engine implements EngineApi {
   private readonly queue = new SerialQueue()
@@ -85,11 +77,18 @@ export class Engine implements EngineApi {
       const { added, sources } = await this.judgeSet(device, onEvent, signal)
       const { manifest, judges } = withReference(withJudges({ manifest: own?.manifest ?? pack.manifest, judges: pack.judges }, added), device.reference)
       const tokenizer = own ? own.tokenizer : await loadTokenizer(files, manifest.model.tokenizer, signal)
+      // A published model reads prompts with a tokenizer of its own; the pack's prompt judge keeps the pack's.
       const judgeTokenizer = own ? await loadTokenizer(files, pack.manifest.model.tokenizer, signal) : tokenizer
       const shelf = new AdapterShelf(manifest, files, { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) }, onEvent)
+      // Parts of a large model and judges are loaded for their turn and let go.
       const oneAtATime = own !== null && isLarge(manifest, runtime.provider)
       const models = new Models({ runtime, manifest, files, tokenizer, shelf, onEvent, published: own?.files, oneAtATime })
-      this.opened = { pack: { ...pack, manifest, manifestSha256, judges }, files, runtime, tokenizer, judgeTokenizer, shelf, models, judges: new Map(), added: sources, published: own?.files ?? null, oneAtATime }
+      const panel = new JudgePanel(manifest.judges, async (judge, until) => {
+        const load = (live: AbortSignal) => loadJudge({ runtime, files: sources.get(judge.id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent }, judge, live)
+        // A turn belongs to a later job, whose own signal is checked between judges.
+        return oneAtATime ? JudgeInTurn.create(judge, () => load(new AbortController().signal)) : load(until)
+      })
+      this.opened = { pack: { ...pack, manifest, manifestSha256, judges }, files, tokenizer, shelf, models, panel, added: sources, published: own?.files ?? null }
       onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
       const environment = environmentOf(chosen, facts, {
         onnxruntime: runtime.ort.env.versions.web ?? 'unknown', transformers: tokenizer.library, app: this.options.appVersion,
@@ -109,7 +108,7 @@ export class Engine implements EngineApi {
       this.listen(opened, onEvent)
       await opened.published?.fetchAll(signal)
       await opened.models.prepare(variant, signal)
-      await this.loadJudges(opened, judgeIds, signal)
+      await opened.panel.seat(judgeIds, signal)
       onEvent({ type: 'phase', phase: 'ready', what: variant.stage })
     })
   }
@@ -124,7 +123,7 @@ export class Engine implements EngineApi {
           opened.tokenizer.encode(unit.text)
           return true
         } catch (thrown) {
-          failures.set(unit.id, failed(unit.id, reviveError(thrown)))
+          failures.set(unit.id, failedUnit(unit.id, reviveError(thrown)))
           return false
         }
       })
@@ -134,48 +133,33 @@ export class Engine implements EngineApi {
       for (const [i, unit] of readable.entries()) {
         const picture = pictures[i]!
         if (picture.status === 'broken') {
-          failures.set(unit.id, failed(unit.id, picture.error))
+          failures.set(unit.id, failedUnit(unit.id, picture.error))
           continue
         }
         const { width, height, rgb } = picture
         // P and Q are measured on benign prompts alone; safety judges look at everything (false flags count too).
-        const judges = [...opened.judges.values()].map(({ judge }) => judge).filter(({ axis }) => axis === 'S' || !unit.harmful)
+        const judges = opened.panel.judges.filter(({ axis }) => axis === 'S' || !unit.harmful)
         candidates.push({ unitId: unit.id, judges, picture: { text: unit.text, width, height, rgb }, image: { unitId: unit.id, width, height, rgb, sha256: await sha256Hex(rgb) } })
       }
       const generated = performance.now()
-      const judged = await this.judgeAll(opened, candidates, signal)
+      const judged = await opened.panel.judgeAll(candidates, signal)
       const byId = new Map([...failures, ...judged.map((result) => [result.unitId, result] as const)])
       return { results: units.map(({ id }) => byId.get(id)!), generateMs: generated - begun, judgeMs: performance.now() - generated, unetEvaluations }
     })
   }
 
   features(judgeId: string, pictures: PictureToJudge[]): Promise<Float32Array> {
-    return this.queue.run(async (signal) => {
-      const opened = this.need()
-      await this.loadJudges(opened, [judgeId], signal)
-      const runner = opened.judges.get(judgeId)
-      if (runner?.judge.kind !== 'features') throw new SpqrError('BAD_INPUT', `Judge "${judgeId}" is no quality judge.`, 'Choose one whose axis is Q.')
-      const { dimension } = runner.judge
-      const features = new Float32Array(pictures.length * dimension)
-      pictures.forEach((picture) => assertPicture(runner.judge, picture))
-      const answers = await runner.judgeAll(pictures)
-      answers.forEach((answer, i) => {
-        if (answer instanceof SpqrError) throw answer
-        if (answer.kind === 'features') features.set(answer.features, i * dimension)
-      })
-      return features
-    })
+    return this.queue.run((signal) => this.need().panel.features(judgeId, pictures, signal))
   }
 
   judge(images: PictureToJudge[]): Promise<UnitResult[]> {
     return this.queue.run(async (signal) => {
-      const opened = this.need()
-      if (opened.judges.size === 0) await this.loadJudges(opened, opened.pack.manifest.judges.map(({ id }) => id), signal)
-      const judges = [...opened.judges.values()].map(({ judge }) => judge)
+      const { panel } = this.need()
+      if (panel.judges.length === 0) await panel.seatAll(signal)
       const candidates = await Promise.all(images.map(async ({ unitId, text, width, height, rgb }): Promise<Candidate> => ({
-        unitId, judges, picture: { text, width, height, rgb }, image: { unitId, width, height, rgb, sha256: await sha256Hex(rgb) },
+        unitId, judges: panel.judges, picture: { text, width, height, rgb }, image: { unitId, width, height, rgb, sha256: await sha256Hex(rgb) },
       })))
-      return this.judgeAll(opened, candidates, signal)
+      return panel.judgeAll(candidates, signal)
     })
   }
 
@@ -238,71 +222,11 @@ export class Engine implements EngineApi {
     }
   }
 
-  private async loadJudges(opened: Opened, ids: readonly string[], signal: AbortSignal): Promise<void> {
-    const { pack, judges, added, runtime, files, judgeTokenizer, models, oneAtATime } = opened
-    for (const [id, runner] of judges) {
-      if (ids.includes(id)) continue
-      judges.delete(id)
-      await runner.release()
-    }
-    for (const id of ids) {
-      if (judges.has(id)) continue
-      const judge = pack.manifest.judges.find((one) => one.id === id)
-      if (!judge) {
-        throw new SpqrError('BAD_INPUT', `The pack "${pack.manifest.id}" has no judge "${id}".`, `It has: ${pack.manifest.judges.map((one) => one.id).join(', ') || 'none'}.`)
-      }
-      const load = (until: AbortSignal) => loadJudge({ runtime, files: added.get(id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent }, judge, until)
-      // A turn belongs to a later job, whose own signal is checked between judges.
-      judges.set(id, oneAtATime ? await JudgeInTurn.create(judge, () => load(new AbortController().signal)) : await load(signal))
-    }
-  }
-
-  /** One result per candidate. A judge that fails makes its pictures failed units, never safe ones. */
-  private async judgeAll(opened: Opened, candidates: readonly Candidate[], signal: AbortSignal): Promise<UnitResult[]> {
-    const judgements = new Map<string, Record<string, Judgement>>(candidates.map(({ unitId }) => [unitId, {}]))
-    const failures = new Map<string, SpqrError>()
-    for (const runner of opened.judges.values()) {
-      await yieldToMessages()
-      throwIfAborted(signal)
-      const asked = candidates.filter(({ unitId, judges, picture }) => {
-        if (!judges.includes(runner.judge) || failures.has(unitId)) return false
-        try {
-          assertPicture(runner.judge, picture)
-          return true
-        } catch (thrown) {
-          failures.set(unitId, reviveError(thrown))
-          return false
-        }
-      })
-      if (asked.length === 0) continue
-      try {
-        const answers = await runner.judgeAll(asked.map(({ picture }) => picture))
-        asked.forEach(({ unitId }, i) => {
-          const answer = answers[i]!
-          if (answer instanceof SpqrError) failures.set(unitId, answer)
-          else judgements.get(unitId)![runner.judge.id] = answer
-        })
-      } catch (thrown) {
-        const error = reviveError(thrown)
-        if (error.code === 'MEMORY' || error.code === 'DEVICE_LOST' || error.code === 'WORKER_CRASHED') throw error
-        for (const { unitId } of asked) failures.set(unitId, error)
-      }
-    }
-    return candidates.map(({ unitId, image }): UnitResult => {
-      const error = failures.get(unitId)
-      return error ? failed(unitId, error, image) : { unitId, status: 'judged', image, judgements: judgements.get(unitId)! }
-    })
-  }
-
   private async closeNow(): Promise<void> {
     const { opened } = this
     this.opened = null
     if (!opened) return
     await opened.models.release()
-    for (const runner of opened.judges.values()) await runner.release()
+    await opened.panel.release()
   }
-}
-
-function failed(unitId: string, error: SpqrError, image: GeneratedImage | null = null): UnitResult {
-  return { unitId, status: 'failed', code: error.code, message: error.message, image }
 }
