@@ -10,7 +10,7 @@ export interface TestStoreOptions {
   endpoint: string
   kind: 'opfs' | 'indexeddb'
   pieceBytes: number
-  /** Posts `killed` and hangs for ever once so many bytes have arrived, whatever the file. */
+  /** Posts `killed` and hangs until stopped once so many bytes have arrived, whatever the file. */
   hangAfter?: number
   /** What the browser would say of its room; absent: nothing. */
   room?: number
@@ -30,7 +30,7 @@ function hanging(source: ModelSource, limit: number): ModelSource {
       if (taken > 0) await onBytes(bytes.subarray(0, taken), offset)
       if (left > 0) return
       postMessage('killed')
-      await new Promise(() => undefined)
+      await new Promise((_, reject) => { signal?.addEventListener('abort', () => { reject(new Error('stopped')) }) })
     }, signal),
   }
 }
