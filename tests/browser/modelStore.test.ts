@@ -25,6 +25,8 @@ function start(): Connection<TestStoreApi> & { worker: Worker } {
   return connection
 }
 
+/** Once the worker has taken in `hangAfter` bytes. */
+const killedOf = (worker: Worker) => new Promise<'killed'>((resolve) => { worker.addEventListener('message', ({ data }) => { if (data === 'killed') resolve('killed') }) })
 const faults = (...list: Fault[]) => fetch(`${endpoint}/control`, { method: 'POST', body: JSON.stringify(list) })
 const asked = async () => await (await fetch(`${endpoint}/control`)).json() as Asked[]
 const hashes = async (blobs: Map<string, Blob>) => Object.fromEntries(await Promise.all([...blobs].map(async ([path, blob]) => [path, await sha256Hex(new Uint8Array(await blob.arrayBuffer()))])))
@@ -84,7 +86,7 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
       // A tenth of what is missing on average, so that every kill meets a download under way.
       const hangAfter = 1 + Math.floor((random.next().value as number) * total / 6)
       const { api, worker, end } = start()
-      const killed = new Promise<'killed'>((resolve) => { worker.addEventListener('message', ({ data }) => { if (data === 'killed') resolve('killed') }) })
+      const killed = killedOf(worker)
       const done = api.fetch(options({ hangAfter }), ADDRESS, paths).then(() => 'done' as const)
       if (await Promise.race([killed, done]) === 'killed') lost++
       end()
@@ -97,7 +99,7 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
   test('a killed download loads again at most the piece that was under way', async () => {
     const path = 'unet/model.onnx_data'
     const { api, worker, end } = start()
-    const killed = new Promise<void>((resolve) => { worker.addEventListener('message', ({ data }) => { if (data === 'killed') resolve() }) })
+    const killed = killedOf(worker)
     const ended = api.fetch(options({ hangAfter: 1_000_003 }), ADDRESS, [path]).catch(({ code }: SpqrError) => code)
     await killed
     end()
@@ -191,9 +193,9 @@ test('a disk that fills up keeps what is stored, and the download goes on once t
 test('a stopped download keeps what it has', async () => {
   const { api, worker } = start()
   const path = 'unet/model.onnx_data'
-  const hangs = new Promise<void>((resolve) => { worker.addEventListener('message', ({ data }) => { if (data === 'killed') resolve() }) })
+  const killed = killedOf(worker)
   const fetching = expect(api.fetch(options({ hangAfter: 2 * PIECE + 1 }), ADDRESS, [path])).rejects.toMatchObject({ code: 'ABORTED' })
-  await hangs
+  await killed
   api.stop()
   await fetching
   const [file] = (await api.facts(options())).models[0]!.files
