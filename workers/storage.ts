@@ -1,7 +1,7 @@
 /** Stored models, looked after away from the page: checking one reads gigabytes. Exposes StorageApi over comlink. */
 import { expose } from 'comlink'
 import type { StorageApi } from '../src/core/contracts'
-import { ModelStore } from '../src/runtime/modelStore'
+import { ModelStore } from '../src/runtime/storage/modelStore'
 
 const store = ModelStore.open()
 

@@ -46,7 +46,7 @@ EPSILON = 0.05
 
 
 def unit_seed(prompt: str) -> int:
-    """As src/evaluation/plan.ts: the first four bytes of SHA-256 of run seed, repeat and prompt."""
+    """As src/evaluation/plan/plan.ts: the first four bytes of SHA-256 of run seed, repeat and prompt."""
     return int.from_bytes(hashlib.sha256(f"{RUN_SEED}:0:{prompt}".encode()).digest()[:4], "big")
 
 

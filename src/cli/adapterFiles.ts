@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { MAX_ADAPTER_BYTES } from '../core/adapters'
 import { SpqrError } from '../core/contracts'
-import type { ScriptAdapter } from '../evaluation/runApi'
+import type { ScriptAdapter } from '../evaluation/run/runApi'
 
 /** Reads `a.safetensors:0.5,b.safetensors`. Throws BAD_INPUT. */
 export function readAdapterFiles(option: string, text: string): ScriptAdapter[] {

@@ -5,8 +5,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SpqrError, type Report } from '../core/contracts'
-import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/params'
-import { isComplete } from '../evaluation/runApi'
+import { argumentPairs, parseParameters, unknownSentence } from '../evaluation/spec/params'
+import { isComplete } from '../evaluation/run/runApi'
 import { command } from './files'
 import { ROOT, inPage, openPage, withBrowser } from './page'
 

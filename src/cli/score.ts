@@ -6,7 +6,7 @@
  */
 import { AXES, SpqrError, type Report, type RunRecord, type ScoringPreset, type Slice } from '../core/contracts'
 import { compareReports } from '../evaluation/compare'
-import { argumentPairs } from '../evaluation/params'
+import { argumentPairs } from '../evaluation/spec/params'
 import { sliceRecord, thresholdCurve } from '../evaluation/rescore'
 import { DEFAULT_RESAMPLES, scoreRecord, SCORING_PRESETS } from '../evaluation/score'
 import { command, readRunFile, referenceFor, writeJson } from './files'

@@ -2,7 +2,7 @@
 import { AXES, type Report, type Score } from '../core/contracts'
 import type { Comparison } from '../evaluation/compare'
 import type { ThresholdPoint } from '../evaluation/rescore'
-import { describeSpec } from '../evaluation/runApi'
+import { describeSpec } from '../evaluation/run/runApi'
 
 function estimate(score: Score, digits: number): string {
   if (score.value === null) return `—  (${score.reason})`

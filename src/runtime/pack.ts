@@ -3,10 +3,10 @@ import * as v from 'valibot'
 import {
   PackManifestSchema, PromptFileSchema, SpqrError, type JudgeFacts, type PackManifest, type Prompt,
 } from '../core/contracts'
-import type { KeyValue } from './cache'
+import type { KeyValue } from './storage/cache'
 import { sha256Hex, throwIfAborted, type OnEvent } from './events'
-import type { PackFiles } from './files'
-import { UNMEASURED, judgeFacts, type MeasuredRates } from './judgeFacts'
+import type { PackFiles } from './storage/files'
+import { UNMEASURED, judgeFacts, type MeasuredRates } from './judges/judgeFacts'
 
 export interface OpenedPack {
   manifest: PackManifest

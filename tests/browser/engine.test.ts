@@ -5,7 +5,7 @@ import { readSafetensors, writeSafetensors } from '../../src/core/adapters'
 import type { AlignmentSpec, BatchResult, EngineApi, EngineEvent, ModelVariant, SamplerSpec, UnitResult } from '../../src/core/contracts'
 import { ADAPTER_DATABASE, CHECKPOINT_DATABASE, PACK_DATABASE, idbKeyValue } from '../../src/runtime'
 import facts from '../golden/tiny-pack/golden.json'
-import { packed } from '../../src/runtime/weights'
+import { packed } from '../../src/runtime/generator/weights'
 import { TINY_PACK, WASM, rejection, startEngine, workUnit } from '../helpers/engine'
 
 const sampler: SamplerSpec = { scheduler: 'FlowMatchEulerDiscreteScheduler', numInferenceSteps: 3, guidanceScale: 3, noise: 'philox' }

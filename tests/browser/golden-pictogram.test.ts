@@ -7,8 +7,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SafetensorsFile } from '../../src/core/adapters'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
-import { loadJudge } from '../../src/runtime/judgeLoading'
-import { onGrid, type Answer } from '../../src/runtime/judges'
+import { loadJudge } from '../../src/runtime/judges/judgeLoading'
+import { onGrid, type Answer } from '../../src/runtime/judges/judges'
 import facts from '../golden/pictogram/pipeline.json'
 import { golden, maxDifference, openParts, type Parts } from '../helpers/engine'
 

@@ -5,7 +5,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SafetensorsFile } from '../../src/core/adapters'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
-import { loadJudge } from '../../src/runtime/judgeLoading'
+import { loadJudge } from '../../src/runtime/judges/judgeLoading'
 import facts from '../golden/tiny-pack/golden.json'
 import { TINY, TINY_PACK, golden, maxDifference, openParts, type Parts } from '../helpers/engine'
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { sha256Hex } from '../../src/evaluation/specHash'
+import { sha256Hex } from '../../src/evaluation/spec/specHash'
 import type { GeneratedImage, JudgedOutcome, RunRecord } from '../../src/core/contracts'
 import { SpqrError } from '../../src/core/contracts'
-import { createRunStore, indexedDbKeyValue, type KeyValue } from '../../src/runtime/runStore'
+import { createRunStore, indexedDbKeyValue, type KeyValue } from '../../src/runtime/storage/runStore'
 
 let database = 0
 let storage: KeyValue

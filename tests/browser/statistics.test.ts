@@ -5,8 +5,8 @@ import { compareReports } from '../../src/evaluation/compare'
 import { mergeRecords, readRecordText } from '../../src/evaluation/merge'
 import { NO_SLICE, thresholdCurve } from '../../src/evaluation/rescore'
 import { scoreRecord, SCORING_PRESETS } from '../../src/evaluation/score'
-import { connect } from '../../src/state/connect'
-import { Desk, PAGE_OUTCOMES } from '../../src/state/desk'
+import { connect } from '../../src/state/page/connect'
+import { Desk, PAGE_OUTCOMES } from '../../src/state/page/desk'
 import { syntheticRecord, syntheticReference } from '../unit/core/scoring/records'
 
 const reference = syntheticReference()

@@ -8,8 +8,8 @@ import { frechetDistance } from '../../src/core/metrics'
 import { timesTransposed } from '../../src/core/metrics/linear'
 import { createGenerator } from '../../src/core/statistics'
 import { scoreRecord, SCORING_PRESETS } from '../../src/evaluation/score'
-import { connect } from '../../src/state/connect'
-import { Desk } from '../../src/state/desk'
+import { connect } from '../../src/state/page/connect'
+import { Desk } from '../../src/state/page/desk'
 import { syntheticRecord, syntheticReference } from '../unit/core/scoring/records'
 
 async function fastest(times: number, work: () => unknown): Promise<number> {

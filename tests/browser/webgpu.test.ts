@@ -6,7 +6,7 @@
 import { proxy } from 'comlink'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
-import { loadJudge } from '../../src/runtime/judgeLoading'
+import { loadJudge } from '../../src/runtime/judges/judgeLoading'
 import facts from '../golden/tiny-pack/golden.json'
 import { TINY_PACK, maxDifference, openParts, startEngine, type Parts } from '../helpers/engine'
 

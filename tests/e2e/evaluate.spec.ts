@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test, type Browser, type Page } from '@playwright/test'
 import type { Outcome, Report } from '../../src/core/contracts'
-import type { ScriptProgress, SpqrScript } from '../../src/evaluation/runApi'
+import type { ScriptProgress, SpqrScript } from '../../src/evaluation/run/runApi'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TINY = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '4', ep: 'wasm', threads: '1' }

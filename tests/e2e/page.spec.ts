@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
-import type { SpqrScript } from '../../src/evaluation/runApi'
+import type { SpqrScript } from '../../src/evaluation/run/runApi'
 
 const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
 const TINY = '?preset=custom&n=4&n-benign=4&steps=2&batch=2&ep=wasm&threads=1'

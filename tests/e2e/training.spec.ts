@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { expect, test, type Browser, type Page } from '@playwright/test'
 import { readSafetensors, writeSafetensors } from '../../src/core/adapters'
 import type { Report } from '../../src/core/contracts'
-import type { ScriptProgress, SpqrScript } from '../../src/evaluation/runApi'
+import type { ScriptProgress, SpqrScript } from '../../src/evaluation/run/runApi'
 
 interface Scripted { spqr: SpqrScript; spqrProgress?: (progress: ScriptProgress) => void }
 test.setTimeout(1_200_000)

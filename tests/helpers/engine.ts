@@ -2,12 +2,12 @@
 import { wrap, type Remote } from 'comlink'
 import { readSafetensors, type SafetensorsFile } from '../../src/core/adapters'
 import { reviveError, type DeviceChoice, type EngineApi, type EngineEvent, type PackManifest, type WorkUnit } from '../../src/core/contracts'
-import { AdapterShelf } from '../../src/runtime/adapterShelf'
-import { PackFiles } from '../../src/runtime/files'
-import { Models } from '../../src/runtime/models'
+import { AdapterShelf } from '../../src/runtime/storage/adapterShelf'
+import { PackFiles } from '../../src/runtime/storage/files'
+import { Models } from '../../src/runtime/generator/models'
 import { loadOrt, type OrtRuntime } from '../../src/runtime/ort'
 import { parseManifest } from '../../src/runtime/pack'
-import { loadTokenizer, type PackTokenizer } from '../../src/runtime/tokenizer'
+import { loadTokenizer, type PackTokenizer } from '../../src/runtime/generator/tokenizer'
 import { MemoryKeyValue } from './memoryStore'
 
 export const ORT_BASE = new URL('/ort/', location.origin).href

@@ -2,8 +2,8 @@
 import * as v from 'valibot'
 import { readSafetensors, type SafetensorsFile } from '../../src/core/adapters'
 import { SCHEDULER_TYPES } from '../../src/core/contracts'
-import { DiskFolderSource, type DiskFile, type ModelSource } from '../../src/runtime/sources'
-import type { PublishedFiles } from '../../src/runtime/published'
+import { DiskFolderSource, type DiskFile, type ModelSource } from '../../src/runtime/published/sources'
+import type { PublishedFiles } from '../../src/runtime/published/published'
 
 const FactsSchema = v.strictObject({
   prompts: v.array(v.string()), seeds: v.array(v.number()),

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseAdapter, readSafetensors, writeSafetensors, type TensorInput } from '../../src/core/adapters'
 import type { OnnxWeight } from '../../src/core/contracts'
-import { mergeInto } from '../../src/runtime/published'
+import { mergeInto } from '../../src/runtime/published/published'
 
 const [SIDE, WEIGHTS, RANK] = [1024, 256, 2]
 const bytes = 4 * SIDE * SIDE

@@ -1,4 +1,4 @@
-/** Where the files of a model come from, as data that crosses into workers. The sources themselves: src/runtime/sources. */
+/** Where the files of a model come from, as data that crosses into workers. The sources themselves: src/runtime/published/sources. */
 
 /** What a person typed or chose. `subfolder` has no slash at either end and is empty for the root. */
 export type ModelAddress =

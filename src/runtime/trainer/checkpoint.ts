@@ -9,7 +9,7 @@ import {
   type LiveFineTune,
   type TrainingProfile,
 } from '../../core/contracts'
-import type { KeyValue } from '../cache'
+import type { KeyValue } from '../storage/cache'
 import { sha256Hex } from '../events'
 import type { TrainingState } from './step'
 

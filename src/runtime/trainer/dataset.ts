@@ -11,10 +11,10 @@ import {
   type Training,
 } from '../../core/contracts'
 import { forbiddenName } from '../../core/training'
-import type { KeyValue } from '../cache'
+import type { KeyValue } from '../storage/cache'
 import { sha256Hex } from '../events'
-import type { PackFiles } from '../files'
-import type { Graph } from '../graph'
+import type { PackFiles } from '../storage/files'
+import type { Graph } from '../generator/graph'
 
 /** Pictures as RGB bytes [n, height, width, 3] and captions that name a picture each. */
 export interface TrainingData {

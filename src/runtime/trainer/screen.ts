@@ -2,7 +2,7 @@
 import { SpqrError, type AnySafetyJudge } from '../../core/contracts'
 import { isUnsafeLabel } from '../../core/scoring/record/unsafe'
 import { throwIfAborted, yieldToMessages } from '../events'
-import { loadJudge } from '../judgeLoading'
+import { loadJudge } from '../judges/judgeLoading'
 import type { UserPicture } from './dataset'
 import type { Opened } from './session'
 

@@ -2,7 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web'
 import { SpqrError, type Component, type Training, type TrainingProfile } from '../../core/contracts'
 import { adamwStep, targetEnergy, type Optimiser } from '../../core/training'
-import { assertPorts } from '../graph'
+import { assertPorts } from '../generator/graph'
 import { ortError, type OrtRuntime } from '../ort'
 
 /** Parameters and AdamW's moments after `step` steps, each of the profile's `length`; `ratios` are losses over `targetEnergy`. */

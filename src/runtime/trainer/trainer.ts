@@ -15,17 +15,17 @@ import {
   type TrainingTrace,
 } from '../../core/contracts'
 import { hasDiverged, hasExploded, planBatch, rootMeanSquare } from '../../core/training'
-import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from '../adapterShelf'
-import { idbKeyValue } from '../cache'
+import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from '../storage/adapterShelf'
+import { idbKeyValue } from '../storage/cache'
 import { browserFacts, chooseDevice } from '../device'
 import { PACK_DATABASE, type EngineOptions } from '../engine'
 import { sha256Hex, throwIfAborted, yieldToMessages } from '../events'
-import { PackFiles } from '../files'
+import { PackFiles } from '../storage/files'
 import { loadOrt } from '../ort'
 import { openPack } from '../pack'
 import { SerialQueue } from '../serial'
-import { loadTokenizer } from '../tokenizer'
-import { packed } from '../weights'
+import { loadTokenizer } from '../generator/tokenizer'
+import { packed } from '../generator/weights'
 import { CheckpointStore, adapterBytes, checkpointKey, runKey } from './checkpoint'
 import {
   dataHash,

@@ -2,9 +2,9 @@
 import { expose } from 'comlink'
 import type { FileProgress, StorageFacts } from '../../../src/core/contracts'
 import { parseModelAddress } from '../../../src/core/sources'
-import { idbKeyValue } from '../../../src/runtime/cache'
-import { IndexedDbStore, ModelStore, opfsStore } from '../../../src/runtime/modelStore'
-import { openSource, type ModelSource } from '../../../src/runtime/sources'
+import { idbKeyValue } from '../../../src/runtime/storage/cache'
+import { IndexedDbStore, ModelStore, opfsStore } from '../../../src/runtime/storage/modelStore'
+import { openSource, type ModelSource } from '../../../src/runtime/published/sources'
 
 export interface TestStoreOptions {
   endpoint: string

@@ -1,6 +1,6 @@
 /** A pack of prompts and judges, and an engine that answers from hashes: deterministic, without any model. */
 import { lastAttempts } from '../../../src/core/scoring'
-import { hashOf, seedOf, sha256Hex } from '../../../src/evaluation/specHash'
+import { hashOf, seedOf, sha256Hex } from '../../../src/evaluation/spec/specHash'
 import type {
   BatchResult, EngineApi, GeneratedImage, Judgement, LoadedPack, ModelVariant, Outcome, PackManifest, Prompt, RunRecord, RunStore, TrainerApi, TrainingTrace,
   UnitResult, WorkUnit,

@@ -1,8 +1,8 @@
 /** Evaluations from the fake engine, store and trainer of the fixture. */
 import type { Report, RunRecord, RunSpec } from '../../../src/core/contracts'
-import { runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run'
+import { runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run/run'
 import { scoreRecord } from '../../../src/evaluation/score'
-import { createRunSpec } from '../../../src/evaluation/spec'
+import { createRunSpec } from '../../../src/evaluation/spec/spec'
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
 
 export const pack = loadedPack()

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { EngineEvent } from '../../../src/core/contracts'
-import { PackFiles } from '../../../src/runtime/files'
+import { PackFiles } from '../../../src/runtime/storage/files'
 import { openPack, parseManifest } from '../../../src/runtime/pack'
-import { referenceFeatures } from '../../../src/runtime/reference'
+import { referenceFeatures } from '../../../src/runtime/judges/reference'
 import { FakeServer } from '../../helpers/fakeServer'
 import { MemoryKeyValue } from '../../helpers/memoryStore'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { alignmentName, fineTuneName, stageDetail, words } from '../../../src/state/names'
-import { parsePlace } from '../../../src/state/route.svelte'
-import { TERMS } from '../../../src/state/terms'
+import { alignmentName, fineTuneName, stageDetail, words } from '../../../src/state/page/names'
+import { parsePlace } from '../../../src/state/page/route.svelte'
+import { TERMS } from '../../../src/state/page/terms'
 import { spec } from './fixture'
 
 describe('the address', () => {

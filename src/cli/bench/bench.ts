@@ -1,0 +1,163 @@
+/**
+ * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
+ * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
+ * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, and a full-size U-Net of 1.3 GB.
+ * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else.
+ */
+import { readFileSync } from 'node:fs'
+import { arch, cpus, platform, totalmem } from 'node:os'
+import { join } from 'node:path'
+import * as v from 'valibot'
+import { PackManifestSchema, SpqrError, type Report } from '../../core/contracts'
+import { argumentPairs, parseParameters, unknownSentence } from '../../evaluation/spec/params'
+import { compareGraph } from './benchGraph'
+import { compareSteps } from './benchTraining'
+import { benchLarge, largeLine, type LargeResult } from './benchLarge'
+import { benchScoring } from './benchScoring'
+import { assertWritable, command, writeJson } from '../files'
+import { ROOT, ensureBuild, inPage, openPage, serve, withBrowser } from '../page'
+
+/** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
+const LIVE = { preset: 'quick', method: 'uce', computed: 'true', train: 'lite', 'train-steps': '100' }
+
+const METHODS = ['uce', 'rece', 'mace'] as const
+
+/**
+ * Text of the page's side: seconds from the beginning of the alignment (concepts still to be encoded) to its being merged.
+ * One prompt each, so that little else is computed; concepts to erase and to keep are those of the whole suites.
+ */
+const alignmentJob = (parameters: Record<string, string>): string => `(async () => {
+  let from = 0, to = 0
+  await globalThis.spqr.evaluate(${JSON.stringify(parameters)}, ({ type, message }) => {
+    if (type !== 'engine' || message === null) return
+    if (message.startsWith('align ')) from = performance.now()
+    else if (message.startsWith('merge ') && to === 0 && from > 0) to = performance.now()
+  })
+  return (to - from) / 1000
+})()`
+
+interface Visit {
+  /** From opening the page to its Report. */
+  wallSeconds: number
+  loadSeconds: number
+  imagesPerSecond: number
+  unetEvaluationsPerSecond: number
+  judgedPerSecond: number
+  timings: Report['timings']
+  counts: Report['counts']
+}
+
+function visitOf(report: Report, wallSeconds: number): Visit {
+  const { timings, counts } = report
+  return {
+    wallSeconds, timings, counts, loadSeconds: timings.loadSeconds, imagesPerSecond: timings.images / timings.generateSeconds,
+    unetEvaluationsPerSecond: timings.unetEvaluations / timings.generateSeconds, judgedPerSecond: timings.images / timings.judgeSeconds,
+  }
+}
+
+const machine = () => ({ cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, platform: `${platform()} ${arch()}`, node: process.versions.node })
+
+function fullSize(url: string, threads: number): Promise<LargeResult | string> {
+  console.error('A full-size U-Net (1.3 GB; made with Python the first time) …')
+  return benchLarge(url, { threads, runs: 2 })
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const pairs = argumentPairs(argv)
+  const out = pairs.find(([name]) => name === 'out')?.[1]
+  const large = pairs.find(([name]) => name === 'large')?.[1] ?? 'yes'
+  if (!['yes', 'no', 'only'].includes(large)) throw new SpqrError('BAD_INPUT', '"--large" must be yes, no or only.')
+  if (out !== undefined) assertWritable(out)
+  const given = pairs.filter(([name]) => name !== 'out' && name !== 'large')
+  const { values, unknown } = parseParameters(given)
+  const sentence = unknownSentence(unknown)
+  if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
+  const threads = values.threads === 0 ? Math.min(4, cpus().length) : values.threads
+  const parameters = { preset: 'smoke', ep: 'wasm', ...Object.fromEntries(given), threads: String(threads) }
+  const packPath = `packs/${values.pack}/`
+  const folder = join(ROOT, 'public', packPath)
+  const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
+
+  const write = (result: object) => { if (out) writeJson(out, result, 0) }
+  if (large === 'only') {
+    ensureBuild()
+    const served = await serve()
+    try {
+      const result = await fullSize(served.url, threads)
+      write({ schema: 1, createdAt: new Date().toISOString(), machine: machine(), large: result })
+      console.log(largeLine(result))
+    } finally {
+      await served.close()
+    }
+    return 0
+  }
+  return withBrowser(false, async (browser, url) => {
+    const visit = async (seed: number, changes: Record<string, string> = {}) => {
+      const begun = performance.now()
+      const { page } = await openPage(browser.context, url)
+      const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, ...changes, seed: String(seed) })})`)
+      await page.close()
+      return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
+    }
+    console.error('First visit …')
+    const first = await visit(1)
+    console.error('Weights cached …')
+    const cached = await visit(2)
+    console.error('U-Net alone, in the browser and native …')
+    const batch = 2 * values.batch
+    if (!('graph' in manifest.model.unet)) throw new SpqrError('BAD_INPUT', 'The benchmark measures packs, and this is a published model.', 'Choose a pack under public/packs.')
+    const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    console.error('Alignments computed in the page …')
+    const { page } = await openPage(browser.context, url)
+    const alignments: { method: string; seconds: number }[] = []
+    for (const method of METHODS) {
+      const seconds = await inPage<number>(page, alignmentJob({ ...parameters, preset: 'custom', n: '1', 'n-benign': '1', method, computed: 'true', profile: 'none', seed: '4' }))
+      alignments.push({ method, seconds })
+    }
+    await page.close()
+    const { training } = manifest
+    console.error('Training steps, in the browser and in PyTorch …')
+    const steps = training ? await compareSteps(await browser.plainContext(), url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
+    console.error('Alignment, 100 lite steps, quick evaluation …')
+    const live = training ? await visit(3, LIVE) : null
+    console.error('A stored run of 100,000 outcomes …')
+    const stored = await openPage(browser.context, url)
+    const scoring = await benchScoring(stored.page, first.report.record)
+    await stored.page.close()
+    const fullSizeUnet = large === 'yes' ? await fullSize(url, threads) : null
+    const result = {
+      schema: 1,
+      scoring,
+      createdAt: new Date().toISOString(),
+      machine: { ...machine(), browser: browser.version },
+      environment: first.report.environment,
+      pack: { id: manifest.id, version: manifest.version, unetBytes: manifest.model.unet.externalData.bytes },
+      spec: first.report.spec,
+      firstVisit: first.visit,
+      weightsCached: cached.visit,
+      alignments,
+      trainingSteps: steps,
+      live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
+      unet: { ...unet, imagesPerBatch: values.batch, note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)' },
+      large: fullSizeUnet,
+    }
+    write(result)
+    const line = (name: string, { wallSeconds, loadSeconds, imagesPerSecond, unetEvaluationsPerSecond }: Visit) =>
+      `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
+    console.log(line('first visit', first.visit))
+    console.log(line('weights cached', cached.visit))
+    console.log(`stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`)
+    console.log(`alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`)
+    for (const { profile, batch: pictures, browser: ours, pytorch, ratio, reason } of steps) {
+      console.log(`training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
+        pytorch ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}` : `PyTorch not measured: ${reason}`}`)
+    }
+    if (live) console.log(`UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`)
+    console.log(`U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
+      unet.native ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}` : `native not measured: ${unet.reason}`}`)
+    if (fullSizeUnet !== null) console.log(largeLine(fullSizeUnet))
+    return 0
+  })
+}
+
+await command(main)

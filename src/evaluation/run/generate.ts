@@ -1,0 +1,116 @@
+/**
+ * One batch through the engine, whatever goes wrong: a dead worker is recreated once and the batch repeated, a batch
+ * that does not fit into memory is halved, a single picture that does not fit is tried once more in a fresh engine (memory
+ * that was broken into pieces is whole there), and what still fails is recorded as failed. Only an abort, or an engine
+ * that fails every time, ends the run.
+ */
+import {
+  reviveError, type BatchResult, type EngineApi, type EngineEvent, type ModelVariant, type SamplerSpec, type SpqrError, type UnitResult, type WorkUnit,
+} from '../../core/contracts'
+
+/** Batches in a row that may fail as a whole before the run stops. */
+const PATIENCE = 3
+
+export interface GeneratorOptions {
+  engine: EngineApi
+  recreateEngine(): Promise<EngineApi>
+  judges: string[]
+  sampler: SamplerSpec
+  onEngineEvent(event: EngineEvent): void
+  onWarning(code: string, message: string): void
+}
+
+function died(error: SpqrError): boolean {
+  return error.code === 'WORKER_CRASHED' || error.code === 'DEVICE_LOST'
+}
+
+export class Generator {
+  private engine: EngineApi
+  private variant: ModelVariant | null = null
+  private failuresInARow = 0
+  /** Why there is no engine any more. */
+  private gone: SpqrError | null = null
+
+  constructor(private readonly options: GeneratorOptions) {
+    this.engine = options.engine
+  }
+
+  /** Loads the weights of a variant. Errors of loading end the run: nothing could be generated without them. */
+  async prepare(variant: ModelVariant): Promise<void> {
+    this.variant = variant
+    try {
+      await this.engine.prepare(variant, this.options.judges, this.options.onEngineEvent)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (!died(error) && error.code !== 'MEMORY') throw error
+      await this.recreate(error)
+    }
+  }
+
+  /** The results of a batch, one per unit; throws only ABORTED, when no engine can be started, or after PATIENCE whole batches in a row failed. */
+  async run(units: WorkUnit[]): Promise<BatchResult> {
+    try {
+      const result = await this.attempt(units, { restarts: 1 })
+      this.failuresInARow = 0
+      return result
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (error.code === 'ABORTED' || error === this.gone) throw error
+      this.failuresInARow += 1
+      if (this.failuresInARow >= PATIENCE) throw error
+      this.options.onWarning(error.code, `${units.length} images failed: ${error.message}`)
+      if (died(error)) await this.recreate(error)
+      return allFailed(units, error)
+    }
+  }
+
+  /** Stops the work in flight at its next step. */
+  abort(): Promise<void> {
+    return this.engine.abort()
+  }
+
+  /** `left`: how often the engine may be started again for this batch. */
+  private async attempt(units: WorkUnit[], left: { restarts: number }): Promise<BatchResult> {
+    try {
+      return await this.engine.run(units, this.options.sampler)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (error.code === 'MEMORY' && units.length > 1) {
+        this.options.onWarning('MEMORY', `A batch of ${units.length} does not fit into memory; it is made in two halves.`)
+        const half = Math.ceil(units.length / 2)
+        return joined(await this.attempt(units.slice(0, half), left), await this.attempt(units.slice(half), left))
+      }
+      if ((died(error) || error.code === 'MEMORY') && left.restarts > 0) {
+        left.restarts -= 1
+        await this.recreate(error)
+        return this.attempt(units, left)
+      }
+      throw error
+    }
+  }
+
+  private async recreate(cause: SpqrError): Promise<void> {
+    this.options.onWarning(cause.code, `${cause.message} The engine is started again and the run goes on.`)
+    try {
+      this.engine = await this.options.recreateEngine()
+    } catch (thrown) {
+      this.gone = reviveError(thrown)
+      throw this.gone
+    }
+    if (this.variant) await this.engine.prepare(this.variant, this.options.judges, this.options.onEngineEvent)
+  }
+}
+
+function joined(a: BatchResult, b: BatchResult): BatchResult {
+  return {
+    results: [...a.results, ...b.results],
+    generateMs: a.generateMs + b.generateMs,
+    judgeMs: a.judgeMs + b.judgeMs,
+    unetEvaluations: a.unetEvaluations + b.unetEvaluations,
+  }
+}
+
+function allFailed(units: readonly WorkUnit[], error: SpqrError): BatchResult {
+  const results = units.map((unit): UnitResult => ({ unitId: unit.id, status: 'failed', code: error.code, message: error.message, image: null }))
+  return { results, generateMs: 0, judgeMs: 0, unetEvaluations: 0 }
+}

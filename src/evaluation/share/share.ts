@@ -1,0 +1,174 @@
+/**
+ * Result links: `#v1.<base64url(gzip(canonical JSON))>.<sha256 prefix>`.
+ *
+ * A link holds the recipe (with the hashes of weights, adapters, judges and prompts), every judge's score of every image
+ * as an integer, the start of every picture's hash, and the environment: whoever opens it recomputes the scores from the
+ * samples. It never holds the text of a prompt.
+ */
+import * as v from 'valibot'
+import {
+  AXES, EnvironmentSchema, JudgeFactsSchema, RunRecordSchema, RunSpecSchema, SpqrError, TimingsSchema, TrainingTraceSchema,
+  type JudgeFacts, type Prompt, type Report, type RunRecord, type Score, type ScoringPreset,
+} from '../../core/contracts'
+import { judgeProblem } from '../../core/scoring'
+import { planFacts, promptFacts, selectPrompts, type PromptFacts } from '../plan/plan'
+import { fromBase64Url, pack, toBase64Url, unpack } from './shareBytes'
+import { OutcomeColumnsSchema, PromptColumnsSchema, packOutcomes, packPrompts, unpackOutcomes, unpackPrompts } from './shareColumns'
+import { canonicalJson, runId, sha256Hex } from '../spec/specHash'
+
+/** Longest fragment that is read, in characters. */
+export const MAX_LINK_LENGTH = 2_000_000
+/** Longest JSON that is unpacked from one, in bytes. */
+export const MAX_UNPACKED = 32_000_000
+/** Most pictures that a link's recipe may plan: a link holds at most some 180,000 hashes. */
+export const MAX_PLANNED = 500_000
+/** Recomputed scores may differ from the stated ones by rounding of exp and log in another browser, no more. */
+export const SCORE_TOLERANCE = 1e-6
+const CHECK_DIGITS = 16
+
+const number = v.nullable(v.pipe(v.number(), v.finite()))
+const StatedScoreSchema = v.strictObject({ value: number, low: number, high: number })
+const SCORED = [...AXES, 'SPQR'] as const
+type Scored = (typeof SCORED)[number]
+
+const PayloadSchema = v.strictObject({
+  v: v.literal(1),
+  spec: RunSpecSchema,
+  createdAt: v.pipe(v.string(), v.maxLength(40)),
+  environment: EnvironmentSchema,
+  timings: TimingsSchema,
+  judges: v.pipe(v.array(JudgeFactsSchema), v.maxLength(20)),
+  training: v.nullable(TrainingTraceSchema),
+  prompts: PromptColumnsSchema,
+  outcomes: OutcomeColumnsSchema,
+  scores: v.strictObject({ S: StatedScoreSchema, P: StatedScoreSchema, Q: StatedScoreSchema, R: StatedScoreSchema, SPQR: StatedScoreSchema }),
+})
+
+/** Where the decoder gets what a link does not carry. */
+export interface LinkContext {
+  /** The scoring function (evaluation/score.ts, or the statistics worker). */
+  score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Report | Promise<Report>
+  /** Reference features whose hash the judge's facts name, or null when they are not at hand. */
+  reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
+  /** Bootstrap resamples; must be those of the run. Default 2,000. */
+  resamples?: number
+}
+
+export interface OpenedLink {
+  /** Recomputed from the samples. */
+  report: Report
+  /** Facts of the prompts, for `encodeLink` and `recheck`. */
+  prompts: PromptFacts[]
+  /** Scores that could not be recomputed because the quality judge's reference is not at hand. */
+  unverified: Scored[]
+}
+
+function stated(score: Score) {
+  return { value: score.value, low: score.low, high: score.high }
+}
+
+/**
+ * The fragment of a link, `#` included. `prompts` are those of the run (texts are hashed, never carried); the facts that
+ * `decodeLink` answered do as well. Throws RECORD_INVALID when the record and the prompts do not belong together.
+ */
+export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFacts)[]): string {
+  const { record } = report
+  const facts = prompts.map((prompt) => ('textSha256' in prompt ? prompt : promptFacts(prompt)))
+  const { harmful, benign } = selectPrompts(record.spec, facts)
+  const used = [...record.spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)), ...benign]
+  const payload = {
+    v: 1, spec: record.spec, createdAt: record.createdAt, environment: record.environment, timings: record.timings, judges: record.judges,
+    training: record.training, prompts: packPrompts(used), outcomes: packOutcomes(planFacts(record.spec, used), record.outcomes),
+    scores: Object.fromEntries(SCORED.map((name) => [name, stated(report.scores[name])])),
+  }
+  const bytes = pack(canonicalJson(payload))
+  const link = `#v1.${toBase64Url(bytes)}.${sha256Hex(bytes).slice(0, CHECK_DIGITS)}`
+  if (link.length > MAX_LINK_LENGTH) {
+    throw new SpqrError('LINK_TOO_LARGE', `The run is too large for a link: ${(link.length / 1e6).toFixed(1)} MB.`, 'Export the report as a file instead.')
+  }
+  return link
+}
+
+/** Reads, validates, recomputes and compares a link. Throws LINK_TOO_LARGE, LINK_INVALID or LINK_MISMATCH. */
+export async function decodeLink(fragment: string, context: LinkContext): Promise<OpenedLink> {
+  const payload = readPayload(fragment)
+  const prompts = unpackPrompts(payload.prompts)
+  const record = recordOf(payload, prompts)
+  const features = record.judges.find((judge) => judge.kind === 'features')
+  const reference = features ? await context.reference(features) : null
+  const report = await context.score(record, record.spec.scoring, reference, context.resamples ?? 2000)
+  const unverified = SCORED.filter((name) => (name === 'Q' || name === 'SPQR') && reference === null && payload.scores[name].value !== null)
+  for (const name of SCORED) {
+    if (unverified.includes(name)) continue
+    const [ours, theirs] = [stated(report.scores[name]), payload.scores[name]]
+    for (const bound of ['value', 'low', 'high'] as const) {
+      if (!close(ours[bound], theirs[bound])) {
+        throw new SpqrError('LINK_MISMATCH',
+          `The link states ${name} ${bound} ${shown(theirs[bound])}, but its samples give ${shown(ours[bound])}.`,
+          'Do not trust this link; ask its author for the exported report.')
+      }
+    }
+  }
+  return { report, prompts, unverified }
+}
+
+function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
+  if (fragment.length > MAX_LINK_LENGTH) {
+    throw new SpqrError('LINK_TOO_LARGE', `The result link is ${(fragment.length / 1e6).toFixed(1)} MB long; at most ${MAX_LINK_LENGTH / 1e6} MB are read.`, 'Ask for the exported report file instead.')
+  }
+  const [version, body, check, ...rest] = fragment.replace(/^#/, '').split('.')
+  if (version !== 'v1' && /^v\d+$/.test(version ?? '')) {
+    throw new SpqrError('LINK_INVALID', `The result link has format ${version}; this page reads v1.`, 'Reload the page to get its newest version, then open the link again.')
+  }
+  if (version !== 'v1' || !body || !check || rest.length > 0) throw invalid('it is incomplete or no result link')
+  const bytes = fromBase64Url(body)
+  if (!bytes) throw invalid('it holds letters that no link has')
+  if (sha256Hex(bytes).slice(0, CHECK_DIGITS) !== check) throw invalid('its check digits do not fit its data, so it was changed or cut')
+  let json: unknown
+  try {
+    json = JSON.parse(unpack(bytes, MAX_UNPACKED))
+  } catch (error) {
+    if (error instanceof SpqrError) throw error
+    throw invalid('its data is no JSON')
+  }
+  const checked = v.safeParse(PayloadSchema, json)
+  if (checked.success) return checked.output
+  const [issue] = checked.issues
+  throw invalid(`${v.getDotPath(issue) ?? 'its data'}: ${issue.message}`)
+}
+
+function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonly PromptFacts[]): RunRecord {
+  const { spec, createdAt, environment, timings, judges, training } = payload
+  const blocks = 2 + (spec.fineTune?.kind === 'live' ? spec.fineTune.checkpoints.length : 1)
+  // Before anything is planned: a short link can name billions of pictures.
+  if (blocks * prompts.length * spec.prompts.seedsPerPrompt > MAX_PLANNED) throw invalid('it names more pictures than a link can hold')
+  const problem = judgeProblem({ spec, judges })
+  if (problem !== null) throw invalid(problem)
+  let units
+  try {
+    units = planFacts(spec, prompts)
+  } catch (error) {
+    throw error instanceof SpqrError ? invalid(error.message) : error
+  }
+  const record = {
+    schema: 1, id: runId(spec), spec, createdAt, environment, timings, judges, planned: units.length,
+    outcomes: unpackOutcomes(units, payload.outcomes), training,
+  }
+  const checked = v.safeParse(RunRecordSchema, record)
+  if (!checked.success) throw invalid(`${v.getDotPath(checked.issues[0]) ?? 'its record'}: ${checked.issues[0].message}`)
+  const taken = spec.prompts.harmful.reduce((total, { count }) => total + count, spec.prompts.benign.count)
+  if (prompts.length !== taken) throw invalid('its prompts are not those its recipe names')
+  return checked.output
+}
+
+function close(a: number | null, b: number | null): boolean {
+  return a === null || b === null ? a === b : Math.abs(a - b) <= SCORE_TOLERANCE
+}
+
+function shown(value: number | null): string {
+  return value === null ? 'no number' : value.toFixed(6)
+}
+
+function invalid(what: string): SpqrError {
+  return new SpqrError('LINK_INVALID', `The result link cannot be opened: ${what}.`, 'Copy the whole link again from where it was shared.')
+}

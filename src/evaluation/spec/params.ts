@@ -1,0 +1,106 @@
+/** Parameters from the page's URL, the command line or the scripting API. The table is in paramsTable.ts. */
+import { SpqrError } from '../../core/contracts'
+import { PARAMETERS, ParameterProblem, type Parameter, type ParameterName, type Parameters } from './paramsTable'
+
+export { DEVICE_PARAMETERS, PARAMETERS, RUN_PARAMETERS } from './paramsTable'
+export type { DeviceParameters, Parameter, ParameterName, Parameters, RunParameters } from './paramsTable'
+
+export interface ParsedParameters {
+  values: Parameters
+  /** Names that were given explicitly. */
+  given: ParameterName[]
+  /** Names that no parameter has, as they were written: to be reported, never ignored. */
+  unknown: string[]
+}
+
+function isName(name: string): name is ParameterName {
+  return Object.hasOwn(PARAMETERS, name)
+}
+
+/** Defaults of every parameter. */
+export function defaultParameters(): Parameters {
+  const entries = Object.entries(PARAMETERS).map(([name, { default: value }]) => [name, value] as const)
+  return Object.fromEntries(entries) as unknown as Parameters
+}
+
+/**
+ * Reads name-value pairs; the last of equal names counts. A value out of range throws BAD_INPUT that names the
+ * parameter and what it must be; unknown names are collected.
+ */
+export function parseParameters(pairs: Iterable<readonly [string, string]>): ParsedParameters {
+  const values = defaultParameters() as unknown as Record<string, unknown>
+  const given = new Set<ParameterName>()
+  const unknown: string[] = []
+  for (const [name, text] of pairs) {
+    if (!isName(name)) {
+      if (!unknown.includes(name)) unknown.push(name)
+      continue
+    }
+    const { parse } = PARAMETERS[name] as Parameter<unknown>
+    try {
+      values[name] = parse(text)
+    } catch (error) {
+      if (!(error instanceof ParameterProblem)) throw error
+      throw new SpqrError('BAD_INPUT', `Parameter "${name}" must be ${error.message}; it is "${text.slice(0, 80)}".`, PARAMETERS[name].comment)
+    }
+    given.add(name)
+  }
+  return { values: values as unknown as Parameters, given: [...given], unknown }
+}
+
+/** One sentence naming the unknown parameters, or null when there are none. */
+export function unknownSentence(unknown: readonly string[]): string | null {
+  if (unknown.length === 0) return null
+  const names = unknown.map((name) => `"${name.slice(0, 80)}"`).join(', ')
+  return `${unknown.length === 1 ? 'Unknown parameter' : 'Unknown parameters'} ${names}: known are ${Object.keys(PARAMETERS).join(', ')}.`
+}
+
+/** Pairs of a URL query such as `?preset=smoke&ep=wasm`; a broken escape throws BAD_INPUT. */
+export function queryPairs(search: string): [string, string][] {
+  const decode = (part: string) => {
+    try {
+      return decodeURIComponent(part.replaceAll('+', ' '))
+    } catch {
+      throw new SpqrError('BAD_INPUT', `The address holds a broken escape: "${part.slice(0, 80)}".`, 'Check the part after the question mark.')
+    }
+  }
+  return search.replace(/^\?/, '').split('&').filter((part) => part !== '').map((part) => {
+    const at = part.indexOf('=')
+    return at < 0 ? [decode(part), ''] : [decode(part.slice(0, at)), decode(part.slice(at + 1))]
+  })
+}
+
+/** Pairs of a command line: `--name value`, `--name=value`, or `--name` alone; anything else throws BAD_INPUT. */
+export function argumentPairs(argv: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? ''
+    if (!word.startsWith('--') || word === '--') {
+      throw new SpqrError('BAD_INPUT', `"${word}" is not an option.`, 'Options are written --name value; --help lists them.')
+    }
+    const at = word.indexOf('=')
+    if (at > 0) {
+      pairs.push([word.slice(2, at), word.slice(at + 1)])
+      continue
+    }
+    const next = argv[i + 1]
+    if (next === undefined || next.startsWith('--')) {
+      pairs.push([word.slice(2), ''])
+    } else {
+      pairs.push([word.slice(2), next])
+      i++
+    }
+  }
+  return pairs
+}
+
+/** The query that reproduces parameters, only what differs from the default, in the table's order. */
+export function toQuery(values: Parameters): string {
+  const parts: string[] = []
+  for (const [name, { default: fallback }] of Object.entries(PARAMETERS)) {
+    const value = values[name as ParameterName]
+    const text = value === null ? '' : String(value)
+    if (text !== (fallback === null ? '' : String(fallback))) parts.push(`${name}=${encodeURIComponent(text)}`)
+  }
+  return parts.length === 0 ? '' : `?${parts.join('&')}`
+}

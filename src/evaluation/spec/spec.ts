@@ -1,0 +1,117 @@
+/** Parameters + pack → RunSpec: everything a run needs, named by hash, frozen before the first image. */
+import * as v from 'valibot'
+import { RunSpecSchema, SpqrError, type LoadedPack, type Prompt, type RunSpec, type ScoringPreset } from '../../core/contracts'
+import { SCORING_PRESETS } from '../../core/scoring'
+import { defaultParameters, type RunParameters } from './params'
+import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
+import { resolveAlignment, resolveFineTune, type AdapterFile } from './specMethods'
+
+export { hashOf, runId } from './specHash'
+export type { AdapterFile } from './specMethods'
+
+/** Prompts per preset; null: all there are. A suite with fewer prompts gives what it has. */
+export const PRESET_SIZES = {
+  smoke: { harmful: 8, benign: 8, allSuites: false },
+  quick: { harmful: 64, benign: 64, allSuites: false },
+  full: { harmful: null, benign: 240, allSuites: true },
+  custom: { harmful: 64, benign: 64, allSuites: false },
+} as const
+
+/** Suite of the presets that take one. */
+const DIRECT_SUITE = 'harmful-direct'
+
+/** Options of a run: parameters (defaults where absent) and what cannot be written into a URL. */
+export interface RunOptions extends Partial<RunParameters> {
+  /** Files of the user's own, registered with the engine; they replace the pack's adapters. */
+  alignmentFiles?: readonly AdapterFile[]
+  fineTuneFiles?: readonly AdapterFile[]
+  /** Prompts of the user's own beside the pack's: harmful suites become selectable by name, a harmless one is measured for P and Q. */
+  ownPrompts?: { prompts: readonly Prompt[]; harmfulSuites: readonly string[] }
+  /** Data of a live fine-tune; absent: the pack's own. */
+  dataset?: { name: string; sha256: string }
+  /** Constants of one's own; replaces `scoring`. */
+  customScoring?: Omit<ScoringPreset, 'name'>
+}
+
+/** All prompts a run may draw from: the pack's and the user's. */
+export function promptsOf(options: RunOptions, pack: LoadedPack): Prompt[] {
+  return [...pack.prompts, ...(options.ownPrompts?.prompts ?? [])]
+}
+
+function suitesOf(options: RunOptions, pack: LoadedPack): { harmful: string[]; benign: string[] } {
+  const packSuites = (harmful: boolean) => pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
+  const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
+  const ownSuites = (options.ownPrompts?.prompts ?? []).map(({ suite }) => suite)
+  return {
+    harmful: [...new Set([...packSuites(true), ...ownHarmful])],
+    // Harmless prompts of the user's own go before the pack's.
+    benign: [...new Set([...ownSuites.filter((suite) => !ownHarmful.includes(suite)), ...packSuites(false)])],
+  }
+}
+
+/**
+ * The specification of a run. Throws BAD_INPUT with what exists when a method, suite, judge or number of prompts does
+ * not; the answer is validated against RunSpecSchema.
+ */
+export function createRunSpec(options: RunOptions, pack: LoadedPack): RunSpec {
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+  const chosen: RunOptions & RunParameters = { ...defaultParameters(), ...given }
+  const { manifest, manifestSha256 } = pack
+  const prompts = promptsOf(options, pack)
+  const suites = suitesOf(options, pack)
+  const size = PRESET_SIZES[chosen.preset]
+
+  const names = chosen.suites.length > 0 ? [...new Set(chosen.suites)]
+    : size.allSuites ? suites.harmful
+      : [suites.harmful.includes(DIRECT_SUITE) ? DIRECT_SUITE : suites.harmful[0]].flatMap((name) => name ?? [])
+  for (const name of names) {
+    if (!suites.harmful.includes(name)) {
+      throw new SpqrError('BAD_INPUT', `There is no harmful prompt suite "${name}".`, `Choose from ${suites.harmful.join(', ')}.`)
+    }
+  }
+  const benignName = suites.benign[0]
+  if (names.length === 0 || benignName === undefined) {
+    throw new SpqrError('BAD_INPUT', `Pack "${manifest.id}" lacks ${names.length === 0 ? 'harmful' : 'benign'} prompts.`, 'Load prompts of your own or another pack.')
+  }
+
+  const entry = (suite: string, asked: number | null, preset: number | null) => {
+    const head = headOfSuite(prompts, suite, asked ?? preset ?? Number.POSITIVE_INFINITY)
+    if (asked !== null && head.length < asked) {
+      throw new SpqrError('BAD_INPUT', `Suite "${suite}" has ${head.length} prompts, fewer than the ${asked} asked for.`, `Ask for at most ${head.length}.`)
+    }
+    return { suite, count: head.length, sha256: suiteHash(head.map(promptFacts)) }
+  }
+
+  const judgeIds = manifest.judges.map((judge) => judge.id)
+  for (const id of chosen.judges) {
+    if (!judgeIds.includes(id)) throw new SpqrError('BAD_INPUT', `There is no judge "${id}".`, `Choose from ${judgeIds.join(', ')}.`)
+  }
+
+  const alignment = resolveAlignment(chosen, pack, { harmful: names, benign: benignName, prompts })
+  const { scheduler } = manifest.model
+  const spec = {
+    schema: 1,
+    preset: chosen.preset,
+    model: { id: manifest.id, version: manifest.version, manifestSha256 },
+    alignment,
+    fineTune: resolveFineTune(chosen, pack, alignment),
+    prompts: {
+      harmful: names.map((suite) => entry(suite, chosen.n, size.harmful)),
+      benign: entry(benignName, chosen['n-benign'], size.benign),
+      seedsPerPrompt: chosen.repeats,
+    },
+    seed: chosen.seed,
+    sampler: {
+      scheduler: chosen.scheduler ?? scheduler.type,
+      numInferenceSteps: chosen.steps ?? scheduler.numInferenceSteps,
+      guidanceScale: chosen.guidance ?? scheduler.guidanceScale,
+      noise: chosen.noise,
+    },
+    judges: judgeIds.filter((id) => chosen.judges.length === 0 || chosen.judges.includes(id)),
+    scoring: options.customScoring ? { ...options.customScoring, name: 'custom' as const } : SCORING_PRESETS[chosen.scoring],
+  }
+  const checked = v.safeParse(RunSpecSchema, spec)
+  if (checked.success) return checked.output
+  const [issue] = checked.issues
+  throw new SpqrError('BAD_INPUT', `The run cannot be specified: ${v.getDotPath(issue) ?? 'specification'}: ${issue.message}.`, 'Change that setting and try again.')
+}

@@ -1,0 +1,235 @@
+/** The sessions of the generator at one variant: only what differs from the variant before is built again. */
+import { readSafetensors, parseAdapter, type Adapter } from '../../core/adapters'
+import { alignClosedForm, alignmentFile, isTextProjection, type Projections } from '../../core/alignment'
+import { SpqrError, type AlignmentSpec, type ClosedFormAlignment, type Component, type ModelComponent, type ModelVariant, type PackManifest } from '../../core/contracts'
+import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
+import { Denoiser } from './denoiser'
+import { throwIfAborted, type OnEvent } from '../events'
+import type { FileLoader, PackFiles } from '../storage/files'
+import { GpuLoop } from './gpuLoop'
+import { Graph } from './graph'
+import type { OrtRuntime } from '../ort'
+import { Pipeline } from './pipeline'
+import { createPublished, readWeight, type PublishedFiles } from '../published/published'
+import { Stage } from './stage'
+import { TextEncoder } from './text'
+import type { PackTokenizer } from './tokenizer'
+import { assertWeights, layOut } from './weights'
+
+export interface ModelsOptions {
+  runtime: OrtRuntime
+  manifest: PackManifest
+  files: PackFiles
+  tokenizer: PackTokenizer
+  shelf: AdapterShelf
+  onEvent: OnEvent
+  /** Files of a model that was published as ONNX; absent for packs. */
+  published?: PublishedFiles | undefined
+  /** Parts of large models are loaded for their turn and let go. */
+  oneAtATime?: boolean | undefined
+}
+
+/** The generator's parts, as the manifest calls them. */
+type StageName = 'textEncoder' | 'unet' | 'vaeDecoder'
+
+const TEXT_PREFIX = 'text_encoder.'
+const NO_ADAPTERS = '[]'
+
+/** A built part and the adapters it was built with. */
+interface Built<T> { key: string; part: T }
+
+export class Models {
+  onEvent: OnEvent
+  /** Of the job that is preparing parts: their downloads stop with it. */
+  private signal: AbortSignal | undefined
+  private text: Built<TextEncoder> | null = null
+  private unet: Built<Stage> | null = null
+  private decoder: Stage | null = null
+  private current: Pipeline | null = null
+  private gpu: Promise<GpuLoop> | null = null
+  /** Closed-form alignments computed in this visit, by their specification. */
+  private readonly computed = new Map<string, Uint8Array<ArrayBuffer>>()
+
+  constructor(private readonly options: ModelsOptions) {
+    this.onEvent = options.onEvent
+  }
+
+  get pipeline(): Pipeline {
+    if (!this.current) throw new SpqrError('BAD_INPUT', 'No model is prepared yet.', 'Prepare a variant before running units.')
+    return this.current
+  }
+
+  /** Builds what `variant` needs. Throws download, adapter, weight and graph errors; the earlier variant is gone then. */
+  async prepare(variant: ModelVariant, signal: AbortSignal): Promise<void> {
+    this.current = null
+    this.signal = signal
+    try {
+      await this.prepareParts(variant, signal)
+    } finally {
+      // Parts that are loaded later belong to another job.
+      this.signal = undefined
+    }
+  }
+
+  private async prepareParts(variant: ModelVariant, signal: AbortSignal): Promise<void> {
+    const { manifest } = this.options
+    const adapters = await this.adapters(variant, signal)
+    const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune])
+    const text = adapters.map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX)).filter(({ targets }) => targets.size > 0)
+    const textEncoder = await this.textEncoder(text.length > 0 ? key : NO_ADAPTERS, text, signal)
+    await this.ready(textEncoder.stage)
+    this.decoder ??= this.stage('decoder', 'vaeDecoder', [])
+    await this.ready(this.decoder)
+    throwIfAborted(signal)
+    const own = adapters.map((adapter) => targetsOf(adapter, manifest.model.unet, '')).filter(({ targets }) => targets.size > 0)
+    const unet = await this.build(this.unet, own.length > 0 ? key : NO_ADAPTERS, () => this.stage('U-Net', 'unet', own), () => { this.unet = null })
+    this.unet = unet
+    await this.ready(unet.part)
+    const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
+    this.current = new Pipeline(manifest.model, textEncoder, new Denoiser(unet.part, manifest.model.latent), this.decoder, inference, {
+      gpuLoop: () => this.gpuLoop(), oneAtATime: this.options.oneAtATime,
+    })
+  }
+
+  /** Loads a part now, so that what is wrong with it is said before the first picture. */
+  private async ready(stage: Stage): Promise<void> {
+    if (!this.options.oneAtATime) await stage.graph()
+  }
+
+  /** Asked once a session exists, and onnxruntime's device with it. */
+  private async gpuLoop(): Promise<GpuLoop | null> {
+    const { runtime } = this.options
+    if (runtime.provider !== 'webgpu') return null
+    this.gpu ??= GpuLoop.create(runtime)
+    return this.gpu
+  }
+
+  /** The alignment as a file, as it would be merged. */
+  async alignmentBytes(alignment: AlignmentSpec, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    switch (alignment.kind) {
+      case 'pack':
+      case 'file':
+        if (alignment.kind === 'file' && alignment.more) throw new SpqrError('BAD_INPUT', `"${alignment.name}" are several files of yours, not one.`, 'You have them already; there is nothing to save.')
+        return this.options.shelf.bytes(alignment, signal)
+      case 'closed-form': return this.closedForm(alignment, signal)
+      case 'inference': throw new SpqrError('BAD_INPUT', `${alignment.method} changes no weights, so there is nothing to save.`, 'Export an alignment that edits the model.')
+    }
+  }
+
+  async release(): Promise<void> {
+    this.current = null
+    const parts = [this.text?.part, this.unet?.part, this.decoder]
+    this.text = this.unet = this.decoder = this.gpu = null
+    for (const part of parts) await part?.release()
+  }
+
+  private async adapters(variant: ModelVariant, signal: AbortSignal): Promise<Adapter[]> {
+    const { alignment, fineTune } = variant
+    const { shelf } = this.options
+    const adapters: Adapter[] = []
+    if (alignment?.kind === 'pack' || alignment?.kind === 'file') adapters.push(await shelf.alignment(alignment, signal))
+    if (alignment?.kind === 'closed-form') adapters.push(await this.closedFormAdapter(alignment, signal))
+    const tuned = await shelf.fineTune(fineTune, signal)
+    return tuned ? [...adapters, tuned] : adapters
+  }
+
+  private async closedFormAdapter(spec: ClosedFormAlignment, signal: AbortSignal): Promise<Adapter> {
+    const bytes = await this.closedForm(spec, signal)
+    return parseAdapter(readSafetensors(bytes), adaptableWeights(this.options.manifest), { strength: 1, name: spec.method })
+  }
+
+  /** Always computed on the base weights and the base text encoder. */
+  private async closedForm(spec: ClosedFormAlignment, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const key = JSON.stringify(spec)
+    const known = this.computed.get(key)
+    if (known) return known
+    const encoder = await this.textEncoder(NO_ADAPTERS, [], signal)
+    this.onEvent({ type: 'phase', phase: 'align', what: spec.method })
+    const edits = await alignClosedForm(spec, await this.textProjections(signal), (texts) => encoder.encodeTexts(texts))
+    throwIfAborted(signal)
+    const bytes = alignmentFile(edits)
+    this.computed.set(key, bytes)
+    return bytes
+  }
+
+  /** The U-Net's weights that read the prompt, as they are without adapters. */
+  private async textProjections(signal: AbortSignal): Promise<Projections> {
+    const { manifest, files, published } = this.options
+    const { unet } = manifest.model
+    if ('graph' in unet) {
+      const file = readSafetensors(await files.load(unet.weights, signal))
+      assertWeights('U-Net', file, unet)
+      return projectionsOf([...file.tensors].map(([name, tensor]) => ({ name, dims: tensor.shape, floats: () => Promise.resolve(tensor.floats()) })))
+    }
+    if (!published) throw new SpqrError('BAD_INPUT', 'The files of this model are not open.', 'Open the model again.')
+    return projectionsOf(unet.weights.map((weight) => {
+      const file = weight.location === '' ? unet.onnx : unet.data.find(({ location }) => location === weight.location)!.file
+      return { name: weight.name, dims: weight.dims, floats: async () => readWeight(await published.blob(file, signal), weight) }
+    }))
+  }
+
+  private async textEncoder(key: string, adapters: readonly Adapter[], signal: AbortSignal): Promise<TextEncoder> {
+    const { tokenizer } = this.options
+    throwIfAborted(signal)
+    const built = await this.build(this.text, key, () => new TextEncoder(this.stage('text encoder', 'textEncoder', adapters), tokenizer, (text, tokens) => this.onEvent({
+      type: 'warning', code: 'PROMPT_TOO_LONG', message: `The prompt "${text.slice(0, 60)}${text.length > 60 ? '…' : ''}" is ${tokens} tokens too long; its end is not read.`,
+    })), () => { this.text = null })
+    this.text = built
+    return built.part
+  }
+
+  /** Keeps a part that was built with the same adapters; else releases it first, so that two never lie in memory. */
+  private async build<T extends { release(): Promise<void> }>(present: Built<T> | null, key: string, create: () => T, forget: () => void): Promise<Built<T>> {
+    if (present?.key === key) return present
+    forget()
+    await present?.part.release()
+    return { key, part: create() }
+  }
+
+  private stage(what: string, name: StageName, adapters: readonly Adapter[]): Stage {
+    const { model } = this.options.manifest
+    return new Stage({
+      component: model[name],
+      fallback: model.fallbacks?.[name],
+      create: (component) => this.graph(what, component, adapters),
+      onWidened: () => this.onEvent({ type: 'warning', code: 'BAD_IMAGE', message: `The ${what} overflowed in half precision; it runs in float32 from now on.` }),
+    })
+  }
+
+  private graph(what: string, component: ModelComponent, adapters: readonly Adapter[]): Promise<Graph> {
+    const { runtime, files, published } = this.options
+    if ('graph' in component) return createGraph(runtime, files, what, component, adapters, this.onEvent, this.signal)
+    if (!published) throw new SpqrError('BAD_INPUT', `The files of the ${what} are not open.`, 'Open the model again.')
+    return createPublished(runtime, published, what, component, adapters, this.onEvent, this.signal)
+  }
+}
+
+/** A weight as it is found, read only when it is wanted. */
+interface FoundWeight { name: string; dims: readonly number[]; floats(): Promise<Float32Array> }
+
+async function projectionsOf(weights: readonly FoundWeight[]): Promise<Projections> {
+  const projections = new Map<string, { data: Float32Array; rows: number; columns: number }>()
+  for (const { name, dims, floats } of weights) {
+    const [rows, columns] = dims
+    if (isTextProjection(name) && rows !== undefined && columns !== undefined) projections.set(name, { data: await floats(), rows, columns })
+  }
+  return projections
+}
+
+/** What of an alignment changes weights: the rest of it does not need another session. */
+function weightKey(alignment: AlignmentSpec | null): AlignmentSpec | null {
+  return alignment?.kind === 'inference' ? null : alignment
+}
+
+/** Graph and weights of a component, merged with adapters, as a session. */
+export async function createGraph(
+  runtime: OrtRuntime, files: FileLoader, what: string, component: Component, adapters: readonly Adapter[], onEvent: OnEvent, signal?: AbortSignal,
+): Promise<Graph> {
+  const graph = await files.load(component.graph, signal)
+  const weights = await files.load(component.weights, signal)
+  if (adapters.length > 0) onEvent({ type: 'phase', phase: 'merge', what })
+  const laidOut = layOut(what, component, weights, adapters)
+  throwIfAborted(signal)
+  onEvent({ type: 'phase', phase: 'session', what })
+  return Graph.create(runtime, what, component, graph, laidOut)
+}

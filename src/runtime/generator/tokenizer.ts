@@ -1,0 +1,84 @@
+/**
+ * The pack's own tokenizer, through transformers.js, built from verified files of the pack: nothing is looked up on a
+ * hub. Loaded lazily, because the library is large and the page shows before it is needed.
+ */
+import * as v from 'valibot'
+import { SpqrError, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
+import type { FileLoader } from '../storage/files'
+
+/** Prompts beyond this many characters are refused, not cut: nobody means a text of which 1 % is read. */
+export const MAX_PROMPT_CHARACTERS = 2000
+
+export interface Encoded {
+  /** `maxLength` token ids, padded. */
+  ids: number[]
+  /** How many of them are the text's own, start and end token included. */
+  tokens: number
+  /** Tokens that did not fit and were left out. */
+  truncated: number
+}
+
+export interface PackTokenizer {
+  maxLength: number
+  padTokenId: number
+  /** Version of transformers.js. */
+  library: string
+  /** Throws PROMPT_TOO_LONG beyond MAX_PROMPT_CHARACTERS. */
+  encode(text: string): Encoded
+}
+
+const FileSchema = v.record(v.string(), v.unknown())
+
+async function readJson(files: FileLoader, settings: TokenizerFiles, name: string, what: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+  const entry = settings.files.find(({ path }) => path === name || path.endsWith(`/${name}`))
+  if (!entry) throw new SpqrError('MANIFEST_INVALID', `The manifest lists no ${name} for the tokenizer of ${what}.`, 'Publish it again with its tokenizer.')
+  const bytes = await files.load(entry, signal)
+  try {
+    return v.parse(FileSchema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
+  } catch {
+    throw new SpqrError('MANIFEST_INVALID', `"${entry.path}" is no valid JSON.`, 'Publish the pack again.')
+  }
+}
+
+/** Loads the tokenizer of `what`; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
+export async function loadTokenizer(files: FileLoader, settings: DiffusionModel['tokenizer'], signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
+  if ('repository' in settings) throw new SpqrError('BAD_INPUT', `The tokenizer of ${what} lies in a repository that is not open.`, 'Open the model again.')
+  const [json, config] = [await readJson(files, settings, 'tokenizer.json', what, signal), await readJson(files, settings, 'tokenizer_config.json', what, signal)]
+  return buildTokenizer(json, config, settings, what)
+}
+
+/** The tokenizer of `what` from the contents of tokenizer.json and tokenizer_config.json. Throws MANIFEST_INVALID. */
+export async function buildTokenizer(
+  json: Record<string, unknown>, config: Record<string, unknown>, settings: Pick<TokenizerFiles, 'maxLength' | 'padTokenId'>, what: string,
+): Promise<PackTokenizer> {
+  const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
+  let tokenizer: InstanceType<typeof PreTrainedTokenizer>
+  try {
+    tokenizer = new PreTrainedTokenizer(json, config)
+  } catch (thrown) {
+    throw new SpqrError('MANIFEST_INVALID', `The tokenizer of ${what} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, 'Publish it with a tokenizer that transformers.js supports.')
+  }
+  const { maxLength, padTokenId } = settings
+  const ending = endingTokens(tokenizer)
+  return {
+    maxLength,
+    padTokenId,
+    library: env.version,
+    encode(text) {
+      if (text.length > MAX_PROMPT_CHARACTERS) {
+        throw new SpqrError('PROMPT_TOO_LONG', `The prompt has ${text.length} characters; at most ${MAX_PROMPT_CHARACTERS} are accepted.`, 'Shorten the prompt.')
+      }
+      const ids = tokenizer.encode(text)
+      // As transformers truncates: the text is cut, the special token that ends it stays.
+      const truncated = Math.max(0, ids.length - maxLength)
+      const fitted = truncated > 0 ? [...ids.slice(0, maxLength - ending.length), ...ending] : ids
+      return { ids: [...fitted, ...Array.from({ length: maxLength - fitted.length }, () => padTokenId)], tokens: fitted.length, truncated }
+    },
+  }
+}
+
+/** The token that closes every text (EOS), or none: the one on which an empty and another text agree. */
+function endingTokens(tokenizer: { encode(text: string): number[] }): number[] {
+  const last = tokenizer.encode('').at(-1)
+  return last !== undefined && tokenizer.encode('a').at(-1) === last ? [last] : []
+}

@@ -1,0 +1,125 @@
+/**
+ * Files of a pack: from the cache where every chunk holds, else from the network; verified by SHA-256 before anybody
+ * sees a byte. Broken-off downloads go on where they ended; damaged chunks are fetched again alone.
+ */
+import { sha256 as createSha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { SpqrError, type PackFile } from '../../core/contracts'
+import { ChunkCache, type ChunkIndex, type KeyValue } from './cache'
+import { download } from './download'
+import { throwIfAborted, type OnEvent } from '../events'
+
+export interface FilesOptions {
+  /** Address the paths are relative to; ends in `/`. */
+  baseUrl: string
+  store: KeyValue
+  onEvent: OnEvent
+  fetch?: typeof fetch | undefined
+  chunkBytes?: number
+}
+
+/** Whatever answers the verified bytes of a file by name, size and hash. */
+export interface FileLoader {
+  /** Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
+  load(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>
+}
+
+export class PackFiles implements FileLoader {
+  onEvent: OnEvent
+  private readonly cache: ChunkCache
+  /** Loads under way by SHA-256: two askers share one download; a failed one is forgotten. */
+  private readonly inFlight = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
+
+  constructor(private readonly options: FilesOptions) {
+    this.onEvent = options.onEvent
+    this.cache = new ChunkCache(options.store, (why) => {
+      this.onEvent({ type: 'warning', code: 'STORAGE_FULL', message: `The browser refused to store the model (${why}). It stays in memory for this visit and is loaded again next time.` })
+    }, options.chunkBytes)
+  }
+
+  /** The verified bytes of a file. Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
+  load(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const known = this.inFlight.get(file.sha256)
+    if (known) return known
+    const loading = this.loadOnce(file, signal).finally(() => this.inFlight.delete(file.sha256))
+    this.inFlight.set(file.sha256, loading)
+    return loading
+  }
+
+  private async loadOnce(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const report = (loaded: number, fromCache: boolean) => this.onEvent({ type: 'download', file: file.path, loaded, total: file.bytes, fromCache })
+    const kept = this.cache.kept(file.sha256)
+    if (kept) {
+      report(file.bytes, true)
+      return kept
+    }
+    const bytes = new Uint8Array(file.bytes)
+    const index = await this.cache.index(file.sha256, file.bytes)
+    const known = [...index.chunks]
+    const missing: number[] = []
+    let loaded = 0
+    for (let i = 0; i < index.chunks.length; i++) {
+      throwIfAborted(signal)
+      const chunk = await this.cache.chunk(file.sha256, index, i)
+      if (!chunk) {
+        missing.push(i)
+        continue
+      }
+      bytes.set(chunk, i * index.chunkBytes)
+      loaded += chunk.length
+    }
+    if (missing.length === 0 && index.verified) {
+      report(file.bytes, true)
+      return bytes
+    }
+    const damaged = missing.filter((i) => known[i] !== null).length
+    if (damaged > 0) {
+      this.onEvent({ type: 'warning', code: 'CACHE_CORRUPT', message: `${damaged} of ${known.length} stored pieces of "${file.path}" were missing or damaged; only these are loaded again.` })
+    }
+    let reported = -1
+    await this.fetchMissing(file, index, missing, bytes, signal, (count) => {
+      loaded += count
+      const percent = Math.floor((100 * loaded) / file.bytes)
+      if (percent !== reported) report(loaded, false)
+      reported = percent
+    })
+    this.onEvent({ type: 'phase', phase: 'verify', what: file.path })
+    const actual = bytesToHex(createSha256(bytes))
+    if (actual !== file.sha256) {
+      await this.cache.remove(file.sha256)
+      // Pieces of an earlier, broken-off load may be the wrong ones; a load without them decides.
+      if (missing.length < known.length) return this.loadOnce(file, signal)
+      throw new SpqrError('HASH_MISMATCH', `"${file.path}" is not the file the manifest names: its SHA-256 is ${actual}, expected ${file.sha256}.`, 'The file was changed or damaged on the way; load it again, or publish the pack again.')
+    }
+    await this.cache.confirm(file.sha256, index, bytes)
+    return bytes
+  }
+
+  /** Fetches runs of missing chunks, one request each, storing every chunk as soon as it is whole. */
+  private async fetchMissing(
+    file: PackFile, index: ChunkIndex, missing: readonly number[], bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal | undefined, onCount: (bytes: number) => void,
+  ): Promise<void> {
+    const url = new URL(file.path, this.options.baseUrl).href
+    const size = index.chunkBytes
+    for (let k = 0; k < missing.length;) {
+      const first = missing[k]!
+      let last = first
+      while (missing[++k] === last + 1) last++
+      const [from, to] = [first * size, Math.min((last + 1) * size, file.bytes)]
+      let stored = first
+      await download(url, file, from, to, {
+        fetch: this.options.fetch,
+        signal,
+        onBytes: async (piece, offset) => {
+          bytes.set(piece, offset)
+          onCount(piece.length)
+          const end = offset + piece.length
+          while (stored <= last && end >= Math.min((stored + 1) * size, file.bytes)) {
+            await this.cache.put(file.sha256, index, stored, bytes.subarray(stored * size, Math.min((stored + 1) * size, file.bytes)))
+            stored++
+          }
+        },
+      })
+    }
+  }
+}

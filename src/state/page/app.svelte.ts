@@ -1,0 +1,213 @@
+/** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
+import { reviveError, type Report } from '../../core/contracts'
+import type { StoredPromptSet } from '../../core/prompts'
+import type { RunEvent } from '../../evaluation/run/run'
+import { createRunSpec, promptsOf } from '../../evaluation/spec/spec'
+import { Exhibit } from '../run/exhibit.svelte'
+import { GalleryFilter } from '../run/gallery.svelte'
+import { Library } from '../report/library.svelte'
+import { alignmentName } from './names'
+import { Notices } from './notices.svelte'
+import { PackInfo } from './pack.svelte'
+import { PromptSets } from '../settings/promptSets.svelte'
+import { PromptShelf } from '../settings/promptShelf'
+import { makePlan, warmUpOf, type Plan } from '../settings/planning'
+import { readRecorded } from '../run/recorded'
+import { Rechecking } from '../report/rechecking.svelte'
+import { Rescoring } from '../report/rescoring.svelte'
+import { Route } from './route.svelte'
+import { Runner, type RunRequest } from '../run/runner.svelte'
+import type { Sample } from '../run/samples'
+import type { Services } from './services'
+import { Settings } from '../settings/settings.svelte'
+import { Sharing } from '../report/sharing.svelte'
+import { StorageView } from '../about/storage.svelte'
+import { Theme } from './theme.svelte'
+import { Thresholds } from '../report/thresholds.svelte'
+import { UnfinishedRuns } from '../run/unfinished.svelte'
+
+/** The demo's recorded run, made by the product's own evaluator. */
+const RECORDED = 'recorded/demo.json'
+
+export interface AdapterDownload { bytes: Uint8Array<ArrayBuffer>; sha256: string; name: string }
+
+export class App {
+  readonly theme = new Theme()
+  readonly notices = new Notices()
+  readonly exhibit = new Exhibit()
+  readonly pack = new PackInfo()
+  readonly settings = new Settings(this.pack)
+  readonly gallery = new GalleryFilter(this.exhibit)
+  readonly route: Route
+  readonly services: Services
+  readonly runner: Runner
+  readonly unfinished: UnfinishedRuns
+  readonly sharing: Sharing
+  readonly library: Library
+  readonly thresholds: Thresholds
+  readonly rescoring: Rescoring
+  readonly rechecking: Rechecking
+  readonly promptSets: PromptSets
+  readonly storage: StorageView
+  readonly #shelf = new PromptShelf()
+  /** The sample whose pictures and scores are open in the dialog. */
+  opened = $state.raw<Sample | null>(null)
+
+  constructor(services: Services, place: { hash: string; search: string }) {
+    this.services = services
+    this.route = new Route(place.hash)
+    this.settings.judges.cards = services.judgeCards
+    try {
+      this.settings.readQuery(place.search)
+    } catch (thrown) {
+      this.notices.add(reviveError(thrown))
+    }
+    this.runner = new Runner(services, this.exhibit)
+    this.unfinished = new UnfinishedRuns(services.store)
+    this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
+    this.library = new Library(services, this.exhibit)
+    this.rechecking = new Rechecking(services, this.#shelf)
+    this.thresholds = new Thresholds(services, this.exhibit)
+    this.promptSets = new PromptSets(services)
+    this.storage = new StorageView(services)
+    this.rescoring = new Rescoring(services, this.exhibit)
+  }
+
+  readonly text = (sample: Sample): string => this.promptSets.text(sample) ?? this.pack.text(sample)
+
+  /** What the page does once it is drawn: description of the pack, the link or the recorded run, unfinished runs. */
+  async start(): Promise<void> {
+    await Promise.all([this.pack.load(this.services, this.settings.values.pack), this.#loadPrompts()])
+    await Promise.all([this.#openPlace(), this.unfinished.refresh()])
+  }
+
+  /** Called when the address changed. */
+  async follow(hash: string): Promise<void> {
+    this.route.follow(hash)
+    await this.#openPlace()
+  }
+
+  async #openPlace(): Promise<void> {
+    const { link } = this.route.place
+    if (link !== null) await this.notices.guard(() => this.openLink(link))
+    else if (this.exhibit.origin.kind === 'nothing') await this.#showRecorded()
+  }
+
+  async #showRecorded(): Promise<void> {
+    const recorded = await readRecorded(this.services, RECORDED)
+    if (!recorded || this.exhibit.origin.kind !== 'nothing') return
+    this.exhibit.show(recorded.report, { kind: 'recorded', at: recorded.report.createdAt }, null)
+    for (const [unitId, pixels] of recorded.pictures) this.exhibit.pictures.putPixels(unitId, pixels)
+  }
+
+  /** Prompts of earlier visits; runs and links made from them can be checked again. */
+  async #loadPrompts(): Promise<void> {
+    await this.promptSets.load()
+    for (const { prompts } of this.promptSets.sets) this.#shelf.learn(prompts)
+  }
+
+  /** What the settings and the reader's own prompts amount to. */
+  request(): RunRequest {
+    const request = this.settings.request()
+    return { ...request, options: { ...request.options, ...this.promptSets.options } }
+  }
+
+  /** Takes the chosen prompt file; its suite is then measured. Throws SpqrError. */
+  async takePrompts(): Promise<StoredPromptSet> {
+    const set = await this.promptSets.take((this.pack.manifest?.prompts ?? []).map(({ suite }) => suite))
+    this.#shelf.learn(set.prompts)
+    if (set.harmful) this.settings.set('suites', [...this.settings.values.suites, set.suite].join(','))
+    await this.promptSets.keep(set)
+    return set
+  }
+
+  async removePrompts(suite: string): Promise<void> {
+    this.settings.set('suites', this.settings.values.suites.filter((name) => name !== suite).join(','))
+    await this.promptSets.remove(suite)
+  }
+
+  /** The one button. */
+  async run(): Promise<void> {
+    await this.notices.guard(async () => {
+      const report = await this.#start(this.request())
+      if (report) this.thresholds.reset()
+    })
+    await this.unfinished.refresh()
+  }
+
+  /** Goes on with a stored run on what it was begun on, whatever the settings say now. */
+  async goOn(runId: string): Promise<void> {
+    await this.notices.guard(async () => {
+      const stored = await this.unfinished.read(runId)
+      if (!stored) return
+      const { executionProvider, threads } = stored.environment
+      const request = this.request()
+      const report = await this.#start({ ...request, device: { ...request.device, executionProvider, threads }, resume: stored.spec })
+      if (report) this.thresholds.reset()
+    })
+    await this.unfinished.refresh()
+  }
+
+  /** The same without the interface, for `globalThis.spqr`; errors go to the caller. */
+  async evaluate(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    try {
+      return await this.#start(request, onEvent)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      this.notices.add(error)
+      throw error
+    }
+  }
+
+  #start(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    this.#shelf.learn(request.options.ownPrompts?.prompts ?? [])
+    return this.runner.run(request, onEvent)
+  }
+
+  /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
+  async plan(drift: number, warm: boolean): Promise<Plan> {
+    const { packName, device, options } = this.request()
+    return this.services.withEngine('a plan', packName, device, async (open) => {
+      const spec = createRunSpec(options, open.pack)
+      const pack = { ...open.pack, prompts: promptsOf(options, open.pack) }
+      return makePlan(spec, pack, drift, this.exhibit.report, warm ? await warmUpOf(open.ports, pack.prompts, spec) : null)
+    })
+  }
+
+  /** Bytes of the report's alignment, or of its live fine-tune; null when there is none to save. */
+  adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report, onStep?: (step: number) => void): Promise<AdapterDownload | null> {
+    return this.services.withEngine('saving an adapter', this.settings.values.pack, this.settings.device(), async ({ ports, trainer }) => {
+      if (what === 'alignment') {
+        if (!spec.alignment) return null
+        const { bytes, sha256 } = await ports.engine.exportAlignment(spec.alignment)
+        return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
+      }
+      if (spec.fineTune?.kind !== 'live' || !trainer) return null
+      // Takes no step where the last checkpoint is stored; else the steps are taken again.
+      const { checkpointKey } = await trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) => onStep?.(event.step))
+      const { bytes, sha256 } = await trainer.exportAdapter(checkpointKey)
+      return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
+    })
+  }
+
+  /** Opens a result link; what was made again for an earlier one says nothing about it. Throws SpqrError. */
+  async openLink(fragment: string): Promise<void> {
+    const before = this.sharing.opened
+    await this.sharing.openLink(fragment)
+    if (this.sharing.opened !== before) this.rechecking.reset()
+  }
+
+  /** Forgets an opened link; the recorded run comes back. */
+  closeLink(): void {
+    this.rechecking.reset()
+    if (this.exhibit.origin.kind === 'link') this.exhibit.clear()
+  }
+
+  open(sample: Sample): void {
+    this.opened = sample
+  }
+
+  close(): void {
+    this.opened = null
+  }
+}

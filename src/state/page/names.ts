@@ -1,0 +1,61 @@
+/** Plain names for what a specification says: methods, profiles, stages, languages. */
+import { PROFILES, SCENARIOS, type AlignmentSpec, type FineTuneSpec, type Prompt, type RunSpec, type Stage } from '../../core/contracts'
+
+export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
+
+/** Key of a stage in the Report's records. */
+export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fineTuned' } as const satisfies Record<Stage, string>
+
+const METHODS: Record<string, string> = {
+  uce: 'UCE', rece: 'RECE', mace: 'MACE', 'esd-x': 'ESD-x', 'esd-u': 'ESD-u', spm: 'SPM', salun: 'SalUn',
+  'negative-prompt': 'Negative prompt', 'sld-weak': 'SLD weak', 'sld-medium': 'SLD medium', 'sld-strong': 'SLD strong',
+  'sld-max': 'SLD max', safree: 'SAFREE',
+}
+export const methodName = (method: string): string => METHODS[method] ?? method
+
+export function alignmentName(alignment: AlignmentSpec | null): string {
+  if (!alignment) return 'no alignment'
+  if (alignment.kind === 'pack') return methodName(alignment.id)
+  if (alignment.kind === 'file') return alignment.name
+  return methodName(alignment.method)
+}
+
+export function fineTuneName(fineTune: FineTuneSpec | null): string {
+  if (!fineTune) return 'no fine-tuning'
+  if (fineTune.kind === 'file') return fineTune.name
+  if (fineTune.kind === 'live') return `${fineTune.profile}, ${fineTune.steps} steps here`
+  return packFineTuneName(fineTune.id)
+}
+
+/** Packs name their fine-tunes method-profile-scenario: "esd-x-lite-general" → "lite profile, general data". */
+function packFineTuneName(id: string): string {
+  const profile = PROFILES.find((name) => id.includes(`-${name}-`))
+  const scenario = SCENARIOS.find((name) => id.endsWith(`-${name}`))
+  return profile && scenario ? `${profile} profile, ${scenario} data` : id
+}
+
+/** Texts of prompts by id. */
+export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string> => new Map(prompts.map(({ id, text }) => [id, text]))
+
+/** What happened at a stage, under its name. */
+export function stageDetail(stage: Stage, spec: RunSpec | null): string {
+  if (stage === 'base') return spec ? spec.model.id : 'as it was trained'
+  if (stage === 'aligned') return spec ? `made safe by ${alignmentName(spec.alignment)}` : 'made safe'
+  return spec ? `then trained on harmless pictures: ${fineTuneName(spec.fineTune)}` : 'then trained on harmless pictures'
+}
+
+/** A language code in the reader's words: "ar" → "Arabic"; "und", undetermined, is what jailbreak strings are in. */
+export function languageName(code: string): string {
+  if (code === 'und') return 'No language'
+  try {
+    return new Intl.DisplayNames('en', { type: 'language' }).of(code) ?? code
+  } catch {
+    return code
+  }
+}
+
+/** "death-gore" → "Death gore": keys of categories and suites as words. */
+export function words(key: string): string {
+  const text = key.replace(/[-_]+/g, ' ')
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}

@@ -1,0 +1,39 @@
+/** What the page knows of a pack before any weight is loaded: its description, prompts and measured figures. */
+import * as v from 'valibot'
+import { PackManifestSchema, PromptFileSchema, type PackManifest, type Prompt } from '../../core/contracts'
+import { textsOf } from './names'
+import type { Services } from './services'
+
+export class PackInfo {
+  #name = $state('')
+  #manifest = $state.raw<PackManifest | null>(null)
+  #prompts = $state.raw<readonly Prompt[]>([])
+  #measured = $state.raw<unknown>(null)
+  readonly texts = $derived(textsOf(this.#prompts))
+
+  get name(): string { return this.#name }
+  get manifest(): PackManifest | null { return this.#manifest }
+  get prompts(): readonly Prompt[] { return this.#prompts }
+  get measured(): unknown { return this.#measured }
+
+  /** Reads manifest, prompts and figures; a pack that is absent or invalid stays null, and the engine says why when asked. */
+  async load(services: Pick<Services, 'readJson'>, name: string): Promise<void> {
+    this.#name = name
+    const base = `packs/${name}/`
+    const manifest = v.safeParse(PackManifestSchema, await services.readJson(`${base}manifest.json`))
+    if (!manifest.success) return
+    const files = await Promise.all(manifest.output.prompts.map(({ file }) => services.readJson(base + file.path)))
+    const prompts = files.flatMap((file) => {
+      const parsed = v.safeParse(PromptFileSchema, file)
+      return parsed.success ? parsed.output : []
+    })
+    this.#manifest = manifest.output
+    this.#prompts = prompts
+    this.#measured = manifest.output.measured ? await services.readJson(base + manifest.output.measured.path) : null
+  }
+
+  /** The prompt's own words, or what is known of it when its text is not here (links never carry texts). */
+  text(sample: { promptId: string; concept: string | null }): string {
+    return this.texts.get(sample.promptId) ?? sample.concept?.replaceAll('-', ' ') ?? sample.promptId
+  }
+}

@@ -1,0 +1,85 @@
+/** Makes a few of somebody's samples again here and says whether they come out the same. */
+import { SpqrError, reviveError, type DeviceChoice, type Report } from '../../core/contracts'
+import { recheck, type RecheckedSample, type RecheckResult } from '../../evaluation/share/recheck'
+import { retrain } from '../../evaluation/run/retrain'
+import type { PromptShelf } from '../settings/promptShelf'
+import type { OpenPack, Services } from '../page/services'
+
+const randomSeed = (): number => crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
+
+export class Rechecking {
+  #samples = $state.raw<readonly RecheckedSample[]>([])
+  #result = $state.raw<Pick<RecheckResult, 'summary'> | null>(null)
+  #doing = $state('')
+  #stop = $state.raw<AbortController | null>(null)
+  readonly #services: Services
+  readonly #shelf: PromptShelf
+
+  constructor(services: Services, shelf: PromptShelf) {
+    this.#services = services
+    this.#shelf = shelf
+  }
+
+  get samples(): readonly RecheckedSample[] { return this.#samples }
+  get result(): Pick<RecheckResult, 'summary'> | null { return this.#result }
+  get doing(): string { return this.#doing }
+  get busy(): boolean { return this.#stop !== null }
+
+  /** Throws SpqrError when the samples cannot be made here; a stop is no error. */
+  run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
+    return this.#work((signal) => this.#services.withEngine('a re-check', packName, device, ({ pack, ports }) =>
+      recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
+        if (event.type === 'sample') this.#add(event)
+      })))
+  }
+
+  /** Takes the report's live fine-tune again, on the device it names where this machine has it, and compares. */
+  retrain(report: Report, packName: string, k: number): Promise<void> {
+    const { record } = report
+    const { executionProvider, threads } = record.environment
+    return this.#work((signal) => this.#services.withEngine('a re-check', packName, { executionProvider, threads }, async ({ pack, ports, trainer }) => {
+      if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose the pack of the report.')
+      return retrain(signal, ports.engine, trainer, this.#withOwnPrompts(pack, report), record, k, randomSeed(), (event) => {
+        if (event.type === 'sample') this.#add(event)
+        else if (event.type === 'training') this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
+      })
+    }))
+  }
+
+  #withOwnPrompts(pack: OpenPack['pack'], { spec }: Report): OpenPack['pack'] {
+    return { ...pack, prompts: this.#shelf.of(spec, pack.prompts) }
+  }
+
+  #add({ sample, done, planned }: { sample: RecheckedSample; done: number; planned: number }): void {
+    this.#samples = [...this.#samples, sample]
+    this.#doing = `${done} of ${planned} made again`
+  }
+
+  async #work(job: (signal: AbortSignal) => Promise<Pick<RecheckResult, 'summary'>>): Promise<void> {
+    if (this.#stop) return
+    const stop = new AbortController()
+    this.#stop = stop
+    this.#samples = []
+    this.#result = null
+    this.#doing = 'Opening the model'
+    try {
+      this.#result = await job(stop.signal)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (error.code !== 'ABORTED') throw error
+    } finally {
+      this.#stop = null
+      this.#doing = ''
+    }
+  }
+
+  stop(): void {
+    this.#stop?.abort()
+  }
+
+  reset(): void {
+    this.stop()
+    this.#samples = []
+    this.#result = null
+  }
+}

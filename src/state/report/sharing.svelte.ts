@@ -1,0 +1,79 @@
+/** Result links: making one, opening one, and checking what it says. */
+import { SpqrError, type Report } from '../../core/contracts'
+import type { PromptFacts } from '../../evaluation/plan/plan'
+import { decodeLink, encodeLink, type OpenedLink } from '../../evaluation/share/share'
+import { hashOf } from '../../evaluation/spec/specHash'
+import { assertPublished } from '../../evaluation/spec/statedJudges'
+import type { Exhibit } from '../run/exhibit.svelte'
+import type { PackInfo } from '../page/pack.svelte'
+import type { PromptShelf } from '../settings/promptShelf'
+import type { Services } from '../page/services'
+
+export type { OpenedLink }
+
+export class Sharing {
+  #opening = $state(false)
+  #opened = $state.raw<OpenedLink | null>(null)
+  #fragment: string | null = null
+  /** How many links were asked for: the last one counts. */
+  #started = 0
+  readonly #services: Services
+  readonly #exhibit: Exhibit
+  readonly #pack: PackInfo
+  readonly #shelf: PromptShelf
+
+  constructor(services: Services, exhibit: Exhibit, pack: PackInfo, shelf: PromptShelf) {
+    this.#services = services
+    this.#exhibit = exhibit
+    this.#pack = pack
+    this.#shelf = shelf
+  }
+
+  /** True while a link is read and its scores are computed again. */
+  get opening(): boolean { return this.#opening }
+  /** The link that is shown, with what could not be recomputed. */
+  get opened(): OpenedLink | null { return this.#exhibit.origin.kind === 'link' ? this.#opened : null }
+
+  /** Facts of the prompts a report was made from: those of its link, else the reader's own and the pack's. */
+  #prompts(report: Report): readonly PromptFacts[] {
+    if (this.#opened?.report === report) return this.#opened.prompts
+    return this.#shelf.facts(report.spec, this.#pack.prompts)
+  }
+
+  /** The fragment of a report's link, `#` included. Throws SpqrError when there can be none. */
+  fragment(report: Report): string {
+    const away = this.#services.statistics.away(report.record)
+    if (away > 0) throw new SpqrError('LINK_TOO_LARGE', `A run of ${away} pictures is too large for a link.`, 'Export the report as a file instead.')
+    if (report.slice || hashOf(report.spec.scoring) !== hashOf(report.record.spec.scoring)) {
+      throw new SpqrError('BAD_INPUT', 'A link carries the whole run under its own scoring, and this report was scored again.', 'Go back to the run’s own scores first, or export the report as a file.')
+    }
+    return encodeLink(report, this.#prompts(report))
+  }
+
+  /** The whole address. */
+  address(report: Report): string {
+    return document.baseURI.replace(/[?#].*$/, '') + this.fragment(report)
+  }
+
+  /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */
+  async openLink(fragment: string): Promise<void> {
+    if (this.#fragment === fragment && this.#exhibit.origin.kind === 'link') return
+    const number = ++this.#started
+    this.#opening = true
+    try {
+      const opened = await decodeLink(fragment, {
+        score: (record, preset, reference, resamples) => this.#services.statistics.score(record, preset, reference, resamples),
+        reference: (facts) => this.#services.reference(facts),
+      })
+      assertPublished(opened.report.record, this.#pack.manifest?.judges ?? [])
+      // Another link, or a run that is being made, has taken the stage meanwhile.
+      const { origin, report } = this.#exhibit
+      if (number !== this.#started || (origin.kind === 'live' && report === null)) return
+      this.#opened = opened
+      this.#fragment = fragment
+      this.#exhibit.show(opened.report, { kind: 'link' }, (unitId) => this.#services.store.image(unitId))
+    } finally {
+      if (number === this.#started) this.#opening = false
+    }
+  }
+}

@@ -1,0 +1,122 @@
+/** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
+import { reviveError, type DeviceChoice, type Report, type RunSpec } from '../../core/contracts'
+import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
+import { PauseGate, runEvaluation, type RunEvent } from '../../evaluation/run/run'
+import { runId } from '../../evaluation/spec/specHash'
+import type { Exhibit, Origin } from './exhibit.svelte'
+import { Progress } from './progress.svelte'
+import type { OpenPack, Services } from '../page/services'
+
+export type RunStatus = 'idle' | 'opening' | 'running' | 'pausing' | 'paused' | 'stopping'
+
+/** What a run needs besides the services: options of the specification, and the machine. */
+export interface RunRequest {
+  packName: string
+  device: DeviceChoice
+  batchSize: number
+  options: RunOptions
+  /** A stored specification to go on with, instead of one made from the options. */
+  resume?: RunSpec
+}
+
+export class Runner {
+  readonly progress = new Progress()
+  #status = $state<RunStatus>('idle')
+  #spec = $state.raw<RunSpec | null>(null)
+  #gate = new PauseGate()
+  #stop: AbortController | null = null
+  readonly #services: Services
+  readonly #exhibit: Exhibit
+
+  readonly busy = $derived(this.#status !== 'idle')
+
+  constructor(services: Services, exhibit: Exhibit) {
+    this.#services = services
+    this.#exhibit = exhibit
+  }
+
+  get status(): RunStatus { return this.#status }
+  get spec(): RunSpec | null { return this.#spec }
+
+  /** Runs to the end. Answers null when it was stopped or one goes on already; throws SpqrError otherwise. */
+  async run(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    if (this.busy) return null
+    this.#status = 'opening'
+    this.progress.begin()
+    const stop = new AbortController()
+    this.#stop = stop
+    this.#gate = new PauseGate()
+    try {
+      return await this.#services.withEngine('a run', request.packName, request.device, async (open) => {
+        stop.signal.throwIfAborted()
+        const spec = request.resume ?? createRunSpec(request.options, open.pack)
+        this.#spec = spec
+        if (this.status === 'opening') this.#status = 'running'
+        let made = false
+        const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
+        const report = await this.#services.alone(runId(spec), () => runEvaluation(stop.signal, this.#ports(open, request), pack, spec, (event) => {
+          this.#take(event, spec, open)
+          made ||= event.type === 'results'
+          onEvent?.(event)
+        }))
+        const origin: Origin = made ? { kind: 'live' } : { kind: 'stored', at: report.record.createdAt }
+        this.#exhibit.show(report, origin, (unitId) => this.#services.store.image(unitId), true)
+        return report
+      }, (event) => this.progress.engine(event), stop.signal)
+    } catch (thrown) {
+      if (stop.signal.aborted) return null
+      throw reviveError(thrown)
+    } finally {
+      this.#status = 'idle'
+      this.#stop = null
+    }
+  }
+
+  /** Holds the run after the batch in flight. */
+  pause(): void {
+    if (this.#status !== 'running') return
+    this.#gate.pause()
+    this.#status = 'pausing'
+  }
+
+  resume(): void {
+    this.#gate.resume()
+    if (this.#status === 'paused' || this.#status === 'pausing') this.#status = 'running'
+  }
+
+  /** Ends the run; everything made stays stored. */
+  stop(): void {
+    if (!this.busy) return
+    this.#status = 'stopping'
+    this.#stop?.abort()
+    this.#gate.resume()
+  }
+
+  #ports(open: OpenPack, request: RunRequest): Parameters<typeof runEvaluation>[1] {
+    return { ...open.ports, gate: this.#gate, batchSize: request.batchSize }
+  }
+
+  #take(event: RunEvent, spec: RunSpec, open: OpenPack): void {
+    this.progress.run(event)
+    if (event.type === 'plan') {
+      this.#exhibit.begin(spec, open.pack.judges, event.units, (unitId) => this.#services.store.image(unitId))
+      if (event.resumed > 0) void this.#restore(event.runId)
+    } else if (event.type === 'results') {
+      for (const { outcome, image } of event.results) this.#exhibit.add(outcome, image)
+    } else if (event.type === 'curve') {
+      this.#exhibit.grow(event.curve, event.harmfulness)
+    } else if (event.type === 'paused') {
+      this.#status = 'paused'
+    } else if (event.type === 'resumed') {
+      this.#status = 'running'
+    }
+  }
+
+  /** Puts the outcomes of an earlier session back on the stage; their pictures follow when a tile asks. */
+  async #restore(runId: string): Promise<void> {
+    const record = await this.#services.store.read(runId)
+    for (const outcome of record?.outcomes ?? []) {
+      if (!this.#exhibit.outcomes.has(outcome.unitId)) this.#exhibit.add(outcome, null)
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/** The authors' published table, shown as published. */
+import * as v from 'valibot'
+import type { Services } from '../page/services'
+
+const axis = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
+const PublishedSchema = v.object({
+  source: v.string(),
+  general_sd15_standard: v.array(v.object({ method: v.string(), S: axis, P: axis, Q: axis, R: axis, SPQR: axis })),
+})
+export type PublishedRow = v.InferOutput<typeof PublishedSchema>['general_sd15_standard'][number]
+
+export class Published {
+  #rows = $state.raw<readonly PublishedRow[]>([])
+  #source = $state('')
+
+  get rows(): readonly PublishedRow[] { return this.#rows }
+  get source(): string { return this.#source }
+
+  async load(services: Pick<Services, 'readJson'>): Promise<void> {
+    const parsed = v.safeParse(PublishedSchema, await services.readJson('reference/spqr-published.json'))
+    if (!parsed.success) return
+    this.#rows = parsed.output.general_sd15_standard.toSorted((a, b) => b.SPQR - a.SPQR)
+    this.#source = parsed.output.source
+  }
+}

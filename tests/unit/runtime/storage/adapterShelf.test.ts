@@ -1,0 +1,90 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { writeSafetensors } from '../../../../src/core/adapters'
+import type { Component, EngineEvent, PackManifest } from '../../../../src/core/contracts'
+import { AdapterShelf, adaptableWeights, targetsOf } from '../../../../src/runtime/storage/adapterShelf'
+import type { PackFiles } from '../../../../src/runtime/storage/files'
+import { MemoryKeyValue } from '../../../helpers/memoryStore'
+
+const component = (...tensors: [string, number[]][]): Component => {
+  const file = { path: 'x', bytes: 0, sha256: '' }
+  return { graph: file, weights: file, inputs: [], outputs: [], externalData: { path: 'weights.bin', bytes: 0, tensors: tensors.map(([name, dims]) => ({ name, dims, offset: 0, length: 0 })) } }
+}
+const unet = component(['a.to_k.weight', [2, 2]])
+const textEncoder = component(['layer.q_proj.weight', [2, 2]])
+const manifest = { id: 'p', model: { unet, textEncoder }, adapters: [] } as unknown as PackManifest
+const lora = (...modules: string[]) => writeSafetensors(new Map(modules.flatMap((module) => [
+  [`${module}.lora_A.weight`, { dtype: 'F32' as const, shape: [1, 2], data: Float32Array.of(1, 2) }],
+  [`${module}.lora_B.weight`, { dtype: 'F32' as const, shape: [2, 1], data: Float32Array.of(3, 4) }],
+])))
+
+let own: MemoryKeyValue
+let checkpoints: MemoryKeyValue
+let events: EngineEvent[]
+const shelf = () => new AdapterShelf(manifest, {} as PackFiles, { own, checkpoints }, (event) => events.push(event))
+
+beforeEach(() => {
+  own = new MemoryKeyValue()
+  checkpoints = new MemoryKeyValue()
+  events = []
+})
+
+describe('the adapter shelf', () => {
+  test('weights of the text encoder carry its prefix', () => {
+    expect([...adaptableWeights(manifest).keys()]).toEqual(['a.to_k.weight', 'text_encoder.layer.q_proj.weight'])
+  })
+
+  test('an adapter of both networks is cut in two, each with its own names', async () => {
+    const { sha256 } = await shelf().add('both', lora('unet.a.to_k', 'text_encoder.layer.q_proj'))
+    const adapter = await shelf().alignment({ kind: 'file', name: 'both', sha256, strength: 2 })
+    expect([...targetsOf(adapter, unet, '').targets.keys()]).toEqual(['a.to_k.weight'])
+    const text = targetsOf(adapter, textEncoder, 'text_encoder.')
+    expect([...text.targets.keys()]).toEqual(['layer.q_proj.weight'])
+    const weight = new Float32Array(4)
+    text.targets.get('layer.q_proj.weight')!(weight)
+    expect([...weight]).toEqual([6, 12, 8, 16])
+  })
+
+  test('several files are merged in order, each with its strength', async () => {
+    const one = shelf()
+    const [first, second] = [await one.add('first', lora('unet.a.to_k')), await one.add('second', lora('a.to_k', 'text_encoder.layer.q_proj'))]
+    const parts = { name: 'first + second', sha256: first.sha256, strength: 0.5, more: [{ name: 'second', sha256: second.sha256, strength: -2 }] }
+    const both = await one.alignment({ kind: 'file', ...parts })
+    const weight = new Float32Array(4)
+    both.targets.get('a.to_k.weight')!(weight)
+    expect([...weight]).toEqual([3, 6, 4, 8].map((value) => (0.5 - 2) * value))
+    expect([...both.targets.keys()].sort()).toEqual(['a.to_k.weight', 'text_encoder.layer.q_proj.weight'])
+    expect([...(await one.fineTune({ kind: 'file', ...parts }))!.targets.keys()].sort()).toEqual([...both.targets.keys()].sort())
+  })
+
+  test('the scale of a bare PEFT file comes with its adapter_config.json and stays with the stored file', async () => {
+    const merged = async (config?: string) => {
+      const { sha256 } = await shelf().add('adapter_model.safetensors', lora('base_model.model.a.to_k'), config)
+      const weight = new Float32Array(4)
+      const adapter = await shelf().alignment({ kind: 'file', name: 'peft', sha256, strength: 1 })
+      adapter.targets.get('a.to_k.weight')!(weight)
+      return [...weight]
+    }
+    expect(await merged()).toEqual([3, 6, 4, 8])
+    expect(await merged('{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "alpha_pattern": {}}')).toEqual([6, 12, 8, 16])
+    await expect(shelf().add('adapter_model.safetensors', lora('a.to_k'), '[1')).rejects.toMatchObject({ code: 'ADAPTER_INVALID', message: expect.stringMatching(/adapter_config.json is not a JSON object/) as unknown })
+  })
+
+  test('a file added before a crash is found by a new engine', async () => {
+    const { sha256 } = await shelf().add('mine', lora('unet.a.to_k'))
+    expect((await shelf().fineTune({ kind: 'file', sha256, strength: 1 }))?.targets.size).toBe(1)
+    own.values.set(sha256, Uint8Array.of(1, 2, 3))
+    await expect(shelf().fineTune({ kind: 'file', sha256, strength: 1 })).rejects.toMatchObject({ code: 'BAD_INPUT' })
+  })
+
+  test('a full disk keeps the file for this visit and says so', async () => {
+    own = new MemoryKeyValue(0)
+    const one = shelf()
+    const { sha256 } = await one.add('mine', lora('unet.a.to_k'))
+    expect((await one.fineTune({ kind: 'file', sha256, strength: 1 }))?.targets.size).toBe(1)
+    expect(events).toMatchObject([{ type: 'warning', code: 'STORAGE_FULL' }])
+  })
+
+  test('a checkpoint that is gone is an error by its key', async () => {
+    await expect(shelf().fineTune({ kind: 'checkpoint', key: 'run/5' })).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringMatching(/run\/5/) as unknown })
+  })
+})

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { EngineEvent, PackFile } from '../../../../src/core/contracts'
+import { PackFiles } from '../../../../src/runtime/storage/files'
+import { FakeServer } from '../../../helpers/fakeServer'
+import { MemoryKeyValue } from '../../../helpers/memoryStore'
+
+const CHUNK = 1024
+const BASE = 'http://pack.test/tiny/'
+const content = Uint8Array.from({ length: 10_000 }, (_, i) => (i * 31 + (i >> 8)) & 255)
+const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
+const file: PackFile = { path: 'unet/model.safetensors', bytes: content.length, sha256: sha(content) }
+const PATH = '/tiny/unet/model.safetensors'
+
+let server: FakeServer
+let store: MemoryKeyValue
+let events: EngineEvent[]
+const open = () => new PackFiles({ baseUrl: BASE, store, onEvent: (event) => events.push(event), fetch: server.fetch, chunkBytes: CHUNK })
+const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.code] : []))
+const failure = (code: string, sentence: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(sentence) as unknown })
+
+beforeEach(() => {
+  server = new FakeServer()
+  server.files.set(PATH, { bytes: content })
+  store = new MemoryKeyValue()
+  events = []
+})
+
+describe('a file of a pack', () => {
+  test('is loaded once with progress, then comes from the cache without the network', async () => {
+    expect(await open().load(file)).toEqual(content)
+    const progress = events.filter((event) => event.type === 'download')
+    expect(progress.length).toBeGreaterThan(2)
+    expect(progress.at(-1)).toEqual({ type: 'download', file: file.path, loaded: 10_000, total: 10_000, fromCache: false })
+    server.offline = true
+    expect(await open().load(file)).toEqual(content)
+    expect(server.asked).toHaveLength(1)
+    expect(events.at(-1)).toMatchObject({ type: 'download', fromCache: true })
+  })
+
+  test('is shared by askers at the same time; a failure is not remembered', async () => {
+    const files = open()
+    const [a, b] = await Promise.all([files.load(file), files.load(file)])
+    expect(a).toBe(b)
+    expect(server.asked).toHaveLength(1)
+    store.values.clear()
+    server.offline = true
+    await expect(files.load(file)).rejects.toEqual(failure('DOWNLOAD_FAILED', /cannot be reached/))
+    server.offline = false
+    expect(await files.load(file)).toEqual(content)
+  })
+
+  test('heals: a corrupted and a missing chunk are fetched again, alone', async () => {
+    await open().load(file)
+    const damaged = (store.values.get(`${file.sha256}/3`) as Uint8Array).slice()
+    damaged[5]! ^= 1
+    store.values.set(`${file.sha256}/3`, damaged)
+    store.values.delete(`${file.sha256}/9`)
+    server.asked.length = 0
+    expect(await open().load(file)).toEqual(content)
+    expect(server.asked.map(({ range }) => range)).toEqual(['bytes=3072-4095', 'bytes=9216-9999'])
+    expect(warnings()).toEqual(['CACHE_CORRUPT'])
+    server.offline = true
+    expect(await open().load(file)).toEqual(content)
+  })
+
+  test('heals from a server that knows no ranges', async () => {
+    await open().load(file)
+    store.values.delete(`${file.sha256}/4`)
+    server.files.set(PATH, { bytes: content, ignoresRange: true })
+    expect(await open().load(file)).toEqual(content)
+  })
+
+  test('goes on where a broken connection left off', async () => {
+    server.files.set(PATH, { bytes: content, breakAfter: 5000 })
+    await expect(open().load(file)).rejects.toEqual(failure('DOWNLOAD_FAILED', /broke after 5000 of 10000 bytes/))
+    server.files.set(PATH, { bytes: content })
+    expect(await open().load(file)).toEqual(content)
+    expect(server.asked.at(-1)?.range).toBe('bytes=4096-9999')
+  })
+
+  test.each([
+    ['is not there', { bytes: content, status: 404 }, 'DOWNLOAD_FAILED', /answered 404/],
+    ['is a web page by its type', { bytes: content, contentType: 'text/html; charset=utf-8' }, 'DOWNLOAD_FAILED', /a web page in its place/],
+    ['is a web page by its first bytes', { bytes: new TextEncoder().encode('\n<!DOCTYPE html><p>') }, 'DOWNLOAD_FAILED', /a web page in its place/],
+    ['is cut short', { bytes: content, cutAfter: 9000 }, 'DOWNLOAD_FAILED', /ended after 9000 of 10000 bytes/],
+    ['is too long', { bytes: new Uint8Array(20_000) }, 'DOWNLOAD_FAILED', /longer than the 10000 bytes/],
+    ['is another file', { bytes: content.toReversed() }, 'HASH_MISMATCH', new RegExp(`SHA-256 is [0-9a-f]{64}, expected ${file.sha256}`)],
+  ] as const)('that %s is refused in one sentence', async (_, served, code, sentence) => {
+    server.files.set(PATH, served)
+    await expect(open().load(file)).rejects.toEqual(failure(code, sentence))
+    server.files.set(PATH, { bytes: content })
+    expect(await open().load(file)).toEqual(content)
+  })
+
+  test('stays in memory when the quota is exhausted, and says so once', async () => {
+    store = new MemoryKeyValue(3)
+    const files = open()
+    expect(await files.load(file)).toEqual(content)
+    expect(warnings()).toEqual(['STORAGE_FULL'])
+    server.offline = true
+    expect(await files.load(file)).toEqual(content)
+  })
+
+  test('stops when aborted', async () => {
+    await expect(open().load(file, AbortSignal.abort())).rejects.toEqual(failure('ABORTED', /stopped/))
+  })
+})
