@@ -4,11 +4,18 @@ import { existsSync } from 'node:fs'
 import { chromium } from 'playwright'
 
 const SYSTEM = [
-  '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', '/usr/bin/google-chrome-stable', '/snap/bin/chromium',
-  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome', '/Applications/Chromium.app/Contents/MacOS/Chromium',
-  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe', 'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/snap/bin/chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
+  'C:\\Program Files (x86)\\Google\\Chrome\\Application\\chrome.exe',
 ]
-const HOW = 'No Chromium found. Install one with "npx playwright install chromium" or your package manager (Debian: apt-get install chromium), or set CHROMIUM_PATH.'
+const HOW =
+  'No Chromium found. Install one with "npx playwright install chromium" or your package manager (Debian: apt-get install chromium), or set CHROMIUM_PATH.'
 
 /** @returns {string} path of an executable; throws an Error that says what to install */
 export function findChromium() {
@@ -27,7 +34,8 @@ export function ensureChromium() {
   try {
     return findChromium()
   } catch (error) {
-    const apt = process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
+    const apt =
+      process.platform === 'linux' && process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
     if (!apt || process.env.CHROMIUM_PATH) throw error
     execFileSync('apt-get', ['update', '-q'], { stdio: 'inherit' })
     execFileSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', 'chromium'], { stdio: 'inherit' })
@@ -37,6 +45,11 @@ export function ensureChromium() {
 
 /** Flags for headless runs: software WebGPU, no background traffic. */
 export const CHROMIUM_ARGS = [
-  '--no-sandbox', '--enable-unsafe-webgpu', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  '--no-sandbox',
+  '--enable-unsafe-webgpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
 ]

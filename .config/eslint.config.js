@@ -8,11 +8,16 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** Imports point down only; each folder names the folders it must not reach. */
 const forbid = (...folders) => ({
-  'no-restricted-imports': ['error', { patterns: folders.map((folder) => ({
-    // `core/contracts/workers.ts` describes the workers' APIs and is no worker.
-    group: folder === 'workers' ? ['**/workers/*'] : [`**/${folder}`, `**/${folder}/**`],
-    message: `Imports point down only (ui → state → evaluation → core; workers → runtime → core): not to ${folder}.`,
-  })) }],
+  'no-restricted-imports': [
+    'error',
+    {
+      patterns: folders.map((folder) => ({
+        // `core/contracts/workers.ts` describes the workers' APIs and is no worker.
+        group: folder === 'workers' ? ['**/workers/*'] : [`**/${folder}`, `**/${folder}/**`],
+        message: `Imports point down only (ui → state → evaluation → core; workers → runtime → core): not to ${folder}.`,
+      })),
+    },
+  ],
 })
 
 export default ts.config(
@@ -22,7 +27,9 @@ export default ts.config(
   ...svelte.configs.recommended,
   {
     files: ['**/*.ts'],
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['vite.config.ts'] }, tsconfigRootDir: root } },
+    languageOptions: {
+      parserOptions: { projectService: { allowDefaultProject: ['vite.config.ts'] }, tsconfigRootDir: root },
+    },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': 'error',
@@ -30,11 +37,20 @@ export default ts.config(
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
     },
   },
-  { files: ['**/*.svelte', '**/*.svelte.ts'], languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser } } },
+  {
+    files: ['**/*.svelte', '**/*.svelte.ts'],
+    languageOptions: { globals: globals.browser, parserOptions: { parser: ts.parser } },
+  },
   { files: ['.config/**', '**/*.mjs'], languageOptions: { globals: globals.node } },
-  { files: ['src/core/**'], rules: forbid('runtime', 'evaluation', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web') },
+  {
+    files: ['src/core/**'],
+    rules: forbid('runtime', 'evaluation', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web'),
+  },
   { files: ['src/runtime/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'workers', 'svelte') },
-  { files: ['src/evaluation/**'], rules: forbid('runtime', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web') },
+  {
+    files: ['src/evaluation/**'],
+    rules: forbid('runtime', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web'),
+  },
   { files: ['src/state/**'], rules: forbid('runtime', 'ui', 'cli', 'workers') },
   { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers') },
   { files: ['workers/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'svelte') },

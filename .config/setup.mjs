@@ -6,7 +6,12 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 export function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32', ...options })
+  const result = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    shell: process.platform === 'win32',
+    ...options,
+  })
   return result.status ?? 1
 }
 
@@ -19,7 +24,9 @@ export function setup() {
   const installed = `${root}node_modules/.package-lock.json`
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(`${root}package-lock.json`).mtimeMs) return
   if (run('npm', ['ci']) !== 0) {
-    console.error('Installing the dependencies failed: check the network or the npm registry setting, then run the command again.')
+    console.error(
+      'Installing the dependencies failed: check the network or the npm registry setting, then run the command again.',
+    )
     process.exit(1)
   }
 }

@@ -37,10 +37,22 @@ single('types', 'node', ['.config/check.mjs'])
 single('lint', 'npm', ['run', '--silent', 'lint'])
 for (const project of ['unit', 'browser']) {
   const file = `test-results/${project}.json`
-  counted(project, 'npx', ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`], file, vitest)
+  counted(
+    project,
+    'npx',
+    ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`],
+    file,
+    vitest,
+  )
 }
 single('build', 'npx', ['vite', 'build', '--logLevel', 'warn'])
-counted('end to end', 'npx', ['playwright', 'test', '-c', 'tests/playwright.config.ts'], 'test-results/e2e.json', playwright)
+counted(
+  'end to end',
+  'npx',
+  ['playwright', 'test', '-c', 'tests/playwright.config.ts'],
+  'test-results/e2e.json',
+  playwright,
+)
 
 console.log(`\n${totals.passed} passed, ${totals.failed} failed`)
 process.exit(totals.failed === 0 ? 0 : 1)

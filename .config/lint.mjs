@@ -1,0 +1,20 @@
+/** `npm run lint`: one format, then the rules. */
+import { run } from './setup.mjs'
+
+const steps = [
+  [
+    'prettier',
+    '--config',
+    '.config/prettier.json',
+    '--ignore-path',
+    '.config/prettierignore',
+    '--check',
+    '--log-level',
+    'warn',
+    '.',
+  ],
+  ['eslint', '-c', '.config/eslint.config.js', '.'],
+]
+const failed = steps.filter((step) => run('npx', step) !== 0)
+if (failed.some(([tool]) => tool === 'prettier')) console.error('Some files are not formatted: run "npm run format".')
+process.exit(failed.length === 0 ? 0 : 1)
