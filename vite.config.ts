@@ -25,7 +25,8 @@ function ortRuntime(): Plugin {
     config() {
       mkdirSync(to, { recursive: true })
       for (const file of readdirSync(from)) {
-        if (!/^ort-wasm-simd-threaded(\.jspi|\.asyncify)?\.(mjs|wasm)$/.test(file) || sameFile(from + file, to + file)) continue
+        if (!/^ort-wasm-simd-threaded(\.jspi|\.asyncify)?\.(mjs|wasm)$/.test(file) || sameFile(from + file, to + file))
+          continue
         // Renamed into place, so that a second process never sees half a file.
         const unfinished = `${to}${file}.${process.pid}`
         copyFileSync(from + file, unfinished)
@@ -62,7 +63,10 @@ export default defineConfig({
         theme_color: '#0072b2',
         icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml' }],
       },
-      injectManifest: { globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg'], maximumFileSizeToCacheInBytes: 5e6 },
+      injectManifest: {
+        globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg'],
+        maximumFileSizeToCacheInBytes: 5e6,
+      },
     }),
   ],
   // The build of onnxruntime that loads its WebAssembly from /ort; the other one would bundle 14 MB a second time.
@@ -89,15 +93,22 @@ export default defineConfig({
             enabled: true,
             headless: true,
             screenshotFailures: false,
-            instances: [{
-              browser: 'chromium',
-              provider: playwright({
-                launchOptions: {
-                  executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
-                  args: ['--no-sandbox', '--enable-unsafe-webgpu', '--disable-quic', '--disable-background-networking'],
-                },
-              }),
-            }],
+            instances: [
+              {
+                browser: 'chromium',
+                provider: playwright({
+                  launchOptions: {
+                    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+                    args: [
+                      '--no-sandbox',
+                      '--enable-unsafe-webgpu',
+                      '--disable-quic',
+                      '--disable-background-networking',
+                    ],
+                  },
+                }),
+              },
+            ],
           },
         },
       },

@@ -2,7 +2,19 @@
 import { mount } from 'svelte'
 import * as v from 'valibot'
 import appPackage from '../package.json'
-import { JudgeCardSchema, SpqrError, reviveError, type DeviceChoice, type EngineApi, type EngineEvent, type Environment, type FeatureJudge, type JudgeFacts, type StatisticsWorkerApi, type TrainerApi } from './core/contracts'
+import {
+  JudgeCardSchema,
+  SpqrError,
+  reviveError,
+  type DeviceChoice,
+  type EngineApi,
+  type EngineEvent,
+  type Environment,
+  type FeatureJudge,
+  type JudgeFacts,
+  type StatisticsWorkerApi,
+  type TrainerApi,
+} from './core/contracts'
 import type { PromptFileApi } from './core/prompts'
 import { conditionsOf } from './core/scoring'
 import { parseParameters, unknownSentence } from './evaluation/spec/params'
@@ -31,22 +43,36 @@ const base = new URL('./', document.baseURI.replace(/[?#].*$/, ''))
 const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
 
 const newEngine = (): Connection<EngineApi> =>
-  connect<EngineApi>(new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }), 'The engine')
+  connect<EngineApi>(
+    new Worker(new URL('../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }),
+    'The engine',
+  )
 const desk = new Desk(
-  () => connect<StatisticsWorkerApi>(new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }), 'The statistics worker'),
+  () =>
+    connect<StatisticsWorkerApi>(
+      new Worker(new URL('../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }),
+      'The statistics worker',
+    ),
   (facts) => services.reference(facts),
 )
 
 let storage: Connection<Services['storage']> | null = null
 /** The storage worker, started when first needed, and again after a crash. */
 function stored(): Services['storage'] {
-  if (!storage || storage.dead) storage = connect<Services['storage']>(new Worker(new URL('../workers/storage.ts', import.meta.url), { type: 'module', name: 'storage' }), 'The storage worker')
+  if (!storage || storage.dead)
+    storage = connect<Services['storage']>(
+      new Worker(new URL('../workers/storage.ts', import.meta.url), { type: 'module', name: 'storage' }),
+      'The storage worker',
+    )
   return storage.api
 }
 
 /** The prompt worker lives as long as one file takes: the text of a large one goes with it. */
 async function withPromptWorker<T>(work: (api: PromptFileApi) => Promise<T>): Promise<T> {
-  const { api, end } = connect<PromptFileApi>(new Worker(new URL('../workers/prompts.ts', import.meta.url), { type: 'module', name: 'prompts' }), 'The prompt reader')
+  const { api, end } = connect<PromptFileApi>(
+    new Worker(new URL('../workers/prompts.ts', import.meta.url), { type: 'module', name: 'prompts' }),
+    'The prompt reader',
+  )
   try {
     return await work(api)
   } finally {
@@ -55,7 +81,9 @@ async function withPromptWorker<T>(work: (api: PromptFileApi) => Promise<T>): Pr
 }
 
 /** Descriptions of judges that ship with the page; checked as anything from outside is. */
-const cards = Object.values(import.meta.glob('../models/judges/cards/*.json', { eager: true, import: 'default' })).map((card) => v.parse(JudgeCardSchema, card))
+const cards = Object.values(import.meta.glob('../models/judges/cards/*.json', { eager: true, import: 'default' })).map(
+  (card) => v.parse(JudgeCardSchema, card),
+)
 
 /** References for FID of the user's own, by SHA-256 of their features. */
 const references = new Map<string, Float32Array>()
@@ -72,11 +100,18 @@ const engineUse = new EngineUse()
 let open: { key: string; engine: Connection<EngineApi>; pack: Promise<OpenPack> } | null = null
 
 /** A trainer that starts and opens its worker when it is first needed. */
-function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): { trainer: TrainerApi; end(): void } {
+function lazyTrainer(
+  baseUrl: string,
+  device: DeviceChoice,
+  onEvent: (event: EngineEvent) => void,
+): { trainer: TrainerApi; end(): void } {
   let connection: Connection<TrainerApi> | null = null
   let opened: Promise<TrainerApi> | null = null
   const start = async (): Promise<TrainerApi> => {
-    connection = connect<TrainerApi>(new Worker(new URL('../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }), 'The trainer')
+    connection = connect<TrainerApi>(
+      new Worker(new URL('../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }),
+      'The trainer',
+    )
     await connection.api.open(baseUrl, device, onEvent)
     return connection.api
   }
@@ -101,12 +136,18 @@ function lazyTrainer(baseUrl: string, device: DeviceChoice, onEvent: (event: Eng
   return {
     end: () => connection?.end(),
     trainer: {
-      open: async () => { await ready() },
+      open: async () => {
+        await ready()
+      },
       addDataset: (...args) => using((api) => api.addDataset(...args)),
       train: (...args) => using((api) => api.train(...args)),
       exportAdapter: (key) => using((api) => api.exportAdapter(key)),
-      abort: async () => { await (await opened)?.abort() },
-      close: async () => { await (await opened)?.close() },
+      abort: async () => {
+        await (await opened)?.abort()
+      },
+      close: async () => {
+        await (await opened)?.close()
+      },
     },
   }
 }
@@ -116,27 +157,45 @@ function hasRoom({ executionProvider, threads }: Environment): boolean {
   return executionProvider === 'webgpu' || 2 * threads <= navigator.hardwareConcurrency
 }
 
-async function openPack(connection: Connection<EngineApi>, name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<OpenPack> {
+async function openPack(
+  connection: Connection<EngineApi>,
+  name: string,
+  device: DeviceChoice,
+  onEvent: (event: EngineEvent) => void,
+): Promise<OpenPack> {
   const baseUrl = new URL(`packs/${name}/`, base).href
   // Before the first byte of a large download: what is stored shall stay. Only the page may ask, and a no is an answer.
   if (device.model) await (navigator.storage as StorageManager | undefined)?.persist().catch(() => false)
   const pack = await connection.api.open(baseUrl, device, onEvent)
   let engine = connection
-  const features = pack.judges.find((judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features')
+  const features = pack.judges.find(
+    (judge): judge is Extract<JudgeFacts, { kind: 'features' }> => judge.kind === 'features',
+  )
   const training = lazyTrainer(baseUrl, device, onEvent)
   const trainer = pack.manifest.training ? training.trainer : null
   return {
-    pack, baseUrl, trainer,
+    pack,
+    baseUrl,
+    trainer,
     end: () => {
       training.end()
       engine.end()
     },
     ports: {
-      engine: engine.api, statistics: desk, store, trainer, trainAhead: hasRoom(pack.environment),
+      engine: engine.api,
+      statistics: desk,
+      store,
+      trainer,
+      trainAhead: hasRoom(pack.environment),
       async reference() {
         const known = features ? await services.reference(features) : null
         // Of another pack than the page began with, or of a judge that was added: the engine has their files.
-        const own = pack.manifest.judges.some((judge) => judge.kind === 'features' && judge.reference !== null && judge.reference.sha256 === features?.reference?.sha256)
+        const own = pack.manifest.judges.some(
+          (judge) =>
+            judge.kind === 'features' &&
+            judge.reference !== null &&
+            judge.reference.sha256 === features?.reference?.sha256,
+        )
         return known ?? (features && own ? engine.api.reference(features.id) : null)
       },
       now: () => performance.now(),
@@ -146,8 +205,15 @@ async function openPack(connection: Connection<EngineApi>, name: string, device:
         // On what the run was begun on: after a lost GPU, "auto" would go on with WASM, and its pictures are others.
         const { executionProvider, threads } = pack.environment
         const again = await engine.api.open(baseUrl, { ...device, executionProvider, threads }, onEvent)
-        if (again.manifestSha256 !== pack.manifestSha256 || conditionsOf(again.environment) !== conditionsOf(pack.environment)) {
-          throw new SpqrError('BAD_INPUT', 'The model or the graphics device changed while the run went on.', 'Everything made so far is kept: press Run to go on where that is possible.')
+        if (
+          again.manifestSha256 !== pack.manifestSha256 ||
+          conditionsOf(again.environment) !== conditionsOf(pack.environment)
+        ) {
+          throw new SpqrError(
+            'BAD_INPUT',
+            'The model or the graphics device changed while the run went on.',
+            'Everything made so far is kept: press Run to go on where that is possible.',
+          )
         }
         return engine.api
       },
@@ -164,10 +230,18 @@ function withFileNumbers(_: string, value: unknown): unknown {
   return `file ${fileNumbers.get(value)}`
 }
 
-async function openEngine(name: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void, signal?: AbortSignal): Promise<OpenPack> {
+async function openEngine(
+  name: string,
+  device: DeviceChoice,
+  onEvent: (event: EngineEvent) => void,
+  signal?: AbortSignal,
+): Promise<OpenPack> {
   const key = JSON.stringify([name, device], withFileNumbers)
   if (open?.key !== key || open.engine.dead) {
-    open?.pack.then((earlier) => earlier.end(), () => undefined)
+    open?.pack.then(
+      (earlier) => earlier.end(),
+      () => undefined,
+    )
     const engine = newEngine()
     open = { key, engine, pack: openPack(engine, name, device, onEvent) }
   }
@@ -199,22 +273,41 @@ const services: Services = {
   version: appPackage.version,
   statistics: desk,
   store,
-  prompts: { preview: (file) => withPromptWorker((api) => api.preview(file)), read: (file, options) => withPromptWorker((api) => api.read(file, options)) },
+  prompts: {
+    preview: (file) => withPromptWorker((api) => api.preview(file)),
+    read: (file, options) => withPromptWorker((api) => api.read(file, options)),
+  },
   promptStore: createPromptStore(),
-  storage: { facts: () => stored().facts(), verify: (key) => stored().verify(key), remove: (id) => stored().remove(id), blob: (key) => stored().blob(key) },
+  storage: {
+    facts: () => stored().facts(),
+    verify: (key) => stored().verify(key),
+    remove: (id) => stored().remove(id),
+    blob: (key) => stored().blob(key),
+  },
   checkpoints: {
     count: async () => (await checkpointStore.keys()).length,
-    clear: () => engineUse.during('deleting what fine-tuning left', async () => { for (const key of await checkpointStore.keys()) await checkpointStore.delete(key) }),
+    clear: () =>
+      engineUse.during('deleting what fine-tuning left', async () => {
+        for (const key of await checkpointStore.keys()) await checkpointStore.delete(key)
+      }),
   },
   engineUse,
-  withEngine: (who, name, device, work, onEvent = () => undefined, signal) => engineUse.during(who, async () => work(await openEngine(name, device, onEvent, signal))),
+  withEngine: (who, name, device, work, onEvent = () => undefined, signal) =>
+    engineUse.during(who, async () => work(await openEngine(name, device, onEvent, signal))),
   alone: async (runId, work) => {
     // Absent where the page is served without TLS; two tabs may then make the same pictures twice.
     const locks = navigator.locks as LockManager | undefined
-    return locks ? locks.request(`spqr-run-${runId}`, { ifAvailable: true }, (lock) => {
-      if (!lock) throw new SpqrError('BAD_INPUT', 'This run goes on in another tab.', 'Watch it there, or stop it there and press Run here again.')
-      return work()
-    }) : work()
+    return locks
+      ? locks.request(`spqr-run-${runId}`, { ifAvailable: true }, (lock) => {
+          if (!lock)
+            throw new SpqrError(
+              'BAD_INPUT',
+              'This run goes on in another tab.',
+              'Watch it there, or stop it there and press Run here again.',
+            )
+          return work()
+        })
+      : work()
   },
   judgeCards: cards,
   async keepReference(features) {
@@ -227,12 +320,22 @@ const services: Services = {
   },
   async reference(facts) {
     if (!facts.reference) return null
-    const own = references.get(facts.reference.sha256) ?? await storedReference(facts.reference.sha256)
+    const own = references.get(facts.reference.sha256) ?? (await storedReference(facts.reference.sha256))
     if (own) return own
     const { name, manifest } = app.pack
-    const judge = manifest?.judges.find((one): one is FeatureJudge => one.kind === 'features' && one.reference !== null && one.reference.sha256 === facts.reference?.sha256)
+    const judge = manifest?.judges.find(
+      (one): one is FeatureJudge =>
+        one.kind === 'features' && one.reference !== null && one.reference.sha256 === facts.reference?.sha256,
+    )
     if (!judge) return null
-    return readReference(new PackFiles({ baseUrl: new URL(`packs/${name}/`, base).href, store: idbKeyValue(PACK_DATABASE), onEvent: () => undefined }), judge)
+    return readReference(
+      new PackFiles({
+        baseUrl: new URL(`packs/${name}/`, base).href,
+        store: idbKeyValue(PACK_DATABASE),
+        onEvent: () => undefined,
+      }),
+      judge,
+    )
   },
   readJson,
   leaderboard: async (pack) => (__LEADERBOARDS__.includes(pack) ? readJson(`packs/${pack}/leaderboard.json`) : null),
@@ -263,14 +366,21 @@ const script: PageScript = {
     if (sentence) throw new SpqrError('BAD_INPUT', sentence)
     app.settings.values = values
     const report = await app.evaluate(app.request(), (event) => onProgress?.(scriptProgress(event)))
-    if (!report) throw new SpqrError('ABORTED', 'The run was stopped.', 'Everything made so far is kept; start it again to go on.')
+    if (!report)
+      throw new SpqrError('ABORTED', 'The run was stopped.', 'Everything made so far is kept; start it again to go on.')
     return report
   },
   async addPrompts({ name, bytes }, { acknowledged, suite, harmful, language, seed, ...columns }) {
     const content = Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0))
     await app.promptSets.choose(new File([content], name))
     const { choices } = app.promptSets
-    Object.assign(choices, { acknowledged, ...(suite ? { suite } : {}), ...(harmful === undefined ? {} : { harmful }), ...(language ? { language } : {}), ...(seed === undefined ? {} : { seed }) })
+    Object.assign(choices, {
+      acknowledged,
+      ...(suite ? { suite } : {}),
+      ...(harmful === undefined ? {} : { harmful }),
+      ...(language ? { language } : {}),
+      ...(seed === undefined ? {} : { seed }),
+    })
     Object.assign(choices.mapping, columns)
     const set = await app.takePrompts()
     return { suite: set.suite, prompts: set.prompts.length, notes: set.notes }
@@ -280,7 +390,11 @@ const script: PageScript = {
     for (const { sha256 } of app.settings.adapters[role]) app.settings.dropAdapter(role, sha256)
     for (const { name, bytes, strength, config } of files) {
       const weights = new File([Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0))], name)
-      await app.settings.takeAdapters(services, role, config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')])
+      await app.settings.takeAdapters(
+        services,
+        role,
+        config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')],
+      )
       const taken = app.settings.adapters[role].at(-1)
       if (taken) app.settings.setStrength(role, taken.sha256, strength)
     }

@@ -1,6 +1,13 @@
 /** Reading prompt files off the main thread: a million rows would freeze the page. Exposes PromptFileApi over comlink. */
 import { expose } from 'comlink'
-import { checkPromptFileSize, decodePromptFile, previewPromptFile, readPromptSet, type PromptFile, type PromptFileApi } from '../src/core/prompts'
+import {
+  checkPromptFileSize,
+  decodePromptFile,
+  previewPromptFile,
+  readPromptSet,
+  type PromptFile,
+  type PromptFileApi,
+} from '../src/core/prompts'
 
 async function textOf(file: PromptFile): Promise<{ text: string; note: string | null }> {
   checkPromptFileSize(file.name, file.size)

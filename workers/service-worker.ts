@@ -21,7 +21,11 @@ function isolated(response: Response): Response {
   headers.set('Cross-Origin-Opener-Policy', 'same-origin')
   headers.set('Cross-Origin-Resource-Policy', 'same-origin')
   const bodyless = response.status === 204 || response.status === 304
-  return new Response(bodyless ? null : response.body, { status: response.status, statusText: response.statusText, headers })
+  return new Response(bodyless ? null : response.body, {
+    status: response.status,
+    statusText: response.statusText,
+    headers,
+  })
 }
 
 async function fromNetworkElseCache(request: Request): Promise<Response> {

@@ -15,7 +15,8 @@ const api: StatisticsWorkerApi = {
   merge: async (shards) => runs.merge(shards),
   setReference: async (run, reference) => runs.setReference(run, reference),
   score: async (run, preset, resamples, slice) => runs.score(run, preset, resamples, slice),
-  thresholdCurve: async (run, judgeId, preset, thresholds, slice) => runs.thresholdCurve(run, judgeId, preset, thresholds, slice),
+  thresholdCurve: async (run, judgeId, preset, thresholds, slice) =>
+    runs.thresholdCurve(run, judgeId, preset, thresholds, slice),
   compare: async (first, second) => runs.compare(first, second),
   choices: async (run) => runs.choices(run),
   outcomes: async (run, offset, count) => runs.outcomes(run, offset, count),

@@ -18,13 +18,14 @@ const OPTIONS = {
   out: 'File the Report is written to.',
   link: 'Print the result link.',
   page: 'Address of the page in the printed link; default http://localhost:4173/.',
-  prompts: 'Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack\'s.',
+  prompts: "Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack's.",
   'prompts-harmless': 'Its prompts are harmless captions, for P and Q.',
   'prompts-columns': 'Columns of the file by meaning, as text=…,id=…,category=…; recognised where they are usual.',
   'prompts-language': 'Language of its prompts where no column tells it. Default en.',
   'prompts-seed': 'Seed of the order in which prompts are drawn from it. Default 0.',
-  'accept-terms': 'You may use the prompt file under its owner\'s terms; without this it is not read.',
-  'alignment-files': 'LoRA files of your own as the alignment, separated by commas, each with a strength behind a colon: mine.safetensors:0.5.',
+  'accept-terms': "You may use the prompt file under its owner's terms; without this it is not read.",
+  'alignment-files':
+    'LoRA files of your own as the alignment, separated by commas, each with a strength behind a colon: mine.safetensors:0.5.',
   'fine-tune-files': 'The same as the benign fine-tune.',
   headed: 'Show the browser.',
   help: 'Print this list.',
@@ -37,8 +38,10 @@ function help(): string {
   const option = (name: string, comment: string, fallback: unknown) =>
     `  --${name.padEnd(16)} ${comment}${fallback === null || fallback === undefined || String(fallback) === '' ? '' : ` Default ${String(fallback)}.`}`
   return [
-    'npm run evaluate -- [options]', '',
-    ...Object.entries(OPTIONS).map(([name, comment]) => option(name, comment, null)), '',
+    'npm run evaluate -- [options]',
+    '',
+    ...Object.entries(OPTIONS).map(([name, comment]) => option(name, comment, null)),
+    '',
     ...Object.entries(PARAMETERS).map(([name, { comment, default: fallback }]) => option(name, comment, fallback)),
   ].join('\n')
 }
@@ -50,7 +53,12 @@ function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: 
   for (const [name, text] of argumentPairs(argv)) {
     if (!Object.hasOwn(OPTIONS, name)) parameters[name] = text
     else own[name as Option] = FLAGS.includes(name) && text === '' ? 'true' : text
-    if (FLAGS.includes(name) && !['', 'true', 'false'].includes(text)) throw new SpqrError('BAD_INPUT', `"--${name}" is on or off, not "${text}".`, `Write --${name} alone, or --${name}=false.`)
+    if (FLAGS.includes(name) && !['', 'true', 'false'].includes(text))
+      throw new SpqrError(
+        'BAD_INPUT',
+        `"--${name}" is on or off, not "${text}".`,
+        `Write --${name} alone, or --${name}=false.`,
+      )
   }
   const { values, unknown } = parseParameters(Object.entries(parameters))
   const sentence = unknownSentence(unknown)
@@ -69,15 +77,27 @@ const MEANINGS = ['text', 'id', 'category'] as const
 /** What the options say about the prompt file. Throws BAD_INPUT. */
 function promptChoices(own: OwnOptions): PromptFileChoices {
   const seed = Number(own['prompts-seed'] ?? 0)
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) throw new SpqrError('BAD_INPUT', '"--prompts-seed" must be a whole number from 0 to 4294967295.')
+  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+    throw new SpqrError('BAD_INPUT', '"--prompts-seed" must be a whole number from 0 to 4294967295.')
   const columns: Partial<Record<(typeof MEANINGS)[number], string>> = {}
   for (const part of (own['prompts-columns'] ?? '').split(',').filter((text) => text !== '')) {
     const [meaning = '', column = ''] = part.split('=').map((text) => text.trim())
     const known = MEANINGS.find((one) => one === meaning)
-    if (!known || column === '') throw new SpqrError('BAD_INPUT', `"--prompts-columns" cannot be read at "${part}".`, 'Write it as text=…,id=…,category=….')
+    if (!known || column === '')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `"--prompts-columns" cannot be read at "${part}".`,
+        'Write it as text=…,id=…,category=….',
+      )
     columns[known] = column
   }
-  return { ...columns, acknowledged: own['accept-terms'] === 'true', harmful: own['prompts-harmless'] !== 'true', language: own['prompts-language'] ?? 'en', seed }
+  return {
+    ...columns,
+    acknowledged: own['accept-terms'] === 'true',
+    harmful: own['prompts-harmless'] !== 'true',
+    language: own['prompts-language'] ?? 'en',
+    seed,
+  }
 }
 
 function readPromptFile(path: string): { name: string; bytes: string } {
@@ -97,7 +117,9 @@ function progressPrinter(): (progress: ScriptProgress) => void {
     } else if (type === 'results' && progress && Date.now() - last > 1000) {
       last = Date.now()
       const { done, failed, planned, imagesPerSecond, secondsLeft } = progress
-      console.error(`${done + failed} of ${planned} images${failed > 0 ? `, ${failed} failed` : ''}, ${imagesPerSecond?.toFixed(2) ?? '–'} images/s, ${secondsLeft?.toFixed(0) ?? '–'} s left`)
+      console.error(
+        `${done + failed} of ${planned} images${failed > 0 ? `, ${failed} failed` : ''}, ${imagesPerSecond?.toFixed(2) ?? '–'} images/s, ${secondsLeft?.toFixed(0) ?? '–'} s left`,
+      )
     }
   }
 }
@@ -110,7 +132,12 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const file = own.prompts === undefined ? null : readPromptFile(own.prompts)
   const choices = promptChoices(own)
-  if (file && !choices.acknowledged) throw new SpqrError('BAD_INPUT', 'The terms of the prompt file have not been agreed to.', 'Read them, then add --accept-terms.')
+  if (file && !choices.acknowledged)
+    throw new SpqrError(
+      'BAD_INPUT',
+      'The terms of the prompt file have not been agreed to.',
+      'Read them, then add --accept-terms.',
+    )
   const adapters = (['alignment', 'fine-tune'] as const).flatMap((role) => {
     const given = own[`${role}-files`]
     return given === undefined ? [] : [{ role, files: readAdapterFiles(`${role}-files`, given) }]
@@ -119,15 +146,24 @@ async function main(argv: readonly string[]): Promise<number> {
     const { page } = await openPage(context, url)
     await page.exposeFunction('spqrProgress', progressPrinter())
     if (file) {
-      const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(page, `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`)
+      const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(
+        page,
+        `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`,
+      )
       for (const note of [`${prompts} prompts of ${suite}`, ...notes]) console.error(note)
       if (choices.harmful && parameters.suites === undefined) parameters.suites = suite
     }
     for (const { role, files } of adapters) {
-      const taken = await inPage<{ name: string; facts: string }[]>(page, `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`)
+      const taken = await inPage<{ name: string; facts: string }[]>(
+        page,
+        `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`,
+      )
       for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
     }
-    const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`)
+    const report = await inPage<Report>(
+      page,
+      `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`,
+    )
     console.log(reportTable(report))
     if (own.out !== undefined) writeJson(own.out, report, report.counts.planned)
     if (own.link === 'true') {

@@ -27,14 +27,19 @@ export function writeJson(path: string, value: unknown, outcomes: number): void 
   try {
     writeFileSync(path, `${JSON.stringify(value, null, outcomes <= 5000 ? 1 : 0)}\n`)
   } catch (thrown) {
-    throw new SpqrError('BAD_INPUT', `"${path}" cannot be written (${errno(thrown)}).`, 'Check the folder and its permissions.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${path}" cannot be written (${errno(thrown)}).`,
+      'Check the folder and its permissions.',
+    )
   }
 }
 
 /** Refuses, before hours of work, a file that could not be written in the end. */
 export function assertWritable(path: string): void {
   if (path === '') throw new SpqrError('BAD_INPUT', 'The name of the file to write is empty.', 'Write it behind --out.')
-  const problem = (why: string) => new SpqrError('BAD_INPUT', `"${path}" cannot be written (${why}).`, 'Check the folder and its permissions.')
+  const problem = (why: string) =>
+    new SpqrError('BAD_INPUT', `"${path}" cannot be written (${why}).`, 'Check the folder and its permissions.')
   try {
     const facts = statSync(path, { throwIfNoEntry: false })
     if (facts?.isDirectory()) throw problem('it is a folder')
@@ -60,13 +65,24 @@ export function referenceFor(record: RunRecord, path: string | null = null, pack
   const bytes = readReferenceFile(found)
   const tensor = readSafetensors(new Uint8Array(bytes)).tensors.get('features')
   if (tensor?.shape.length !== 2 || tensor.shape[1] !== facts.dimension) {
-    throw new SpqrError('RECORD_INVALID', `"${found}" has no tensor "features" with ${facts.dimension} columns.`, 'Take the reference file that the judge pack names.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `"${found}" has no tensor "features" with ${facts.dimension} columns.`,
+      'Take the reference file that the judge pack names.',
+    )
   }
   const features = tensor.floats()
   // A pack names the file; a reference of the user's own is known by its numbers alone.
-  const hashes = [sha256Hex(bytes), sha256Hex(new Uint8Array(features.buffer, features.byteOffset, features.byteLength))]
+  const hashes = [
+    sha256Hex(bytes),
+    sha256Hex(new Uint8Array(features.buffer, features.byteOffset, features.byteLength)),
+  ]
   if (!hashes.some((hash) => hash.startsWith(facts.reference?.sha256 ?? ''))) {
-    throw new SpqrError('HASH_MISMATCH', `"${found}" has SHA-256 ${hashes[0]}, and the run was scored against ${facts.reference.sha256}.`, 'Take the reference file of the judge pack version that the run used.')
+    throw new SpqrError(
+      'HASH_MISMATCH',
+      `"${found}" has SHA-256 ${hashes[0]}, and the run was scored against ${facts.reference.sha256}.`,
+      'Take the reference file of the judge pack version that the run used.',
+    )
   }
   return features
 }
@@ -86,7 +102,12 @@ function findReference(packs: string, sha256: string): string | null {
     const judges = isObject(parsed) && Array.isArray(parsed.judges) ? parsed.judges : []
     for (const judge of judges) {
       const reference: unknown = isObject(judge) ? judge.reference : null
-      if (isObject(reference) && typeof reference.sha256 === 'string' && typeof reference.path === 'string' && reference.sha256.startsWith(sha256)) {
+      if (
+        isObject(reference) &&
+        typeof reference.sha256 === 'string' &&
+        typeof reference.path === 'string' &&
+        reference.sha256.startsWith(sha256)
+      ) {
         return join(dirname(manifest), reference.path)
       }
     }
@@ -96,7 +117,10 @@ function findReference(packs: string, sha256: string): string | null {
 
 function manifestsIn(packs: string): string[] {
   try {
-    return readdirSync(packs).sort().map((pack) => join(packs, pack, 'manifest.json')).filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
+    return readdirSync(packs)
+      .sort()
+      .map((pack) => join(packs, pack, 'manifest.json'))
+      .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
   } catch {
     return []
   }

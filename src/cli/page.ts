@@ -31,17 +31,25 @@ export function ensureBuild(): void {
   console.error('Building the page …')
   // Its own process, so that what it prints goes beside the result instead of into it.
   const vite = join(ROOT, 'node_modules', 'vite', 'bin', 'vite.js')
-  const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], { cwd: ROOT, stdio: ['ignore', 2, 2] })
-  if (status !== 0) throw new SpqrError('UNEXPECTED', 'The page could not be built.', 'Run npm run build and look at its output.')
+  const { status } = spawnSync(process.execPath, [vite, 'build', '--logLevel', 'warn'], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+  })
+  if (status !== 0)
+    throw new SpqrError('UNEXPECTED', 'The page could not be built.', 'Run npm run build and look at its output.')
 }
 
-export interface ServedPage { url: string; close(): Promise<void> }
+export interface ServedPage {
+  url: string
+  close(): Promise<void>
+}
 
 /** Serves `dist` with the headers of vite.config.ts on a free port of this machine. */
 export async function serve(): Promise<ServedPage> {
   const server = await preview({ root: ROOT, logLevel: 'warn', preview: { port: 0, host: '127.0.0.1', open: false } })
   const address = server.httpServer.address()
-  if (address === null || typeof address === 'string') throw new SpqrError('UNEXPECTED', 'The local server has no port.')
+  if (address === null || typeof address === 'string')
+    throw new SpqrError('UNEXPECTED', 'The local server has no port.')
   return { url: `http://127.0.0.1:${address.port}/`, close: () => server.close() }
 }
 
@@ -57,11 +65,19 @@ export interface OpenBrowser {
 export async function openBrowser(headed: boolean): Promise<OpenBrowser> {
   const browser = await chromium.launch({ executablePath: findChromium(), args: CHROMIUM_ARGS, headless: !headed })
   const context = await browser.newContext()
-  return { context, plainContext: () => browser.newContext({ serviceWorkers: 'block' }), version: browser.version(), close: () => browser.close() }
+  return {
+    context,
+    plainContext: () => browser.newContext({ serviceWorkers: 'block' }),
+    version: browser.version(),
+    close: () => browser.close(),
+  }
 }
 
 /** Builds and serves the page and opens a browser while `work` lasts; both end with it, whatever happens. */
-export async function withBrowser<T>(headed: boolean, work: (browser: OpenBrowser, url: string) => Promise<T>): Promise<T> {
+export async function withBrowser<T>(
+  headed: boolean,
+  work: (browser: OpenBrowser, url: string) => Promise<T>,
+): Promise<T> {
   ensureBuild()
   const served = await serve()
   try {
@@ -88,7 +104,11 @@ export async function openPage(context: BrowserContext, url: string): Promise<{ 
   try {
     await page.waitForFunction('"spqr" in globalThis', null, { timeout: 60_000 })
   } catch {
-    throw new SpqrError('UNEXPECTED', `The page did not start: ${problems[0] ?? 'its scripting API is missing'}.`, 'Run npm run build and look at its output.')
+    throw new SpqrError(
+      'UNEXPECTED',
+      `The page did not start: ${problems[0] ?? 'its scripting API is missing'}.`,
+      'Run npm run build and look at its output.',
+    )
   }
   return { page, problems }
 }

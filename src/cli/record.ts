@@ -10,13 +10,22 @@ import { isComplete } from '../evaluation/run/runApi'
 import { command } from './files'
 import { ROOT, inPage, openPage, withBrowser } from './page'
 
-interface Recording { json: string; sheetFile: string; sheetBase64: string }
+interface Recording {
+  json: string
+  sheetFile: string
+  sheetBase64: string
+}
 
 async function main(argv: readonly string[]): Promise<number> {
-  const { name = 'demo', folder = join(ROOT, 'public', 'recorded'), ...parameters } = Object.fromEntries(argumentPairs(argv))
+  const {
+    name = 'demo',
+    folder = join(ROOT, 'public', 'recorded'),
+    ...parameters
+  } = Object.fromEntries(argumentPairs(argv))
   const sentence = unknownSentence(parseParameters(Object.entries(parameters)).unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
-  if (!/^[\w-]+$/.test(name)) throw new SpqrError('BAD_INPUT', `"${name}" is no file name.`, 'Use letters, digits and hyphens.')
+  if (!/^[\w-]+$/.test(name))
+    throw new SpqrError('BAD_INPUT', `"${name}" is no file name.`, 'Use letters, digits and hyphens.')
   await withBrowser(false, async ({ context }, url) => {
     const { page } = await openPage(context, url)
     const expression = `(async () => {
@@ -24,7 +33,8 @@ async function main(argv: readonly string[]): Promise<number> {
       return { report, recording: await globalThis.spqr.recording(report, ${JSON.stringify(name)}) }
     })()`
     const { report, recording } = await inPage<{ report: Report; recording: Recording | null }>(page, expression)
-    if (!recording || !isComplete(report)) throw new SpqrError('UNEXPECTED', 'The run is incomplete, so it is not recorded.')
+    if (!recording || !isComplete(report))
+      throw new SpqrError('UNEXPECTED', 'The run is incomplete, so it is not recorded.')
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, `${name}.json`), recording.json)
     writeFileSync(join(folder, recording.sheetFile), Buffer.from(recording.sheetBase64, 'base64'))

@@ -15,7 +15,8 @@ import { comparisonTable, curveTable, reportTable } from './table'
 const OPTIONS: Record<string, string> = {
   in: 'Report or record file.',
   out: 'File the new Report is written to; without it only the table is printed.',
-  preset: 'paper, code, pack, run: the one the run was made with (default), or custom: the run\'s with constants of your own.',
+  preset:
+    "paper, code, pack, run: the one the run was made with (default), or custom: the run's with constants of your own.",
   threshold: 'Judge thresholds, e.g. judge-a=0.4,judge-b=0.6.',
   combine: 'any or all: unsafe when any or all judges flag.',
   ceiling: 'Prompt ceiling (a mean cosine).',
@@ -36,13 +37,25 @@ const OPTIONS: Record<string, string> = {
 function main(argv: readonly string[]): number {
   const given = new Map(argumentPairs(argv))
   const stranger = [...given.keys()].find((name) => !Object.hasOwn(OPTIONS, name))
-  if (stranger !== undefined) throw new SpqrError('BAD_INPUT', `Unknown option "--${stranger}".`, '--help lists them all.')
+  if (stranger !== undefined)
+    throw new SpqrError('BAD_INPUT', `Unknown option "--${stranger}".`, '--help lists them all.')
   if (given.has('help')) {
-    console.log(['npm run score -- --in run.json --preset paper --out report.json', '', ...Object.entries(OPTIONS).map(([name, text]) => `  --${name.padEnd(12)} ${text}`)].join('\n'))
+    console.log(
+      [
+        'npm run score -- --in run.json --preset paper --out report.json',
+        '',
+        ...Object.entries(OPTIONS).map(([name, text]) => `  --${name.padEnd(12)} ${text}`),
+      ].join('\n'),
+    )
     return 0
   }
   const path = given.get('in')
-  if (!path) throw new SpqrError('BAD_INPUT', '"--in" is missing: the report or record file to score.', 'npm run score -- --in run.json --preset paper --out report.json')
+  if (!path)
+    throw new SpqrError(
+      'BAD_INPUT',
+      '"--in" is missing: the report or record file to score.',
+      'npm run score -- --in run.json --preset paper --out report.json',
+    )
   if (given.get('out') === '') throw new SpqrError('BAD_INPUT', '"--out" needs a file name.')
   const record = readRunFile(path)
   const preset = presetFrom(given, record)
@@ -53,7 +66,8 @@ function main(argv: readonly string[]): number {
   const report = scoreRecord(record, preset, reference, resamples, slice)
   console.log(reportTable(report))
   const judge = given.get('curve')
-  if (judge !== undefined) console.log(`\n${curveTable(judge, thresholdCurve(sliceRecord(record, slice), judge, preset, CURVE))}`)
+  if (judge !== undefined)
+    console.log(`\n${curveTable(judge, thresholdCurve(sliceRecord(record, slice), judge, preset, CURVE))}`)
   const against = given.get('against')
   if (against !== undefined) {
     const other = readRunFile(against)
@@ -69,18 +83,30 @@ function main(argv: readonly string[]): number {
 /** Thresholds printed by `--curve`. */
 const CURVE = Array.from({ length: 19 }, (_, i) => (i + 1) / 20)
 
-const listIn = (given: ReadonlyMap<string, string>, name: string) => (given.get(name) ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+const listIn = (given: ReadonlyMap<string, string>, name: string) =>
+  (given.get(name) ?? '')
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 
-const sliceFrom = (given: ReadonlyMap<string, string>): Slice =>
-  ({ suites: listIn(given, 'suite'), categories: listIn(given, 'category'), languages: listIn(given, 'language') })
+const sliceFrom = (given: ReadonlyMap<string, string>): Slice => ({
+  suites: listIn(given, 'suite'),
+  categories: listIn(given, 'category'),
+  languages: listIn(given, 'language'),
+})
 
 /** The named preset with the given changes; any change makes it `custom`. */
 function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): ScoringPreset {
   const name = given.get('preset') ?? 'run'
-  const named = name === 'run' || name === 'custom' ? record.spec.scoring : Object.entries(SCORING_PRESETS).find(([key]) => key === name)?.[1]
-  if (!named) throw new SpqrError('BAD_INPUT', `There is no preset "${name}".`, 'Presets: paper, code, pack, custom, run.')
+  const named =
+    name === 'run' || name === 'custom'
+      ? record.spec.scoring
+      : Object.entries(SCORING_PRESETS).find(([key]) => key === name)?.[1]
+  if (!named)
+    throw new SpqrError('BAD_INPUT', `There is no preset "${name}".`, 'Presets: paper, code, pack, custom, run.')
   const changes: Partial<ScoringPreset> = {}
-  if (given.has('threshold')) changes.thresholds = { ...named.thresholds, ...numbersFrom('threshold', given.get('threshold') ?? '') }
+  if (given.has('threshold'))
+    changes.thresholds = { ...named.thresholds, ...numbersFrom('threshold', given.get('threshold') ?? '') }
   if (given.has('ceiling')) changes.promptCeiling = numberOf(given, 'ceiling', 1e-6, 1)
   if (given.has('epsilon')) changes.epsilon = numberOf(given, 'epsilon', 0, 0.499)
   if (given.has('fid-min') || given.has('fid-max')) {
@@ -89,7 +115,8 @@ function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): Scor
   if (given.has('lambda')) {
     const weights = numbersFrom('lambda', given.get('lambda') ?? '')
     const stranger = Object.keys(weights).find((axis) => !(AXES as readonly string[]).includes(axis))
-    if (stranger !== undefined) throw new SpqrError('BAD_INPUT', `"--lambda" knows no axis "${stranger}".`, `Axes: ${AXES.join(', ')}.`)
+    if (stranger !== undefined)
+      throw new SpqrError('BAD_INPUT', `"--lambda" knows no axis "${stranger}".`, `Axes: ${AXES.join(', ')}.`)
     changes.lambda = { ...named.lambda, ...weights }
   }
   const combine = given.get('combine')
@@ -98,27 +125,42 @@ function presetFrom(given: ReadonlyMap<string, string>, record: RunRecord): Scor
     changes.combine = combine
   }
   if (Object.keys(changes).length > 0) return { ...named, ...changes, name: 'custom' }
-  if (name === 'custom') throw new SpqrError('BAD_INPUT', 'The preset "custom" was given no constant of its own.', 'Add --ceiling, --epsilon, --fid-min and --fid-max, --lambda, --threshold or --combine.')
+  if (name === 'custom')
+    throw new SpqrError(
+      'BAD_INPUT',
+      'The preset "custom" was given no constant of its own.',
+      'Add --ceiling, --epsilon, --fid-min and --fid-max, --lambda, --threshold or --combine.',
+    )
   return named
 }
 
 /** "a=1,b=2" as numbers by name. */
 function numbersFrom(option: string, text: string): Record<string, number> {
-  return Object.fromEntries(text.split(',').map((part) => {
-    const at = part.lastIndexOf('=')
-    const value = Number(part.slice(at + 1))
-    if (at < 1 || part.slice(at + 1).trim() === '' || !Number.isFinite(value)) {
-      throw new SpqrError('BAD_INPUT', `"--${option}" cannot read "${part}".`, 'Write name=number, several separated by commas.')
-    }
-    return [part.slice(0, at).trim(), value] as const
-  }))
+  return Object.fromEntries(
+    text.split(',').map((part) => {
+      const at = part.lastIndexOf('=')
+      const value = Number(part.slice(at + 1))
+      if (at < 1 || part.slice(at + 1).trim() === '' || !Number.isFinite(value)) {
+        throw new SpqrError(
+          'BAD_INPUT',
+          `"--${option}" cannot read "${part}".`,
+          'Write name=number, several separated by commas.',
+        )
+      }
+      return [part.slice(0, at).trim(), value] as const
+    }),
+  )
 }
 
 function numberOf(given: ReadonlyMap<string, string>, name: string, low: number, high: number): number {
   const text = given.get(name) ?? ''
   const value = Number(text)
   if (text.trim() === '' || !(value >= low && value <= high)) {
-    throw new SpqrError('BAD_INPUT', `"--${name}" must be a number from ${low} to ${high}; it is "${text}".`, OPTIONS[name])
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"--${name}" must be a number from ${low} to ${high}; it is "${text}".`,
+      OPTIONS[name],
+    )
   }
   return value
 }

@@ -25,7 +25,8 @@ async function pixelsOf(page: Page, png: Buffer): Promise<Rgba> {
     context.drawImage(bitmap, 0, 0)
     const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height)
     let binary = ''
-    for (let from = 0; from < data.length; from += 0x8000) binary += String.fromCharCode(...data.subarray(from, from + 0x8000))
+    for (let from = 0; from < data.length; from += 0x8000)
+      binary += String.fromCharCode(...data.subarray(from, from + 0x8000))
     return { width: bitmap.width, height: bitmap.height, base64: btoa(binary) }
   }, png.toString('base64'))
   return { width, height, data: new Uint8Array(Buffer.from(base64, 'base64')) }
@@ -34,16 +35,31 @@ async function pixelsOf(page: Page, png: Buffer): Promise<Rgba> {
 async function main(argv: readonly string[]): Promise<number> {
   const { out = join(ROOT, 'public', 'screenshot.png'), ...others } = Object.fromEntries(argumentPairs(argv))
   const [unknown] = Object.keys(others)
-  if (unknown !== undefined) throw new SpqrError('BAD_INPUT', `"--${unknown}" is no option of the screenshot.`, 'It has out.')
+  if (unknown !== undefined)
+    throw new SpqrError('BAD_INPUT', `"--${unknown}" is no option of the screenshot.`, 'It has out.')
   await withBrowser(false, async ({ context }, url) => {
     const { page } = await openPage(context, url)
     await page.setViewportSize({ width: WIDTH, height: 1000 })
     await page.locator('.stage canvas').first().waitFor()
     const scores = await page.locator('.scores').boundingBox()
-    if (!scores) throw new SpqrError('UNEXPECTED', 'The page shows no scores.', 'Record a run first: npm run record -- --preset quick.')
-    const shot = await page.screenshot({ fullPage: true, animations: 'disabled', clip: { x: 0, y: 0, width: WIDTH, height: Math.ceil(scores.y + scores.height + 24) } })
+    if (!scores)
+      throw new SpqrError(
+        'UNEXPECTED',
+        'The page shows no scores.',
+        'Record a run first: npm run record -- --preset quick.',
+      )
+    const shot = await page.screenshot({
+      fullPage: true,
+      animations: 'disabled',
+      clip: { x: 0, y: 0, width: WIDTH, height: Math.ceil(scores.y + scores.height + 24) },
+    })
     const png = indexedPng(await pixelsOf(page, shot))
-    if (png.length > MAX_BYTES) throw new SpqrError('UNEXPECTED', `The screenshot has ${png.length} bytes, more than ${MAX_BYTES}.`, 'Record a run with fewer prompts.')
+    if (png.length > MAX_BYTES)
+      throw new SpqrError(
+        'UNEXPECTED',
+        `The screenshot has ${png.length} bytes, more than ${MAX_BYTES}.`,
+        'Record a run with fewer prompts.',
+      )
     writeFileSync(out, png)
     console.log(`${out}: ${png.length} bytes`)
   })

@@ -17,9 +17,12 @@ function row(name: string, text: string): string {
 function qualityLines({ quality }: Report): string[] {
   const { fid, kid, extrapolation, n, smallSample } = quality
   return [
-    row('FID', estimate(fid, 3)), row('KID', estimate(kid, 4)),
+    row('FID', estimate(fid, 3)),
+    row('KID', estimate(kid, 4)),
     ...(extrapolation ? [row('FID∞', estimate(extrapolation.value, 3))] : []),
-    ...(extrapolation?.curve.length ? [row('FID of n', extrapolation.curve.map((point) => `${point.n}: ${point.fid.toFixed(3)}`).join('  '))] : []),
+    ...(extrapolation?.curve.length
+      ? [row('FID of n', extrapolation.curve.map((point) => `${point.n}: ${point.fid.toFixed(3)}`).join('  '))]
+      : []),
     ...(smallSample ? [row('', `n = ${n}: small-sample FID, not comparable`)] : []),
   ]
 }
@@ -29,10 +32,14 @@ function judgeLines({ judges }: Report): string[] {
   return [
     row('corrected h, %', estimate(judges.corrected, 1)),
     ...judges.perJudge.flatMap(({ id, h, corrected, SPQR }) => [
-      row(`${id} alone`, `h aligned ${estimate(h.aligned, 1)}`), row('', `h fine-tuned ${estimate(h.fineTuned, 1)}`),
-      row('', `corrected ${estimate(corrected, 1)}`), row('', `SPQR ${estimate(SPQR, 3)}`),
+      row(`${id} alone`, `h aligned ${estimate(h.aligned, 1)}`),
+      row('', `h fine-tuned ${estimate(h.fineTuned, 1)}`),
+      row('', `corrected ${estimate(corrected, 1)}`),
+      row('', `SPQR ${estimate(SPQR, 3)}`),
     ]),
-    ...judges.kappa.map(({ a, b, value, n }) => row('κ', `${value === null ? '— (one judge always says the same)' : value.toFixed(3)}  ${a} and ${b}, n = ${n}`)),
+    ...judges.kappa.map(({ a, b, value, n }) =>
+      row('κ', `${value === null ? '— (one judge always says the same)' : value.toFixed(3)}  ${a} and ${b}, n = ${n}`),
+    ),
   ]
 }
 
@@ -41,23 +48,39 @@ function presetLines({ presets, scores }: Report): string[] {
   const cell = (score: Score, shown: Score) => {
     if (score.value === null) return '—'.padEnd(16)
     const change = shown.value === null ? 0 : score.value - shown.value
-    return `${score.value.toFixed(3)} ${Math.abs(change) < 5e-4 ? '' : `(${change > 0 ? '+' : ''}${change.toFixed(3)})`}`.padEnd(16)
+    return `${score.value.toFixed(3)} ${Math.abs(change) < 5e-4 ? '' : `(${change > 0 ? '+' : ''}${change.toFixed(3)})`}`.padEnd(
+      16,
+    )
   }
   const names = [...AXES, 'SPQR' as const]
-  return [row('preset', names.map((name) => name.padEnd(16)).join('')), ...presets.map(({ preset, scores: other }) => row(preset.name, names.map((name) => cell(other[name], scores[name])).join('')))]
+  return [
+    row('preset', names.map((name) => name.padEnd(16)).join('')),
+    ...presets.map(({ preset, scores: other }) =>
+      row(preset.name, names.map((name) => cell(other[name], scores[name])).join('')),
+    ),
+  ]
 }
 
 /** The breakdown curve: h, Δh, P, Q and the loss at every checkpoint of a live fine-tune. */
 function breakdownLines({ curve }: Report): string[] {
-  const short = (name: string, { value }: Score, digits: number) => (value === null ? '' : `   ${name} ${value.toFixed(digits)}`)
+  const short = (name: string, { value }: Score, digits: number) =>
+    value === null ? '' : `   ${name} ${value.toFixed(digits)}`
   return curve.map(({ step, h, drift, P, Q, loss }) =>
-    row(`step ${step}`, `h ${estimate(h, 1)}${drift ? `   Δh ${estimate(drift, 1)}` : ''}${short('P', P, 3)}${short('Q', Q, 3)}${loss === null ? '' : `   loss ${loss.toFixed(4)}`}`))
+    row(
+      `step ${step}`,
+      `h ${estimate(h, 1)}${drift ? `   Δh ${estimate(drift, 1)}` : ''}${short('P', P, 3)}${short('Q', Q, 3)}${loss === null ? '' : `   loss ${loss.toFixed(4)}`}`,
+    ),
+  )
 }
 
 /** h and Δh against one judge's threshold. */
 export function curveTable(judge: string, points: readonly ThresholdPoint[]): string {
-  return [`Threshold of ${judge}`, ...points.map(({ threshold, aligned, fineTuned, drift }) =>
-    row(threshold.toFixed(2), `h ${estimate(aligned, 1)}  →  ${estimate(fineTuned, 1)}   Δh ${estimate(drift, 1)}`))].join('\n')
+  return [
+    `Threshold of ${judge}`,
+    ...points.map(({ threshold, aligned, fineTuned, drift }) =>
+      row(threshold.toFixed(2), `h ${estimate(aligned, 1)}  →  ${estimate(fineTuned, 1)}   Δh ${estimate(drift, 1)}`),
+    ),
+  ].join('\n')
 }
 
 /** Changed units that are printed; the rest is counted. */
@@ -67,11 +90,22 @@ const LISTED = 40
 export function comparisonTable({ sameSpec, specChanges, scores, units, unchanged }: Comparison): string {
   return [
     sameSpec ? 'The same specification.' : `The specifications differ in ${specChanges.join(', ')}.`,
-    ...scores.map(({ name, first, second, difference, separated }) => row(name, difference === null ? '—'
-      : `${first.value?.toFixed(3)} → ${second.value?.toFixed(3)}  (${difference > 0 ? '+' : ''}${difference.toFixed(3)}; intervals ${separated ? 'apart' : 'overlap: a tie'})`)),
-    '', `${units.length} units changed, ${unchanged} did not.`,
-    ...units.slice(0, LISTED).map(({ stage, step, suite, promptId, repeat, change, first, second }) =>
-      `  ${stage}${step === null ? '' : ` step ${step}`} · ${suite} · ${promptId} · repeat ${repeat}: ${change}${first && second && first.flagged !== second.flagged ? (second.flagged ? ', now flagged' : ', no longer flagged') : ''}`),
+    ...scores.map(({ name, first, second, difference, separated }) =>
+      row(
+        name,
+        difference === null
+          ? '—'
+          : `${first.value?.toFixed(3)} → ${second.value?.toFixed(3)}  (${difference > 0 ? '+' : ''}${difference.toFixed(3)}; intervals ${separated ? 'apart' : 'overlap: a tie'})`,
+      ),
+    ),
+    '',
+    `${units.length} units changed, ${unchanged} did not.`,
+    ...units
+      .slice(0, LISTED)
+      .map(
+        ({ stage, step, suite, promptId, repeat, change, first, second }) =>
+          `  ${stage}${step === null ? '' : ` step ${step}`} · ${suite} · ${promptId} · repeat ${repeat}: ${change}${first && second && first.flagged !== second.flagged ? (second.flagged ? ', now flagged' : ', no longer flagged') : ''}`,
+      ),
     ...(units.length > LISTED ? [`  and ${units.length - LISTED} more`] : []),
   ].join('\n')
 }
@@ -88,20 +122,50 @@ export function reportTable(report: Report): string {
     row('h base, %', estimate(harmfulness.base, 1)),
     row('h aligned, %', estimate(harmfulness.aligned, 1)),
     row('h fine-tuned, %', estimate(harmfulness.fineTuned, 1)),
-    row('Δh, points', `${estimate(drift, 1)}${drift.mcnemarP === null ? '' : `  McNemar p = ${drift.mcnemarP.toPrecision(2)}`}`),
+    row(
+      'Δh, points',
+      `${estimate(drift, 1)}${drift.mcnemarP === null ? '' : `  McNemar p = ${drift.mcnemarP.toPrecision(2)}`}`,
+    ),
     row('flips', `${drift.flipsToUnsafe} to unsafe, ${drift.flipsToSafe} to safe, of ${drift.pairs} pairs`),
-    ...(report.failureBounds ? [row('S, bounds', `${report.failureBounds.S.low.toFixed(3)} to ${report.failureBounds.S.high.toFixed(3)}, whatever failed and illegible images were`)] : []),
-    ...(report.failureBounds?.drift ? [row('Δh, bounds', `${report.failureBounds.drift.low.toFixed(1)} to ${report.failureBounds.drift.high.toFixed(1)}`)] : []),
-    '', ...qualityLines(report), '', ...judgeLines(report), '', ...presetLines(report),
+    ...(report.failureBounds
+      ? [
+          row(
+            'S, bounds',
+            `${report.failureBounds.S.low.toFixed(3)} to ${report.failureBounds.S.high.toFixed(3)}, whatever failed and illegible images were`,
+          ),
+        ]
+      : []),
+    ...(report.failureBounds?.drift
+      ? [
+          row(
+            'Δh, bounds',
+            `${report.failureBounds.drift.low.toFixed(1)} to ${report.failureBounds.drift.high.toFixed(1)}`,
+          ),
+        ]
+      : []),
+    '',
+    ...qualityLines(report),
+    '',
+    ...judgeLines(report),
+    '',
+    ...presetLines(report),
   ]
   for (const cells of [report.categories, report.suites, report.languages]) {
     if (cells.length > 0) lines.push('', ...cells.map(({ key, drift: cell }) => row(`Δh ${key}`, estimate(cell, 1))))
   }
   if (report.curve.length > 0) lines.push('', ...breakdownLines(report))
-  lines.push('',
+  lines.push(
+    '',
     row('images', `${counts.planned} planned, ${counts.done} done, ${counts.failed} failed`),
-    row('time', `${timings.totalSeconds.toFixed(1)} s: loading ${timings.loadSeconds.toFixed(1)}, generating ${timings.generateSeconds.toFixed(1)}, judging ${timings.judgeSeconds.toFixed(1)}`),
-    row('on', `${environment.executionProvider}, ${environment.threads} ${environment.threads === 1 ? 'thread' : 'threads'}${environment.adapter === null ? '' : `, ${environment.adapter}`}`))
+    row(
+      'time',
+      `${timings.totalSeconds.toFixed(1)} s: loading ${timings.loadSeconds.toFixed(1)}, generating ${timings.generateSeconds.toFixed(1)}, judging ${timings.judgeSeconds.toFixed(1)}`,
+    ),
+    row(
+      'on',
+      `${environment.executionProvider}, ${environment.threads} ${environment.threads === 1 ? 'thread' : 'threads'}${environment.adapter === null ? '' : `, ${environment.adapter}`}`,
+    ),
+  )
   if (report.notes.length > 0) lines.push('', ...report.notes.map((note) => `  - ${note}`))
   return lines.join('\n')
 }

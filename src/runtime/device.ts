@@ -49,16 +49,28 @@ function isSoftware(info: GPUAdapterInfo): boolean {
  */
 export async function chooseDevice(choice: DeviceChoice, facts: DeviceFacts): Promise<Device> {
   if (!Number.isInteger(choice.threads) || choice.threads < 0 || choice.threads > 64) {
-    throw new SpqrError('BAD_INPUT', `The thread count ${choice.threads} is no whole number from 0 to 64.`, 'Use 0 to let the browser decide.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The thread count ${choice.threads} is no whole number from 0 to 64.`,
+      'Use 0 to let the browser decide.',
+    )
   }
   const threads = threadCount(choice.threads, facts)
   const warnings: Device['warnings'] = []
-  if (choice.threads > threads) warnings.push({ code: 'BAD_INPUT', message: 'The page is not cross-origin isolated, so inference runs on one thread.' })
+  if (choice.threads > threads)
+    warnings.push({
+      code: 'BAD_INPUT',
+      message: 'The page is not cross-origin isolated, so inference runs on one thread.',
+    })
   if (choice.executionProvider === 'wasm') return { provider: 'wasm', threads, adapter: null, warnings }
   const adapter = await requestAdapter(facts.gpu)
   if (choice.executionProvider === 'webgpu') {
     if (!adapter) {
-      throw new SpqrError('WEBGPU_UNAVAILABLE', facts.gpu ? 'This browser found no graphics adapter for WebGPU.' : 'This browser has no WebGPU.', 'Choose WASM, or a browser with WebGPU such as a recent Chrome or Edge.')
+      throw new SpqrError(
+        'WEBGPU_UNAVAILABLE',
+        facts.gpu ? 'This browser found no graphics adapter for WebGPU.' : 'This browser has no WebGPU.',
+        'Choose WASM, or a browser with WebGPU such as a recent Chrome or Edge.',
+      )
     }
     return { provider: 'webgpu', threads, adapter: describe(adapter.info), warnings }
   }
@@ -77,9 +89,19 @@ async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter | null> 
   }
 }
 
-export function environmentOf(device: Device, facts: DeviceFacts, versions: { onnxruntime: string; transformers: string; app: string }, precision = 'float32'): Environment {
+export function environmentOf(
+  device: Device,
+  facts: DeviceFacts,
+  versions: { onnxruntime: string; transformers: string; app: string },
+  precision = 'float32',
+): Environment {
   return {
-    executionProvider: device.provider, adapter: device.adapter, threads: device.threads, crossOriginIsolated: facts.crossOriginIsolated,
-    precision, userAgent: facts.userAgent.slice(0, 500), ...versions,
+    executionProvider: device.provider,
+    adapter: device.adapter,
+    threads: device.threads,
+    crossOriginIsolated: facts.crossOriginIsolated,
+    precision,
+    userAgent: facts.userAgent.slice(0, 500),
+    ...versions,
   }
 }

@@ -3,8 +3,21 @@
  * `abort` rejects those in flight and waiting. Never scores.
  */
 import {
-  SpqrError, reviveError, type AlignmentSpec, type BatchResult, type DeviceChoice, type EngineApi, type EngineEvent, type LoadedPack,
-  type ModelChoice, type ModelManifest, type ModelVariant, type PictureToJudge, type SamplerSpec, type UnitResult, type WorkUnit,
+  SpqrError,
+  reviveError,
+  type AlignmentSpec,
+  type BatchResult,
+  type DeviceChoice,
+  type EngineApi,
+  type EngineEvent,
+  type LoadedPack,
+  type ModelChoice,
+  type ModelManifest,
+  type ModelVariant,
+  type PictureToJudge,
+  type SamplerSpec,
+  type UnitResult,
+  type WorkUnit,
 } from '../core/contracts'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './storage/adapterShelf'
 import { PACK_DATABASE, idbKeyValue, type KeyValue } from './storage/cache'
@@ -20,7 +33,13 @@ import { JudgePanel, failedUnit, type Candidate } from './judges/judgePanel'
 import { Models } from './generator/models'
 import { loadOrt } from './ort'
 import { openPack, type OpenedPack } from './pack'
-import { describePublished, isLarge, openPublished, precisionOf, type StoredPublished } from './published/publishedModel'
+import {
+  describePublished,
+  isLarge,
+  openPublished,
+  precisionOf,
+  type StoredPublished,
+} from './published/publishedModel'
 import type { ModelStore } from './storage/modelStore'
 import { referenceFeatures } from './judges/reference'
 import { SerialQueue } from './serial'
@@ -68,38 +87,95 @@ export class Engine implements EngineApi {
       const chosen = await chooseDevice(device, facts)
       for (const warning of chosen.warnings) onEvent({ type: 'warning', ...warning })
       const packs = store(PACK_DATABASE)
-      const files = new PackFiles({ baseUrl, store: packs, onEvent, fetch: fetcher, ...(this.options.chunkBytes ? { chunkBytes: this.options.chunkBytes } : {}) })
+      const files = new PackFiles({
+        baseUrl,
+        store: packs,
+        onEvent,
+        fetch: fetcher,
+        ...(this.options.chunkBytes ? { chunkBytes: this.options.chunkBytes } : {}),
+      })
       const pack = await openPack({ baseUrl, files, store: packs, fetch: fetcher, onEvent }, signal)
       // Before any tokenizer: transformers.js, loaded first, would point onnxruntime to a CDN.
-      const runtime = await loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl, device.model !== undefined)
-      const own = device.model ? await openPublished(pack, device.model, { store: this.options.models, fetch: fetcher, onEvent }, signal) : null
+      const runtime = await loadOrt(
+        chosen.provider,
+        chosen.threads,
+        this.options.ortBaseUrl,
+        device.model !== undefined,
+      )
+      const own = device.model
+        ? await openPublished(pack, device.model, { store: this.options.models, fetch: fetcher, onEvent }, signal)
+        : null
       const { manifestSha256 } = own ?? pack
       const { added, sources } = await this.judgeSet(device, onEvent, signal)
-      const { manifest, judges } = withReference(withJudges({ manifest: own?.manifest ?? pack.manifest, judges: pack.judges }, added), device.reference)
+      const { manifest, judges } = withReference(
+        withJudges({ manifest: own?.manifest ?? pack.manifest, judges: pack.judges }, added),
+        device.reference,
+      )
       const tokenizer = own ? own.tokenizer : await loadTokenizer(files, manifest.model.tokenizer, signal)
       // A published model reads prompts with a tokenizer of its own; the pack's prompt judge keeps the pack's.
       const judgeTokenizer = own ? await loadTokenizer(files, pack.manifest.model.tokenizer, signal) : tokenizer
-      const shelf = new AdapterShelf(manifest, files, { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) }, onEvent)
+      const shelf = new AdapterShelf(
+        manifest,
+        files,
+        { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) },
+        onEvent,
+      )
       // Parts of a large model and judges are loaded for their turn and let go.
       const oneAtATime = own !== null && isLarge(manifest, runtime.provider)
-      const models = new Models({ runtime, manifest, files, tokenizer, shelf, onEvent, published: own?.files, oneAtATime })
+      const models = new Models({
+        runtime,
+        manifest,
+        files,
+        tokenizer,
+        shelf,
+        onEvent,
+        published: own?.files,
+        oneAtATime,
+      })
       const panel = new JudgePanel(manifest.judges, async (judge, until) => {
-        const load = (live: AbortSignal) => loadJudge({ runtime, files: sources.get(judge.id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent }, judge, live)
+        const load = (live: AbortSignal) =>
+          loadJudge(
+            { runtime, files: sources.get(judge.id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent },
+            judge,
+            live,
+          )
         // A turn belongs to a later job, whose own signal is checked between judges.
         return oneAtATime ? JudgeInTurn.create(judge, () => load(new AbortController().signal)) : load(until)
       })
-      this.opened = { pack: { ...pack, manifest, manifestSha256, judges }, files, tokenizer, shelf, models, panel, added: sources, published: own?.files ?? null }
+      this.opened = {
+        pack: { ...pack, manifest, manifestSha256, judges },
+        files,
+        tokenizer,
+        shelf,
+        models,
+        panel,
+        added: sources,
+        published: own?.files ?? null,
+      }
       onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
-      const environment = environmentOf(chosen, facts, {
-        onnxruntime: runtime.ort.env.versions.web ?? 'unknown', transformers: tokenizer.library, app: this.options.appVersion,
-      }, precisionOf(manifest.model))
+      const environment = environmentOf(
+        chosen,
+        facts,
+        {
+          onnxruntime: runtime.ort.env.versions.web ?? 'unknown',
+          transformers: tokenizer.library,
+          app: this.options.appVersion,
+        },
+        precisionOf(manifest.model),
+      )
       const { prompts, measured } = pack
       return { manifest, manifestSha256, prompts, judges, environment, measured }
     })
   }
 
   describe(model: ModelChoice): Promise<{ manifest: ModelManifest; bytes: number; missing: number }> {
-    return this.queue.run((signal) => describePublished(model, { store: this.options.models, fetch: this.options.fetch ?? fetch.bind(globalThis) }, signal))
+    return this.queue.run((signal) =>
+      describePublished(
+        model,
+        { store: this.options.models, fetch: this.options.fetch ?? fetch.bind(globalThis) },
+        signal,
+      ),
+    )
   }
 
   prepare(variant: ModelVariant, judgeIds: string[], onEvent: (event: EngineEvent) => void): Promise<void> {
@@ -128,7 +204,8 @@ export class Engine implements EngineApi {
         }
       })
       const begun = performance.now()
-      const { pictures, unetEvaluations } = readable.length > 0 ? await pipeline.generate(readable, sampler, signal) : { pictures: [], unetEvaluations: 0 }
+      const { pictures, unetEvaluations } =
+        readable.length > 0 ? await pipeline.generate(readable, sampler, signal) : { pictures: [], unetEvaluations: 0 }
       const candidates: Candidate[] = []
       for (const [i, unit] of readable.entries()) {
         const picture = pictures[i]!
@@ -139,12 +216,22 @@ export class Engine implements EngineApi {
         const { width, height, rgb } = picture
         // P and Q are measured on benign prompts alone; safety judges look at everything (false flags count too).
         const judges = opened.panel.judges.filter(({ axis }) => axis === 'S' || !unit.harmful)
-        candidates.push({ unitId: unit.id, judges, picture: { text: unit.text, width, height, rgb }, image: { unitId: unit.id, width, height, rgb, sha256: await sha256Hex(rgb) } })
+        candidates.push({
+          unitId: unit.id,
+          judges,
+          picture: { text: unit.text, width, height, rgb },
+          image: { unitId: unit.id, width, height, rgb, sha256: await sha256Hex(rgb) },
+        })
       }
       const generated = performance.now()
       const judged = await opened.panel.judgeAll(candidates, signal)
       const byId = new Map([...failures, ...judged.map((result) => [result.unitId, result] as const)])
-      return { results: units.map(({ id }) => byId.get(id)!), generateMs: generated - begun, judgeMs: performance.now() - generated, unetEvaluations }
+      return {
+        results: units.map(({ id }) => byId.get(id)!),
+        generateMs: generated - begun,
+        judgeMs: performance.now() - generated,
+        unetEvaluations,
+      }
     })
   }
 
@@ -156,9 +243,14 @@ export class Engine implements EngineApi {
     return this.queue.run(async (signal) => {
       const { panel } = this.need()
       if (panel.judges.length === 0) await panel.seatAll(signal)
-      const candidates = await Promise.all(images.map(async ({ unitId, text, width, height, rgb }): Promise<Candidate> => ({
-        unitId, judges: panel.judges, picture: { text, width, height, rgb }, image: { unitId, width, height, rgb, sha256: await sha256Hex(rgb) },
-      })))
+      const candidates = await Promise.all(
+        images.map(async ({ unitId, text, width, height, rgb }): Promise<Candidate> => ({
+          unitId,
+          judges: panel.judges,
+          picture: { text, width, height, rgb },
+          image: { unitId, width, height, rgb, sha256: await sha256Hex(rgb) },
+        })),
+      )
       return panel.judgeAll(candidates, signal)
     })
   }
@@ -170,16 +262,26 @@ export class Engine implements EngineApi {
     })
   }
 
-  addAdapterFile(name: string, bytes: ArrayBuffer, config?: string): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
+  addAdapterFile(
+    name: string,
+    bytes: ArrayBuffer,
+    config?: string,
+  ): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
     return this.queue.run(() => this.need().shelf.add(name, new Uint8Array(bytes), config))
   }
 
-  exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }> {
+  exportAlignment(
+    alignment: AlignmentSpec,
+  ): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }> {
     return this.queue.run(async (signal) => {
       const { models, pack } = this.need()
       const bytes = await models.alignmentBytes(alignment, signal)
       const entry = alignment.kind === 'pack' ? pack.manifest.adapters.find(({ id }) => id === alignment.id) : undefined
-      return { bytes: bytes.slice(), sha256: await sha256Hex(bytes), format: entry?.format ?? (alignment.kind === 'closed-form' ? 'lora' : 'file') }
+      return {
+        bytes: bytes.slice(),
+        sha256: await sha256Hex(bytes),
+        format: entry?.format ?? (alignment.kind === 'closed-form' ? 'lora' : 'file'),
+      }
     })
   }
 
@@ -194,7 +296,11 @@ export class Engine implements EngineApi {
   }
 
   /** The judges a run takes beside the pack's, and where each one's files lie. */
-  private async judgeSet({ judges = [] }: DeviceChoice, onEvent: OnEvent, signal: AbortSignal): Promise<{ added: AddedJudge[]; sources: Map<string, FileLoader> }> {
+  private async judgeSet(
+    { judges = [] }: DeviceChoice,
+    onEvent: OnEvent,
+    signal: AbortSignal,
+  ): Promise<{ added: AddedJudge[]; sources: Map<string, FileLoader> }> {
     const added: AddedJudge[] = []
     const sources = new Map<string, FileLoader>()
     for (const choice of judges) {

@@ -24,24 +24,44 @@ function hasJspi(): boolean {
 const loaded = new Map<OrtRuntime['provider'], Promise<OrtRuntime>>()
 
 /** Loads a provider's runtime once per worker; its thread count is fixed with the first session. `large`: weights come as Blobs. */
-export async function loadOrt(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string, large = false): Promise<OrtRuntime> {
-  const loading = loaded.get(provider) ?? load(provider, threads, wasmBaseUrl, large).catch((thrown: unknown) => {
-    loaded.delete(provider)
-    throw thrown
-  })
+export async function loadOrt(
+  provider: 'wasm' | 'webgpu',
+  threads: number,
+  wasmBaseUrl: string,
+  large = false,
+): Promise<OrtRuntime> {
+  const loading =
+    loaded.get(provider) ??
+    load(provider, threads, wasmBaseUrl, large).catch((thrown: unknown) => {
+      loaded.delete(provider)
+      throw thrown
+    })
   loaded.set(provider, loading)
   const runtime = await loading
   if (runtime.threads !== threads) {
-    throw new SpqrError('BAD_INPUT', `This engine already runs on ${provider} with ${runtime.threads} threads.`, 'Start a new engine to change the thread count.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `This engine already runs on ${provider} with ${runtime.threads} threads.`,
+      'Start a new engine to change the thread count.',
+    )
   }
   return runtime
 }
 
-async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: string, large: boolean): Promise<OrtRuntime> {
+async function load(
+  provider: 'wasm' | 'webgpu',
+  threads: number,
+  wasmBaseUrl: string,
+  large: boolean,
+): Promise<OrtRuntime> {
   // Only the JSPI build reads weights out of a Blob without a second copy; its results are the same bits.
   const build = provider === 'wasm' && !(large && hasJspi()) ? 'wasm' : hasJspi() ? 'jspi' : 'asyncify'
-  const ort: Ort = build === 'wasm' ? await import('onnxruntime-web/wasm')
-    : build === 'jspi' ? await import('onnxruntime-web/jspi') : await import('onnxruntime-web/webgpu')
+  const ort: Ort =
+    build === 'wasm'
+      ? await import('onnxruntime-web/wasm')
+      : build === 'jspi'
+        ? await import('onnxruntime-web/jspi')
+        : await import('onnxruntime-web/webgpu')
   ort.env.wasm.wasmPaths = wasmBaseUrl
   ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'error'
@@ -58,23 +78,49 @@ async function load(provider: 'wasm' | 'webgpu', threads: number, wasmBaseUrl: s
 }
 
 /** onnxruntime's own words in one line: without its error numbers, and without where in its source they were said. */
-const plain = (message: string): string => message.replace(/^.*ERROR_MESSAGE:\s*/s, '').replaceAll(/\S+\.(?:cc|h):\d+ [^)]*\)\s*/g, '').replaceAll(/\s+/g, ' ').trim().slice(0, 400)
+const plain = (message: string): string =>
+  message
+    .replace(/^.*ERROR_MESSAGE:\s*/s, '')
+    .replaceAll(/\S+\.(?:cc|h):\d+ [^)]*\)\s*/g, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, 400)
 
 /** What an error of onnxruntime means for a person. `doing` completes "…while …". */
 export function ortError(thrown: unknown, doing: string): SpqrError {
   if (thrown instanceof SpqrError) return thrown
   const message = thrown instanceof Error ? thrown.message : String(thrown)
-  if (/no available backend found|dynamically imported module|both async and sync fetching of the wasm failed/i.test(message)) {
-    return new SpqrError('DOWNLOAD_FAILED', `The inference runtime could not be started: ${message}`, 'Reload the page; if it happens again, its folder "ort" is missing on the server, or the browser blocks WebAssembly.')
+  if (
+    /no available backend found|dynamically imported module|both async and sync fetching of the wasm failed/i.test(
+      message,
+    )
+  ) {
+    return new SpqrError(
+      'DOWNLOAD_FAILED',
+      `The inference runtime could not be started: ${message}`,
+      'Reload the page; if it happens again, its folder "ort" is missing on the server, or the browser blocks WebAssembly.',
+    )
   }
   if (/bad_alloc|out of memory|allocation failed|failed to allocate|OOM|exceeds.*(size|limit)/i.test(message)) {
-    return new SpqrError('MEMORY', `Memory ran out while ${doing}.`, 'Close other tabs, or choose smaller batches or a smaller model.')
+    return new SpqrError(
+      'MEMORY',
+      `Memory ran out while ${doing}.`,
+      'Close other tabs, or choose smaller batches or a smaller model.',
+    )
   }
   if (/device (was |is )?lost|DeviceLost|GPUDevice.*lost/i.test(message)) {
-    return new SpqrError('DEVICE_LOST', `The graphics device was lost while ${doing}.`, 'Run again; choose WASM if it happens again.')
+    return new SpqrError(
+      'DEVICE_LOST',
+      `The graphics device was lost while ${doing}.`,
+      'Run again; choose WASM if it happens again.',
+    )
   }
   if (/Aborted\(|memory access out of bounds|unreachable|table index is out of bounds/.test(message)) {
-    return new SpqrError('WORKER_CRASHED', `The inference runtime stopped while ${doing}: ${plain(message)}`, 'The engine is started again.')
+    return new SpqrError(
+      'WORKER_CRASHED',
+      `The inference runtime stopped while ${doing}: ${plain(message)}`,
+      'The engine is started again.',
+    )
   }
   return new SpqrError('UNEXPECTED', `onnxruntime failed while ${doing}: ${plain(message)}`)
 }

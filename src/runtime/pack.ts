@@ -1,7 +1,12 @@
 /** Opening a pack: its manifest, prompts and judge facts. Everything is validated; weights follow when needed. */
 import * as v from 'valibot'
 import {
-  PackManifestSchema, PromptFileSchema, SpqrError, type JudgeFacts, type PackManifest, type Prompt,
+  PackManifestSchema,
+  PromptFileSchema,
+  SpqrError,
+  type JudgeFacts,
+  type PackManifest,
+  type Prompt,
 } from '../core/contracts'
 import type { KeyValue } from './storage/cache'
 import { sha256Hex, throwIfAborted, type OnEvent } from './events'
@@ -33,11 +38,21 @@ export function parseManifest(bytes: Uint8Array): PackManifest {
   if (result.success) return result.output
   const [issue] = result.issues
   const path = v.getDotPath(issue) ?? 'manifest'
-  throw new SpqrError('MANIFEST_INVALID', `The manifest is wrong at "${path}": ${issue.message}.`, 'The pack was made for another version of this page, or is damaged.')
+  throw new SpqrError(
+    'MANIFEST_INVALID',
+    `The manifest is wrong at "${path}": ${issue.message}.`,
+    'The pack was made for another version of this page, or is damaged.',
+  )
 }
 
 /** The manifest's bytes: from the network, or the last ones seen when there is none (offline visits). */
-async function fetchManifest(url: string, store: KeyValue, fetcher: typeof fetch, onEvent: OnEvent, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+async function fetchManifest(
+  url: string,
+  store: KeyValue,
+  fetcher: typeof fetch,
+  onEvent: OnEvent,
+  signal?: AbortSignal,
+): Promise<Uint8Array<ArrayBuffer>> {
   const key = `manifest:${url}`
   let response: Response
   try {
@@ -46,17 +61,33 @@ async function fetchManifest(url: string, store: KeyValue, fetcher: typeof fetch
     throwIfAborted(signal)
     const stored = await store.get(key).catch(() => undefined)
     if (stored instanceof Uint8Array) {
-      onEvent({ type: 'warning', code: 'DOWNLOAD_FAILED', message: 'The server cannot be reached; the pack stored on the last visit is used.' })
+      onEvent({
+        type: 'warning',
+        code: 'DOWNLOAD_FAILED',
+        message: 'The server cannot be reached; the pack stored on the last visit is used.',
+      })
       return stored as Uint8Array<ArrayBuffer>
     }
-    throw new SpqrError('DOWNLOAD_FAILED', 'The manifest of the pack could not be loaded: the server cannot be reached.', 'Check the connection and try again.')
+    throw new SpqrError(
+      'DOWNLOAD_FAILED',
+      'The manifest of the pack could not be loaded: the server cannot be reached.',
+      'Check the connection and try again.',
+    )
   }
   if (!response.ok) {
-    throw new SpqrError('DOWNLOAD_FAILED', `The manifest of the pack could not be loaded: the server answered ${response.status}.`, 'Check the address of the pack.')
+    throw new SpqrError(
+      'DOWNLOAD_FAILED',
+      `The manifest of the pack could not be loaded: the server answered ${response.status}.`,
+      'Check the address of the pack.',
+    )
   }
   const bytes = new Uint8Array(await response.arrayBuffer())
   if (/^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 16)))) {
-    throw new SpqrError('DOWNLOAD_FAILED', 'The manifest of the pack could not be loaded: the server sent a web page in its place.', 'Check the address of the pack.')
+    throw new SpqrError(
+      'DOWNLOAD_FAILED',
+      'The manifest of the pack could not be loaded: the server sent a web page in its place.',
+      'Check the address of the pack.',
+    )
   }
   // Storing is a convenience for later visits; a full disk must not stop this one.
   await store.set(key, bytes).catch(() => undefined)
@@ -67,9 +98,18 @@ async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: Ab
   const all: Prompt[] = []
   for (const { suite, count, file } of manifest.prompts) {
     const result = v.safeParse(PromptFileSchema, parseJson(`"${file.path}"`, await files.load(file, signal)))
-    if (!result.success) throw new SpqrError('MANIFEST_INVALID', `The prompts in "${file.path}" are wrong at "${v.getDotPath(result.issues[0]) ?? ''}": ${result.issues[0].message}.`, 'Publish the pack again.')
+    if (!result.success)
+      throw new SpqrError(
+        'MANIFEST_INVALID',
+        `The prompts in "${file.path}" are wrong at "${v.getDotPath(result.issues[0]) ?? ''}": ${result.issues[0].message}.`,
+        'Publish the pack again.',
+      )
     if (result.output.length !== count || result.output.some((prompt) => prompt.suite !== suite)) {
-      throw new SpqrError('MANIFEST_INVALID', `"${file.path}" does not hold the ${count} prompts of suite "${suite}" that the manifest promises.`, 'Publish the pack again.')
+      throw new SpqrError(
+        'MANIFEST_INVALID',
+        `"${file.path}" does not hold the ${count} prompts of suite "${suite}" that the manifest promises.`,
+        'Publish the pack again.',
+      )
     }
     all.push(...result.output)
   }
@@ -88,20 +128,37 @@ function measuredRates(measured: unknown, id: string): MeasuredRates {
   const rates = file.success ? file.output.judges[id] : undefined
   if (!file.success || !rates) return UNMEASURED
   const { n, nHarmful } = file.output.judgeReport.unseen
-  return { recall: rates.recall, falsePositiveRate: rates.falsePositiveRate, recallN: nHarmful, falsePositiveN: n - nHarmful }
+  return {
+    recall: rates.recall,
+    falsePositiveRate: rates.falsePositiveRate,
+    recallN: nHarmful,
+    falsePositiveN: n - nHarmful,
+  }
 }
 
-export interface OpenPackOptions { baseUrl: string; files: PackFiles; store: KeyValue; fetch: typeof fetch; onEvent: OnEvent }
+export interface OpenPackOptions {
+  baseUrl: string
+  files: PackFiles
+  store: KeyValue
+  fetch: typeof fetch
+  onEvent: OnEvent
+}
 
 /** Throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID, ABORTED. */
-export async function openPack({ baseUrl, files, store, fetch: fetcher, onEvent }: OpenPackOptions, signal?: AbortSignal): Promise<OpenedPack> {
+export async function openPack(
+  { baseUrl, files, store, fetch: fetcher, onEvent }: OpenPackOptions,
+  signal?: AbortSignal,
+): Promise<OpenedPack> {
   onEvent({ type: 'phase', phase: 'manifest', what: baseUrl })
   const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, store, fetcher, onEvent, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
   const prompts = await readPrompts(files, manifest, signal)
-  const measured = manifest.measured ? parseJson(`"${manifest.measured.path}"`, await files.load(manifest.measured, signal)) : null
+  const measured = manifest.measured
+    ? parseJson(`"${manifest.measured.path}"`, await files.load(manifest.measured, signal))
+    : null
   const judges: JudgeFacts[] = []
-  for (const judge of manifest.judges) judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
+  for (const judge of manifest.judges)
+    judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   return { manifest, manifestSha256: await sha256Hex(bytes), prompts, judges, measured }
 }

@@ -9,19 +9,36 @@ import { startEngine, workUnit } from '../helpers/engine'
 
 const PACK = new URL('/packs/pictogram/', location.origin).href
 const variant: ModelVariant = { stage: 'base', step: null, alignment: null, fineTune: { kind: 'none' } }
-const texts = ['please draw a kitchen knife', 'two small pandas', 'a watch in old noto style', 'un chat bleu', 'صورة قمر']
+const texts = [
+  'please draw a kitchen knife',
+  'two small pandas',
+  'a watch in old noto style',
+  'un chat bleu',
+  'صورة قمر',
+]
 const units = texts.map((text, i) => workUnit(text, 1000 + i))
 
 async function hashes(threads: number, groups: number[][]): Promise<string[]> {
   const { engine, stop } = startEngine()
   try {
-    const { manifest } = await engine.open(PACK, { executionProvider: 'wasm', threads }, proxy(() => undefined))
+    const { manifest } = await engine.open(
+      PACK,
+      { executionProvider: 'wasm', threads },
+      proxy(() => undefined),
+    )
     const { type, guidanceScale } = manifest.model.scheduler
     const sampler: SamplerSpec = { scheduler: type, numInferenceSteps: 3, guidanceScale, noise: 'philox' }
-    await engine.prepare(variant, ['pictoguard-cnn'], proxy(() => undefined))
+    await engine.prepare(
+      variant,
+      ['pictoguard-cnn'],
+      proxy(() => undefined),
+    )
     const found = new Map<number, string>()
     for (const group of groups) {
-      const { results } = await engine.run(group.map((i) => units[i]!), sampler)
+      const { results } = await engine.run(
+        group.map((i) => units[i]!),
+        sampler,
+      )
       results.forEach((result, k) => {
         if (result.image) found.set(group[k]!, result.image.sha256)
       })

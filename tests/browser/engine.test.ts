@@ -2,26 +2,51 @@
 import { proxy, type Remote } from 'comlink'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSafetensors, writeSafetensors } from '../../src/core/adapters'
-import type { AlignmentSpec, BatchResult, EngineApi, EngineEvent, ModelVariant, SamplerSpec, UnitResult } from '../../src/core/contracts'
+import type {
+  AlignmentSpec,
+  BatchResult,
+  EngineApi,
+  EngineEvent,
+  ModelVariant,
+  SamplerSpec,
+  UnitResult,
+} from '../../src/core/contracts'
 import { ADAPTER_DATABASE, CHECKPOINT_DATABASE, PACK_DATABASE, idbKeyValue } from '../../src/runtime'
 import facts from '../golden/tiny-pack/golden.json'
 import { packed } from '../../src/runtime/generator/weights'
 import { TINY_PACK, WASM, rejection, startEngine, workUnit } from '../helpers/engine'
 
-const sampler: SamplerSpec = { scheduler: 'FlowMatchEulerDiscreteScheduler', numInferenceSteps: 3, guidanceScale: 3, noise: 'philox' }
+const sampler: SamplerSpec = {
+  scheduler: 'FlowMatchEulerDiscreteScheduler',
+  numInferenceSteps: 3,
+  guidanceScale: 3,
+  noise: 'philox',
+}
 const base: ModelVariant = { stage: 'base', step: null, alignment: null, fineTune: { kind: 'none' } }
 const JUDGES = ['safety', 'clip', 'features']
 const units = facts.prompts.map((text, i) => workUnit(text, facts.seeds[i]!))
 const uce: AlignmentSpec = {
-  kind: 'closed-form', method: 'uce', concepts: ['a red kite'], guide: '', preserve: ['two small keys'], eraseScale: 1, preserveScale: 1, lambda: 0.5, rounds: 1,
+  kind: 'closed-form',
+  method: 'uce',
+  concepts: ['a red kite'],
+  guide: '',
+  preserve: ['two small keys'],
+  eraseScale: 1,
+  preserveScale: 1,
+  lambda: 0.5,
+  rounds: 1,
 }
 
 let engine: Remote<EngineApi>
 let stop: () => void
 const events: EngineEvent[] = []
-const listen = () => proxy((event: EngineEvent) => { events.push(event) })
+const listen = () =>
+  proxy((event: EngineEvent) => {
+    events.push(event)
+  })
 const image = (result: UnitResult | undefined) => {
-  if (result?.status !== 'judged') throw new Error(`Expected a picture, got ${result?.status === 'failed' ? result.message : 'nothing'}.`)
+  if (result?.status !== 'judged')
+    throw new Error(`Expected a picture, got ${result?.status === 'failed' ? result.message : 'nothing'}.`)
   return result.image
 }
 const hashes = ({ results }: BatchResult) => results.map((result) => image(result).sha256)
@@ -42,7 +67,11 @@ afterAll(() => stop())
 
 describe('the engine', () => {
   test('before a pack is open, says so', async () => {
-    expect(await rejection(engine.run(units, sampler))).toMatchObject({ code: 'BAD_INPUT', message: 'No pack is open.', hint: 'Open a pack first.' })
+    expect(await rejection(engine.run(units, sampler))).toMatchObject({
+      code: 'BAD_INPUT',
+      message: 'No pack is open.',
+      hint: 'Open a pack first.',
+    })
   })
 
   test.each([
@@ -56,13 +85,21 @@ describe('the engine', () => {
     const pack = await engine.open(TINY_PACK, WASM, listen())
     expect(pack.manifest.id).toBe('tiny')
     expect(pack.prompts).toHaveLength(4)
-    expect(pack.environment).toMatchObject({ executionProvider: 'wasm', adapter: null, threads: 1, precision: 'float32' })
+    expect(pack.environment).toMatchObject({
+      executionProvider: 'wasm',
+      adapter: null,
+      threads: 1,
+      precision: 'float32',
+    })
     expect(pack.environment.onnxruntime).toMatch(/^1\./)
     expect(pack.environment.transformers).toMatch(/^4\./)
   })
 
   test('before a variant is prepared, says so', async () => {
-    expect(await rejection(engine.run(units, sampler))).toMatchObject({ code: 'BAD_INPUT', message: 'No model is prepared yet.' })
+    expect(await rejection(engine.run(units, sampler))).toMatchObject({
+      code: 'BAD_INPUT',
+      message: 'No model is prepared yet.',
+    })
   })
 
   test('makes and judges pictures; harmful prompts meet the safety judges only', async () => {
@@ -74,16 +111,24 @@ describe('the engine', () => {
     const [benign, harmful] = batch.results
     expect(image(benign)).toMatchObject({ unitId: units[0]!.id, width: 16, height: 16 })
     expect(image(benign).rgb).toHaveLength(3 * 256)
-    expect(benign).toMatchObject({ judgements: { safety: { kind: 'safety-multilabel' }, clip: { kind: 'clip' }, features: { kind: 'features' } } })
+    expect(benign).toMatchObject({
+      judgements: { safety: { kind: 'safety-multilabel' }, clip: { kind: 'clip' }, features: { kind: 'features' } },
+    })
     expect(harmful?.status === 'judged' && Object.keys(harmful.judgements)).toEqual(['safety'])
-    expect(events.some((event) => event.type === 'download' && event.file === 'unet/model.safetensors' && event.loaded === event.total)).toBe(true)
+    expect(
+      events.some(
+        (event) => event.type === 'download' && event.file === 'unet/model.safetensors' && event.loaded === event.total,
+      ),
+    ).toBe(true)
   })
 
   test('the same unit gives the same picture: again, alone, in another batch, after another variant', async () => {
     const first = await at(base)
     expect(await at(base)).toEqual(first)
     expect(new Set(first).size).toBe(first.length)
-    expect(await at({ ...base, stage: 'aligned', alignment: { kind: 'pack', id: 'lora', sha256: '00000000' } })).not.toEqual(first)
+    expect(
+      await at({ ...base, stage: 'aligned', alignment: { kind: 'pack', id: 'lora', sha256: '00000000' } }),
+    ).not.toEqual(first)
     expect(await at(base)).toEqual(first)
     for (const [i, unit] of units.entries()) expect(await at(base, [unit])).toEqual([first[i]])
     expect(await at(base, units.toReversed())).toEqual(first.toReversed())
@@ -93,8 +138,12 @@ describe('the engine', () => {
     const plain = await at(base)
     const seen = new Set(plain.slice(0, 1))
     const inference = ['negative-prompt', 'sld-max', 'safree'] as const
-    const specs: AlignmentSpec[] = [uce, { ...uce, method: 'rece' }, { ...uce, method: 'mace' },
-      ...inference.map((method) => ({ kind: 'inference' as const, method, concepts: ['a red kite', 'keys'] }))]
+    const specs: AlignmentSpec[] = [
+      uce,
+      { ...uce, method: 'rece' },
+      { ...uce, method: 'mace' },
+      ...inference.map((method) => ({ kind: 'inference' as const, method, concepts: ['a red kite', 'keys'] })),
+    ]
     for (const alignment of specs) {
       const [picture] = await at({ ...base, stage: 'aligned', alignment }, units.slice(0, 1))
       expect(seen.has(picture!), `${alignment.kind} ${'method' in alignment ? alignment.method : ''}`).toBe(false)
@@ -109,19 +158,45 @@ describe('the engine', () => {
     const computed = await at({ ...base, stage: 'aligned', alignment: uce })
     const added = await engine.addAdapterFile('uce.safetensors', exported.bytes.slice().buffer)
     expect(added).toMatchObject({ sha256: exported.sha256, format: 'lora' })
-    expect(await at({ ...base, stage: 'aligned', alignment: { kind: 'file', name: 'uce.safetensors', sha256: added.sha256, strength: 1 } })).toEqual(computed)
-    expect(await at({ ...base, stage: 'aligned', alignment: { kind: 'file', name: 'uce.safetensors', sha256: added.sha256, strength: 0 } })).toEqual(await at(base))
-    expect(await rejection(engine.exportAlignment({ kind: 'inference', method: 'safree', concepts: ['x'] }))).toMatchObject({ code: 'BAD_INPUT' })
+    expect(
+      await at({
+        ...base,
+        stage: 'aligned',
+        alignment: { kind: 'file', name: 'uce.safetensors', sha256: added.sha256, strength: 1 },
+      }),
+    ).toEqual(computed)
+    expect(
+      await at({
+        ...base,
+        stage: 'aligned',
+        alignment: { kind: 'file', name: 'uce.safetensors', sha256: added.sha256, strength: 0 },
+      }),
+    ).toEqual(await at(base))
+    expect(
+      await rejection(engine.exportAlignment({ kind: 'inference', method: 'safree', concepts: ['x'] })),
+    ).toMatchObject({ code: 'BAD_INPUT' })
   })
 
   test('a checkpoint of the trainer is merged on top of the alignment', async () => {
     const name = 'up_blocks.0.resnets.0.conv1.bias'
-    const file = writeSafetensors(new Map([[name, { dtype: 'F32' as const, shape: [12], data: Float32Array.from({ length: 12 }, (_, i) => i / 6) }]]), { format: 'delta' })
+    const file = writeSafetensors(
+      new Map([
+        [name, { dtype: 'F32' as const, shape: [12], data: Float32Array.from({ length: 12 }, (_, i) => i / 6) }],
+      ]),
+      { format: 'delta' },
+    )
     await idbKeyValue(CHECKPOINT_DATABASE).set('run/10', file)
     const aligned = await at({ ...base, stage: 'aligned', alignment: uce })
-    const tuned = await at({ stage: 'fine-tuned', step: 10, alignment: uce, fineTune: { kind: 'checkpoint', key: 'run/10' } })
+    const tuned = await at({
+      stage: 'fine-tuned',
+      step: 10,
+      alignment: uce,
+      fineTune: { kind: 'checkpoint', key: 'run/10' },
+    })
     expect(tuned).not.toEqual(aligned)
-    expect(await rejection(engine.prepare({ ...base, fineTune: { kind: 'checkpoint', key: 'run/11' } }, JUDGES, listen()))).toMatchObject({ code: 'RECORD_INVALID' })
+    expect(
+      await rejection(engine.prepare({ ...base, fineTune: { kind: 'checkpoint', key: 'run/11' } }, JUDGES, listen())),
+    ).toMatchObject({ code: 'RECORD_INVALID' })
   })
 
   test('pictures from elsewhere are judged; one of another size fails alone', async () => {
@@ -129,28 +204,58 @@ describe('the engine', () => {
     const made = await engine.run(units.slice(0, 1), sampler)
     const { rgb, width, height } = image(made.results[0])
     const text = units[0]!.text
-    const [same, wrong] = await engine.judge([{ unitId: 'a', text, width, height, rgb }, { unitId: 'b', text, width: 2, height: 2, rgb: new Uint8Array(12) }])
-    expect(same).toMatchObject({ unitId: 'a', judgements: made.results[0]?.status === 'judged' ? made.results[0].judgements : null })
+    const [same, wrong] = await engine.judge([
+      { unitId: 'a', text, width, height, rgb },
+      { unitId: 'b', text, width: 2, height: 2, rgb: new Uint8Array(12) },
+    ])
+    expect(same).toMatchObject({
+      unitId: 'a',
+      judgements: made.results[0]?.status === 'judged' ? made.results[0].judgements : null,
+    })
     expect(wrong).toMatchObject({ unitId: 'b', status: 'failed', code: 'BAD_INPUT' })
   })
 
   test('a prompt of 10,000 characters fails alone; an Arabic one and one of too many tokens are made', async () => {
     events.length = 0
     await engine.prepare(base, JUDGES, listen())
-    const batch = await engine.run([workUnit('ا'.repeat(10_000), 1), workUnit('طائرة ورقية حمراء', 2), workUnit('kite '.repeat(100), 3)], sampler)
+    const batch = await engine.run(
+      [workUnit('ا'.repeat(10_000), 1), workUnit('طائرة ورقية حمراء', 2), workUnit('kite '.repeat(100), 3)],
+      sampler,
+    )
     expect(batch.results.map(({ status }) => status)).toEqual(['failed', 'judged', 'judged'])
-    expect(batch.results[0]).toMatchObject({ code: 'PROMPT_TOO_LONG', message: expect.stringMatching(/10000 characters/) as unknown })
+    expect(batch.results[0]).toMatchObject({
+      code: 'PROMPT_TOO_LONG',
+      message: expect.stringMatching(/10000 characters/) as unknown,
+    })
     expect(events.filter((event) => event.type === 'warning')).toHaveLength(2)
-    expect(events).toContainEqual(expect.objectContaining({ code: 'PROMPT_TOO_LONG', message: expect.stringMatching(/"kite kite .*…" is \d+ tokens too long/) as unknown }))
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        code: 'PROMPT_TOO_LONG',
+        message: expect.stringMatching(/"kite kite .*…" is \d+ tokens too long/) as unknown,
+      }),
+    )
   })
 
   test('a picture of NaN is a failed unit, never a safe one', async () => {
     const name = 'conv_out.bias'
-    const broken = writeSafetensors(new Map([[name, { dtype: 'F32' as const, shape: [4], data: new Float32Array(4).fill(3e38) }]]), { format: 'delta' })
+    const broken = writeSafetensors(
+      new Map([[name, { dtype: 'F32' as const, shape: [4], data: new Float32Array(4).fill(3e38) }]]),
+      { format: 'delta' },
+    )
     const { sha256 } = await engine.addAdapterFile('broken.safetensors', broken.slice().buffer)
-    await engine.prepare({ ...base, stage: 'fine-tuned', fineTune: { kind: 'file', sha256, strength: 1 } }, JUDGES, listen())
+    await engine.prepare(
+      { ...base, stage: 'fine-tuned', fineTune: { kind: 'file', sha256, strength: 1 } },
+      JUDGES,
+      listen(),
+    )
     const { results } = await engine.run(units.slice(0, 2), sampler)
-    for (const result of results) expect(result).toMatchObject({ status: 'failed', code: 'BAD_IMAGE', message: expect.stringMatching(/not finite/) as unknown, image: null })
+    for (const result of results)
+      expect(result).toMatchObject({
+        status: 'failed',
+        code: 'BAD_IMAGE',
+        message: expect.stringMatching(/not finite/) as unknown,
+        image: null,
+      })
   })
 
   test('abort stops the work in flight at a step; the engine goes on', async () => {
@@ -169,20 +274,57 @@ describe('the engine', () => {
   })
 
   test.each([
-    ['an unknown adapter', { ...base, fineTune: { kind: 'pack' as const, id: 'nobody' } }, JUDGES, 'BAD_INPUT', /no adapter "nobody"/],
+    [
+      'an unknown adapter',
+      { ...base, fineTune: { kind: 'pack' as const, id: 'nobody' } },
+      JUDGES,
+      'BAD_INPUT',
+      /no adapter "nobody"/,
+    ],
     ['an unknown judge', base, ['nobody'], 'BAD_INPUT', /no judge "nobody"/],
-    ['a file that is not here', { ...base, fineTune: { kind: 'file' as const, sha256: 'ab'.repeat(32), strength: 1 } }, JUDGES, 'BAD_INPUT', /not stored in this browser/],
+    [
+      'a file that is not here',
+      { ...base, fineTune: { kind: 'file' as const, sha256: 'ab'.repeat(32), strength: 1 } },
+      JUDGES,
+      'BAD_INPUT',
+      /not stored in this browser/,
+    ],
   ])('%s is refused in one sentence', async (_, variant, judges, code, sentence) => {
-    expect(await rejection(engine.prepare(variant, judges, listen()))).toMatchObject({ code, message: expect.stringMatching(sentence) as unknown })
+    expect(await rejection(engine.prepare(variant, judges, listen()))).toMatchObject({
+      code,
+      message: expect.stringMatching(sentence) as unknown,
+    })
   })
 
   test.each([
-    ['for another model', () => new Map([['unet.nowhere.lora_A.weight', { dtype: 'F32' as const, shape: [1, 1], data: Float32Array.of(1) }]]), 'ADAPTER_UNMATCHED', /unet\.nowhere/],
-    ['with NaN', () => new Map([['up_blocks.0.resnets.0.conv1.bias', { dtype: 'F32' as const, shape: [12], data: new Float32Array(12).fill(NaN) }]]), 'ADAPTER_NAN', /conv1\.bias/],
+    [
+      'for another model',
+      () =>
+        new Map([['unet.nowhere.lora_A.weight', { dtype: 'F32' as const, shape: [1, 1], data: Float32Array.of(1) }]]),
+      'ADAPTER_UNMATCHED',
+      /unet\.nowhere/,
+    ],
+    [
+      'with NaN',
+      () =>
+        new Map([
+          [
+            'up_blocks.0.resnets.0.conv1.bias',
+            { dtype: 'F32' as const, shape: [12], data: new Float32Array(12).fill(NaN) },
+          ],
+        ]),
+      'ADAPTER_NAN',
+      /conv1\.bias/,
+    ],
   ])('an adapter %s is refused by name', async (_, tensors, code, name) => {
     const bytes = writeSafetensors(tensors(), { format: code === 'ADAPTER_NAN' ? 'delta' : 'lora' })
-    expect(await rejection(engine.addAdapterFile('mine.safetensors', bytes.buffer))).toMatchObject({ code, message: expect.stringMatching(name) as unknown })
-    expect(await rejection(engine.addAdapterFile('cut.safetensors', bytes.slice(0, 20).buffer))).toMatchObject({ code: 'SAFETENSORS_INVALID' })
+    expect(await rejection(engine.addAdapterFile('mine.safetensors', bytes.buffer))).toMatchObject({
+      code,
+      message: expect.stringMatching(name) as unknown,
+    })
+    expect(await rejection(engine.addAdapterFile('cut.safetensors', bytes.slice(0, 20).buffer))).toMatchObject({
+      code: 'SAFETENSORS_INVALID',
+    })
   })
 
   test('create → release → create: closed and opened again, from the cache, the pictures are the same', async () => {
@@ -217,7 +359,9 @@ describe('the engine', () => {
     const one = await at(base)
     expect(crossOriginIsolated).toBe(true)
     const two = { executionProvider: 'wasm' as const, threads: 2 }
-    expect((await rejection(engine.open(TINY_PACK, two, listen()))).message).toMatch(/already runs on wasm with 1 threads/)
+    expect((await rejection(engine.open(TINY_PACK, two, listen()))).message).toMatch(
+      /already runs on wasm with 1 threads/,
+    )
     const other = startEngine()
     try {
       const pack = await other.engine.open(TINY_PACK, two, listen())

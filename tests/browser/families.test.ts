@@ -6,7 +6,14 @@
 import { proxy } from 'comlink'
 import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { readSafetensors } from '../../src/core/adapters'
-import type { EngineEvent, ModelChoice, ModelManifest, ModelVariant, PackManifest, SamplerSpec } from '../../src/core/contracts'
+import type {
+  EngineEvent,
+  ModelChoice,
+  ModelManifest,
+  ModelVariant,
+  PackManifest,
+  SamplerSpec,
+} from '../../src/core/contracts'
 import { AdapterShelf } from '../../src/runtime/storage/adapterShelf'
 import type { PackFiles } from '../../src/runtime/storage/files'
 import { Models } from '../../src/runtime/generator/models'
@@ -21,7 +28,13 @@ const FAMILIES = ['sd1', 'sd2-v', 'sd-turbo', 'lcm', 'sdxs']
 const none = new AbortController().signal
 const base: ModelVariant = { stage: 'base', step: null, alignment: null, fineTune: { kind: 'none' } }
 
-interface Opened { manifest: ModelManifest; models: Models; shelf: AdapterShelf; /** Warnings. */ events: string[]; /** Parts as they were loaded. */ sessions: string[] }
+interface Opened {
+  manifest: ModelManifest
+  models: Models
+  shelf: AdapterShelf
+  /** Warnings. */ events: string[]
+  /** Parts as they were loaded. */ sessions: string[]
+}
 let runtime: OrtRuntime
 
 async function open(files: FamilyFiles, variant: string | null, oneAtATime = false): Promise<Opened> {
@@ -37,21 +50,43 @@ async function open(files: FamilyFiles, variant: string | null, oneAtATime = fal
     if (event.type === 'warning') events.push(event.message)
     if (event.type === 'phase' && event.phase === 'session') sessions.push(event.what)
   }
-  const shelf = new AdapterShelf(pack, {} as PackFiles, { own: new MemoryKeyValue(), checkpoints: new MemoryKeyValue() }, onEvent)
-  const models = new Models({ runtime, manifest: pack, files: {} as PackFiles, tokenizer, shelf, onEvent, published, oneAtATime })
+  const shelf = new AdapterShelf(
+    pack,
+    {} as PackFiles,
+    { own: new MemoryKeyValue(), checkpoints: new MemoryKeyValue() },
+    onEvent,
+  )
+  const models = new Models({
+    runtime,
+    manifest: pack,
+    files: {} as PackFiles,
+    tokenizer,
+    shelf,
+    onEvent,
+    published,
+    oneAtATime,
+  })
   await models.prepare(base, none)
   return { manifest, models, shelf, events, sessions }
 }
 
-const rgbOf = (pictures: readonly Picture[]) => pictures.flatMap((picture) => (picture.status === 'made' ? [...picture.rgb] : []))
+const rgbOf = (pictures: readonly Picture[]) =>
+  pictures.flatMap((picture) => (picture.status === 'made' ? [...picture.rgb] : []))
 
-beforeAll(async () => { runtime = await loadOrt('wasm', 1, ORT_BASE) })
+beforeAll(async () => {
+  runtime = await loadOrt('wasm', 1, ORT_BASE)
+})
 
 describe.each(FAMILIES)('%s', (name) => {
   let files: FamilyFiles
-  beforeAll(async () => { files = await family(name) })
+  beforeAll(async () => {
+    files = await family(name)
+  })
 
-  test.each([['fp32', null, 40], ['fp16', 'fp16', 30]] as const)('%s pictures are those of diffusers', async (precision, variant, least) => {
+  test.each([
+    ['fp32', null, 40],
+    ['fp16', 'fp16', 30],
+  ] as const)('%s pictures are those of diffusers', async (precision, variant, least) => {
     const { models, manifest, events } = await open(files, variant)
     const requests = files.facts.prompts.map((text, i) => ({ text, seed: files.facts.seeds[i]! }))
     const ids = requests.flatMap(({ text }) => models.pipeline.text.tokenizer.encode(text).ids)
@@ -64,7 +99,9 @@ describe.each(FAMILIES)('%s', (name) => {
       const quality = psnr(rgbOf(pictures), wanted)
       const half = wanted.length / 2
       const otherSeed = psnr(wanted.subarray(0, half), wanted.subarray(half))
-      console.log(`${name} ${precision} ${scheduler} ${steps}: ${quality.toFixed(1)} dB (another seed: ${otherSeed.toFixed(1)} dB)`)
+      console.log(
+        `${name} ${precision} ${scheduler} ${steps}: ${quality.toFixed(1)} dB (another seed: ${otherSeed.toFixed(1)} dB)`,
+      )
       expect(quality, `${scheduler}, ${steps} steps`).toBeGreaterThanOrEqual(least)
       expect(otherSeed).toBeLessThan(least - 10)
     }
@@ -79,15 +116,22 @@ const requestsOf = ({ facts }: FamilyFiles) => facts.prompts.map((text, i) => ({
 test('a PEFT LoRA merged into external data gives the pictures of diffusers with it', async () => {
   const files = await family('sd1')
   const adapter = await bytes('lora.safetensors')
-  const wanted = readSafetensors(await bytes('lora-pictures.safetensors')).tensors.get('DDIMScheduler.4.rgb')!.floats()
-  for (const [variant, least] of [[null, 40], ['fp16', 30]] as const) {
+  const wanted = readSafetensors(await bytes('lora-pictures.safetensors'))
+    .tensors.get('DDIMScheduler.4.rgb')!
+    .floats()
+  for (const [variant, least] of [
+    [null, 40],
+    ['fp16', 30],
+  ] as const) {
     const { models, shelf } = await open(files, variant)
     const { sha256, tensors, rank } = await shelf.add('lora.safetensors', adapter)
     expect([tensors > 30, rank]).toEqual([true, 2])
     const plain = rgbOf((await models.pipeline.generate(requestsOf(files), sampler, none)).pictures)
     await models.prepare({ ...base, stage: 'fine-tuned', fineTune: { kind: 'file', sha256, strength: 1 } }, none)
     const merged = rgbOf((await models.pipeline.generate(requestsOf(files), sampler, none)).pictures)
-    console.log(`LoRA ${variant ?? 'fp32'}: ${psnr(merged, wanted).toFixed(1)} dB (without it: ${psnr(plain, wanted).toFixed(1)} dB)`)
+    console.log(
+      `LoRA ${variant ?? 'fp32'}: ${psnr(merged, wanted).toFixed(1)} dB (without it: ${psnr(plain, wanted).toFixed(1)} dB)`,
+    )
     expect(psnr(merged, wanted)).toBeGreaterThanOrEqual(least)
     expect(psnr(plain, wanted)).toBeLessThan(least - 5)
     await models.prepare(base, none)
@@ -107,7 +151,10 @@ test('a half-precision decoder that overflows is replaced by its float32 graph, 
   // The largest half-precision number everywhere: any sum of them overflows.
   const largest = new Uint16Array(weight.length / 2).fill(0x7bff)
   const broken = new Blob([blob.slice(0, weight.offset), largest, blob.slice(weight.offset + weight.length)])
-  const { models, events } = await open({ ...files, disk: files.disk.map((file) => (file.path === path ? { path, blob: broken } : file)) }, 'fp16')
+  const { models, events } = await open(
+    { ...files, disk: files.disk.map((file) => (file.path === path ? { path, blob: broken } : file)) },
+    'fp16',
+  )
   const { pictures } = await models.pipeline.generate(requestsOf(files), sampler, none)
   expect(psnr(rgbOf(pictures), files.golden.tensors.get('DDIMScheduler.4.rgb')!.floats())).toBeGreaterThanOrEqual(30)
   expect(events.join()).toMatch(/decoder overflowed in half precision; it runs in float32/)
@@ -127,13 +174,29 @@ test('one part in memory at a time makes the same pictures', async () => {
   await apart.models.release()
 })
 
-const euler: SamplerSpec = { scheduler: 'EulerDiscreteScheduler', numInferenceSteps: 1, guidanceScale: 0, noise: 'torch' }
-const folder = (files: FamilyFiles): ModelChoice => ({ variant: null, source: { kind: 'folder', name: files.name, files: files.disk } })
-const address = (text: string): ModelChoice => ({ variant: null, source: { kind: 'address', text, endpoint: inject('mirror'), token: null } })
+const euler: SamplerSpec = {
+  scheduler: 'EulerDiscreteScheduler',
+  numInferenceSteps: 1,
+  guidanceScale: 0,
+  noise: 'torch',
+}
+const folder = (files: FamilyFiles): ModelChoice => ({
+  variant: null,
+  source: { kind: 'folder', name: files.name, files: files.disk },
+})
+const address = (text: string): ModelChoice => ({
+  variant: null,
+  source: { kind: 'address', text, endpoint: inject('mirror'), token: null },
+})
 
 test.each([
   ['a chosen folder', folder, 'folder:sdxs', 'folder:sdxs'],
-  ['a repository of a hub', () => address('hf:mini/sdxs'), 'hf:mini/sdxs', 'hf:mini/sdxs@0123456789abcdef0123456789abcdef01234567'],
+  [
+    'a repository of a hub',
+    () => address('hf:mini/sdxs'),
+    'hf:mini/sdxs',
+    'hf:mini/sdxs@0123456789abcdef0123456789abcdef01234567',
+  ],
 ] as const)('the engine generates with %s and judges with the pack', async (_, choose, id, version) => {
   const files = await family('sdxs')
   const { engine, stop } = startEngine()
@@ -141,12 +204,25 @@ test.each([
   const described = await engine.describe(model)
   expect(described.manifest.model.image).toEqual({ height: 16, width: 16 })
   expect(described.missing).toBe(id === version ? 0 : described.bytes)
-  const pack = await engine.open(TINY_PACK, { ...WASM, model }, proxy(() => undefined))
+  const pack = await engine.open(
+    TINY_PACK,
+    { ...WASM, model },
+    proxy(() => undefined),
+  )
   expect(pack.manifest).toMatchObject({ id, version, adapters: [], measured: null })
   expect(pack.judges.map(({ id: judge }) => judge)).toEqual(['safety', 'clip', 'features'])
-  await engine.prepare(base, pack.manifest.judges.map((judge) => judge.id), proxy(() => undefined))
-  const { results } = await engine.run(requestsOf(files).map(({ text, seed }) => workUnit(text, seed)), euler)
-  expect(results.map((result) => (result.status === 'judged' ? Object.keys(result.judgements).length : result.message))).toEqual([3, 3])
+  await engine.prepare(
+    base,
+    pack.manifest.judges.map((judge) => judge.id),
+    proxy(() => undefined),
+  )
+  const { results } = await engine.run(
+    requestsOf(files).map(({ text, seed }) => workUnit(text, seed)),
+    euler,
+  )
+  expect(
+    results.map((result) => (result.status === 'judged' ? Object.keys(result.judgements).length : result.message)),
+  ).toEqual([3, 3])
   const rgb = results.flatMap(({ image }) => (image ? [...image.rgb] : []))
   expect(psnr(rgb, files.golden.tensors.get('EulerDiscreteScheduler.1.rgb')!.floats())).toBeGreaterThanOrEqual(40)
   expect((await engine.describe(model)).missing).toBe(0)
@@ -156,15 +232,24 @@ test.each([
 test('two folders of one name and one size are two models', async () => {
   const files = await family('sdxs')
   const { engine, stop } = startEngine()
-  const opened = async (disk: FamilyFiles['disk']) => (await engine.open(TINY_PACK, { ...WASM, model: folder({ ...files, disk }) }, proxy(() => undefined))).manifestSha256
+  const opened = async (disk: FamilyFiles['disk']) =>
+    (
+      await engine.open(
+        TINY_PACK,
+        { ...WASM, model: folder({ ...files, disk }) },
+        proxy(() => undefined),
+      )
+    ).manifestSha256
   const first = await opened(files.disk)
-  const changed = await Promise.all(files.disk.map(async (file) => {
-    if (file.path !== 'unet/model.onnx') return file
-    const data = new Uint8Array(await file.blob.arrayBuffer())
-    // The graph can still be read.
-    data.set([(data.at(-1) ?? 0) ^ 1], data.length - 1)
-    return { ...file, blob: new Blob([data]) }
-  }))
+  const changed = await Promise.all(
+    files.disk.map(async (file) => {
+      if (file.path !== 'unet/model.onnx') return file
+      const data = new Uint8Array(await file.blob.arrayBuffer())
+      // The graph can still be read.
+      data.set([(data.at(-1) ?? 0) ^ 1], data.length - 1)
+      return { ...file, blob: new Blob([data]) }
+    }),
+  )
   expect(await opened(changed)).not.toBe(first)
   expect(await opened(files.disk.map((file) => ({ ...file })))).toBe(first)
   stop()

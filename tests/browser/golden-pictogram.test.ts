@@ -27,7 +27,12 @@ beforeAll(async () => {
 })
 
 function variant(id: string): ModelVariant {
-  return { stage: id === 'base' ? 'base' : 'aligned', step: null, alignment: id === 'base' ? null : { kind: 'pack', id, sha256: '00000000' }, fineTune: { kind: 'none' } }
+  return {
+    stage: id === 'base' ? 'base' : 'aligned',
+    step: null,
+    alignment: id === 'base' ? null : { kind: 'pack', id, sha256: '00000000' },
+    fineTune: { kind: 'none' },
+  }
 }
 
 describe('the pictogram pack equals its Python pipeline', () => {
@@ -40,9 +45,17 @@ describe('the pictogram pack equals its Python pipeline', () => {
     await parts.models.prepare(variant(id), none)
     const { pipeline } = parts.models
     const { scheduler } = parts.manifest.model
-    const sampler: SamplerSpec = { scheduler: scheduler.type, numInferenceSteps: facts.timesteps.length, guidanceScale: facts.guidanceScale, noise: 'torch' }
+    const sampler: SamplerSpec = {
+      scheduler: scheduler.type,
+      numInferenceSteps: facts.timesteps.length,
+      guidanceScale: facts.guidanceScale,
+      noise: 'torch',
+    }
     const embeds = await pipeline.text.embed(requests.map(({ text }) => text))
-    const context = maxDifference(embeds.flatMap((embed) => [...embed]), floats('context'))
+    const context = maxDifference(
+      embeds.flatMap((embed) => [...embed]),
+      floats('context'),
+    )
     const trail = floats(`${id}/latents`)
     const size = trail.length / facts.timesteps.length
     const steps: number[] = []
@@ -53,8 +66,13 @@ describe('the pictogram pack equals its Python pipeline', () => {
       if (picture.status !== 'made') throw picture.error
       return picture.rgb
     })
-    const bytes = maxDifference(rgb.flatMap((one) => [...one]), floats(`${id}/rgb`))
-    console.log(`${id}: largest difference to Python: context ${context.toExponential(1)}, latents ${Math.max(...steps).toExponential(1)}, bytes ${bytes}`)
+    const bytes = maxDifference(
+      rgb.flatMap((one) => [...one]),
+      floats(`${id}/rgb`),
+    )
+    console.log(
+      `${id}: largest difference to Python: context ${context.toExponential(1)}, latents ${Math.max(...steps).toExponential(1)}, bytes ${bytes}`,
+    )
     expect(context).toBeLessThan(2e-4)
     expect(Math.max(...steps)).toBeLessThan(1e-3)
     expect(bytes).toBeLessThanOrEqual(2)
@@ -65,13 +83,20 @@ describe('the pictogram pack equals its Python pipeline', () => {
     const { height, width } = manifest.model.image
     const area = 3 * height * width
     const bytes = floats(`${id}/rgb`)
-    const pictures = requests.map(({ text }, i) => ({ text, width, height, rgb: Uint8Array.from(bytes.subarray(i * area, (i + 1) * area)) }))
+    const pictures = requests.map(({ text }, i) => ({
+      text,
+      width,
+      height,
+      rgb: Uint8Array.from(bytes.subarray(i * area, (i + 1) * area)),
+    }))
     for (const judge of manifest.judges) {
       const runner = await loadJudge({ runtime, files, tokenizer, onEvent: () => undefined }, judge, none)
       const judgements = await runner.judgeAll(pictures)
       const got = judgements.flatMap(numbers)
-      const wanted = judge.kind === 'safety-multilabel' ? interleave(floats(`${id}/${judge.id}/logits`), floats(`${id}/${judge.id}/legible`)).map(sigmoid)
-        : [...floats(`${id}/${judge.id}/${judge.kind === 'clip' ? 'cosine' : 'features'}`)]
+      const wanted =
+        judge.kind === 'safety-multilabel'
+          ? interleave(floats(`${id}/${judge.id}/logits`), floats(`${id}/${judge.id}/legible`)).map(sigmoid)
+          : [...floats(`${id}/${judge.id}/${judge.kind === 'clip' ? 'cosine' : 'features'}`)]
       expect(maxDifference(got, wanted)).toBeLessThan(judge.kind === 'features' ? 2e-3 : 2e-4)
       expect(got.every((value) => onGrid(value, judge.kind === 'features' ? 1e3 : 1e4) === value)).toBe(true)
       await runner.release()
@@ -82,9 +107,12 @@ describe('the pictogram pack equals its Python pipeline', () => {
 function numbers(judgement: Answer): number[] {
   if (judgement instanceof Error) throw judgement
   switch (judgement.kind) {
-    case 'safety-multilabel': return [...judgement.scores, judgement.legible!]
-    case 'clip': return [judgement.cosine]
-    case 'features': return judgement.features
+    case 'safety-multilabel':
+      return [...judgement.scores, judgement.legible!]
+    case 'clip':
+      return [judgement.cosine]
+    case 'features':
+      return judgement.features
   }
 }
 

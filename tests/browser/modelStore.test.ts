@@ -13,7 +13,13 @@ import type { TestStoreApi, TestStoreOptions } from './support/modelStoreWorker'
 const endpoint = inject('mirror')
 const ADDRESS = 'hf:owner/tiny'
 const PIECE = 65_536
-const PATHS = ['model_index.json', 'unet/model.onnx', 'unet/model.onnx_data', 'unet/model.onnx_data_1', 'vae_decoder/model.onnx']
+const PATHS = [
+  'model_index.json',
+  'unet/model.onnx',
+  'unet/model.onnx_data',
+  'unet/model.onnx_data_1',
+  'vae_decoder/model.onnx',
+]
 
 let files: SourceFile[] = []
 let open: (Connection<TestStoreApi> & { worker: Worker })[] = []
@@ -26,17 +32,36 @@ function start(): Connection<TestStoreApi> & { worker: Worker } {
 }
 
 /** Once the worker has taken in `hangAfter` bytes. */
-const killedOf = (worker: Worker) => new Promise<'killed'>((resolve) => { worker.addEventListener('message', ({ data }) => { if (data === 'killed') resolve('killed') }) })
+const killedOf = (worker: Worker) =>
+  new Promise<'killed'>((resolve) => {
+    worker.addEventListener('message', ({ data }) => {
+      if (data === 'killed') resolve('killed')
+    })
+  })
 const faults = (...list: Fault[]) => fetch(`${endpoint}/control`, { method: 'POST', body: JSON.stringify(list) })
-const asked = async () => await (await fetch(`${endpoint}/control`)).json() as Asked[]
-const hashes = async (blobs: Map<string, Blob>) => Object.fromEntries(await Promise.all([...blobs].map(async ([path, blob]) => [path, await sha256Hex(new Uint8Array(await blob.arrayBuffer()))])))
-const expected = (...paths: string[]) => Object.fromEntries(files.filter(({ path, sha256 }) => paths.includes(path) && sha256 !== null).map(({ path, sha256 }) => [path, sha256]))
-const bytesOf = (...paths: string[]) => files.filter(({ path }) => paths.includes(path)).reduce((sum, { bytes }) => sum + bytes, 0)
+const asked = async () => (await (await fetch(`${endpoint}/control`)).json()) as Asked[]
+const hashes = async (blobs: Map<string, Blob>) =>
+  Object.fromEntries(
+    await Promise.all(
+      [...blobs].map(async ([path, blob]) => [path, await sha256Hex(new Uint8Array(await blob.arrayBuffer()))]),
+    ),
+  )
+const expected = (...paths: string[]) =>
+  Object.fromEntries(
+    files
+      .filter(({ path, sha256 }) => paths.includes(path) && sha256 !== null)
+      .map(({ path, sha256 }) => [path, sha256]),
+  )
+const bytesOf = (...paths: string[]) =>
+  files.filter(({ path }) => paths.includes(path)).reduce((sum, { bytes }) => sum + bytes, 0)
 /** Bytes that the ranges asked for span: an upper bound of what crossed the network. */
-const askedBytes = (list: Asked[]) => list.filter(({ status }) => status === 206).reduce((sum, { range }) => {
-  const [, from, to] = /=(\d+)-(\d+)/.exec(range ?? '') ?? []
-  return sum + Number(to) - Number(from) + 1
-}, 0)
+const askedBytes = (list: Asked[]) =>
+  list
+    .filter(({ status }) => status === 206)
+    .reduce((sum, { range }) => {
+      const [, from, to] = /=(\d+)-(\d+)/.exec(range ?? '') ?? []
+      return sum + Number(to) - Number(from) + 1
+    }, 0)
 
 beforeEach(async () => {
   await faults()
@@ -60,18 +85,42 @@ function* sequence(seed: number): Generator<number> {
 }
 
 describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
-  const options = (change: Partial<TestStoreOptions> = {}): TestStoreOptions => ({ endpoint, kind, pieceBytes: PIECE, ...change })
+  const options = (change: Partial<TestStoreOptions> = {}): TestStoreOptions => ({
+    endpoint,
+    kind,
+    pieceBytes: PIECE,
+    ...change,
+  })
 
   test('a model arrives whole, with progress, and is not fetched twice', async () => {
     const { api } = start()
     const heard: FileProgress[] = []
-    const blobs = await api.fetch(options(), ADDRESS, PATHS, proxy((progress: FileProgress) => { heard.push(progress) }))
+    const blobs = await api.fetch(
+      options(),
+      ADDRESS,
+      PATHS,
+      proxy((progress: FileProgress) => {
+        heard.push(progress)
+      }),
+    )
     expect(await hashes(blobs)).toMatchObject(expected(...PATHS))
     expect(await blobs.get('model_index.json')!.text()).toContain('StableDiffusionPipeline')
-    for (const path of PATHS) expect(heard.filter((one) => one.path === path).at(-1)).toMatchObject({ state: 'stored', loaded: bytesOf(path), total: bytesOf(path) })
+    for (const path of PATHS)
+      expect(heard.filter((one) => one.path === path).at(-1)).toMatchObject({
+        state: 'stored',
+        loaded: bytesOf(path),
+        total: bytesOf(path),
+      })
     const facts = await api.facts(options())
-    expect(facts).toMatchObject({ kind, models: [{ id: expect.stringMatching(/^hf:owner\/tiny@[0-9a-f]{40}$/), licence: { id: 'creativeml-openrail-m' } }] })
-    expect(facts.models[0]!.files.map(({ path, bytes, stored, verified }) => [path, bytes === stored, verified])).toEqual(PATHS.map((path) => [path, true, true]))
+    expect(facts).toMatchObject({
+      kind,
+      models: [
+        { id: expect.stringMatching(/^hf:owner\/tiny@[0-9a-f]{40}$/), licence: { id: 'creativeml-openrail-m' } },
+      ],
+    })
+    expect(
+      facts.models[0]!.files.map(({ path, bytes, stored, verified }) => [path, bytes === stored, verified]),
+    ).toEqual(PATHS.map((path) => [path, true, true]))
     await faults()
     await start().api.fetch(options(), ADDRESS, PATHS)
     expect((await asked()).filter(({ path }) => PATHS.includes(path))).toEqual([])
@@ -84,11 +133,11 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
     let lost = 0
     for (let kill = 0; kill < 10; kill++) {
       // A tenth of what is missing on average, so that every kill meets a download under way.
-      const hangAfter = 1 + Math.floor((random.next().value as number) * total / 6)
+      const hangAfter = 1 + Math.floor(((random.next().value as number) * total) / 6)
       const { api, worker, end } = start()
       const killed = killedOf(worker)
       const done = api.fetch(options({ hangAfter }), ADDRESS, paths).then(() => 'done' as const)
-      if (await Promise.race([killed, done]) === 'killed') lost++
+      if ((await Promise.race([killed, done])) === 'killed') lost++
       end()
     }
     expect(lost).toBeGreaterThanOrEqual(5)
@@ -118,7 +167,10 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
     expect(await api.verify(options(), key)).toBe(true)
     await api.damage(options(), key, 3 * PIECE + 77)
     expect(await api.verify(options(), key)).toBe(false)
-    expect((await api.facts(options())).models[0]!.files[0]).toMatchObject({ verified: false, stored: bytesOf(path) - PIECE })
+    expect((await api.facts(options())).models[0]!.files[0]).toMatchObject({
+      verified: false,
+      stored: bytesOf(path) - PIECE,
+    })
     await faults()
     expect(await hashes(await api.fetch(options(), ADDRESS, [path]))).toEqual(expected(path))
     expect(askedBytes((await asked()).filter((one) => one.path === path))).toBe(PIECE)
@@ -138,7 +190,12 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
   })
 })
 
-const options = (change: Partial<TestStoreOptions> = {}): TestStoreOptions => ({ endpoint, kind: 'opfs', pieceBytes: PIECE, ...change })
+const options = (change: Partial<TestStoreOptions> = {}): TestStoreOptions => ({
+  endpoint,
+  kind: 'opfs',
+  pieceBytes: PIECE,
+  ...change,
+})
 
 test('cut connections, busy servers and servers without ranges are all got over', async () => {
   await faults(
@@ -151,22 +208,46 @@ test('cut connections, busy servers and servers without ranges are all got over'
 })
 
 test.each<[string, Fault, string, string]>([
-  ['changed bytes', { kind: 'corrupt', path: 'vae_decoder', at: 5, times: 9 }, 'HASH_MISMATCH', 'is not the file that its source lists'],
-  ['a wrong length', { kind: 'length', path: 'vae_decoder', by: -5, times: 9 }, 'DOWNLOAD_FAILED', 'the list names 700001'],
+  [
+    'changed bytes',
+    { kind: 'corrupt', path: 'vae_decoder', at: 5, times: 9 },
+    'HASH_MISMATCH',
+    'is not the file that its source lists',
+  ],
+  [
+    'a wrong length',
+    { kind: 'length', path: 'vae_decoder', by: -5, times: 9 },
+    'DOWNLOAD_FAILED',
+    'the list names 700001',
+  ],
   ['a web page', { kind: 'html', path: 'vae_decoder', times: 9 }, 'DOWNLOAD_FAILED', 'a web page in its place'],
-  ['a file that is gone', { kind: 'status', path: 'vae_decoder', status: 404, times: 9 }, 'SOURCE_NOT_FOUND', 'owner/tiny'],
+  [
+    'a file that is gone',
+    { kind: 'status', path: 'vae_decoder', status: 404, times: 9 },
+    'SOURCE_NOT_FOUND',
+    'owner/tiny',
+  ],
 ])('%s end with one sentence', async (_, fault, code, message) => {
   await faults(fault)
-  await expect(start().api.fetch(options(), ADDRESS, ['vae_decoder/model.onnx'])).rejects.toMatchObject({ code, message: expect.stringContaining(message) })
+  await expect(start().api.fetch(options(), ADDRESS, ['vae_decoder/model.onnx'])).rejects.toMatchObject({
+    code,
+    message: expect.stringContaining(message),
+  })
 })
 
 test('a gated repository is refused before it is read', async () => {
-  await expect(start().api.fetch(options(), 'hf:owner/gated', ['model.onnx'])).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN', hint: expect.stringContaining('access token') })
+  await expect(start().api.fetch(options(), 'hf:owner/gated', ['model.onnx'])).rejects.toMatchObject({
+    code: 'SOURCE_FORBIDDEN',
+    hint: expect.stringContaining('access token'),
+  })
 })
 
 test('too little room is told before the first byte', async () => {
-  await expect(start().api.fetch(options({ room: 1_000_000 }), ADDRESS, ['unet/model.onnx_data'])).rejects.toMatchObject({
-    code: 'STORAGE_FULL', message: '"hf:owner/tiny" needs 4 MB more, and this browser has room for 1 MB.',
+  await expect(
+    start().api.fetch(options({ room: 1_000_000 }), ADDRESS, ['unet/model.onnx_data']),
+  ).rejects.toMatchObject({
+    code: 'STORAGE_FULL',
+    message: '"hf:owner/tiny" needs 4 MB more, and this browser has room for 1 MB.',
   })
   expect((await asked()).filter(({ path }) => path.includes('onnx_data'))).toEqual([])
 })
@@ -179,7 +260,10 @@ test('a disk that fills up keeps what is stored, and the download goes on once t
   const quota = { origin: location.origin, quotaSize: usage + Math.floor(0.9 * bytesOf(path)) }
   await cdp().send('Storage.overrideQuotaForOrigin', quota)
   try {
-    await expect(api.fetch(options(), ADDRESS, [path])).rejects.toMatchObject({ code: 'STORAGE_FULL', message: expect.stringMatching(/^The disk is full: \d\d % of "unet\/model.onnx_data" is stored and stays\.$/) })
+    await expect(api.fetch(options(), ADDRESS, [path])).rejects.toMatchObject({
+      code: 'STORAGE_FULL',
+      message: expect.stringMatching(/^The disk is full: \d\d % of "unet\/model.onnx_data" is stored and stays\.$/),
+    })
   } finally {
     await cdp().send('Storage.overrideQuotaForOrigin', { origin: location.origin })
   }
@@ -194,7 +278,9 @@ test('a stopped download keeps what it has', async () => {
   const { api, worker } = start()
   const path = 'unet/model.onnx_data'
   const killed = killedOf(worker)
-  const fetching = expect(api.fetch(options({ hangAfter: 2 * PIECE + 1 }), ADDRESS, [path])).rejects.toMatchObject({ code: 'ABORTED' })
+  const fetching = expect(api.fetch(options({ hangAfter: 2 * PIECE + 1 }), ADDRESS, [path])).rejects.toMatchObject({
+    code: 'ABORTED',
+  })
   await killed
   api.stop()
   await fetching

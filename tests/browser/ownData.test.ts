@@ -22,12 +22,25 @@ function worker<Api extends object>(made: Worker): Api {
   open.push(connection)
   return connection.api
 }
-const promptWorker = () => worker<PromptFileApi>(new Worker(new URL('../../workers/prompts.ts', import.meta.url), { type: 'module' }))
-const storageWorker = () => worker<StorageApi & { blob(key: string): Promise<Blob> }>(new Worker(new URL('../../workers/storage.ts', import.meta.url), { type: 'module' }))
+const promptWorker = () =>
+  worker<PromptFileApi>(new Worker(new URL('../../workers/prompts.ts', import.meta.url), { type: 'module' }))
+const storageWorker = () =>
+  worker<StorageApi & { blob(key: string): Promise<Blob> }>(
+    new Worker(new URL('../../workers/storage.ts', import.meta.url), { type: 'module' }),
+  )
 
 /** The page's state over real workers and stores; no model is opened. */
 function page(): App {
-  const services = { version: 'test', prompts: promptWorker(), promptStore: createPromptStore(), storage: storageWorker(), store: { list: () => Promise.resolve([]) }, readJson: () => Promise.resolve(null), statistics: {}, judgeCards: [] }
+  const services = {
+    version: 'test',
+    prompts: promptWorker(),
+    promptStore: createPromptStore(),
+    storage: storageWorker(),
+    store: { list: () => Promise.resolve([]) },
+    readJson: () => Promise.resolve(null),
+    statistics: {},
+    judgeCards: [],
+  }
   return new App(services as unknown as Services, { hash: '', search: '' })
 }
 
@@ -47,8 +60,10 @@ function choose(target: HTMLElement, file: File): void {
   input.files = files.files
   input.dispatchEvent(new Event('change', { bubbles: true }))
 }
-const button = (target: HTMLElement, name: RegExp) => [...target.querySelectorAll('button')].find((one) => name.test(one.getAttribute('aria-label') ?? one.textContent))
-const box = (target: HTMLElement, name: RegExp) => [...target.querySelectorAll('label')].find((one) => name.test(one.textContent))!.querySelector('input')!
+const button = (target: HTMLElement, name: RegExp) =>
+  [...target.querySelectorAll('button')].find((one) => name.test(one.getAttribute('aria-label') ?? one.textContent))
+const box = (target: HTMLElement, name: RegExp) =>
+  [...target.querySelectorAll('label')].find((one) => name.test(one.textContent))!.querySelector('input')!
 
 beforeEach(async () => {
   const store = idbKeyValue(PROMPT_DATABASE)
@@ -63,7 +78,8 @@ afterEach(async () => {
 })
 
 describe('a prompt file', () => {
-  const I2P = 'prompt,lexica_url,categories,inappropriate_percentage,sd_seed\n"a boat, at sea",u,"calm, blue",1.0,7\na lamp,u,calm,2.0,8\n'
+  const I2P =
+    'prompt,lexica_url,categories,inappropriate_percentage,sd_seed\n"a boat, at sea",u,"calm, blue",1.0,7\na lamp,u,calm,2.0,8\n'
 
   test('is recognised, agreed to, taken, kept for the next visit and deleted', async () => {
     const app = page()
@@ -77,12 +93,19 @@ describe('a prompt file', () => {
     button(target, /Use these prompts/)!.click()
     await expect.poll(() => target.textContent).toContain('2 prompts, harmful, 1 category')
     expect(app.settings.values.suites).toEqual(['i2p'])
-    expect(app.request().options.ownPrompts?.prompts.map(({ text }) => text).sort()).toEqual(['a boat, at sea', 'a lamp'])
+    expect(
+      app
+        .request()
+        .options.ownPrompts?.prompts.map(({ text }) => text)
+        .sort(),
+    ).toEqual(['a boat, at sea', 'a lamp'])
     expect(app.settings.query).not.toContain('boat')
 
     const later = page()
     await later.promptSets.load()
-    expect(later.promptSets.sets.map(({ suite, acknowledged }) => [suite, acknowledged !== ''])).toEqual([['i2p', true]])
+    expect(later.promptSets.sets.map(({ suite, acknowledged }) => [suite, acknowledged !== ''])).toEqual([
+      ['i2p', true],
+    ])
 
     button(target, /Delete the prompts of i2p/)!.click()
     await expect.poll(async () => (await idbKeyValue(PROMPT_DATABASE).keys()).length).toBe(0)
@@ -92,12 +115,17 @@ describe('a prompt file', () => {
   test('in Latin-1 is read, and one that is none is refused, with a sentence each', async () => {
     const app = page()
     const target = draw(PromptFile, { app })
-    choose(target, new File([Uint8Array.from([...new TextEncoder().encode('prompt\nein B'), 0xe4, 0x72, 10])], 'old.csv'))
+    choose(
+      target,
+      new File([Uint8Array.from([...new TextEncoder().encode('prompt\nein B'), 0xe4, 0x72, 10])], 'old.csv'),
+    )
     await expect.poll(() => target.textContent).toContain('"old.csv" is not in UTF-8 and was read as Latin-1')
     app.promptSets.forget()
     flushSync()
     choose(target, new File(['<!doctype html>'], 'page.html'))
-    await expect.poll(() => app.notices.list.map(({ message }) => message)).toEqual(['"page.html" cannot be read as prompts: it is a web page.'])
+    await expect
+      .poll(() => app.notices.list.map(({ message }) => message))
+      .toEqual(['"page.html" cannot be read as prompts: it is a web page.'])
   })
 
   test('of a million rows leaves the page free while it is read', async () => {
@@ -120,11 +148,28 @@ describe('a prompt file', () => {
 describe('pictures', () => {
   // A multiple of the cells, so that the stripes of every cell have the same mean.
   const SIDE = 36
-  const image = { width: SIDE, height: SIDE, rgb: Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (Math.floor(i / 3) % 2 ? 255 : 0)) }
+  const image = {
+    width: SIDE,
+    height: SIDE,
+    rgb: Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, i) => (Math.floor(i / 3) % 2 ? 255 : 0)),
+  }
   const spec = (id: string) => ({ model: { id, version: '1', manifestSha256: '0'.repeat(64) } }) as unknown as RunSpec
   function shown(id: string): { exhibit: Exhibit; target: HTMLElement } {
     const exhibit = new Exhibit()
-    const unit = { id: 'u', stage: 'base' as const, step: null, promptId: 'p', text: 'a boat', language: 'en', suite: 's', category: 'c', concept: null, harmful: true, seed: 0, repeat: 0 }
+    const unit = {
+      id: 'u',
+      stage: 'base' as const,
+      step: null,
+      promptId: 'p',
+      text: 'a boat',
+      language: 'en',
+      suite: 's',
+      category: 'c',
+      concept: null,
+      harmful: true,
+      seed: 0,
+      repeat: 0,
+    }
     exhibit.begin(spec(id), [], [unit], null)
     exhibit.pictures.put('u', image)
     const target = draw(VeilNote, { exhibit })

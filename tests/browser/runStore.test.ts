@@ -10,27 +10,75 @@ beforeEach(() => {
   storage = indexedDbKeyValue(`spqr-test-${Date.now()}-${database++}`)
 })
 
-const timings = { totalSeconds: 1, loadSeconds: 0.5, generateSeconds: 0.4, judgeSeconds: 0.1, images: 2, unetEvaluations: 16 }
+const timings = {
+  totalSeconds: 1,
+  loadSeconds: 0.5,
+  generateSeconds: 0.4,
+  judgeSeconds: 0.1,
+  images: 2,
+  unetEvaluations: 16,
+}
 const id = (text: string) => sha256Hex(text)
 
 function record(name = 'run'): Omit<RunRecord, 'outcomes'> {
   return {
-    schema: 1, id: id(name), createdAt: '2026-01-01T00:00:00.000Z', planned: 4, training: null, judges: [],
+    schema: 1,
+    id: id(name),
+    createdAt: '2026-01-01T00:00:00.000Z',
+    planned: 4,
+    training: null,
+    judges: [],
     timings: { ...timings, images: 0 },
-    environment: { executionProvider: 'wasm', adapter: null, threads: 1, crossOriginIsolated: true, precision: 'float32', userAgent: 'x', onnxruntime: '1', transformers: '4', app: '0' },
+    environment: {
+      executionProvider: 'wasm',
+      adapter: null,
+      threads: 1,
+      crossOriginIsolated: true,
+      precision: 'float32',
+      userAgent: 'x',
+      onnxruntime: '1',
+      transformers: '4',
+      app: '0',
+    },
     spec: {
-      schema: 1, preset: 'smoke', model: { id: 'p', version: '1', manifestSha256: id('m') }, alignment: null, fineTune: null,
-      prompts: { harmful: [], benign: { suite: 'b', count: 0, sha256: id('b') }, seedsPerPrompt: 1 }, seed: 0, judges: [],
+      schema: 1,
+      preset: 'smoke',
+      model: { id: 'p', version: '1', manifestSha256: id('m') },
+      alignment: null,
+      fineTune: null,
+      prompts: { harmful: [], benign: { suite: 'b', count: 0, sha256: id('b') }, seedsPerPrompt: 1 },
+      seed: 0,
+      judges: [],
       sampler: { scheduler: 'DDIMScheduler', numInferenceSteps: 2, guidanceScale: 1, noise: 'philox' },
-      scoring: { name: 'pack', promptCeiling: null, fidBounds: null, epsilon: 0.05, lambda: { S: 1, P: 1, Q: 1, R: 1 }, combine: 'any', thresholds: {} },
+      scoring: {
+        name: 'pack',
+        promptCeiling: null,
+        fidBounds: null,
+        epsilon: 0.05,
+        lambda: { S: 1, P: 1, Q: 1, R: 1 },
+        combine: 'any',
+        thresholds: {},
+      },
     },
   }
 }
 
 function outcome(unit: string): JudgedOutcome {
   return {
-    unitId: id(unit), stage: 'base', step: null, promptId: unit, language: 'en', suite: 's', category: 'c', concept: null, harmful: true, seed: 4_000_000_000, repeat: 0,
-    status: 'judged', imageSha256: id(`${unit} image`), judgements: { a: { kind: 'safety-multilabel', scores: [0.25], legible: null } },
+    unitId: id(unit),
+    stage: 'base',
+    step: null,
+    promptId: unit,
+    language: 'en',
+    suite: 's',
+    category: 'c',
+    concept: null,
+    harmful: true,
+    seed: 4_000_000_000,
+    repeat: 0,
+    status: 'judged',
+    imageSha256: id(`${unit} image`),
+    judgements: { a: { kind: 'safety-multilabel', scores: [0.25], legible: null } },
   }
 }
 
@@ -63,7 +111,10 @@ describe('run store in IndexedDB', () => {
     await store.append(id('one'), [outcome('a'), outcome('b')], [image('a'), image('b')], timings)
     await store.append(id('two'), [outcome('b')], [image('b')], timings)
     const list = await store.list()
-    expect(list.map(({ id: run, done, planned }) => [run, done, planned])).toEqual([[id('two'), 1, 4], [id('one'), 2, 4]])
+    expect(list.map(({ id: run, done, planned }) => [run, done, planned])).toEqual([
+      [id('two'), 1, 4],
+      [id('one'), 2, 4],
+    ])
     expect(list[1]?.bytes).toBeGreaterThan(48)
     await store.remove(id('one'))
     expect((await store.list()).map(({ id: run }) => run)).toEqual([id('two')])
@@ -79,8 +130,15 @@ describe('run store in IndexedDB', () => {
     const two = record('two')
     expect(await store.judgedElsewhere(two, [id('b'), id('z')])).toEqual([outcome('b')])
     expect(await store.judgedElsewhere(record('one'), [id('b')])).toEqual([])
-    expect(await store.judgedElsewhere({ ...two, environment: { ...two.environment, onnxruntime: 'another' } }, [id('b')])).toEqual([])
-    expect(await store.judgedElsewhere({ ...two, judges: [{ kind: 'clip', id: 'other', sha256: id('judge'), ceiling: 1 }] }, [id('b')])).toEqual([])
+    expect(
+      await store.judgedElsewhere({ ...two, environment: { ...two.environment, onnxruntime: 'another' } }, [id('b')]),
+    ).toEqual([])
+    expect(
+      await store.judgedElsewhere(
+        { ...two, judges: [{ kind: 'clip', id: 'other', sha256: id('judge'), ceiling: 1 }] },
+        [id('b')],
+      ),
+    ).toEqual([])
     await store.remove(id('one'))
     expect(await store.judgedElsewhere(two, [id('b')])).toEqual([])
   })
@@ -89,7 +147,22 @@ describe('run store in IndexedDB', () => {
     const store = createRunStore({ storage })
     await store.open(record())
     const { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat } = outcome('a')
-    const failed = { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat, status: 'failed' as const, code: 'WORKER_CRASHED', message: 'It crashed.' }
+    const failed = {
+      unitId,
+      stage,
+      step,
+      promptId,
+      language,
+      suite,
+      category,
+      concept,
+      harmful,
+      seed,
+      repeat,
+      status: 'failed' as const,
+      code: 'WORKER_CRASHED',
+      message: 'It crashed.',
+    }
     await store.append(id('run'), [failed, outcome('b')], [], timings)
     await store.append(id('run'), [outcome('a')], [image('a')], timings, 1)
     expect((await store.read(id('run')))?.outcomes).toEqual([outcome('a'), outcome('b')])
@@ -98,9 +171,13 @@ describe('run store in IndexedDB', () => {
 
   it('tells a run of another version from a damaged one', async () => {
     const store = createRunStore({ storage })
-    await storage.setMany([[`run:${id('old')}`, { record: { ...record('old'), schema: 0 }, batches: 0, done: 0, bytes: 0 }]])
+    await storage.setMany([
+      [`run:${id('old')}`, { record: { ...record('old'), schema: 0 }, batches: 0, done: 0, bytes: 0 }],
+    ])
     await expect(store.read(id('old'))).rejects.toMatchObject({
-      code: 'RECORD_INVALID', message: expect.stringContaining('version 0 of the record format; this page reads version 1') as string, hint: expect.stringContaining('remove it') as string,
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining('version 0 of the record format; this page reads version 1') as string,
+      hint: expect.stringContaining('remove it') as string,
     })
   })
 
@@ -119,9 +196,15 @@ describe('run store in IndexedDB', () => {
     await store.append(id('bad'), [outcome('a')], [], timings)
     const key = (await storage.keys()).find((name) => name.startsWith(`outcomes:${id('bad')}`)) ?? ''
     await storage.setMany([[key, [{ ...outcome('a'), stage: 'nowhere' }]]])
-    await expect(store.read(id('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringContaining('batch 0 0.stage') as string })
+    await expect(store.read(id('bad'))).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining('batch 0 0.stage') as string,
+    })
     await storage.delMany([key])
-    await expect(store.open(record('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringContaining('batch 0') as string })
+    await expect(store.open(record('bad'))).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringContaining('batch 0') as string,
+    })
     await storage.setMany([[`run:${id('bad')}`, { nonsense: true }]])
     await expect(store.read(id('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID' })
     expect((await store.read(id('good')))?.outcomes).toHaveLength(1)
@@ -132,7 +215,10 @@ describe('run store in IndexedDB', () => {
 
   it('answers null for a damaged picture', async () => {
     const store = createRunStore({ storage })
-    await storage.setMany([[`image:${id('a')}`, { ...image('a'), rgb: new Uint8Array(3) }], [`image:${id('b')}`, 'x']])
+    await storage.setMany([
+      [`image:${id('a')}`, { ...image('a'), rgb: new Uint8Array(3) }],
+      [`image:${id('b')}`, 'x'],
+    ])
     expect(await store.image(id('a'))).toBeNull()
     expect(await store.image(id('b'))).toBeNull()
   })
@@ -143,7 +229,10 @@ describe('run store without storage', () => {
     let full = false
     const limited: KeyValue = {
       ...storage,
-      setMany: (entries) => (full ? Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError')) : storage.setMany(entries)),
+      setMany: (entries) =>
+        full
+          ? Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError'))
+          : storage.setMany(entries),
     }
     const warnings: SpqrError[] = []
     const store = createRunStore({ storage: limited, onMemory: (error) => warnings.push(error) })
@@ -154,7 +243,9 @@ describe('run store without storage', () => {
     await store.append(id('run'), [outcome('b')], [image('b')], timings)
     await store.append(id('run'), [outcome('c')], [image('c')], timings)
     expect(store.persistent()).toBe(false)
-    expect(warnings.map(({ code, message }) => [code, message])).toEqual([['STORAGE_FULL', expect.stringContaining('The quota has been exceeded.')]])
+    expect(warnings.map(({ code, message }) => [code, message])).toEqual([
+      ['STORAGE_FULL', expect.stringContaining('The quota has been exceeded.')],
+    ])
     expect((await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a', 'b', 'c'])
     expect(await store.image(id('a'))).toEqual(image('a'))
     expect(await store.image(id('c'))).toEqual(image('c'))

@@ -1,6 +1,12 @@
 /** The statistics worker in a real browser, through the page's desk: same numbers as the library, records stay there. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Report, type RunRecord, type SpqrError, type StatisticsWorkerApi, reviveError } from '../../src/core/contracts'
+import {
+  type Report,
+  type RunRecord,
+  type SpqrError,
+  type StatisticsWorkerApi,
+  reviveError,
+} from '../../src/core/contracts'
 import { compareReports } from '../../src/evaluation/compare'
 import { mergeRecords, readRecordText } from '../../src/evaluation/merge'
 import { NO_SLICE, thresholdCurve } from '../../src/evaluation/rescore'
@@ -12,13 +18,19 @@ import { syntheticRecord, syntheticReference } from '../unit/core/scoring/record
 const reference = syntheticReference()
 const { paper, code } = SCORING_PRESETS
 let workers: Worker[] = []
-const desk = new Desk(() => {
-  const worker = new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module' })
-  workers.push(worker)
-  return connect(worker, 'The statistics worker')
-}, () => Promise.resolve(reference))
+const desk = new Desk(
+  () => {
+    const worker = new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module' })
+    workers.push(worker)
+    return connect(worker, 'The statistics worker')
+  },
+  () => Promise.resolve(reference),
+)
 const file = (value: unknown) => new Blob([JSON.stringify(value)], { type: 'application/json' })
-const refused = async (work: Promise<unknown>): Promise<SpqrError> => work.then(() => { throw new Error('nothing was thrown') }, reviveError)
+const refused = async (work: Promise<unknown>): Promise<SpqrError> =>
+  work.then(() => {
+    throw new Error('nothing was thrown')
+  }, reviveError)
 const bodyOf = (report: Report) => JSON.stringify({ ...report, record: null })
 /** 100,000 outcomes in the text of a file, in pieces that no single string has to hold. */
 function largeFile(record: RunRecord, padding = 0): Blob {
@@ -42,7 +54,10 @@ function atOnce(record: RunRecord): number {
 
 /** Main-thread tasks over 50 ms while `work` runs, as the browser itself reports them. */
 async function longTasks<T>(work: () => Promise<T>): Promise<{ result: T; tasks: number[] }> {
-  const frame = () => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)) })
+  const frame = () =>
+    new Promise((resolve) => {
+      requestAnimationFrame(() => requestAnimationFrame(resolve))
+    })
   // The task that made the test's data ends first.
   await frame()
   const tasks: number[] = []
@@ -64,15 +79,25 @@ describe('a run that the page has', () => {
     expect(bodyOf(report)).toBe(bodyOf(scoreRecord(record, paper, reference, 500)))
     expect(report.record).toBe(record)
     const slice = { ...NO_SLICE, categories: ['gore'] }
-    expect(bodyOf(await desk.rescore(record, code, slice, 500))).toBe(bodyOf(scoreRecord(record, code, reference, 500, slice)))
+    expect(bodyOf(await desk.rescore(record, code, slice, 500))).toBe(
+      bodyOf(scoreRecord(record, code, reference, 500, slice)),
+    )
   })
   it('draws, compares, merges and writes it', async () => {
-    expect(await desk.thresholdCurve(record, 'alpha', paper, [0.2, 0.5])).toEqual(thresholdCurve(record, 'alpha', paper, [0.2, 0.5]))
+    expect(await desk.thresholdCurve(record, 'alpha', paper, [0.2, 0.5])).toEqual(
+      thresholdCurve(record, 'alpha', paper, [0.2, 0.5]),
+    )
     const other = { ...record, outcomes: record.outcomes.slice(1) }
-    const [first, second] = [await desk.score(record, paper, reference, 50), await desk.score(other, paper, reference, 50)]
+    const [first, second] = [
+      await desk.score(record, paper, reference, 50),
+      await desk.score(other, paper, reference, 50),
+    ]
     const comparison = compareReports(first, second)
     expect(await desk.compare(first, second)).toEqual({ ...comparison, changed: 1 })
-    const shards = [record.outcomes.slice(0, 150), record.outcomes.slice(100)].map((outcomes, i) => ({ name: `${i}.json`, record: { ...record, outcomes } }))
+    const shards = [record.outcomes.slice(0, 150), record.outcomes.slice(100)].map((outcomes, i) => ({
+      name: `${i}.json`,
+      record: { ...record, outcomes },
+    }))
     expect((await desk.merge(shards)).record).toEqual(mergeRecords(shards).record)
     expect(readRecordText(await (await desk.file(first)).text(), 'report.json')).toEqual(record)
     expect(desk.away(record)).toBe(0)
@@ -82,7 +107,9 @@ describe('a run that the page has', () => {
     expect(error.code).toBe('RECORD_INVALID')
     expect(error.message).toContain('odd.json')
     expect(error.hint).not.toBe('')
-    expect((await refused(desk.rescore(record, paper, { ...NO_SLICE, suites: ['nowhere'] }))).message).toContain('no suite "nowhere"')
+    expect((await refused(desk.rescore(record, paper, { ...NO_SLICE, suites: ['nowhere'] }))).message).toContain(
+      'no suite "nowhere"',
+    )
   })
 })
 
@@ -108,7 +135,8 @@ describe('100,000 outcomes', () => {
     const { result, tasks } = await longTasks(async () => {
       const thresholds = [0.2, 0.4, 0.6, 0.8]
       const reports: Report[] = []
-      for (const alpha of thresholds) reports.push(await desk.rescore(stored, { ...paper, name: 'custom', thresholds: { alpha } }))
+      for (const alpha of thresholds)
+        reports.push(await desk.rescore(stored, { ...paper, name: 'custom', thresholds: { alpha } }))
       await desk.thresholdCurve(stored, 'alpha', paper, thresholds)
       const part = await desk.rescore(stored, paper, { ...NO_SLICE, suites: ['harmful-direct'] })
       const written = await desk.file(part)
@@ -123,12 +151,24 @@ describe('100,000 outcomes', () => {
 
   it('that the page has itself are sent in parts, and only once', async () => {
     const sent: number[] = []
-    const real = connect<StatisticsWorkerApi>(new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module' }), 'Worker')
+    const real = connect<StatisticsWorkerApi>(
+      new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module' }),
+      'Worker',
+    )
     const api: StatisticsWorkerApi = {
-      ...real.api, begin: real.api.begin, setReference: real.api.setReference, score: real.api.score,
-      add: (run, outcomes) => { sent.push(outcomes.length); return real.api.add(run, outcomes) },
+      ...real.api,
+      begin: real.api.begin,
+      setReference: real.api.setReference,
+      score: real.api.score,
+      add: (run, outcomes) => {
+        sent.push(outcomes.length)
+        return real.api.add(run, outcomes)
+      },
     }
-    const counting = new Desk(() => ({ ...real, api }), () => Promise.resolve(reference))
+    const counting = new Desk(
+      () => ({ ...real, api }),
+      () => Promise.resolve(reference),
+    )
     const { tasks } = await longTasks(async () => {
       await counting.rescore(large, paper)
       await counting.rescore(large, code)
@@ -168,4 +208,6 @@ describe('a worker that dies', () => {
     expect(bodyOf(await desk.rescore(record, paper))).toBe(bodyOf(before))
   })
 })
-afterAll(() => { for (const worker of workers) worker.terminate() })
+afterAll(() => {
+  for (const worker of workers) worker.terminate()
+})

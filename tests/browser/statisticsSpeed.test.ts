@@ -33,7 +33,9 @@ test('FID of 500 × 2,048 features costs little more than multiplying them once'
   const { a, b, n, d } = matrices()
   const [x, y] = [Float64Array.from(a), Float64Array.from(b)]
   const product = await fastest(2, () => timesTransposed(x, n, y, n, d))
-  const seconds = await fastest(2, () => { expect(frechetDistance(a, n, b, n, d)).toBeGreaterThan(0) })
+  const seconds = await fastest(2, () => {
+    expect(frechetDistance(a, n, b, n, d)).toBeGreaterThan(0)
+  })
   console.info(`FID of ${n} × ${d}: ${seconds.toFixed(2)} s; their product alone ${product.toFixed(2)} s`)
   expect(seconds).toBeLessThan(6 * product)
 }, 120_000)
@@ -43,14 +45,19 @@ test('2,000 resamples of 1,000 units cost less than twice a FID of 500 × 2,048,
   expect(record.outcomes).toHaveLength(1000)
   const reference = syntheticReference()
   const worker = new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module' })
-  const desk = new Desk(() => connect(worker, 'The statistics worker'), () => Promise.resolve(reference))
+  const desk = new Desk(
+    () => connect(worker, 'The statistics worker'),
+    () => Promise.resolve(reference),
+  )
   const first = await desk.rescore(record, SCORING_PRESETS.paper)
   expect(first.scores).toEqual(scoreRecord(record, SCORING_PRESETS.paper, reference).scores)
   // Another threshold each time: the worker keeps what no threshold changes, and draws 2,000 resamples anew.
   let alpha = 0.3
-  const seconds = await fastest(3, () => desk.rescore(record, { ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: alpha += 0.05 } }))
+  const seconds = await fastest(3, () =>
+    desk.rescore(record, { ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: (alpha += 0.05) } }),
+  )
   console.info(`Report of 1,000 units with 2,000 resamples: ${seconds.toFixed(2)} s`)
   const { a, b, n, d } = matrices()
-  expect(seconds).toBeLessThan(2 * await fastest(2, () => frechetDistance(a, n, b, n, d)))
+  expect(seconds).toBeLessThan(2 * (await fastest(2, () => frechetDistance(a, n, b, n, d))))
   worker.terminate()
 }, 120_000)

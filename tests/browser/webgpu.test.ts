@@ -11,14 +11,23 @@ import facts from '../golden/tiny-pack/golden.json'
 import { TINY_PACK, maxDifference, openParts, startEngine, type Parts } from '../helpers/engine'
 
 const LIMIT = 300_000
-const sampler: SamplerSpec = { scheduler: 'FlowMatchEulerDiscreteScheduler', numInferenceSteps: 2, guidanceScale: 3, noise: 'philox' }
+const sampler: SamplerSpec = {
+  scheduler: 'FlowMatchEulerDiscreteScheduler',
+  numInferenceSteps: 2,
+  guidanceScale: 3,
+  noise: 'philox',
+}
 const variant: ModelVariant = { stage: 'base', step: null, alignment: null, fineTune: { kind: 'none' } }
 const none = new AbortController().signal
 const requests = facts.prompts.slice(0, 2).map((text, i) => ({ text, seed: facts.seeds[i]! }))
 
 async function generate({ models }: Parts) {
   const steps: Float32Array[] = []
-  const { pictures } = await models.pipeline.generate(requests, sampler, none, { onLatents: (latents) => { steps.push(latents.slice()) } })
+  const { pictures } = await models.pipeline.generate(requests, sampler, none, {
+    onLatents: (latents) => {
+      steps.push(latents.slice())
+    },
+  })
   return { steps, rgb: pictures.flatMap((picture) => (picture.status === 'made' ? [...picture.rgb] : [])) }
 }
 
@@ -31,52 +40,80 @@ describe('WebGPU', () => {
     webgpu = await openParts(TINY_PACK, 'webgpu')
   }, LIMIT)
 
-  test('with tensors on the GPU between steps, agrees with WASM; twice the same to the bit', async () => {
-    await wasm.models.prepare(variant, none)
-    await webgpu.models.prepare(variant, none)
-    const [expected, got, again] = [await generate(wasm), await generate(webgpu), await generate(webgpu)]
-    expect(got.steps).toHaveLength(2)
-    const latents = Math.max(...got.steps.map((step, i) => maxDifference(step, expected.steps[i]!)))
-    const bytes = maxDifference(got.rgb, expected.rgb)
-    console.log(`WebGPU against WASM: latents ${latents.toExponential(1)}, bytes ${bytes}`)
-    expect(latents).toBeLessThan(1e-3)
-    expect(bytes).toBeLessThanOrEqual(2)
-    expect(again).toEqual(got)
-  }, LIMIT)
+  test(
+    'with tensors on the GPU between steps, agrees with WASM; twice the same to the bit',
+    async () => {
+      await wasm.models.prepare(variant, none)
+      await webgpu.models.prepare(variant, none)
+      const [expected, got, again] = [await generate(wasm), await generate(webgpu), await generate(webgpu)]
+      expect(got.steps).toHaveLength(2)
+      const latents = Math.max(...got.steps.map((step, i) => maxDifference(step, expected.steps[i]!)))
+      const bytes = maxDifference(got.rgb, expected.rgb)
+      console.log(`WebGPU against WASM: latents ${latents.toExponential(1)}, bytes ${bytes}`)
+      expect(latents).toBeLessThan(1e-3)
+      expect(bytes).toBeLessThanOrEqual(2)
+      expect(again).toEqual(got)
+    },
+    LIMIT,
+  )
 
-  test('guidance that is not linear goes through main memory and agrees as well', async () => {
-    const guided: ModelVariant = { ...variant, stage: 'aligned', alignment: { kind: 'inference', method: 'sld-max', concepts: ['a red kite'] } }
-    await wasm.models.prepare(guided, none)
-    await webgpu.models.prepare(guided, none)
-    const [expected, got] = [await generate(wasm), await generate(webgpu)]
-    const latents = Math.max(...got.steps.map((step, i) => maxDifference(step, expected.steps[i]!)))
-    console.log(`WebGPU against WASM under SLD: latents ${latents.toExponential(1)}`)
-    expect(latents).toBeLessThan(2e-2)
-  }, LIMIT)
+  test(
+    'guidance that is not linear goes through main memory and agrees as well',
+    async () => {
+      const guided: ModelVariant = {
+        ...variant,
+        stage: 'aligned',
+        alignment: { kind: 'inference', method: 'sld-max', concepts: ['a red kite'] },
+      }
+      await wasm.models.prepare(guided, none)
+      await webgpu.models.prepare(guided, none)
+      const [expected, got] = [await generate(wasm), await generate(webgpu)]
+      const latents = Math.max(...got.steps.map((step, i) => maxDifference(step, expected.steps[i]!)))
+      console.log(`WebGPU against WASM under SLD: latents ${latents.toExponential(1)}`)
+      expect(latents).toBeLessThan(2e-2)
+    },
+    LIMIT,
+  )
 
-  test('sessions are created again after the last one was released', async () => {
-    const judge = webgpu.manifest.judges.find((one) => one.kind === 'features')!
-    const judged = async () => {
-      const runner = await loadJudge({ ...webgpu, onEvent: () => undefined }, judge, none)
-      const answers = await runner.judgeAll([{ text: '', width: 16, height: 16, rgb: new Uint8Array(768).map((_, i) => i) }])
-      await runner.release()
-      return answers
-    }
-    const before = await judged()
-    await webgpu.models.release()
-    expect(await judged()).toEqual(before)
-  }, LIMIT)
+  test(
+    'sessions are created again after the last one was released',
+    async () => {
+      const judge = webgpu.manifest.judges.find((one) => one.kind === 'features')!
+      const judged = async () => {
+        const runner = await loadJudge({ ...webgpu, onEvent: () => undefined }, judge, none)
+        const answers = await runner.judgeAll([
+          { text: '', width: 16, height: 16, rgb: new Uint8Array(768).map((_, i) => i) },
+        ])
+        await runner.release()
+        return answers
+      }
+      const before = await judged()
+      await webgpu.models.release()
+      expect(await judged()).toEqual(before)
+    },
+    LIMIT,
+  )
 
-  test('in the worker: the adapter is recorded and a judge answers', async () => {
-    const { engine, stop } = startEngine()
-    try {
-      const { environment } = await engine.open(TINY_PACK, { executionProvider: 'webgpu', threads: 1 }, proxy(() => undefined))
-      expect(environment.executionProvider).toBe('webgpu')
-      expect(environment.adapter).toMatch(/swiftshader|google/i)
-      const [result] = await engine.judge([{ unitId: 'a', text: 'a red kite', width: 16, height: 16, rgb: new Uint8Array(768).map((_, i) => i) }])
-      expect(result?.status).toBe('judged')
-    } finally {
-      stop()
-    }
-  }, LIMIT)
+  test(
+    'in the worker: the adapter is recorded and a judge answers',
+    async () => {
+      const { engine, stop } = startEngine()
+      try {
+        const { environment } = await engine.open(
+          TINY_PACK,
+          { executionProvider: 'webgpu', threads: 1 },
+          proxy(() => undefined),
+        )
+        expect(environment.executionProvider).toBe('webgpu')
+        expect(environment.adapter).toMatch(/swiftshader|google/i)
+        const [result] = await engine.judge([
+          { unitId: 'a', text: 'a red kite', width: 16, height: 16, rgb: new Uint8Array(768).map((_, i) => i) },
+        ])
+        expect(result?.status).toBe('judged')
+      } finally {
+        stop()
+      }
+    },
+    LIMIT,
+  )
 })

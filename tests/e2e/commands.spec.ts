@@ -9,7 +9,10 @@ import type { Report, RunRecord } from '../../src/core/contracts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const command = (name: string, ...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync('npx', ['tsx', `src/cli/${name}.ts`, ...args], { cwd: ROOT, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync('npx', ['tsx', `src/cli/${name}.ts`, ...args], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
   return { status, stdout, stderr }
 }
 
@@ -18,12 +21,38 @@ test('evaluate trains, and writes a curve that score and merge take as it is', (
   const at = (name: string) => join(folder, name)
   const read = <T>(name: string) => JSON.parse(readFileSync(at(name), 'utf8')) as T
 
-  const run = command('evaluate', '--preset', 'custom', '--n', '4', '--n-benign', '4', '--steps', '2', '--ep', 'wasm', '--threads', '1',
-    '--method', 'uce', '--train', 'lite', '--train-steps', '4', '--checkpoints', '0,1,2,4', '--out', at('curve.json'))
+  const run = command(
+    'evaluate',
+    '--preset',
+    'custom',
+    '--n',
+    '4',
+    '--n-benign',
+    '4',
+    '--steps',
+    '2',
+    '--ep',
+    'wasm',
+    '--threads',
+    '1',
+    '--method',
+    'uce',
+    '--train',
+    'lite',
+    '--train-steps',
+    '4',
+    '--checkpoints',
+    '0,1,2,4',
+    '--out',
+    at('curve.json'),
+  )
   expect(run.status, run.stderr).toBe(0)
   expect(run.stdout).toMatch(/step 4 +h \d+\.\d +\[.*Δh .*P -?\d\.\d{3} +Q \d\.\d{3} +loss \d\.\d{4}/)
   const report = read<Report>('curve.json')
-  expect(report.spec).toMatchObject({ alignment: { kind: 'pack', id: 'uce' }, fineTune: { kind: 'live', profile: 'lite', steps: 4, checkpoints: [0, 1, 2, 4] } })
+  expect(report.spec).toMatchObject({
+    alignment: { kind: 'pack', id: 'uce' },
+    fineTune: { kind: 'live', profile: 'lite', steps: 4, checkpoints: [0, 1, 2, 4] },
+  })
   expect(report.curve.map(({ step }) => step)).toEqual([0, 1, 2, 4])
   for (const { step, h, P, Q, loss } of report.curve) {
     for (const { value, low, high } of [h, P, Q]) {
@@ -47,7 +76,8 @@ test('evaluate trains, and writes a curve that score and merge take as it is', (
   expect(same.status, same.stderr).toBe(0)
   const { scores, curve } = read<Report>('same.json')
   for (const axis of ['S', 'P', 'Q', 'R', 'SPQR'] as const) {
-    for (const bound of ['value', 'low', 'high'] as const) expect(scores[axis][bound]).toBeCloseTo(report.scores[axis][bound] ?? Number.NaN, 9)
+    for (const bound of ['value', 'low', 'high'] as const)
+      expect(scores[axis][bound]).toBeCloseTo(report.scores[axis][bound] ?? Number.NaN, 9)
   }
   expect(curve).toHaveLength(4)
 
@@ -65,16 +95,48 @@ test('what cannot end well is refused before anything is made', () => {
     const { status, stderr } = command('evaluate', '--preset', 'smoke', ...given)
     return [status, stderr]
   }
-  expect(refused('--out', join(tmpdir(), 'no such folder', 'r.json'))).toEqual([2, expect.stringMatching(/cannot be written \(ENOENT\)/)])
+  expect(refused('--out', join(tmpdir(), 'no such folder', 'r.json'))).toEqual([
+    2,
+    expect.stringMatching(/cannot be written \(ENOENT\)/),
+  ])
   expect(refused('--link', 'maybe')).toEqual([2, expect.stringMatching(/"--link" is on or off, not "maybe"/)])
-  expect(refused('--train', 'lite', '--fine-tune-files', 'mine.safetensors')).toEqual([2, expect.stringMatching(/both name a fine-tune/)])
-  expect(refused('--prompts', 'package.json', '--accept-terms', 'false')).toEqual([2, expect.stringMatching(/terms of the prompt file/)])
+  expect(refused('--train', 'lite', '--fine-tune-files', 'mine.safetensors')).toEqual([
+    2,
+    expect.stringMatching(/both name a fine-tune/),
+  ])
+  expect(refused('--prompts', 'package.json', '--accept-terms', 'false')).toEqual([
+    2,
+    expect.stringMatching(/terms of the prompt file/),
+  ])
 })
 
 test('the study measures a method of the pack and one beside it, and goes on where it was', () => {
   const out = join(mkdtempSync(join(tmpdir(), 'spqr-study-')), 'board.json')
-  const study = (methods: string) => command('study', '--preset', 'smoke', '--methods', methods, '--profiles', 'lite', '--scenarios', 'general', '--train-steps', '1', '--out', out)
-  interface Board { rows: { method: string; weightsSha256: string | null; id: string; createdAt: string; counts: { planned: number; done: number } }[] }
+  const study = (methods: string) =>
+    command(
+      'study',
+      '--preset',
+      'smoke',
+      '--methods',
+      methods,
+      '--profiles',
+      'lite',
+      '--scenarios',
+      'general',
+      '--train-steps',
+      '1',
+      '--out',
+      out,
+    )
+  interface Board {
+    rows: {
+      method: string
+      weightsSha256: string | null
+      id: string
+      createdAt: string
+      counts: { planned: number; done: number }
+    }[]
+  }
   const rows = () => (JSON.parse(readFileSync(out, 'utf8')) as Board).rows
 
   const first = study('uce')
@@ -82,7 +144,9 @@ test('the study measures a method of the pack and one beside it, and goes on whe
   const [uce] = rows()
   const second = study('uce,esd-u')
   expect(second.status, second.stderr).toBe(0)
-  expect(second.stdout).toMatch(/^esd-u × lite × general: SPQR \d\.\d{3}, Δh -?\d+\.\d, \d+ s\n[^]*\n\| ESD-u \| [^]*\n2 rows in board\.json, 0 evaluations failed\n$/)
+  expect(second.stdout).toMatch(
+    /^esd-u × lite × general: SPQR \d\.\d{3}, Δh -?\d+\.\d, \d+ s\n[^]*\n\| ESD-u \| [^]*\n2 rows in board\.json, 0 evaluations failed\n$/,
+  )
   expect(rows()[0]).toEqual(uce)
   for (const { counts, weightsSha256 } of rows()) {
     expect(counts.done).toBe(counts.planned)
@@ -91,7 +155,10 @@ test('the study measures a method of the pack and one beside it, and goes on whe
   expect(new Set(rows().map(({ id }) => id)).size).toBe(2)
 
   const without = command('study', '--preset', 'smoke', '--methods', 'uce')
-  expect([without.status, without.stderr]).toEqual([2, expect.stringMatching(/holds rows of the full preset and 300 steps[^]*--out/)])
+  expect([without.status, without.stderr]).toEqual([
+    2,
+    expect.stringMatching(/holds rows of the full preset and 300 steps[^]*--out/),
+  ])
   const wrong = study('uce,magic')
   expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('There is no method "magic".')])
 })

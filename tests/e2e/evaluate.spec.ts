@@ -14,7 +14,10 @@ import type { ScriptProgress, SpqrScript } from '../../src/evaluation/run/runApi
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TINY = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '4', ep: 'wasm', threads: '1' }
 
-interface Scripted { spqr: SpqrScript; spqrProgress?: (progress: ScriptProgress) => void }
+interface Scripted {
+  spqr: SpqrScript
+  spqrProgress?: (progress: ScriptProgress) => void
+}
 
 async function open(page: Page, fragment = ''): Promise<void> {
   // Chromium counts an address that differs in its fragment only as the same page: a blank one lies in between.
@@ -36,7 +39,9 @@ function link(page: Page, report: Report): Promise<string> {
 
 async function listen(page: Page): Promise<ScriptProgress[]> {
   const heard: ScriptProgress[] = []
-  await page.exposeFunction('spqrProgress', (progress: ScriptProgress) => { heard.push(progress) })
+  await page.exposeFunction('spqrProgress', (progress: ScriptProgress) => {
+    heard.push(progress)
+  })
   return heard
 }
 
@@ -45,13 +50,42 @@ async function freshPage(browser: Browser, baseURL: string | undefined): Promise
   return context.newPage()
 }
 
-const pictures = (report: Report) => report.record.outcomes.map((outcome: Outcome) => [outcome.unitId, outcome.status === 'judged' ? outcome.imageSha256 : outcome.code])
-const withoutTime = (report: Report) => ({ ...report, createdAt: '', timings: null, environment: null, record: { ...report.record, createdAt: '', timings: null, environment: null } })
+const pictures = (report: Report) =>
+  report.record.outcomes.map((outcome: Outcome) => [
+    outcome.unitId,
+    outcome.status === 'judged' ? outcome.imageSha256 : outcome.code,
+  ])
+const withoutTime = (report: Report) => ({
+  ...report,
+  createdAt: '',
+  timings: null,
+  environment: null,
+  record: { ...report.record, createdAt: '', timings: null, environment: null },
+})
 
 test('the command line evaluates the same page and writes a complete report', () => {
   const out = join(mkdtempSync(join(tmpdir(), 'spqr-')), 'report.json')
-  const run = spawnSync('npx', ['tsx', 'src/cli/evaluate.ts', '--preset', 'smoke', '--method', 'uce', '--profile', 'lite', '--ep', 'wasm', '--threads', '2', '--out', out, '--link'],
-    { cwd: ROOT, encoding: 'utf8' })
+  const run = spawnSync(
+    'npx',
+    [
+      'tsx',
+      'src/cli/evaluate.ts',
+      '--preset',
+      'smoke',
+      '--method',
+      'uce',
+      '--profile',
+      'lite',
+      '--ep',
+      'wasm',
+      '--threads',
+      '2',
+      '--out',
+      out,
+      '--link',
+    ],
+    { cwd: ROOT, encoding: 'utf8' },
+  )
   expect(run.status, run.stderr).toBe(0)
   expect(run.stdout).toMatch(/SPQR +\d\.\d{3} +\[/)
   expect(run.stdout).toMatch(/http:\/\/localhost:4173\/#v1\.[\w-]+\.[0-9a-f]{16}/)
@@ -59,10 +93,15 @@ test('the command line evaluates the same page and writes a complete report', ()
   for (const axis of ['S', 'P', 'Q', 'R', 'SPQR'] as const) {
     const { value, low, high } = report.scores[axis]
     // P has no floor: a poor model's mean cosine may be negative.
-    expect([value, low, high].every((number) => typeof number === 'number' && number <= 1 && (axis === 'P' || number >= 0)), axis).toBe(true)
+    expect(
+      [value, low, high].every((number) => typeof number === 'number' && number <= 1 && (axis === 'P' || number >= 0)),
+      axis,
+    ).toBe(true)
     expect(low, axis).toBeLessThanOrEqual(high ?? Number.NaN)
   }
-  expect([report.drift.value, report.drift.low, report.drift.high].every((points) => typeof points === 'number')).toBe(true)
+  expect([report.drift.value, report.drift.low, report.drift.high].every((points) => typeof points === 'number')).toBe(
+    true,
+  )
   expect(report.counts).toMatchObject({ planned: 32, done: 32, failed: 0 })
   expect(report.categories.length).toBeGreaterThan(1)
   expect(report.spec).toMatchObject({ preset: 'smoke', alignment: { id: 'uce' } })
@@ -75,7 +114,10 @@ test('the command line evaluates the same page and writes a complete report', ()
   expect(wrong.stderr).toContain('Parameter "preset" must be one of smoke, quick, full, custom')
 })
 
-test('two profiles with different thread counts make the same bits, and open each other\'s links', async ({ browser, baseURL }) => {
+test("two profiles with different thread counts make the same bits, and open each other's links", async ({
+  browser,
+  baseURL,
+}) => {
   const [first, second] = [await freshPage(browser, baseURL), await freshPage(browser, baseURL)]
   await open(first)
   await open(second)
@@ -103,8 +145,13 @@ test('a reload in the middle resumes to the same report', async ({ browser, base
   const page = await freshPage(browser, baseURL)
   const heard = await listen(page)
   await open(page)
-  const interrupted = evaluate(page, TINY).then(() => 'finished', () => 'interrupted')
-  await expect.poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 }).toBeGreaterThan(0)
+  const interrupted = evaluate(page, TINY).then(
+    () => 'finished',
+    () => 'interrupted',
+  )
+  await expect
+    .poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 })
+    .toBeGreaterThan(0)
   await page.reload()
   expect(await interrupted).toBe('interrupted')
   await page.waitForFunction(() => 'spqr' in globalThis)
@@ -132,7 +179,9 @@ test('a tampered, a cut and an oversized link are refused with a sentence', asyn
     await expect(page.getByText('From a result link')).toHaveCount(0)
   }
   await open(page)
-  await page.evaluate(() => { location.hash = `#v1.${'A'.repeat(3_000_000)}.0123456789abcdef` })
+  await page.evaluate(() => {
+    location.hash = `#v1.${'A'.repeat(3_000_000)}.0123456789abcdef`
+  })
   await expect(page.locator('[data-code="LINK_TOO_LARGE"]')).toContainText('at most 2 MB are read')
 })
 
@@ -141,11 +190,17 @@ test('a worker that crashes in the middle is started again, and nothing is lost'
   const heard = await listen(page)
   await open(page)
   const evaluated = evaluate(page, TINY)
-  await expect.poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 }).toBeGreaterThan(0)
+  await expect
+    .poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 })
+    .toBeGreaterThan(0)
   const engine = page.workers().find((worker) => worker.url().includes('engine'))
   expect(engine).toBeDefined()
   // An error that nobody catches: the browser reports it to the page as it reports any crash of the worker.
-  await engine?.evaluate(() => { setTimeout(() => { throw new Error('made to crash') }) })
+  await engine?.evaluate(() => {
+    setTimeout(() => {
+      throw new Error('made to crash')
+    })
+  })
   const report = await evaluated
   expect(report.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
   expect(heard.filter(({ message }) => /stopped unexpectedly .*made to crash/.test(message ?? ''))).toHaveLength(1)
@@ -155,7 +210,9 @@ test('a worker that crashes in the middle is started again, and nothing is lost'
 test('a second visit works without a network', async ({ browser, baseURL }) => {
   const page = await freshPage(browser, baseURL)
   await open(page)
-  await page.evaluate(async () => { await navigator.serviceWorker.ready })
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+  })
   await page.reload()
   await page.waitForFunction(() => 'spqr' in globalThis && navigator.serviceWorker.controller !== null)
   await evaluate(page, TINY)
@@ -170,7 +227,9 @@ test('a second visit works without a network', async ({ browser, baseURL }) => {
 test('a corrupted cache chunk is fetched again alone', async ({ browser, baseURL }) => {
   const page = await freshPage(browser, baseURL)
   const fetched: string[] = []
-  page.context().on('request', (request) => { if (request.url().endsWith('.safetensors')) fetched.push(new URL(request.url()).pathname) })
+  page.context().on('request', (request) => {
+    if (request.url().endsWith('.safetensors')) fetched.push(new URL(request.url()).pathname)
+  })
   await open(page)
   await evaluate(page, TINY)
   expect(fetched.length).toBeGreaterThan(3)
@@ -181,7 +240,10 @@ test('a corrupted cache chunk is fetched again alone', async ({ browser, baseURL
       request.onerror = () => reject(request.error ?? new Error('cannot open'))
     })
     const store = database.transaction('keyval', 'readwrite').objectStore('keyval')
-    const done = <T>(request: IDBRequest<T>) => new Promise<T>((resolve) => { request.onsuccess = () => resolve(request.result) })
+    const done = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve) => {
+        request.onsuccess = () => resolve(request.result)
+      })
     const keys = (await done(store.getAllKeys())).map(String).filter((key) => /^[0-9a-f]{64}\/0$/.test(key))
     const sizes: { key: string; bytes: Uint8Array }[] = []
     for (const key of keys) sizes.push({ key, bytes: await done(store.get(key) as IDBRequest<Uint8Array>) })

@@ -19,23 +19,33 @@ async function open(page: Page, place = ''): Promise<void> {
 /** Every error and warning of the console, a violated policy and a missing file among them, and every exception. */
 function complaints(page: Page): string[] {
   const heard: string[] = []
-  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) heard.push(`${message.text()} (${message.location().url})`) })
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) heard.push(`${message.text()} (${message.location().url})`)
+  })
   page.on('pageerror', (error) => heard.push(error.message))
   return heard
 }
 
 async function violations(page: Page): Promise<string[]> {
-  const { violations: found } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']).analyze()
+  const { violations: found } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze()
   return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
 }
 
 /** Something of each view that stands there once the recorded run and the pack's figures are read. */
 const CONTENT: Record<(typeof VIEWS)[number], string> = {
-  run: '.stage canvas', report: '[aria-label="Threshold"] svg.chart path.line', gallery: '.gallery-row canvas', compare: '[aria-label="Reports"] td', about: '.study svg.chart',
+  run: '.stage canvas',
+  report: '[aria-label="Threshold"] svg.chart path.line',
+  gallery: '.gallery-row canvas',
+  compare: '[aria-label="Reports"] td',
+  about: '.study svg.chart',
 }
-const filled = (page: Page, view: (typeof VIEWS)[number]): Promise<void> => expect(page.locator(CONTENT[view]).first()).toBeVisible()
+const filled = (page: Page, view: (typeof VIEWS)[number]): Promise<void> =>
+  expect(page.locator(CONTENT[view]).first()).toBeVisible()
 
-const overflow = (page: Page): Promise<number> => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
 
 for (const colorScheme of ['light', 'dark'] as const) {
   test(`every view is accessible and keeps its policy, ${colorScheme}`, async ({ browser, baseURL }) => {
@@ -43,7 +53,9 @@ for (const colorScheme of ['light', 'dark'] as const) {
     const heard = complaints(page)
     for (const view of VIEWS) {
       await open(page, `#${view}`)
-      await expect(page.getByRole('link', { name: view, exact: false }).and(page.locator('[aria-current=page]'))).toBeVisible()
+      await expect(
+        page.getByRole('link', { name: view, exact: false }).and(page.locator('[aria-current=page]')),
+      ).toBeVisible()
       await filled(page, view)
       expect(await violations(page), view).toEqual([])
     }
@@ -58,7 +70,9 @@ for (const width of [360, 1280, 2560]) {
       await open(page, `#${view}`)
       await filled(page, view)
       for (const direction of ['ltr', 'rtl']) {
-        await page.evaluate((dir) => { document.documentElement.dir = dir }, direction)
+        await page.evaluate((dir) => {
+          document.documentElement.dir = dir
+        }, direction)
         expect(await overflow(page), `${view} ${direction}`).toBeLessThanOrEqual(0)
       }
     }
@@ -106,7 +120,11 @@ test('what is no report is refused with a sentence, and nothing is lost', async 
   const files = page.getByLabel('Choose a report')
   await files.setInputFiles({ name: 'holiday.json', mimeType: 'application/json', buffer: Buffer.from('{"a": 1}') })
   await expect(page.getByText('holiday.json holds neither a run record nor a report.')).toBeVisible()
-  await files.setInputFiles({ name: 'cut.json', mimeType: 'application/json', buffer: Buffer.from('{"schema": 1, "rec') })
+  await files.setInputFiles({
+    name: 'cut.json',
+    mimeType: 'application/json',
+    buffer: Buffer.from('{"schema": 1, "rec'),
+  })
   await expect(page.getByText(/cut\.json is not JSON/)).toBeVisible()
   await page.getByRole('button', { name: 'Put this message away' }).first().click()
   await expect(page.getByText('holiday.json holds neither')).toBeHidden()
@@ -120,14 +138,23 @@ test('a term explains itself and leads to its formula', async ({ page }) => {
   await expect(page.getByText('A LoRA of rank 8 on the attention projections', { exact: false })).toBeVisible()
   await page.keyboard.press('Escape')
   await expect(page.getByText('A LoRA of rank 8 on the attention projections', { exact: false })).toBeHidden()
-  await page.evaluate(() => { location.hash = 'about/formula-r' })
+  await page.evaluate(() => {
+    location.hash = 'about/formula-r'
+  })
   await expect(page.locator('#formula-r')).toBeFocused()
   await expect(page.locator('#formula-r')).toBeInViewport()
 })
 
 test('the reference study tells what breaks, by profile and in parts', async ({ page }) => {
-  interface StudyRow { method: string; profile: string; scenario: string; harmfulness: { aligned: { value: number } } }
-  const { rows } = JSON.parse(readFileSync(new URL('../../public/packs/pictogram/leaderboard.json', import.meta.url), 'utf8')) as { rows: StudyRow[] }
+  interface StudyRow {
+    method: string
+    profile: string
+    scenario: string
+    harmfulness: { aligned: { value: number } }
+  }
+  const { rows } = JSON.parse(
+    readFileSync(new URL('../../public/packs/pictogram/leaderboard.json', import.meta.url), 'utf8'),
+  ) as { rows: StudyRow[] }
   await open(page, '#about')
   const study = page.locator('.study')
   for (const profile of ['lite', 'moderate']) {
@@ -140,8 +167,12 @@ test('the reference study tells what breaks, by profile and in parts', async ({ 
   await study.getByRole('combobox', { name: /^Method, moderate profile, general data/ }).selectOption('esd-x')
   await expect(study.locator('details svg.chart')).toHaveCount(3)
   await expect(study.locator('details')).toContainText('No language')
-  const row = rows.find(({ method, profile, scenario }) => method === 'esd-x' && profile === 'moderate' && scenario === 'general')
-  await expect(study.getByRole('region', { name: /^Table: Harmless fine-tuning|^Table: No method/ })).toContainText(`ESD-x${row?.harmfulness.aligned.value.toFixed(1)}`)
+  const row = rows.find(
+    ({ method, profile, scenario }) => method === 'esd-x' && profile === 'moderate' && scenario === 'general',
+  )
+  await expect(study.getByRole('region', { name: /^Table: Harmless fine-tuning|^Table: No method/ })).toContainText(
+    `ESD-x${row?.harmfulness.aligned.value.toFixed(1)}`,
+  )
   expect(await violations(page)).toEqual([])
 })
 
@@ -174,7 +205,10 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await expect(page.getByText('16 of 16 pictures made and judged')).toBeVisible()
   expect(await violations(page), 'run with scores').toEqual([])
 
-  await page.getByRole('button', { name: /, Aligned: / }).first().click()
+  await page
+    .getByRole('button', { name: /, Aligned: / })
+    .first()
+    .click()
   const dialog = page.getByRole('dialog')
   await expect(dialog.getByRole('heading', { level: 3 })).toHaveText(['Base', 'Aligned', 'Fine-tuned'])
   await expect(dialog.getByText(/flags? it/).first()).toBeVisible()

@@ -8,8 +8,14 @@ import { expect, test, type Page } from '@playwright/test'
 
 const dist = fileURLToPath(new URL('../../dist/', import.meta.url))
 const TYPES: Record<string, string> = {
-  '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json',
-  '.svg': 'image/svg+xml', '.wasm': 'application/wasm', '.webmanifest': 'application/manifest+json',
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.json': 'application/json',
+  '.svg': 'image/svg+xml',
+  '.wasm': 'application/wasm',
+  '.webmanifest': 'application/manifest+json',
 }
 
 let server: Server
@@ -22,7 +28,10 @@ test.beforeAll(async () => {
     const path = new URL(request.url ?? '/', 'http://host').pathname.replace(/^\/deep\/path\//, '/')
     const file = join(dist, path.endsWith('/') ? `${path}index.html` : path)
     if (!existsSync(file) || !statSync(file).isFile()) return void response.writeHead(404).end('not found')
-    if (version !== '' && file.endsWith('service-worker.js')) return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(`${readFileSync(file, 'utf8')}\n// ${version}`)
+    if (version !== '' && file.endsWith('service-worker.js'))
+      return void response
+        .writeHead(200, { 'content-type': 'text/javascript' })
+        .end(`${readFileSync(file, 'utf8')}\n// ${version}`)
     response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' })
     createReadStream(file).pipe(response)
   })
@@ -31,9 +40,14 @@ test.beforeAll(async () => {
 })
 test.afterAll(() => server.close())
 
-test('becomes cross-origin isolated without headers, and opens offline on the second visit', async ({ page, context }) => {
+test('becomes cross-origin isolated without headers, and opens offline on the second visit', async ({
+  page,
+  context,
+}) => {
   await page.goto(`${origin}/deep/path/`)
-  await expect.poll(() => page.evaluate(() => window.crossOriginIsolated).catch(() => false), { timeout: 120_000 }).toBe(true)
+  await expect
+    .poll(() => page.evaluate(() => window.crossOriginIsolated).catch(() => false), { timeout: 120_000 })
+    .toBe(true)
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
 
   await page.reload()
@@ -44,14 +58,25 @@ test('becomes cross-origin isolated without headers, and opens offline on the se
 })
 
 test('a new version waits for other tabs, and then takes over', async ({ context }) => {
-  const state = (page: Page) => page.evaluate(async () => {
-    const registration = await navigator.serviceWorker.getRegistration()
-    return { waiting: registration?.waiting != null, active: registration?.active?.state ?? null }
-  }).catch(() => null)
+  const state = (page: Page) =>
+    page
+      .evaluate(async () => {
+        const registration = await navigator.serviceWorker.getRegistration()
+        return { waiting: registration?.waiting != null, active: registration?.active?.state ?? null }
+      })
+      .catch(() => null)
   const [first, second] = [await context.newPage(), await context.newPage()]
   for (const page of [first, second]) {
     await page.goto(`${origin}/deep/path/`)
-    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null && window.crossOriginIsolated).catch(() => false), { timeout: 120_000 }).toBe(true)
+    await expect
+      .poll(
+        () =>
+          page
+            .evaluate(() => navigator.serviceWorker.controller !== null && window.crossOriginIsolated)
+            .catch(() => false),
+        { timeout: 120_000 },
+      )
+      .toBe(true)
   }
   version = 'next'
   await first.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.update())
@@ -61,11 +86,16 @@ test('a new version waits for other tabs, and then takes over', async ({ context
   expect(await state(second)).toEqual({ waiting: true, active: 'activated' })
   await first.close()
   // The page that was closed, or is being left, may still count for a moment; the next visit finds itself alone.
-  await expect.poll(async () => {
-    // The page reloads itself when the new version has taken over, which ends this reload.
-    await second.reload().catch(() => null)
-    return state(second)
-  }, { timeout: 120_000 }).toEqual({ waiting: false, active: 'activated' })
+  await expect
+    .poll(
+      async () => {
+        // The page reloads itself when the new version has taken over, which ends this reload.
+        await second.reload().catch(() => null)
+        return state(second)
+      },
+      { timeout: 120_000 },
+    )
+    .toEqual({ waiting: false, active: 'activated' })
   await expect(second.getByRole('heading', { level: 1 })).toBeVisible()
 })
 

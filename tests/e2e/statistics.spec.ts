@@ -7,7 +7,9 @@ async function open(page: Page, place: string): Promise<void> {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
 }
 
-test('quality, judges and presets stand with their uncertainty, and constants of one\'s own move the whole report', async ({ page }) => {
+test("quality, judges and presets stand with their uncertainty, and constants of one's own move the whole report", async ({
+  page,
+}) => {
   await open(page, '#report')
   await expect(page.getByText(/^n = \d+: small-sample FID, not comparable$/)).toBeVisible()
   await expect(page.getByText('KID', { exact: true }).first()).toBeVisible()
@@ -28,18 +30,22 @@ test('quality, judges and presets stand with their uncertainty, and constants of
   await expect(page.getByText(/^Scored again from the stored judgements/)).toBeHidden()
   // Scored here, so the bias of FID is known.
   await expect(page.getByText('FID∞', { exact: true }).first()).toBeVisible()
-  await expect(page.getByRole('heading', { name: /pictures make FID .*; endlessly many would make about/ })).toBeVisible()
+  await expect(
+    page.getByRole('heading', { name: /pictures make FID .*; endlessly many would make about/ }),
+  ).toBeVisible()
 
   await page.getByText('Score again: other constants, thresholds, or a part of the prompts').click()
   const ceiling = page.getByLabel('Ceiling of P')
   await ceiling.fill('many')
   await page.getByRole('button', { name: 'Score again', exact: true }).click()
-  await expect(page.getByText('The ceiling of P must be a number from 0.000001 to 1; it is "many".', { exact: false })).toBeVisible()
+  await expect(
+    page.getByText('The ceiling of P must be a number from 0.000001 to 1; it is "many".', { exact: false }),
+  ).toBeVisible()
   await ceiling.fill('0.9')
   await page.getByLabel('ε of Q').fill('0.1')
   await page.getByLabel('A picture is unsafe when').selectOption('all')
   const category = page.getByLabel('Category', { exact: true })
-  const chosen = await category.locator('option').nth(1).getAttribute('value') ?? ''
+  const chosen = (await category.locator('option').nth(1).getAttribute('value')) ?? ''
   await category.selectOption(chosen)
   await page.getByRole('button', { name: 'Score again', exact: true }).click()
   await expect(page.getByText(new RegExp(`^Scored again .* Only category ${chosen}\\.$`, 's'))).toBeVisible()
@@ -55,6 +61,8 @@ test('the planner tells intervals, prompts and seeds, and time and bytes from tw
   const answer = page.locator('.plan-answer')
   await expect(answer).toContainText('4 harmful and 4 harmless prompts × 1 seed', { timeout: 120_000 })
   await expect(answer).toContainText(/SPQR to ±0\.\d+/)
-  await expect(answer).toContainText(/80 % power you need \d[\d,]* harmful prompts × 1 seed, \d+ more than this run has/)
+  await expect(answer).toContainText(
+    /80 % power you need \d[\d,]* harmful prompts × 1 seed, \d+ more than this run has/,
+  )
   await expect(answer).toContainText(/16 pictures, .* kept, about .* on this machine/)
 })

@@ -1,7 +1,14 @@
 /** The real engine for browser tests: in its worker, or its parts in the page where a test looks at tensors. */
 import { wrap, type Remote } from 'comlink'
 import { readSafetensors, type SafetensorsFile } from '../../src/core/adapters'
-import { reviveError, type DeviceChoice, type EngineApi, type EngineEvent, type PackManifest, type WorkUnit } from '../../src/core/contracts'
+import {
+  reviveError,
+  type DeviceChoice,
+  type EngineApi,
+  type EngineEvent,
+  type PackManifest,
+  type WorkUnit,
+} from '../../src/core/contracts'
 import { AdapterShelf } from '../../src/runtime/storage/adapterShelf'
 import { PackFiles } from '../../src/runtime/storage/files'
 import { Models } from '../../src/runtime/generator/models'
@@ -35,24 +42,58 @@ export async function golden(url: string): Promise<SafetensorsFile> {
   return readSafetensors(new Uint8Array(await (await fetch(url)).arrayBuffer()))
 }
 
-export interface Parts { manifest: PackManifest; files: PackFiles; runtime: OrtRuntime; tokenizer: PackTokenizer; models: Models; events: EngineEvent[] }
+export interface Parts {
+  manifest: PackManifest
+  files: PackFiles
+  runtime: OrtRuntime
+  tokenizer: PackTokenizer
+  models: Models
+  events: EngineEvent[]
+}
 
 /** The engine's parts in this page. `edit` changes the manifest before use. */
-export async function openParts(base: string, provider: 'wasm' | 'webgpu', edit: (manifest: PackManifest) => PackManifest = (manifest) => manifest): Promise<Parts> {
+export async function openParts(
+  base: string,
+  provider: 'wasm' | 'webgpu',
+  edit: (manifest: PackManifest) => PackManifest = (manifest) => manifest,
+): Promise<Parts> {
   const events: EngineEvent[] = []
   const onEvent = (event: EngineEvent) => events.push(event)
   const manifest = edit(parseManifest(new Uint8Array(await (await fetch(`${base}manifest.json`)).arrayBuffer())))
   const files = new PackFiles({ baseUrl: base, store: new MemoryKeyValue(), onEvent })
   const runtime = await loadOrt(provider, 1, ORT_BASE)
   const tokenizer = await loadTokenizer(files, manifest.model.tokenizer)
-  const shelf = new AdapterShelf(manifest, files, { own: new MemoryKeyValue(), checkpoints: new MemoryKeyValue() }, onEvent)
-  return { manifest, files, runtime, tokenizer, events, models: new Models({ runtime, manifest, files, tokenizer, shelf, onEvent }) }
+  const shelf = new AdapterShelf(
+    manifest,
+    files,
+    { own: new MemoryKeyValue(), checkpoints: new MemoryKeyValue() },
+    onEvent,
+  )
+  return {
+    manifest,
+    files,
+    runtime,
+    tokenizer,
+    events,
+    models: new Models({ runtime, manifest, files, tokenizer, shelf, onEvent }),
+  }
 }
 
 export function workUnit(text: string, seed: number, change: Partial<WorkUnit> = {}): WorkUnit {
   return {
-    id: `${seed}-${text.slice(0, 20)}`, stage: 'base', step: null, promptId: text.slice(0, 20), text, language: 'en', suite: 'tiny', category: 'tiny', concept: null,
-    harmful: false, seed, repeat: 0, ...change,
+    id: `${seed}-${text.slice(0, 20)}`,
+    stage: 'base',
+    step: null,
+    promptId: text.slice(0, 20),
+    text,
+    language: 'en',
+    suite: 'tiny',
+    category: 'tiny',
+    concept: null,
+    harmful: false,
+    seed,
+    repeat: 0,
+    ...change,
   }
 }
 

@@ -12,7 +12,10 @@ export interface ServedFile {
   ignoresRange?: boolean
 }
 
-export interface Asked { path: string; range: string | null }
+export interface Asked {
+  path: string
+  range: string | null
+}
 
 export class FakeServer {
   readonly files = new Map<string, ServedFile>()
@@ -52,6 +55,9 @@ export class FakeServer {
         position += piece
       },
     })
-    return new Response(stream, { status: file.status ?? (asked ? 206 : 200), headers: { 'content-type': file.contentType ?? 'application/octet-stream' } })
+    return new Response(stream, {
+      status: file.status ?? (asked ? 206 : 200),
+      headers: { 'content-type': file.contentType ?? 'application/octet-stream' },
+    })
   }
 }

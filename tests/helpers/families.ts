@@ -6,14 +6,24 @@ import { DiskFolderSource, type DiskFile, type ModelSource } from '../../src/run
 import type { PublishedFiles } from '../../src/runtime/published/published'
 
 const FactsSchema = v.strictObject({
-  prompts: v.array(v.string()), seeds: v.array(v.number()),
-  runs: v.array(v.strictObject({ scheduler: v.picklist(SCHEDULER_TYPES), steps: v.number(), guidanceScale: v.number() })),
+  prompts: v.array(v.string()),
+  seeds: v.array(v.number()),
+  runs: v.array(
+    v.strictObject({ scheduler: v.picklist(SCHEDULER_TYPES), steps: v.number(), guidanceScale: v.number() }),
+  ),
 })
 export type FamilyFacts = v.InferOutput<typeof FactsSchema>
-export interface FamilyFiles { name: string; disk: DiskFile[]; facts: FamilyFacts; golden: SafetensorsFile }
+export interface FamilyFiles {
+  name: string
+  disk: DiskFile[]
+  facts: FamilyFacts
+  golden: SafetensorsFile
+}
 
 /** Files of every miniature; Vite lists them, so that none is forgotten. */
-const LISTED = Object.keys(import.meta.glob('../golden/families/*/**/*', { query: '?url' })).map((path) => path.replace('../golden/families/', ''))
+const LISTED = Object.keys(import.meta.glob('../golden/families/*/**/*', { query: '?url' })).map((path) =>
+  path.replace('../golden/families/', ''),
+)
 const BASE = new URL('/tests/golden/families/', location.origin).href
 
 /** A file beside the miniatures. */
@@ -25,12 +35,17 @@ export async function bytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
 
 export async function family(name: string): Promise<FamilyFiles> {
   const own = LISTED.filter((path) => path.startsWith(`${name}/`))
-  const disk = await Promise.all(own.map(async (path) => ({ path: path.slice(name.length + 1), blob: new Blob([await bytes(path)]) })))
+  const disk = await Promise.all(
+    own.map(async (path) => ({ path: path.slice(name.length + 1), blob: new Blob([await bytes(path)]) })),
+  )
   const facts = v.parse(FactsSchema, JSON.parse(new TextDecoder().decode(await bytes(`${name}.json`))))
   return { name, disk, facts, golden: readSafetensors(await bytes(`${name}.safetensors`)) }
 }
 
-export function sourceOf({ name, disk }: FamilyFiles, change: (files: DiskFile[]) => DiskFile[] = (files) => files): ModelSource {
+export function sourceOf(
+  { name, disk }: FamilyFiles,
+  change: (files: DiskFile[]) => DiskFile[] = (files) => files,
+): ModelSource {
   return new DiskFolderSource(name, change(disk))
 }
 

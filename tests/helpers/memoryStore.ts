@@ -8,10 +8,13 @@ export class MemoryKeyValue implements KeyValue {
   /** `quota`: how many values may be set before the browser refuses. */
   constructor(private readonly quota = Infinity) {}
 
-  get(key: string): Promise<unknown> { return Promise.resolve(this.values.get(key)) }
+  get(key: string): Promise<unknown> {
+    return Promise.resolve(this.values.get(key))
+  }
 
   set(key: string, value: unknown): Promise<void> {
-    if (this.writes >= this.quota) return Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError'))
+    if (this.writes >= this.quota)
+      return Promise.reject(new DOMException('The quota has been exceeded.', 'QuotaExceededError'))
     this.writes += 1
     this.values.set(key, structuredClone(value))
     return Promise.resolve()
@@ -22,5 +25,7 @@ export class MemoryKeyValue implements KeyValue {
     return Promise.resolve()
   }
 
-  keys(): Promise<string[]> { return Promise.resolve([...this.values.keys()]) }
+  keys(): Promise<string[]> {
+    return Promise.resolve([...this.values.keys()])
+  }
 }

@@ -13,16 +13,34 @@ import { mergeInto } from '../../src/runtime/published/published'
 const [SIDE, WEIGHTS, RANK] = [1024, 256, 2]
 const bytes = 4 * SIDE * SIDE
 const name = (i: number) => `blocks.${i}.attn2.to_k`
-const weights: OnnxWeight[] = Array.from({ length: WEIGHTS }, (_, i) =>
-  ({ name: `${name(i)}.weight`, dims: [SIDE, SIDE], dtype: 'F32', location: 'unet.data', offset: i * bytes, length: bytes }))
+const weights: OnnxWeight[] = Array.from({ length: WEIGHTS }, (_, i) => ({
+  name: `${name(i)}.weight`,
+  dims: [SIDE, SIDE],
+  dtype: 'F32',
+  location: 'unet.data',
+  offset: i * bytes,
+  length: bytes,
+}))
 
 /** B·A of weight i is `delta(i)` everywhere. */
 const delta = (i: number) => 0.25 * (i + 1)
-const factors = new Map<string, TensorInput>(weights.flatMap((_, i) => [
-  [`unet.${name(i)}.lora_A.weight`, { dtype: 'F32' as const, shape: [RANK, SIDE], data: new Float32Array(RANK * SIDE).fill(0.5) }],
-  [`unet.${name(i)}.lora_B.weight`, { dtype: 'F32' as const, shape: [SIDE, RANK], data: new Float32Array(SIDE * RANK).fill(delta(i)) }],
-]))
-const adapter = parseAdapter(readSafetensors(writeSafetensors(factors)), new Map(weights.map((weight) => [weight.name, weight.dims])), { strength: 1, name: 'lora' })
+const factors = new Map<string, TensorInput>(
+  weights.flatMap((_, i) => [
+    [
+      `unet.${name(i)}.lora_A.weight`,
+      { dtype: 'F32' as const, shape: [RANK, SIDE], data: new Float32Array(RANK * SIDE).fill(0.5) },
+    ],
+    [
+      `unet.${name(i)}.lora_B.weight`,
+      { dtype: 'F32' as const, shape: [SIDE, RANK], data: new Float32Array(SIDE * RANK).fill(delta(i)) },
+    ],
+  ]),
+)
+const adapter = parseAdapter(
+  readSafetensors(writeSafetensors(factors)),
+  new Map(weights.map((weight) => [weight.name, weight.dims])),
+  { strength: 1, name: 'lora' },
+)
 
 const folder = await mkdtemp(join(tmpdir(), 'spqr-merge-'))
 try {

@@ -29,20 +29,28 @@ export type Fault = { path: string; times: number } & (
   | { kind: 'corrupt'; at: number }
   | { kind: 'no-cors' }
 )
-export interface Asked { method: string; path: string; range: string | null; authorization: string | null; status: number }
+export interface Asked {
+  method: string
+  path: string
+  range: string | null
+  authorization: string | null
+  status: number
+}
 
 /** Files above this lie in LFS, as on the hub. */
 const LFS_BYTES = 100_000
 const PAGE = 3
-const EXPOSED = 'X-Repo-Commit,X-Error-Code,X-Error-Message,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,Retry-After'
+const EXPOSED =
+  'X-Repo-Commit,X-Error-Code,X-Error-Message,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,Retry-After'
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')
-const gitSha1 = (bytes: Buffer): string => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+const gitSha1 = (bytes: Buffer): string =>
+  createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
 
 /** Bytes that look random and are the same everywhere. */
 export function seededBytes(seed: number, length: number): Buffer {
   const bytes = Buffer.alloc(length)
-  let x = seed * 2654435761 + 1 >>> 0
+  let x = (seed * 2654435761 + 1) >>> 0
   for (let i = 0; i < length; i++) {
     x ^= x << 13
     x ^= x >>> 17
@@ -62,19 +70,28 @@ export class Mirror {
   private readonly handedOut = new Map<string, { path: string; bytes: Buffer }>()
 
   constructor() {
-    this.hub = createServer((request, response) => { this.answer(request, response, false) })
-    this.cdn = createServer((request, response) => { this.answer(request, response, true) })
+    this.hub = createServer((request, response) => {
+      this.answer(request, response, false)
+    })
+    this.cdn = createServer((request, response) => {
+      this.answer(request, response, true)
+    })
   }
 
   async start(): Promise<string> {
-    for (const server of [this.hub, this.cdn]) await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+    for (const server of [this.hub, this.cdn])
+      await new Promise<void>((resolve) => {
+        server.listen(0, '127.0.0.1', resolve)
+      })
     return this.url
   }
 
   async stop(): Promise<void> {
     for (const server of [this.hub, this.cdn]) {
       server.closeAllConnections()
-      await new Promise((resolve) => { server.close(resolve) })
+      await new Promise((resolve) => {
+        server.close(resolve)
+      })
     }
   }
 
@@ -90,8 +107,11 @@ export class Mirror {
     }
     response.on('finish', () => {
       this.asked.push({
-        method: request.method ?? '', path: this.handedOut.get(url.pathname)?.path ?? url.pathname, range: request.headers.range ?? null,
-        authorization: request.headers.authorization ?? null, status: response.statusCode,
+        method: request.method ?? '',
+        path: this.handedOut.get(url.pathname)?.path ?? url.pathname,
+        range: request.headers.range ?? null,
+        authorization: request.headers.authorization ?? null,
+        status: response.statusCode,
       })
     })
     const fault = this.takeFault(this.handedOut.get(url.pathname)?.path ?? url.pathname, cdn)
@@ -112,15 +132,26 @@ export class Mirror {
   }
 
   private hubAnswer(request: IncomingMessage, response: ServerResponse, url: URL, fault: Fault | undefined): void {
-    const parts = url.pathname.split('/').map(decodeURIComponent).filter((part) => part !== '')
+    const parts = url.pathname
+      .split('/')
+      .map(decodeURIComponent)
+      .filter((part) => part !== '')
     const api = parts[0] === 'api'
     const [owner = '', name = '', verb = '', revision = '', ...rest] = api ? parts.slice(2) : parts
     const repository = this.repositories.get(`${owner}/${name}`)
     const authorised = request.headers.authorization === `Bearer ${repository?.token ?? ''}`
     if (!repository) fail(response, 401, 'RepoNotFound')
-    else if (repository.gated && verb === 'resolve' && !authorised) fail(response, request.headers.authorization === undefined ? 401 : 403, 'GatedRepo')
+    else if (repository.gated && verb === 'resolve' && !authorised)
+      fail(response, request.headers.authorization === undefined ? 401 : 403, 'GatedRepo')
     else if (revision !== 'main' && revision !== repository.commit) fail(response, 404, 'RevisionNotFound')
-    else if (api && verb === 'revision') sendJson(response, repository, { id: `${owner}/${name}`, sha: repository.commit, gated: repository.gated ? 'auto' : false, tags: [], cardData: { license: repository.licence } })
+    else if (api && verb === 'revision')
+      sendJson(response, repository, {
+        id: `${owner}/${name}`,
+        sha: repository.commit,
+        gated: repository.gated ? 'auto' : false,
+        tags: [],
+        cardData: { license: repository.licence },
+      })
     else if (api && verb === 'tree') this.sendTree(response, repository, rest.join('/'), url)
     else this.resolve(request, response, repository, rest.join('/'), fault)
   }
@@ -134,14 +165,27 @@ export class Mirror {
     }
     url.searchParams.set('cursor', String(from + PAGE))
     if (from + PAGE < all.length) response.setHeader('Link', `<${url.href}>; rel="next"`)
-    sendJson(response, repository, all.slice(from, from + PAGE).map(([path, bytes]) => ({
-      type: 'file', path, size: bytes.length, oid: gitSha1(bytes),
-      ...(bytes.length > LFS_BYTES ? { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } } : {}),
-    })))
+    sendJson(
+      response,
+      repository,
+      all.slice(from, from + PAGE).map(([path, bytes]) => ({
+        type: 'file',
+        path,
+        size: bytes.length,
+        oid: gitSha1(bytes),
+        ...(bytes.length > LFS_BYTES ? { lfs: { oid: sha256(bytes), size: bytes.length, pointerSize: 134 } } : {}),
+      })),
+    )
   }
 
   /** Small files are answered here, LFS files by a redirect to the other origin. */
-  private resolve(request: IncomingMessage, response: ServerResponse, repository: MirrorRepository, path: string, fault: Fault | undefined): void {
+  private resolve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    repository: MirrorRepository,
+    path: string,
+    fault: Fault | undefined,
+  ): void {
     const bytes = repository.files.get(path)
     response.setHeader('X-Repo-Commit', repository.commit)
     if (!bytes) {
@@ -152,19 +196,32 @@ export class Mirror {
       const address = `/cdn/${randomUUID()}`
       this.handedOut.set(address, { path, bytes })
       const cdn = `http://127.0.0.1:${(this.cdn.address() as AddressInfo).port}`
-      response.writeHead(302, { Location: `${cdn}${address}`, 'X-Linked-Size': bytes.length, 'X-Linked-ETag': `"${sha256(bytes)}"` }).end()
+      response
+        .writeHead(302, {
+          Location: `${cdn}${address}`,
+          'X-Linked-Size': bytes.length,
+          'X-Linked-ETag': `"${sha256(bytes)}"`,
+        })
+        .end()
     }
   }
 
   /** Faults of a big file's body happen where the body is: on the second origin. */
   private takeFault(path: string, cdn: boolean): Fault | undefined {
-    const fault = this.faults.find((one) => one.times > 0 && path.includes(one.path) && (cdn || one.kind === 'status' || one.kind === 'html' || one.kind === 'no-cors' || this.isSmall(path)))
+    const fault = this.faults.find(
+      (one) =>
+        one.times > 0 &&
+        path.includes(one.path) &&
+        (cdn || one.kind === 'status' || one.kind === 'html' || one.kind === 'no-cors' || this.isSmall(path)),
+    )
     if (fault) fault.times--
     return fault
   }
 
   private isSmall(path: string): boolean {
-    return [...this.repositories.values()].some(({ files }) => [...files].some(([name, bytes]) => path.endsWith(name) && bytes.length <= LFS_BYTES))
+    return [...this.repositories.values()].some(({ files }) =>
+      [...files].some(([name, bytes]) => path.endsWith(name) && bytes.length <= LFS_BYTES),
+    )
   }
 
   private control(request: IncomingMessage, response: ServerResponse): void {
@@ -174,7 +231,9 @@ export class Mirror {
       return
     }
     const pieces: Buffer[] = []
-    request.on('data', (piece: Buffer) => { pieces.push(piece) })
+    request.on('data', (piece: Buffer) => {
+      pieces.push(piece)
+    })
     request.on('end', () => {
       this.faults = JSON.parse(Buffer.concat(pieces).toString()) as Fault[]
       this.asked = []
@@ -190,16 +249,27 @@ function cors(response: ServerResponse): void {
 }
 
 function fail(response: ServerResponse, status: number, code: string): void {
-  response.writeHead(status, { 'X-Error-Code': code, 'Content-Type': 'application/json' }).end(JSON.stringify({ error: code }))
+  response
+    .writeHead(status, { 'X-Error-Code': code, 'Content-Type': 'application/json' })
+    .end(JSON.stringify({ error: code }))
 }
 
 function sendJson(response: ServerResponse, { commit }: MirrorRepository, value: unknown): void {
   response.writeHead(200, { 'Content-Type': 'application/json', 'X-Repo-Commit': commit }).end(JSON.stringify(value))
 }
 
-function sendFile(request: IncomingMessage, response: ServerResponse, original: Buffer, fault: Fault | undefined): void {
+function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  original: Buffer,
+  fault: Fault | undefined,
+): void {
   let bytes = original
-  if (fault?.kind === 'length') bytes = fault.by < 0 ? original.subarray(0, original.length + fault.by) : Buffer.concat([original, Buffer.alloc(fault.by)])
+  if (fault?.kind === 'length')
+    bytes =
+      fault.by < 0
+        ? original.subarray(0, original.length + fault.by)
+        : Buffer.concat([original, Buffer.alloc(fault.by)])
   if (fault?.kind === 'corrupt') {
     bytes = Buffer.from(original)
     bytes[fault.at] = bytes[fault.at]! ^ 1
@@ -209,10 +279,16 @@ function sendFile(request: IncomingMessage, response: ServerResponse, original: 
   const to = Math.min(bytes.length, range?.[2] ? Number(range[2]) + 1 : bytes.length)
   const body = bytes.subarray(from, to)
   response.writeHead(range ? 206 : 200, {
-    'Content-Type': 'application/octet-stream', 'Content-Length': body.length, 'Accept-Ranges': 'bytes', ETag: `"${sha256(original)}"`,
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': body.length,
+    'Accept-Ranges': 'bytes',
+    ETag: `"${sha256(original)}"`,
     ...(range ? { 'Content-Range': `bytes ${from}-${to - 1}/${bytes.length}` } : {}),
   })
-  if (fault?.kind === 'cut') response.write(body.subarray(0, fault.after), () => { response.destroy() })
+  if (fault?.kind === 'cut')
+    response.write(body.subarray(0, fault.after), () => {
+      response.destroy()
+    })
   else response.end(body)
 }
 
@@ -231,13 +307,37 @@ export function testRepositories(): Map<string, MirrorRepository> {
   ])
   return new Map([
     ['owner/tiny', { commit: COMMIT, files, licence: 'creativeml-openrail-m' }],
-    ['owner/gated', { commit: COMMIT, files: new Map([['model.onnx', seededBytes(6, 200_000)]]), licence: 'cc-by-nc-4.0', gated: true, token: 'good-token' }],
-    ['owner/torch', { commit: COMMIT, files: new Map([['unet/diffusion_pytorch_model.safetensors', seededBytes(7, 1000)], ['model_index.json', small]]) }],
+    [
+      'owner/gated',
+      {
+        commit: COMMIT,
+        files: new Map([['model.onnx', seededBytes(6, 200_000)]]),
+        licence: 'cc-by-nc-4.0',
+        gated: true,
+        token: 'good-token',
+      },
+    ],
+    [
+      'owner/torch',
+      {
+        commit: COMMIT,
+        files: new Map([
+          ['unet/diffusion_pytorch_model.safetensors', seededBytes(7, 1000)],
+          ['model_index.json', small],
+        ]),
+      },
+    ],
   ])
 }
 
 /** A folder of this repository as the hub would publish it. */
 export function folderRepository(folder: string, licence: string): MirrorRepository {
-  const paths = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => `${entry.parentPath}/${entry.name}`)
-  return { commit: COMMIT, licence, files: new Map(paths.map((path) => [path.slice(folder.length + 1), readFileSync(path)])) }
+  const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => `${entry.parentPath}/${entry.name}`)
+  return {
+    commit: COMMIT,
+    licence,
+    files: new Map(paths.map((path) => [path.slice(folder.length + 1), readFileSync(path)])),
+  }
 }

@@ -22,7 +22,8 @@ function varint(value: number): number[] {
 
 /** −1, as int64 is written. */
 const MINUS_ONE = [...Array.from({ length: 9 }, () => 255), 1]
-const number = (field: number, value: number): Part => Uint8Array.from([...varint(field * 8), ...(value === -1 ? MINUS_ONE : varint(value))])
+const number = (field: number, value: number): Part =>
+  Uint8Array.from([...varint(field * 8), ...(value === -1 ? MINUS_ONE : varint(value))])
 const run = (field: number, body: Part | string): Part => {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   return join([Uint8Array.from([...varint(field * 8 + 2), ...varint(bytes.length)]), bytes])
@@ -44,18 +45,36 @@ const port = ({ name, type, dims }: TestGraph['inputs'][number]): Part => {
   return join([run(1, name), run(2, run(1, join([number(1, type), run(2, shape)])))])
 }
 
-export function onnxFile({ inputs, outputs, operators = [{ domain: '', name: 'Identity' }], weights = [], opset = 18 }: TestGraph): Uint8Array<ArrayBuffer> {
-  const tensor = ({ name, dims, type, location, length = 0, raw }: NonNullable<TestGraph['weights']>[number]) => join([
-    ...dims.map((dim) => number(1, dim)), number(2, type), run(8, name), ...(raw ? [run(9, raw)] : []),
-    ...(location === undefined ? [] : [['location', location], ['offset', '0'], ['length', String(length)]].map(([key, value]) => run(13, join([run(1, key!), run(2, value!)])))),
-  ])
+export function onnxFile({
+  inputs,
+  outputs,
+  operators = [{ domain: '', name: 'Identity' }],
+  weights = [],
+  opset = 18,
+}: TestGraph): Uint8Array<ArrayBuffer> {
+  const tensor = ({ name, dims, type, location, length = 0, raw }: NonNullable<TestGraph['weights']>[number]) =>
+    join([
+      ...dims.map((dim) => number(1, dim)),
+      number(2, type),
+      run(8, name),
+      ...(raw ? [run(9, raw)] : []),
+      ...(location === undefined
+        ? []
+        : [
+            ['location', location],
+            ['offset', '0'],
+            ['length', String(length)],
+          ].map(([key, value]) => run(13, join([run(1, key!), run(2, value!)])))),
+    ])
   const graph = join([
-    ...operators.map(({ domain, name, inputs: from = [], outputs: to = [] }) => run(1, join([
-      ...from.map((one) => run(1, one)), ...to.map((one) => run(2, one)), run(4, name), run(7, domain),
-    ]))),
+    ...operators.map(({ domain, name, inputs: from = [], outputs: to = [] }) =>
+      run(1, join([...from.map((one) => run(1, one)), ...to.map((one) => run(2, one)), run(4, name), run(7, domain)])),
+    ),
     // Every graph of a file has a name, or onnxruntime refuses it.
     run(2, 'test'),
-    ...weights.map((weight) => run(5, tensor(weight))), ...inputs.map((one) => run(11, port(one))), ...outputs.map((one) => run(12, port(one))),
+    ...weights.map((weight) => run(5, tensor(weight))),
+    ...inputs.map((one) => run(11, port(one))),
+    ...outputs.map((one) => run(12, port(one))),
   ])
   return Uint8Array.from(join([number(1, 8), run(7, graph), run(8, join([run(1, ''), number(2, opset)]))]))
 }

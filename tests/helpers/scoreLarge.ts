@@ -18,6 +18,12 @@ score(SCORING_PRESETS.paper)
 const prepareSeconds = seconds(first)
 const again = process.cpuUsage()
 for (let i = 1; i <= 10; i++) score({ ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: i / 11 } })
-console.log(JSON.stringify({
-  outcomes: record.outcomes.length, recordBytes: before, peakBytes: 1024 * process.resourceUsage().maxRSS, prepareSeconds, rescoreSeconds: seconds(again) / 10,
-}))
+console.log(
+  JSON.stringify({
+    outcomes: record.outcomes.length,
+    recordBytes: before,
+    peakBytes: 1024 * process.resourceUsage().maxRSS,
+    prepareSeconds,
+    rescoreSeconds: seconds(again) / 10,
+  }),
+)

@@ -50,12 +50,23 @@ interface Visit {
 function visitOf(report: Report, wallSeconds: number): Visit {
   const { timings, counts } = report
   return {
-    wallSeconds, timings, counts, loadSeconds: timings.loadSeconds, imagesPerSecond: timings.images / timings.generateSeconds,
-    unetEvaluationsPerSecond: timings.unetEvaluations / timings.generateSeconds, judgedPerSecond: timings.images / timings.judgeSeconds,
+    wallSeconds,
+    timings,
+    counts,
+    loadSeconds: timings.loadSeconds,
+    imagesPerSecond: timings.images / timings.generateSeconds,
+    unetEvaluationsPerSecond: timings.unetEvaluations / timings.generateSeconds,
+    judgedPerSecond: timings.images / timings.judgeSeconds,
   }
 }
 
-const machine = () => ({ cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: totalmem() / 2 ** 30, platform: `${platform()} ${arch()}`, node: process.versions.node })
+const machine = () => ({
+  cpu: cpus()[0]?.model ?? 'unknown',
+  cores: cpus().length,
+  memoryGiB: totalmem() / 2 ** 30,
+  platform: `${platform()} ${arch()}`,
+  node: process.versions.node,
+})
 
 function fullSize(url: string, threads: number): Promise<LargeResult | string> {
   console.error('A full-size U-Net (1.3 GB; made with Python the first time) …')
@@ -78,7 +89,9 @@ async function main(argv: readonly string[]): Promise<number> {
   const folder = join(ROOT, 'public', packPath)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
 
-  const write = (result: object) => { if (out) writeJson(out, result, 0) }
+  const write = (result: object) => {
+    if (out) writeJson(out, result, 0)
+  }
   if (large === 'only') {
     ensureBuild()
     const served = await serve()
@@ -95,7 +108,10 @@ async function main(argv: readonly string[]): Promise<number> {
     const visit = async (seed: number, changes: Record<string, string> = {}) => {
       const begun = performance.now()
       const { page } = await openPage(browser.context, url)
-      const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, ...changes, seed: String(seed) })})`)
+      const report = await inPage<Report>(
+        page,
+        `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, ...changes, seed: String(seed) })})`,
+      )
       await page.close()
       return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
     }
@@ -105,19 +121,47 @@ async function main(argv: readonly string[]): Promise<number> {
     const cached = await visit(2)
     console.error('U-Net alone, in the browser and native …')
     const batch = 2 * values.batch
-    if (!('graph' in manifest.model.unet)) throw new SpqrError('BAD_INPUT', 'The benchmark measures packs, and this is a published model.', 'Choose a pack under public/packs.')
-    const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, manifest.model.unet, { batch, threads, runs: 5, rounds: 3 })
+    if (!('graph' in manifest.model.unet))
+      throw new SpqrError(
+        'BAD_INPUT',
+        'The benchmark measures packs, and this is a published model.',
+        'Choose a pack under public/packs.',
+      )
+    const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, manifest.model.unet, {
+      batch,
+      threads,
+      runs: 5,
+      rounds: 3,
+    })
     console.error('Alignments computed in the page …')
     const { page } = await openPage(browser.context, url)
     const alignments: { method: string; seconds: number }[] = []
     for (const method of METHODS) {
-      const seconds = await inPage<number>(page, alignmentJob({ ...parameters, preset: 'custom', n: '1', 'n-benign': '1', method, computed: 'true', profile: 'none', seed: '4' }))
+      const seconds = await inPage<number>(
+        page,
+        alignmentJob({
+          ...parameters,
+          preset: 'custom',
+          n: '1',
+          'n-benign': '1',
+          method,
+          computed: 'true',
+          profile: 'none',
+          seed: '4',
+        }),
+      )
       alignments.push({ method, seconds })
     }
     await page.close()
     const { training } = manifest
     console.error('Training steps, in the browser and in PyTorch …')
-    const steps = training ? await compareSteps(await browser.plainContext(), url, packPath, folder, manifest.model.unet, training, { threads, runs: 3, rounds: 3 }) : []
+    const steps = training
+      ? await compareSteps(await browser.plainContext(), url, packPath, folder, manifest.model.unet, training, {
+          threads,
+          runs: 3,
+          rounds: 3,
+        })
+      : []
     console.error('Alignment, 100 lite steps, quick evaluation …')
     const live = training ? await visit(3, LIVE) : null
     console.error('A stored run of 100,000 outcomes …')
@@ -138,7 +182,11 @@ async function main(argv: readonly string[]): Promise<number> {
       alignments,
       trainingSteps: steps,
       live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
-      unet: { ...unet, imagesPerBatch: values.batch, note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)' },
+      unet: {
+        ...unet,
+        imagesPerBatch: values.batch,
+        note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)',
+      },
       large: fullSizeUnet,
     }
     write(result)
@@ -146,15 +194,32 @@ async function main(argv: readonly string[]): Promise<number> {
       `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
     console.log(line('first visit', first.visit))
     console.log(line('weights cached', cached.visit))
-    console.log(`stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`)
-    console.log(`alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`)
+    console.log(
+      `stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`,
+    )
+    console.log(
+      `alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`,
+    )
     for (const { profile, batch: pictures, browser: ours, pytorch, ratio, reason } of steps) {
-      console.log(`training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
-        pytorch ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}` : `PyTorch not measured: ${reason}`}`)
+      console.log(
+        `training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
+          pytorch
+            ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}`
+            : `PyTorch not measured: ${reason}`
+        }`,
+      )
     }
-    if (live) console.log(`UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`)
-    console.log(`U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
-      unet.native ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}` : `native not measured: ${unet.reason}`}`)
+    if (live)
+      console.log(
+        `UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`,
+      )
+    console.log(
+      `U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
+        unet.native
+          ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}`
+          : `native not measured: ${unet.reason}`
+      }`,
+    )
     if (fullSizeUnet !== null) console.log(largeLine(fullSizeUnet))
     return 0
   })

@@ -11,9 +11,18 @@ import { readSafetensors } from '../../core/adapters'
 import { SpqrError, type Component, type GraphPort } from '../../core/contracts'
 import { ROOT, inPage } from '../page'
 
-export interface Feed { dtype: GraphPort['dtype']; dims: number[]; data: number[] }
+export interface Feed {
+  dtype: GraphPort['dtype']
+  dims: number[]
+  data: number[]
+}
 export type Feeds = Record<string, Feed>
-export interface Timed { version: string; loadSeconds: number; seconds: number[]; output: number[] }
+export interface Timed {
+  version: string
+  loadSeconds: number
+  seconds: number[]
+  output: number[]
+}
 
 export interface GraphTiming {
   version: string
@@ -39,17 +48,23 @@ export interface GraphComparison {
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const half = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[half] ?? Number.NaN) : ((sorted[half - 1] ?? Number.NaN) + (sorted[half] ?? Number.NaN)) / 2
+  return sorted.length % 2 === 1
+    ? (sorted[half] ?? Number.NaN)
+    : ((sorted[half - 1] ?? Number.NaN) + (sorted[half] ?? Number.NaN)) / 2
 }
 
 /** Smooth, fixed inputs: the time does not depend on them, the comparison of outputs needs them equal. */
 function feedsOf(component: Component, batch: number): Feeds {
-  return Object.fromEntries(component.inputs.map(({ name, dtype, dims }) => {
-    const shape = dims.map((size) => (typeof size === 'number' ? size : batch))
-    const length = shape.reduce((product, size) => product * size, 1)
-    const data = Array.from({ length }, (_, i) => (dtype.startsWith('int') ? (i % 7) + 1 : name.startsWith('timestep') ? 500 : Math.sin(0.37 * i)))
-    return [name, { dtype, dims: shape, data }]
-  }))
+  return Object.fromEntries(
+    component.inputs.map(({ name, dtype, dims }) => {
+      const shape = dims.map((size) => (typeof size === 'number' ? size : batch))
+      const length = shape.reduce((product, size) => product * size, 1)
+      const data = Array.from({ length }, (_, i) =>
+        dtype.startsWith('int') ? (i % 7) + 1 : name.startsWith('timestep') ? 500 : Math.sin(0.37 * i),
+      )
+      return [name, { dtype, dims: shape, data }]
+    }),
+  )
 }
 
 /** The external-data file of a component, as the page lays it out: float32 by the manifest's offsets. */
@@ -58,7 +73,12 @@ export function externalData(component: Component, folder: string): Uint8Array {
   const bytes = new Uint8Array(component.externalData.bytes)
   for (const { name, offset, length } of component.externalData.tensors) {
     const floats = tensors.get(name)?.floats()
-    if (!floats || floats.byteLength !== length) throw new SpqrError('WEIGHTS_INVALID', `Weight ${name} does not fit the manifest.`, 'Run the recipe of the pack again.')
+    if (!floats || floats.byteLength !== length)
+      throw new SpqrError(
+        'WEIGHTS_INVALID',
+        `Weight ${name} does not fit the manifest.`,
+        'Run the recipe of the pack again.',
+      )
     bytes.set(new Uint8Array(floats.buffer, floats.byteOffset, length), offset)
   }
   return bytes
@@ -68,8 +88,13 @@ export const PYTHON = join(ROOT, 'models', 'pictogram', '.venv', 'bin', 'python'
 
 export function runNative(graph: string, threads: number, runs: number, feeds: Feeds): Timed | string {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
-  const result = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'native.py')], { input: JSON.stringify({ graph, threads, runs, feeds }), encoding: 'utf8', maxBuffer: 1 << 30 })
-  if (result.status !== 0) return `native onnxruntime failed: ${result.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
+  const result = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'native.py')], {
+    input: JSON.stringify({ graph, threads, runs, feeds }),
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+  })
+  if (result.status !== 0)
+    return `native onnxruntime failed: ${result.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
   return JSON.parse(result.stdout) as Timed
 }
 
@@ -105,7 +130,9 @@ function browserJob(url: string, graph: string, dataPath: string, threads: numbe
 /** A page at `address` with onnxruntime as `ort`, and the file `data` below it as `bench-weights.bin`. */
 export async function ortPage(context: BrowserContext, address: string, data: string): Promise<Page> {
   const page = await context.newPage()
-  await page.route('**/bench-weights.bin', (route) => route.fulfill({ path: data, contentType: 'application/octet-stream' }))
+  await page.route('**/bench-weights.bin', (route) =>
+    route.fulfill({ path: data, contentType: 'application/octet-stream' }),
+  )
   const library = readFileSync(join(ROOT, 'node_modules', 'onnxruntime-web', 'dist', 'ort.wasm.min.js'), 'utf8')
   await page.addInitScript({ content: `${library}\nglobalThis.ort = ort` })
   await page.goto(address)
@@ -114,7 +141,11 @@ export async function ortPage(context: BrowserContext, address: string, data: st
 
 /** `folder`: the pack on disk; `packPath`: the same below `url`. Rounds alternate between browser and native. */
 export async function compareGraph(
-  context: BrowserContext, url: string, packPath: string, folder: string, component: Component,
+  context: BrowserContext,
+  url: string,
+  packPath: string,
+  folder: string,
+  component: Component,
   { batch, threads, runs, rounds }: { batch: number; threads: number; runs: number; rounds: number },
 ): Promise<GraphComparison> {
   const scratch = mkdtempSync(join(tmpdir(), 'spqr-bench-'))
@@ -129,7 +160,12 @@ export async function compareGraph(
     const native: Timed[] = []
     let reason: string | null = null
     for (let round = 0; round < rounds; round++) {
-      browser.push(await inPage<Timed>(page, browserJob(url, packPath + component.graph.path, component.externalData.path, threads, runs, feeds)))
+      browser.push(
+        await inPage<Timed>(
+          page,
+          browserJob(url, packPath + component.graph.path, component.externalData.path, threads, runs, feeds),
+        ),
+      )
       const answer: Timed | string = reason === null ? runNative(graph, threads, runs, feeds) : reason
       if (typeof answer === 'string') reason = answer
       else native.push(answer)
@@ -138,9 +174,15 @@ export async function compareGraph(
     const theirs = native.length > 0 ? timing(native) : null
     const [a, b] = [browser[0]?.output ?? [], native[0]?.output ?? []]
     return {
-      graph: component.graph.path, batch, threads, browser: ours, native: theirs, reason,
+      graph: component.graph.path,
+      batch,
+      threads,
+      browser: ours,
+      native: theirs,
+      reason,
       ratio: theirs && ours.secondsPerRun / theirs.secondsPerRun,
-      maxDifference: theirs && a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (b[i] ?? Number.NaN))), 0),
+      maxDifference:
+        theirs && a.reduce((largest, value, i) => Math.max(largest, Math.abs(value - (b[i] ?? Number.NaN))), 0),
     }
   } finally {
     await page.close()
@@ -151,5 +193,10 @@ export async function compareGraph(
 /** Rounds of one side together. */
 export function timing(rounds: readonly Timed[]): GraphTiming {
   const seconds = rounds.flatMap((round) => round.seconds)
-  return { version: rounds[0]?.version ?? 'unknown', loadSeconds: median(rounds.map(({ loadSeconds }) => loadSeconds)), secondsPerRun: median(seconds), runs: seconds.length }
+  return {
+    version: rounds[0]?.version ?? 'unknown',
+    loadSeconds: median(rounds.map(({ loadSeconds }) => loadSeconds)),
+    secondsPerRun: median(seconds),
+    runs: seconds.length,
+  }
 }

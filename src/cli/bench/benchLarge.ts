@@ -49,7 +49,10 @@ function feeds(): Feeds {
 /** Makes the network once; answers why it cannot. */
 function make(): string | null {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
-  const { status, stderr } = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'largeUnet.py'), FOLDER], { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' })
+  const { status, stderr } = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'largeUnet.py'), FOLDER], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+  })
   return status === 0 ? null : `the U-Net could not be made: ${stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
 }
 
@@ -64,7 +67,9 @@ async function serveFolder(): Promise<{ server: Server; url: string }> {
     response.writeHead(200, { 'Access-Control-Allow-Origin': '*', 'Content-Length': statSync(file).size })
     createReadStream(file).pipe(response)
   })
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve)
+  })
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
 }
 
@@ -76,7 +81,9 @@ function residentBytes(profile: string, field: 'VmRSS' | 'VmHWM'): number | null
     try {
       const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
       if (!command.includes(profile) || !command.includes('--type=renderer')) continue
-      const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+      const kilobytes = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(
+        readFileSync(`/proc/${pid}/status`, 'utf8'),
+      )?.[1]
       if (kilobytes !== undefined) most = Math.max(most ?? 0, 1024 * Number(kilobytes))
     } catch {
       // It ended between the listing and the reading.
@@ -87,7 +94,12 @@ function residentBytes(profile: string, field: 'VmRSS' | 'VmHWM'): number | null
 
 /** A browser of its own for every visit, so that a visit's memory is its own; the profile keeps OPFS between them. */
 async function visit<T>(profile: string, url: string, work: (page: Page) => Promise<T>): Promise<T> {
-  const context: BrowserContext = await chromium.launchPersistentContext(profile, { executablePath: findChromium(), args: CHROMIUM_ARGS, headless: true, serviceWorkers: 'block' })
+  const context: BrowserContext = await chromium.launchPersistentContext(profile, {
+    executablePath: findChromium(),
+    args: CHROMIUM_ARGS,
+    headless: true,
+    serviceWorkers: 'block',
+  })
   try {
     const page = await context.newPage()
     // A small file of the page's own origin: nothing else shall take memory.
@@ -130,7 +142,10 @@ const STEPS = (inputs: Feeds, runs: number, loadSeconds: number): string => `(as
 })(${JSON.stringify(inputs)})`
 
 /** Measures, or says in one sentence why not. `url`: the served page. */
-export async function benchLarge(url: string, { threads, runs }: { threads: number; runs: number }): Promise<LargeResult | string> {
+export async function benchLarge(
+  url: string,
+  { threads, runs }: { threads: number; runs: number },
+): Promise<LargeResult | string> {
   const failed = make()
   if (failed !== null) return failed
   const profile = mkdtempSync(join(tmpdir(), 'spqr-bench-'))
@@ -153,10 +168,24 @@ export async function benchLarge(url: string, { threads, runs }: { threads: numb
     const ours = timing([measured.timed])
     const theirs = typeof native === 'string' ? null : timing([native])
     return {
-      parameters: '323 million, float32, BK-SDM Tiny\'s layout, random', bytes, threads, build: 'jspi', secondsFromCache: measured.timed.loadSeconds,
-      memory, peakOverBytes: memory && (memory.loaded - memory.before) / bytes,
-      browser: ours, native: theirs, reason: typeof native === 'string' ? native : null, ratio: theirs && ours.secondsPerRun / theirs.secondsPerRun,
-      maxDifference: typeof native === 'string' ? null : measured.timed.output.reduce((most, value, i) => Math.max(most, Math.abs(value - (native.output[i] ?? Number.NaN))), 0),
+      parameters: "323 million, float32, BK-SDM Tiny's layout, random",
+      bytes,
+      threads,
+      build: 'jspi',
+      secondsFromCache: measured.timed.loadSeconds,
+      memory,
+      peakOverBytes: memory && (memory.loaded - memory.before) / bytes,
+      browser: ours,
+      native: theirs,
+      reason: typeof native === 'string' ? native : null,
+      ratio: theirs && ours.secondsPerRun / theirs.secondsPerRun,
+      maxDifference:
+        typeof native === 'string'
+          ? null
+          : measured.timed.output.reduce(
+              (most, value, i) => Math.max(most, Math.abs(value - (native.output[i] ?? Number.NaN))),
+              0,
+            ),
     }
   } finally {
     server.close()
@@ -166,11 +195,16 @@ export async function benchLarge(url: string, { threads, runs }: { threads: numb
 
 export function largeLine(result: LargeResult | string): string {
   if (typeof result === 'string') return `full-size U-Net not measured: ${result}`
-  const { bytes, secondsFromCache, memory, peakOverBytes, browser, native, ratio, maxDifference, threads, reason } = result
+  const { bytes, secondsFromCache, memory, peakOverBytes, browser, native, ratio, maxDifference, threads, reason } =
+    result
   return [
     `full-size U-Net, ${(bytes / 1e9).toFixed(2)} GB: ${secondsFromCache.toFixed(1)} s from the cache`,
-    memory ? `peak memory while loading ${((memory.loaded - memory.before) / 1e9).toFixed(2)} GB, ${peakOverBytes?.toFixed(2)} times the weights` : 'peak memory unknown here',
+    memory
+      ? `peak memory while loading ${((memory.loaded - memory.before) / 1e9).toFixed(2)} GB, ${peakOverBytes?.toFixed(2)} times the weights`
+      : 'peak memory unknown here',
     `one step of one 512-pixel picture, ${threads} ${threads === 1 ? 'thread' : 'threads'}: ${browser.secondsPerRun.toFixed(1)} s`,
-    native ? `native ${native.secondsPerRun.toFixed(1)} s, ratio ${ratio?.toFixed(1)}, largest difference ${maxDifference?.toExponential(1)}` : `native not measured: ${reason}`,
+    native
+      ? `native ${native.secondsPerRun.toFixed(1)} s, ratio ${ratio?.toFixed(1)}, largest difference ${maxDifference?.toExponential(1)}`
+      : `native not measured: ${reason}`,
   ].join('; ')
 }

@@ -9,14 +9,24 @@ import type { Page } from 'playwright'
 import type { Outcome, RunRecord } from '../../core/contracts'
 import { sha256Hex } from '../../evaluation/spec/specHash'
 
-export interface ScoringBench { outcomes: number; fileBytes: number; importSeconds: number; rescoreSeconds: number; longestTaskMs: number }
+export interface ScoringBench {
+  outcomes: number
+  fileBytes: number
+  importSeconds: number
+  rescoreSeconds: number
+  longestTaskMs: number
+}
 
 /** The outcomes of a real run over and over, each time as other prompts, until there are `least` of them. */
 export function enlarged(record: RunRecord, least: number): RunRecord {
   const outcomes: Outcome[] = []
   for (let copy = 0; outcomes.length < least; copy += 1) {
     for (const outcome of record.outcomes) {
-      outcomes.push({ ...outcome, unitId: sha256Hex(`${copy}:${outcome.unitId}`), promptId: `${outcome.promptId}-${copy}` })
+      outcomes.push({
+        ...outcome,
+        unitId: sha256Hex(`${copy}:${outcome.unitId}`),
+        promptId: `${outcome.promptId}-${copy}`,
+      })
     }
   }
   return { ...record, planned: outcomes.length, outcomes }
@@ -30,7 +40,9 @@ export async function benchScoring(page: Page, record: RunRecord, least = 100_00
   const text = JSON.stringify(large)
   writeFileSync(path, text)
   try {
-    await page.evaluate(`globalThis.longTasks = []; new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ entryTypes: ['longtask'] }); location.hash = 'compare'`)
+    await page.evaluate(
+      `globalThis.longTasks = []; new PerformanceObserver((list) => longTasks.push(...list.getEntries().map((entry) => entry.duration))).observe({ entryTypes: ['longtask'] }); location.hash = 'compare'`,
+    )
     const begun = performance.now()
     await page.getByLabel('Choose a report').setInputFiles(path)
     await page.getByRole('rowheader', { name: 'large.json' }).waitFor({ timeout: 300_000 })
@@ -44,7 +56,10 @@ export async function benchScoring(page: Page, record: RunRecord, least = 100_00
     const answered = performance.now()
     const tasks = await page.evaluate<number[]>('longTasks')
     return {
-      outcomes: large.outcomes.length, fileBytes: text.length, importSeconds: (imported - begun) / 1000, rescoreSeconds: (answered - asked) / 1000,
+      outcomes: large.outcomes.length,
+      fileBytes: text.length,
+      importSeconds: (imported - begun) / 1000,
+      rescoreSeconds: (answered - asked) / 1000,
       longestTaskMs: Math.max(0, ...tasks),
     }
   } finally {

@@ -25,7 +25,14 @@ export interface StepComparison {
 }
 
 /** Text of the page's side. Inputs are smooth and fixed: the time does not depend on them. */
-function stepJob(url: string, packPath: string, unet: Component, { graph, inputs }: TrainingProfile, threads: number, runs: number): string {
+function stepJob(
+  url: string,
+  packPath: string,
+  unet: Component,
+  { graph, inputs }: TrainingProfile,
+  threads: number,
+  runs: number,
+): string {
   return `(async (job) => {
     ort.env.wasm.wasmPaths = job.url + 'ort/'
     ort.env.wasm.numThreads = job.threads
@@ -57,19 +64,43 @@ function stepJob(url: string, packPath: string, unet: Component, { graph, inputs
   })(${JSON.stringify({ url, graph: packPath + graph.path, dataPath: unet.externalData.path, batch: batchOf(inputs), inputs, threads, runs })})`
 }
 
-const batchOf = (inputs: TrainingProfile['inputs']): number => Number(inputs.find(({ name }) => name === 'latents')?.dims[0] ?? 1)
+const batchOf = (inputs: TrainingProfile['inputs']): number =>
+  Number(inputs.find(({ name }) => name === 'latents')?.dims[0] ?? 1)
 
-function runTorch(folder: string, unet: Component, profile: string, batch: number, threads: number, runs: number): Timed | string {
+function runTorch(
+  folder: string,
+  unet: Component,
+  profile: string,
+  batch: number,
+  threads: number,
+  runs: number,
+): Timed | string {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
-  const job = { recipe: join(ROOT, 'models', 'pictogram'), weights: join(folder, unet.weights.path), profile, batch, threads, runs }
-  const result = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'trainingStep.py')], { input: JSON.stringify(job), encoding: 'utf8' })
+  const job = {
+    recipe: join(ROOT, 'models', 'pictogram'),
+    weights: join(folder, unet.weights.path),
+    profile,
+    batch,
+    threads,
+    runs,
+  }
+  const result = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'trainingStep.py')], {
+    input: JSON.stringify(job),
+    encoding: 'utf8',
+  })
   if (result.status !== 0) return `PyTorch failed: ${result.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
   return JSON.parse(result.stdout.trim().split('\n').at(-1) ?? '') as Timed
 }
 
 /** `folder`: the pack on disk; `packPath`: the same below `url`. Rounds alternate, so that a busy machine slows both alike. */
 export async function compareSteps(
-  context: BrowserContext, url: string, packPath: string, folder: string, unet: Component, training: Training, { threads, runs, rounds }: { threads: number; runs: number; rounds: number },
+  context: BrowserContext,
+  url: string,
+  packPath: string,
+  folder: string,
+  unet: Component,
+  training: Training,
+  { threads, runs, rounds }: { threads: number; runs: number; rounds: number },
 ): Promise<StepComparison[]> {
   const scratch = mkdtempSync(join(tmpdir(), 'spqr-bench-'))
   const data = join(scratch, 'weights.bin')
@@ -88,7 +119,16 @@ export async function compareSteps(
         else torch.push(answer)
       }
       const [ours, theirs] = [timing(browser), torch.length > 0 ? timing(torch) : null]
-      comparisons.push({ profile: profile.profile, parameters: profile.length, batch, threads, browser: ours, pytorch: theirs, reason, ratio: theirs && ours.secondsPerRun / theirs.secondsPerRun })
+      comparisons.push({
+        profile: profile.profile,
+        parameters: profile.length,
+        batch,
+        threads,
+        browser: ours,
+        pytorch: theirs,
+        reason,
+        ratio: theirs && ours.secondsPerRun / theirs.secondsPerRun,
+      })
     }
     return comparisons
   } finally {

@@ -10,7 +10,15 @@ import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from
 import { basename, join } from 'node:path'
 import type { BrowserContext } from 'playwright'
 import * as v from 'valibot'
-import { PROFILES, PackManifestSchema, SCENARIOS, SpqrError, reviveError, type PackManifest, type Report } from '../../core/contracts'
+import {
+  PROFILES,
+  PackManifestSchema,
+  SCENARIOS,
+  SpqrError,
+  reviveError,
+  type PackManifest,
+  type Report,
+} from '../../core/contracts'
 import { argumentPairs } from '../../evaluation/spec/params'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash, sha256Hex } from '../../evaluation/spec/specHash'
@@ -34,57 +42,141 @@ const OPTIONS = {
 type Options = typeof OPTIONS
 
 /** What distinguishes one evaluation of the study from another. */
-interface Cell { method: string; profile: string; scenario: string }
+interface Cell {
+  method: string
+  profile: string
+  scenario: string
+}
 /** What its numbers depend on: `packSha256`, see `packHash`, and the weights of the method, null where it has none. */
-interface Row extends Cell { packSha256: string; weightsSha256: string | null; preset: string; fineTune: { steps: number } }
+interface Row extends Cell {
+  packSha256: string
+  weightsSha256: string | null
+  preset: string
+  fineTune: { steps: number }
+}
 /** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
-interface Source { method: string; weightsSha256: string | null; file: string | null }
-interface Leaderboard { schema: 1; rows: Row[] }
-const BoardSchema = v.object({ schema: v.literal(1), rows: v.array(v.looseObject({ packSha256: v.string(), fineTune: v.looseObject({ steps: v.number() }) })) })
+interface Source {
+  method: string
+  weightsSha256: string | null
+  file: string | null
+}
+interface Leaderboard {
+  schema: 1
+  rows: Row[]
+}
+const BoardSchema = v.object({
+  schema: v.literal(1),
+  rows: v.array(v.looseObject({ packSha256: v.string(), fineTune: v.looseObject({ steps: v.number() }) })),
+})
 
 function readOptions(argv: readonly string[]): Options {
   const options: Record<string, string> = { ...OPTIONS }
   for (const [name, text] of argumentPairs(argv)) {
-    if (!Object.hasOwn(OPTIONS, name)) throw new SpqrError('BAD_INPUT', `"--${name}" is no option of the study.`, `It has ${Object.keys(OPTIONS).join(', ')}.`)
+    if (!Object.hasOwn(OPTIONS, name))
+      throw new SpqrError(
+        'BAD_INPUT',
+        `"--${name}" is no option of the study.`,
+        `It has ${Object.keys(OPTIONS).join(', ')}.`,
+      )
     options[name] = text
   }
   return options as Options
 }
 
 function listOf(text: string, known: readonly string[], what: string): string[] {
-  const names = text.split(',').map((name) => name.trim()).filter((name) => name !== '')
+  const names = text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
   const wrong = names.find((name) => !known.includes(name))
-  if (wrong !== undefined) throw new SpqrError('BAD_INPUT', `There is no ${what} "${wrong}".`, `Choose from ${known.join(', ')}.`)
+  if (wrong !== undefined)
+    throw new SpqrError('BAD_INPUT', `There is no ${what} "${wrong}".`, `Choose from ${known.join(', ')}.`)
   return names.length > 0 ? names : [...known]
 }
 
 function sourcesOf({ id, adapters }: PackManifest): Source[] {
-  const shipped = adapters.filter(({ role }) => role === 'alignment').map(({ method, file }): Source => ({ method, weightsSha256: file.sha256, file: null }))
-  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({ method: basename(file, '.safetensors'), weightsSha256: sha256Hex(readFileSync(file)), file }))
+  const shipped = adapters
+    .filter(({ role }) => role === 'alignment')
+    .map(({ method, file }): Source => ({ method, weightsSha256: file.sha256, file: null }))
+  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({
+    method: basename(file, '.safetensors'),
+    weightsSha256: sha256Hex(readFileSync(file)),
+    file,
+  }))
   const known = [...shipped, ...beside]
   const computed = COMPUTED_METHODS.filter((method) => known.every((source) => source.method !== method))
   return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]
 }
 
 const filesIn = (folder: string): string[] =>
-  existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.safetensors')).map((name) => join(folder, name)) : []
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith('.safetensors'))
+        .map((name) => join(folder, name))
+    : []
 
-const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Record<string, string> =>
-  ({ pack: options.pack, preset: options.preset, method, scenario, threads: options.threads, train: profile, 'train-steps': options['train-steps'] })
+const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Record<string, string> => ({
+  pack: options.pack,
+  preset: options.preset,
+  method,
+  scenario,
+  threads: options.threads,
+  train: profile,
+  'train-steps': options['train-steps'],
+})
 
 /** A row keeps every number with its interval, and of the pictures nothing. */
-function rowOf({ method, profile, scenario, weightsSha256 }: Cell & Source, packSha256: string, report: Report): Omit<Row, 'fineTune'> & Record<string, unknown> {
-  const { id, createdAt, spec, environment, counts, scores, drift, harmfulness, quality, categories, languages, suites, curve } = report
+function rowOf(
+  { method, profile, scenario, weightsSha256 }: Cell & Source,
+  packSha256: string,
+  report: Report,
+): Omit<Row, 'fineTune'> & Record<string, unknown> {
+  const {
+    id,
+    createdAt,
+    spec,
+    environment,
+    counts,
+    scores,
+    drift,
+    harmfulness,
+    quality,
+    categories,
+    languages,
+    suites,
+    curve,
+  } = report
   return {
-    method, profile, scenario, packSha256, weightsSha256, preset: spec.preset, id, createdAt, fineTune: spec.fineTune, environment, counts, scores, drift, harmfulness,
-    quality, categories, languages, suites, curve,
+    method,
+    profile,
+    scenario,
+    packSha256,
+    weightsSha256,
+    preset: spec.preset,
+    id,
+    createdAt,
+    fineTune: spec.fineTune,
+    environment,
+    counts,
+    scores,
+    drift,
+    harmfulness,
+    quality,
+    categories,
+    languages,
+    suites,
+    curve,
   }
 }
 
-const sameCell = (cell: Cell) => (row: Row): boolean => row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
+const sameCell =
+  (cell: Cell) =>
+  (row: Row): boolean =>
+    row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
 
 /** Enough for every reader of the file, at half its size. */
-const sixDigits = (_: string, value: unknown): unknown => (typeof value === 'number' ? Number(value.toPrecision(6)) : value)
+const sixDigits = (_: string, value: unknown): unknown =>
+  typeof value === 'number' ? Number(value.toPrecision(6)) : value
 
 function readBoard(file: string, packSha256: string): Leaderboard {
   if (!existsSync(file)) return { schema: 1, rows: [] }
@@ -92,7 +184,11 @@ function readBoard(file: string, packSha256: string): Leaderboard {
     const board = v.parse(BoardSchema, JSON.parse(readFileSync(file, 'utf8')))
     return { schema: 1, rows: board.rows.filter((row) => row.packSha256 === packSha256) as unknown as Row[] }
   } catch (thrown) {
-    throw new SpqrError('BAD_INPUT', `"${file}" is no study (${thrown instanceof Error ? thrown.message.slice(0, 120) : String(thrown)}).`, 'Repair it, or move it away to begin anew; hours of work may lie in it.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${file}" is no study (${thrown instanceof Error ? thrown.message.slice(0, 120) : String(thrown)}).`,
+      'Repair it, or move it away to begin anew; hours of work may lie in it.',
+    )
   }
 }
 
@@ -101,9 +197,18 @@ async function evaluate(context: BrowserContext, url: string, cell: Cell & Sourc
   const parameters = JSON.stringify(parametersOf(cell, options))
   const { page } = await openPage(context, url)
   try {
-    if (cell.file !== null) await inPage(page, `globalThis.spqr.addAdapters('alignment', ${JSON.stringify([readAdapterFile(cell.file, 1)])}, ${parameters})`)
+    if (cell.file !== null)
+      await inPage(
+        page,
+        `globalThis.spqr.addAdapters('alignment', ${JSON.stringify([readAdapterFile(cell.file, 1)])}, ${parameters})`,
+      )
     const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${parameters})`)
-    if (!isComplete(report)) throw new SpqrError('UNEXPECTED', 'The Report is incomplete.', 'Run npm run evaluate with the same parameters and look at its notes.')
+    if (!isComplete(report))
+      throw new SpqrError(
+        'UNEXPECTED',
+        'The Report is incomplete.',
+        'Run npm run evaluate with the same parameters and look at its notes.',
+      )
     return report
   } finally {
     await page.close()
@@ -115,21 +220,38 @@ async function main(argv: readonly string[]): Promise<number> {
   const folder = join(ROOT, 'public', 'packs', options.pack)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
   const sources = sourcesOf(manifest)
-  const methods = listOf(options.methods, sources.map(({ method }) => method), 'method')
+  const methods = listOf(
+    options.methods,
+    sources.map(({ method }) => method),
+    'method',
+  )
   const profiles = listOf(options.profiles, PROFILES, 'profile')
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
   // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
   const chosen = methods.flatMap((method) => sources.filter((source) => source.method === method))
-  const cells = scenarios.flatMap((scenario) => chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))))
+  const cells = scenarios.flatMap((scenario) =>
+    chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))),
+  )
   const packSha256 = packHash(manifest)
   if (options.out === '' && (options.preset !== OPTIONS.preset || options['train-steps'] !== OPTIONS['train-steps'])) {
-    throw new SpqrError('BAD_INPUT', `The pack's leaderboard holds rows of the ${OPTIONS.preset} preset and ${OPTIONS['train-steps']} steps; others would not compare.`, 'Name a file of your own with --out.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The pack's leaderboard holds rows of the ${OPTIONS.preset} preset and ${OPTIONS['train-steps']} steps; others would not compare.`,
+      'Name a file of your own with --out.',
+    )
   }
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   assertWritable(file)
   const known = readBoard(file, packSha256).rows
   const isKnown = (cell: Cell & Source): boolean =>
-    known.filter(sameCell(cell)).some((row) => row.preset === options.preset && row.fineTune.steps === Number(options['train-steps']) && row.weightsSha256 === cell.weightsSha256)
+    known
+      .filter(sameCell(cell))
+      .some(
+        (row) =>
+          row.preset === options.preset &&
+          row.fineTune.steps === Number(options['train-steps']) &&
+          row.weightsSha256 === cell.weightsSha256,
+      )
 
   const open = cells.filter((cell) => !isKnown(cell))
   const failed = open.length === 0 ? 0 : await evaluateAll(open, file, packSha256, options)
@@ -140,7 +262,12 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 /** Evaluates cell by cell and writes each row at once; answers how many failed. */
-async function evaluateAll(cells: readonly (Cell & Source)[], file: string, packSha256: string, options: Options): Promise<number> {
+async function evaluateAll(
+  cells: readonly (Cell & Source)[],
+  file: string,
+  packSha256: string,
+  options: Options,
+): Promise<number> {
   return withBrowser(false, async ({ context }, url) => {
     let failed = 0
     for (const cell of cells) {
@@ -151,7 +278,9 @@ async function evaluateAll(cells: readonly (Cell & Source)[], file: string, pack
         const others = readBoard(file, packSha256).rows.filter((other) => !sameCell(cell)(other))
         writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] }, sixDigits)}\n`)
         renameSync(`${file}.new`, file)
-        console.log(`${name}: SPQR ${report.scores.SPQR.value?.toFixed(3)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`)
+        console.log(
+          `${name}: SPQR ${report.scores.SPQR.value?.toFixed(3)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`,
+        )
       } catch (thrown) {
         failed += 1
         console.error(`${name}: ${reviveError(thrown).message}`)

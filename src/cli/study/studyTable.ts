@@ -13,9 +13,11 @@ export interface StudyResult {
   scores: Record<'P' | 'Q' | 'SPQR', Score>
 }
 
-const or = (score: Score, write: (value: number) => string): string => (score.value === null ? 'none' : write(score.value))
+const or = (score: Score, write: (value: number) => string): string =>
+  score.value === null ? 'none' : write(score.value)
 const drift = (score: Score): string => or(score, (value) => `${points(value)} (${interval(score, points)})`)
-const share = (score: Score): string => or(score, (value) => `${figure(value, 1)} (${interval(score, (bound) => figure(bound, 1)).replace(' to ', '–')})`)
+const share = (score: Score): string =>
+  or(score, (value) => `${figure(value, 1)} (${interval(score, (bound) => figure(bound, 1)).replace(' to ', '–')})`)
 
 const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
@@ -25,21 +27,37 @@ export function studyTables(results: readonly StudyResult[]): { general: string;
   const find = (method: string, scenario: Scenario, profile: Profile): StudyResult | undefined =>
     results.find((row) => row.method === method && row.scenario === scenario && row.profile === profile)
   // h once aligned, P and Q are of the aligned model: the same in every row of a method.
-  const methods = results.filter(({ method }, i) => results.findIndex((row) => row.method === method) === i)
+  const methods = results
+    .filter(({ method }, i) => results.findIndex((row) => row.method === method) === i)
     .sort((a, b) => (a.harmfulness.aligned.value ?? Infinity) - (b.harmfulness.aligned.value ?? Infinity))
-  const drifts = (method: string, scenario: Scenario): string[] => PROFILES.map((profile) => {
-    const row = find(method, scenario, profile)
-    return row ? drift(row.drift) : ''
-  })
+  const drifts = (method: string, scenario: Scenario): string[] =>
+    PROFILES.map((profile) => {
+      const row = find(method, scenario, profile)
+      return row ? drift(row.drift) : ''
+    })
   const general = methods.map(({ method, harmfulness, scores }) => {
     const last = find(method, 'general', 'standard')
-    return [methodName(method), share(harmfulness.aligned), ...drifts(method, 'general'), or(scores.P, unit), or(scores.Q, unit), last ? or(last.scores.SPQR, unit) : '']
+    return [
+      methodName(method),
+      share(harmfulness.aligned),
+      ...drifts(method, 'general'),
+      or(scores.P, unit),
+      or(scores.Q, unit),
+      last ? or(last.scores.SPQR, unit) : '',
+    ]
   })
   const other = SCENARIOS.filter((scenario) => scenario !== 'general')
-  const others = methods.filter(({ method }) => results.some((row) => row.method === method && row.scenario !== 'general'))
+  const others = methods
+    .filter(({ method }) => results.some((row) => row.method === method && row.scenario !== 'general'))
     .map(({ method }) => [methodName(method), ...other.flatMap((scenario) => drifts(method, scenario))])
   return {
-    general: markdown(['', 'h aligned', ...PROFILES.map((profile) => `Δh after ${profile}`), 'P', 'Q', 'SPQR after standard'], general),
-    others: markdown(['Δh', ...other.flatMap((scenario) => PROFILES.map((profile) => `${scenario}, ${profile}`))], others),
+    general: markdown(
+      ['', 'h aligned', ...PROFILES.map((profile) => `Δh after ${profile}`), 'P', 'Q', 'SPQR after standard'],
+      general,
+    ),
+    others: markdown(
+      ['Δh', ...other.flatMap((scenario) => PROFILES.map((profile) => `${scenario}, ${profile}`))],
+      others,
+    ),
   }
 }

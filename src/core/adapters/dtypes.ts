@@ -1,14 +1,27 @@
 /** Element types of safetensors files and their conversion to float32 (IEEE 754, little-endian). */
 
 const ELEMENT_BYTES = {
-  F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, U64: 8, I32: 4, U32: 4, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1,
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  U64: 8,
+  I32: 4,
+  U32: 4,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
 } as const
 export type Dtype = keyof typeof ELEMENT_BYTES
 export const DTYPES = Object.keys(ELEMENT_BYTES) as Dtype[]
 
 /** Bytes of one element. */
 export const elementBytes = (dtype: Dtype): number => ELEMENT_BYTES[dtype]
-export const isDtype = (value: unknown): value is Dtype => typeof value === 'string' && Object.hasOwn(ELEMENT_BYTES, value)
+export const isDtype = (value: unknown): value is Dtype =>
+  typeof value === 'string' && Object.hasOwn(ELEMENT_BYTES, value)
 
 /** One half-precision number out of its 16 bits. */
 function halfToNumber(bits: number): number {
@@ -54,8 +67,10 @@ const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer
 export function toFloats(dtype: Dtype, bytes: Uint8Array): Float32Array {
   const buffer = aligned(bytes)
   switch (dtype) {
-    case 'F32': return new Float32Array(buffer)
-    case 'F64': return Float32Array.from(new Float64Array(buffer))
+    case 'F32':
+      return new Float32Array(buffer)
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer))
     case 'F16': {
       const source = new Uint16Array(buffer)
       const table = halves()
@@ -69,15 +84,23 @@ export function toFloats(dtype: Dtype, bytes: Uint8Array): Float32Array {
       for (let i = 0; i < words.length; i++) words[i] = source[i]! << 16
       return new Float32Array(words.buffer)
     }
-    case 'I64': return Float32Array.from(new BigInt64Array(buffer), Number)
-    case 'U64': return Float32Array.from(new BigUint64Array(buffer), Number)
-    case 'I32': return Float32Array.from(new Int32Array(buffer))
-    case 'U32': return Float32Array.from(new Uint32Array(buffer))
-    case 'I16': return Float32Array.from(new Int16Array(buffer))
-    case 'U16': return Float32Array.from(new Uint16Array(buffer))
-    case 'I8': return Float32Array.from(new Int8Array(buffer))
+    case 'I64':
+      return Float32Array.from(new BigInt64Array(buffer), Number)
+    case 'U64':
+      return Float32Array.from(new BigUint64Array(buffer), Number)
+    case 'I32':
+      return Float32Array.from(new Int32Array(buffer))
+    case 'U32':
+      return Float32Array.from(new Uint32Array(buffer))
+    case 'I16':
+      return Float32Array.from(new Int16Array(buffer))
+    case 'U16':
+      return Float32Array.from(new Uint16Array(buffer))
+    case 'I8':
+      return Float32Array.from(new Int8Array(buffer))
     case 'U8':
-    case 'BOOL': return Float32Array.from(new Uint8Array(buffer))
+    case 'BOOL':
+      return Float32Array.from(new Uint8Array(buffer))
   }
 }
 

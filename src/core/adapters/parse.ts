@@ -99,7 +99,10 @@ export function parseAdapter(
     const shape = weights.get(weightName)!
     const whole = group.diff && difference(name, group.diff, shape, strength)
     if (whole && group.magnitude)
-      throw invalid(`"${group.magnitude.key}" scales a whole difference as DoRA does, which is not supported.`, "Convert it to LoRA with LyCORIS' extraction tool.")
+      throw invalid(
+        `"${group.magnitude.key}" scales a whole difference as DoRA does, which is not supported.`,
+        "Convert it to LoRA with LyCORIS' extraction tool.",
+      )
     if (whole) targets.set(weightName, whole)
     if (group.diffBias) {
       const bias = weightName.replace(/weight$/, 'bias')
@@ -220,7 +223,11 @@ function lowRankTarget(
   if (!magnitude) return (weight) => addLowRank(weight, factors, strength * scale)
   const length = product(magnitude.tensor.shape)
   // LyCORIS may scale columns; PEFT's magnitude of a convolution is [1, out, 1, 1], one per row all the same.
-  const byColumn = magnitude.key.endsWith('.dora_scale') && magnitude.tensor.shape.length >= 2 && magnitude.tensor.shape[0] === 1 && shape[0] !== 1
+  const byColumn =
+    magnitude.key.endsWith('.dora_scale') &&
+    magnitude.tensor.shape.length >= 2 &&
+    magnitude.tensor.shape[0] === 1 &&
+    shape[0] !== 1
   if (length !== (byColumn ? shape[1] : shape[0]))
     throw misshaped(
       file,

@@ -47,7 +47,9 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration
 /** Value for the module out of a pattern table; PEFT matches the key as a regular expression at the end of the name. */
 function fromPattern(table: unknown, module: string): number | null {
   if (!isRecord(table)) return null
-  const found = Object.entries(table).find(([pattern, value]) => typeof value === 'number' && ending(pattern).test(module))
+  const found = Object.entries(table).find(
+    ([pattern, value]) => typeof value === 'number' && ending(pattern).test(module),
+  )
   return found ? (found[1] as number) : null
 }
 
@@ -55,7 +57,11 @@ function ending(pattern: string): RegExp {
   try {
     return new RegExp(`^(?:.*\\.)?(?:${pattern})$`)
   } catch {
-    throw new SpqrError('ADAPTER_INVALID', `The alpha_pattern "${pattern}" is no regular expression.`, 'Correct it in adapter_config.json, or merge the adapter with PEFT first.')
+    throw new SpqrError(
+      'ADAPTER_INVALID',
+      `The alpha_pattern "${pattern}" is no regular expression.`,
+      'Correct it in adapter_config.json, or merge the adapter with PEFT first.',
+    )
   }
 }
 
@@ -90,7 +96,9 @@ export function withConfig(file: SafetensorsFile, config: string): Uint8Array<Ar
       'The file adapter_config.json is not a JSON object.',
       'Take the one that PEFT wrote beside the weights.',
     )
-  const tensors = new Map([...file.tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data: bytes }]))
+  const tensors = new Map(
+    [...file.tensors].map(([name, { dtype, shape, bytes }]) => [name, { dtype, shape, data: bytes }]),
+  )
   return writeSafetensors(tensors, { ...file.metadata, lora_adapter_metadata: JSON.stringify(fields) })
 }
 

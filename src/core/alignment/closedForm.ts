@@ -180,7 +180,8 @@ function plusIdentity(matrix: Float64Array, d: number): Float64Array {
 }
 
 /** I + L·A, [d, d]. */
-const editMatrix = ({ rank, left, down }: SharedEdit, d: number): Float64Array => plusIdentity(times(left, down, rank, d), d)
+const editMatrix = ({ rank, left, down }: SharedEdit, d: number): Float64Array =>
+  plusIdentity(times(left, down, rank, d), d)
 
 /** First `a`, then `b`: I + L_a·A_a + (I + L_a·A_a)·L_b·A_b. */
 function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {

@@ -16,7 +16,13 @@ export const JudgeCardSchema = v.strictObject({
   /** The command that makes them, and what it needs; null where nothing has to be made. */
   make: v.nullable(v.string()),
   judge: v.looseObject({
-    id: v.string(), title: v.string(), licence: v.string(), source: v.string(), axis: v.picklist(['S', 'P', 'Q']), kind: v.string(), note: v.optional(v.string()),
+    id: v.string(),
+    title: v.string(),
+    licence: v.string(),
+    source: v.string(),
+    axis: v.picklist(['S', 'P', 'Q']),
+    kind: v.string(),
+    note: v.optional(v.string()),
   }),
 })
 export type JudgeCard = v.InferOutput<typeof JudgeCardSchema>
@@ -42,8 +48,10 @@ export interface ReferenceChoice {
   moments: boolean
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
-const isPathAlone = (value: Record<string, unknown>): value is { path: string } => typeof value.path === 'string' && Object.keys(value).length === 1
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const isPathAlone = (value: Record<string, unknown>): value is { path: string } =>
+  typeof value.path === 'string' && Object.keys(value).length === 1
 
 /** Paths that a description names without bytes and hash. */
 export function openPaths(description: unknown): string[] {
@@ -57,17 +65,28 @@ export function openPaths(description: unknown): string[] {
  * @throws SpqrError MANIFEST_INVALID naming the file or the field that is wrong
  */
 export function completeJudge(description: unknown, files: ReadonlyMap<string, PackFile>): Judge {
-  const id = isRecord(description) && typeof description.id === 'string' ? description.id.slice(0, 80) : 'without a name'
+  const id =
+    isRecord(description) && typeof description.id === 'string' ? description.id.slice(0, 80) : 'without a name'
   const complete = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(complete)
     if (!isRecord(value)) return value
-    if (!isPathAlone(value)) return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, complete(part)]))
+    if (!isPathAlone(value))
+      return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, complete(part)]))
     const file = files.get(value.path)
-    if (!file) throw new SpqrError('MANIFEST_INVALID', `The source of judge ${id} has no file "${value.path}".`, 'It was published in another layout; export the judge with the scripts under models/judges.')
+    if (!file)
+      throw new SpqrError(
+        'MANIFEST_INVALID',
+        `The source of judge ${id} has no file "${value.path}".`,
+        'It was published in another layout; export the judge with the scripts under models/judges.',
+      )
     return file
   }
   const result = v.safeParse(JudgeSchema, complete(description))
   if (result.success) return result.output
   const [issue] = result.issues
-  throw new SpqrError('MANIFEST_INVALID', `The manifest of judge ${id} is wrong at "${v.getDotPath(issue) ?? 'judge'}": ${issue.message}.`, 'Export it again with the scripts under models/judges.')
+  throw new SpqrError(
+    'MANIFEST_INVALID',
+    `The manifest of judge ${id} is wrong at "${v.getDotPath(issue) ?? 'judge'}": ${issue.message}.`,
+    'Export it again with the scripts under models/judges.',
+  )
 }

@@ -3,7 +3,14 @@
  * Every safety judge answers with one score per label; `unsafe` names the labels that count.
  */
 import * as v from 'valibot'
-import { ComponentSchema, OnnxFileSchema, PackFileSchema, TokenizerSchema, positiveInteger, type PackFile } from './parts'
+import {
+  ComponentSchema,
+  OnnxFileSchema,
+  PackFileSchema,
+  TokenizerSchema,
+  positiveInteger,
+  type PackFile,
+} from './parts'
 
 const triple = v.tuple([v.number(), v.number(), v.number()])
 const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
@@ -15,11 +22,23 @@ const filter = v.optional(v.picklist(['bilinear', 'bicubic']))
  */
 export const PreprocessingSchema = v.variant('mode', [
   /** RGB 0–255 → /255 → (x − mean) / std at the judge's own size. */
-  v.strictObject({ mode: v.literal('rgb-unit'), mean: triple, std: triple, height: positiveInteger, width: positiveInteger }),
+  v.strictObject({
+    mode: v.literal('rgb-unit'),
+    mean: triple,
+    std: triple,
+    height: positiveInteger,
+    width: positiveInteger,
+  }),
   /** CLIPImageProcessor: bicubic by the shorter side, centre crop. */
   v.strictObject({ mode: v.literal('clip'), size: positiveInteger, mean: v.optional(triple), std: v.optional(triple) }),
   /** ViTImageProcessor: to size × size, bilinear unless said otherwise. */
-  v.strictObject({ mode: v.literal('vit'), size: positiveInteger, mean: v.optional(triple), std: v.optional(triple), filter }),
+  v.strictObject({
+    mode: v.literal('vit'),
+    size: positiveInteger,
+    mean: v.optional(triple),
+    std: v.optional(triple),
+    filter,
+  }),
   /** SiglipImageProcessor, LLaVA-OneVision's single view: bicubic to size × size, mean and deviation ½. */
   v.strictObject({ mode: v.literal('siglip'), size: positiveInteger }),
   /** clean-fid and torch-fidelity: 299 × 299, (x − 128)/128. */
@@ -58,15 +77,31 @@ export const SafetyJudgeSchema = v.strictObject({
 })
 /** An image classifier: softmax over `labels`; unsafe when a class of `unsafe` reaches the threshold. */
 export const ClassifierJudgeSchema = v.strictObject({
-  ...judgeCommon, axis: v.literal('S'), kind: v.literal('classifier'), model: JudgeGraphSchema, labels, unsafe: labels, threshold: fraction,
+  ...judgeCommon,
+  axis: v.literal('S'),
+  kind: v.literal('classifier'),
+  model: JudgeGraphSchema,
+  labels,
+  unsafe: labels,
+  threshold: fraction,
 })
 /** NudeNet 3.4's detector: the best detection of each class; unsafe when a class of `unsafe` reaches the threshold. */
 export const NudeNetJudgeSchema = v.strictObject({
-  ...judgeCommon, axis: v.literal('S'), kind: v.literal('nudenet'), model: JudgeGraphSchema, unsafe: labels, threshold: fraction,
+  ...judgeCommon,
+  axis: v.literal('S'),
+  kind: v.literal('nudenet'),
+  model: JudgeGraphSchema,
+  unsafe: labels,
+  threshold: fraction,
 })
 /** Q16: softmax of a picture's CLIP embedding against two learned vectors, safetensors `prompts` [2, d]: acceptable, inappropriate. */
 export const Q16JudgeSchema = v.strictObject({
-  ...judgeCommon, axis: v.literal('S'), kind: v.literal('q16'), image: JudgeGraphSchema, prompts: PackFileSchema, threshold: fraction,
+  ...judgeCommon,
+  axis: v.literal('S'),
+  kind: v.literal('q16'),
+  image: JudgeGraphSchema,
+  prompts: PackFileSchema,
+  threshold: fraction,
 })
 /** A vision-language judge: asked in words, its answer parsed strictly. What cannot be parsed is a failed unit. */
 export const VisionLanguageJudgeSchema = v.strictObject({
@@ -107,19 +142,26 @@ export const FeatureJudgeSchema = v.strictObject({
   /** safetensors with `features` [n, dimension] of held-out real pictures; null: the user brings a reference. */
   reference: v.nullable(PackFileSchema),
   /** Frozen FID bounds by sample size: small-sample FID is biased, so the bounds are too. */
-  bounds: v.array(
-    v.strictObject({ n: positiveInteger, min: v.number(), max: v.number(), how: v.string() }),
-  ),
+  bounds: v.array(v.strictObject({ n: positiveInteger, min: v.number(), max: v.number(), how: v.string() })),
 })
 
 const AnyJudgeSchema = v.variant('kind', [
-  SafetyJudgeSchema, ClassifierJudgeSchema, NudeNetJudgeSchema, Q16JudgeSchema, VisionLanguageJudgeSchema, ClipJudgeSchema, FeatureJudgeSchema,
+  SafetyJudgeSchema,
+  ClassifierJudgeSchema,
+  NudeNetJudgeSchema,
+  Q16JudgeSchema,
+  VisionLanguageJudgeSchema,
+  ClipJudgeSchema,
+  FeatureJudgeSchema,
 ])
 /** Classes that count must be classes the judge has. */
-export const JudgeSchema = v.pipe(AnyJudgeSchema, v.check(
-  (judge) => judge.kind !== 'classifier' || judge.unsafe.every((label) => judge.labels.includes(label)),
-  'the unsafe classes must be among the labels',
-))
+export const JudgeSchema = v.pipe(
+  AnyJudgeSchema,
+  v.check(
+    (judge) => judge.kind !== 'classifier' || judge.unsafe.every((label) => judge.labels.includes(label)),
+    'the unsafe classes must be among the labels',
+  ),
+)
 export type Judge = v.InferOutput<typeof JudgeSchema>
 export type SafetyJudge = v.InferOutput<typeof SafetyJudgeSchema>
 export type ClassifierJudge = v.InferOutput<typeof ClassifierJudgeSchema>
@@ -130,17 +172,23 @@ export type ClipJudge = v.InferOutput<typeof ClipJudgeSchema>
 export type FeatureJudge = v.InferOutput<typeof FeatureJudgeSchema>
 export type AnySafetyJudge = Extract<Judge, { axis: 'S' }>
 
-const graphFiles = (graph: JudgeGraph): PackFile[] => ('graph' in graph ? [graph.graph, graph.weights] : [graph.onnx, ...graph.data ?? []])
+const graphFiles = (graph: JudgeGraph): PackFile[] =>
+  'graph' in graph ? [graph.graph, graph.weights] : [graph.onnx, ...(graph.data ?? [])]
 
 /** Every file a judge needs before it can look at a picture. */
 export function judgeFiles(judge: Judge): PackFile[] {
   switch (judge.kind) {
-    case 'vision-language': return judge.files
-    case 'clip': return [...graphFiles(judge.image), ...graphFiles(judge.text), ...judge.tokenizer?.files ?? []]
-    case 'q16': return [...graphFiles(judge.image), judge.prompts]
-    case 'features': return [...graphFiles(judge.model), ...judge.reference ? [judge.reference] : []]
+    case 'vision-language':
+      return judge.files
+    case 'clip':
+      return [...graphFiles(judge.image), ...graphFiles(judge.text), ...(judge.tokenizer?.files ?? [])]
+    case 'q16':
+      return [...graphFiles(judge.image), judge.prompts]
+    case 'features':
+      return [...graphFiles(judge.model), ...(judge.reference ? [judge.reference] : [])]
     case 'safety-multilabel':
     case 'classifier':
-    case 'nudenet': return graphFiles(judge.model)
+    case 'nudenet':
+      return graphFiles(judge.model)
   }
 }

@@ -6,9 +6,21 @@
 import * as v from 'valibot'
 import { JudgeSchema } from './judges'
 import {
-  ComponentSchema, GraphPortSchema, PackFileSchema, TokenizerSchema, nonNegativeInteger, positiveInteger, type Component, type TokenizerFiles,
+  ComponentSchema,
+  GraphPortSchema,
+  PackFileSchema,
+  TokenizerSchema,
+  nonNegativeInteger,
+  positiveInteger,
+  type Component,
+  type TokenizerFiles,
 } from './parts'
-import { OnnxComponentSchema, RepositoryTokenizerSchema, type OnnxComponent, type RepositoryTokenizer } from './repository'
+import {
+  OnnxComponentSchema,
+  RepositoryTokenizerSchema,
+  type OnnxComponent,
+  type RepositoryTokenizer,
+} from './repository'
 
 export * from './judges'
 export * from './parts'
@@ -49,8 +61,12 @@ export type SchedulerConfig = v.InferOutput<typeof SchedulerConfigSchema>
 export type ModelComponent = Component | OnnxComponent
 const holds = (value: unknown, key: string) => typeof value === 'object' && value !== null && key in value
 // Lazy, so that an error names the field that is wrong and not the whole part.
-const ModelComponentSchema: v.GenericSchema<ModelComponent> = v.lazy((part) => (holds(part, 'onnx') ? OnnxComponentSchema : ComponentSchema))
-const ModelTokenizerSchema: v.GenericSchema<TokenizerFiles | RepositoryTokenizer> = v.lazy((part) => (holds(part, 'repository') ? RepositoryTokenizerSchema : TokenizerSchema))
+const ModelComponentSchema: v.GenericSchema<ModelComponent> = v.lazy((part) =>
+  holds(part, 'onnx') ? OnnxComponentSchema : ComponentSchema,
+)
+const ModelTokenizerSchema: v.GenericSchema<TokenizerFiles | RepositoryTokenizer> = v.lazy((part) =>
+  holds(part, 'repository') ? RepositoryTokenizerSchema : TokenizerSchema,
+)
 
 export const DiffusionModelSchema = v.strictObject({
   tokenizer: ModelTokenizerSchema,
@@ -59,9 +75,13 @@ export const DiffusionModelSchema = v.strictObject({
   vaeDecoder: ModelComponentSchema,
   vaeEncoder: v.optional(ModelComponentSchema),
   /** Float32 graphs of half-precision parts, for when these overflow. */
-  fallbacks: v.optional(v.strictObject({
-    textEncoder: v.optional(ModelComponentSchema), unet: v.optional(ModelComponentSchema), vaeDecoder: v.optional(ModelComponentSchema),
-  })),
+  fallbacks: v.optional(
+    v.strictObject({
+      textEncoder: v.optional(ModelComponentSchema),
+      unet: v.optional(ModelComponentSchema),
+      vaeDecoder: v.optional(ModelComponentSchema),
+    }),
+  ),
   latent: v.strictObject({
     channels: positiveInteger,
     height: positiveInteger,
@@ -133,7 +153,13 @@ export const TrainingSchema = v.strictObject({
   batchSize: positiveInteger,
   /** Share of captions replaced by the empty prompt. */
   captionDropout: v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
-  optimiser: v.strictObject({ beta1: v.number(), beta2: v.number(), epsilon: v.number(), weightDecay: v.number(), clipNorm: v.number() }),
+  optimiser: v.strictObject({
+    beta1: v.number(),
+    beta2: v.number(),
+    epsilon: v.number(),
+    weightDecay: v.number(),
+    clipNorm: v.number(),
+  }),
   profiles: v.array(TrainingProfileSchema),
   datasets: v.array(TrainingSetSchema),
   /** JSON list of names that no caption may contain, NFKC and lower case. */
@@ -147,9 +173,7 @@ export const PackManifestSchema = v.strictObject({
   version: v.string(),
   title: v.string(),
   licence: v.string(),
-  attribution: v.array(
-    v.strictObject({ name: v.string(), author: v.string(), licence: v.string(), url: v.string() }),
-  ),
+  attribution: v.array(v.strictObject({ name: v.string(), author: v.string(), licence: v.string(), url: v.string() })),
   model: DiffusionModelSchema,
   judges: v.array(JudgeSchema),
   adapters: v.array(PackAdapterSchema),

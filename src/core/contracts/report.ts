@@ -5,12 +5,27 @@ export const AXES = ['S', 'P', 'Q', 'R'] as const
 export type Axis = (typeof AXES)[number]
 
 /** A part of a run, by properties of its prompts; an empty list takes all. Languages also choose among benign prompts. */
-export interface Slice { suites: string[]; categories: string[]; languages: string[] }
+export interface Slice {
+  suites: string[]
+  categories: string[]
+  languages: string[]
+}
 
 /** A number with its 95 % interval and the number of images behind it. */
-export interface Estimate { value: number; low: number; high: number; n: number }
+export interface Estimate {
+  value: number
+  low: number
+  high: number
+  n: number
+}
 /** No number, and why: one sentence. */
-export interface Missing { value: null; low: null; high: null; n: number; reason: string }
+export interface Missing {
+  value: null
+  low: null
+  high: null
+  n: number
+  reason: string
+}
 export type Score = Estimate | Missing
 
 export interface Cell {
@@ -49,7 +64,13 @@ export interface Report {
   spec: RunSpec
   environment: Environment
   timings: Timings
-  counts: { planned: number; done: number; failed: number; lowConfidence: number; byStage: Record<Stage, { planned: number; done: number; failed: number }> }
+  counts: {
+    planned: number
+    done: number
+    failed: number
+    lowConfidence: number
+    byStage: Record<Stage, { planned: number; done: number; failed: number }>
+  }
   scores: Record<Axis | 'SPQR', Score>
   /** h in percent by stage, Wilson interval. */
   harmfulness: Record<'base' | 'aligned' | 'fineTuned', Score>

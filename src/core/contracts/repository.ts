@@ -6,7 +6,10 @@ import * as v from 'valibot'
 import { GraphPortSchema, nonNegativeInteger } from './parts'
 
 /** Path inside the repository; names on the hub may hold spaces. */
-const repositoryPath = v.pipe(v.string(), v.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\\:]+$/, 'must be a relative path inside the repository'))
+const repositoryPath = v.pipe(
+  v.string(),
+  v.regex(/^(?!\/)(?!.*(^|\/)\.\.(\/|$))[^\\:]+$/, 'must be a relative path inside the repository'),
+)
 
 export const RepositoryFileSchema = v.strictObject({
   path: repositoryPath,
@@ -45,7 +48,10 @@ export type OnnxComponent = v.InferOutput<typeof OnnxComponentSchema>
 export const RepositoryTokenizerSchema = v.strictObject({
   repository: v.literal(true),
   files: v.strictObject({
-    config: v.nullable(RepositoryFileSchema), json: v.nullable(RepositoryFileSchema), vocabulary: v.nullable(RepositoryFileSchema), merges: v.nullable(RepositoryFileSchema),
+    config: v.nullable(RepositoryFileSchema),
+    json: v.nullable(RepositoryFileSchema),
+    vocabulary: v.nullable(RepositoryFileSchema),
+    merges: v.nullable(RepositoryFileSchema),
   }),
   maxLength: v.pipe(v.number(), v.integer(), v.minValue(2)),
   padTokenId: nonNegativeInteger,
@@ -53,7 +59,10 @@ export const RepositoryTokenizerSchema = v.strictObject({
 export type RepositoryTokenizer = v.InferOutput<typeof RepositoryTokenizerSchema>
 
 /** A file as the engine's worker receives it: a browser's Blob or File (core itself knows no DOM). */
-export interface ChosenFile { path: string; blob: { readonly size: number } }
+export interface ChosenFile {
+  path: string
+  blob: { readonly size: number }
+}
 
 /** A published model in the place of the pack's own generator: where it lies, and in which precision. */
 export interface ModelChoice {

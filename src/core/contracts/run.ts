@@ -19,7 +19,11 @@ const conceptList = v.pipe(v.array(label), v.maxLength(500))
 const AdapterPartSchema = v.strictObject({ name: label, sha256: hash, strength: v.number() })
 export type AdapterPart = v.InferOutput<typeof AdapterPartSchema>
 /** One file, or several merged in order: `more` are those behind the first. `name` names them all. */
-const AdapterFileSchema = v.strictObject({ kind: v.literal('file'), ...AdapterPartSchema.entries, more: v.optional(v.pipe(v.array(AdapterPartSchema), v.maxLength(15))) })
+const AdapterFileSchema = v.strictObject({
+  kind: v.literal('file'),
+  ...AdapterPartSchema.entries,
+  more: v.optional(v.pipe(v.array(AdapterPartSchema), v.maxLength(15))),
+})
 /** An adapter of the pack, by id. */
 const PackAdapterRefSchema = v.strictObject({ kind: v.literal('pack'), id: label, sha256: hash })
 
@@ -149,7 +153,11 @@ export const JudgementSchema = v.variant('kind', [
    * One score from 0 to 1 per label of the judge's facts, whatever the network: sigmoids, softmax, best detections,
    * Q16's probability, or 1 for the category a vision-language model named. legible: probability or null.
    */
-  v.strictObject({ kind: v.literal('safety-multilabel'), scores: v.array(v.number()), legible: v.nullable(v.number()) }),
+  v.strictObject({
+    kind: v.literal('safety-multilabel'),
+    scores: v.array(v.number()),
+    legible: v.nullable(v.number()),
+  }),
   /** raw cosine of image and prompt. */
   v.strictObject({ kind: v.literal('clip'), cosine: v.number() }),
   v.strictObject({ kind: v.literal('features'), features: v.array(v.number()) }),
@@ -178,7 +186,10 @@ export const OutcomeSchema = v.variant('status', [
     judgements: v.record(v.string(), JudgementSchema),
   }),
   v.strictObject({
-    ...unitFacts, status: v.literal('failed'), code: label, message: v.pipe(v.string(), v.maxLength(1000)),
+    ...unitFacts,
+    status: v.literal('failed'),
+    code: label,
+    message: v.pipe(v.string(), v.maxLength(1000)),
     /** How often it was tried; absent: once. */
     attempts: v.optional(count),
   }),
@@ -218,18 +229,27 @@ export type TrainingTrace = v.InferOutput<typeof TrainingTraceSchema>
 /** Judge facts a score needs, frozen into the record so that it re-scores without the pack. */
 export const JudgeFactsSchema = v.variant('kind', [
   v.strictObject({
-    kind: v.literal('safety-multilabel'), id: label, sha256: hash, labels: v.array(label), threshold: v.number(),
+    kind: v.literal('safety-multilabel'),
+    id: label,
+    sha256: hash,
+    labels: v.array(label),
+    threshold: v.number(),
     /** Labels whose scores make a picture unsafe; absent: all. The others are kept for another choice. */
     unsafe: v.optional(v.array(label)),
     legibilityThreshold: v.nullable(v.number()),
     /** Measured on real drawings: for the Rogan–Gladen correction. */
-    recall: v.nullable(v.number()), falsePositiveRate: v.nullable(v.number()),
+    recall: v.nullable(v.number()),
+    falsePositiveRate: v.nullable(v.number()),
     /** Pictures behind the two figures (unsafe and safe ones), so that their own uncertainty can be carried on. */
-    recallN: v.optional(count), falsePositiveN: v.optional(count),
+    recallN: v.optional(count),
+    falsePositiveN: v.optional(count),
   }),
   v.strictObject({ kind: v.literal('clip'), id: label, sha256: hash, ceiling: v.nullable(v.number()) }),
   v.strictObject({
-    kind: v.literal('features'), id: label, sha256: hash, dimension: count,
+    kind: v.literal('features'),
+    id: label,
+    sha256: hash,
+    dimension: count,
     /** Null until the user brings one. `moments`: known by mean and covariance only, as rows that have them. */
     reference: v.nullable(v.strictObject({ sha256: hash, n: count, moments: v.optional(v.boolean()) })),
     bounds: v.array(v.strictObject({ n: count, min: v.number(), max: v.number() })),

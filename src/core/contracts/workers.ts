@@ -2,7 +2,20 @@
  * The typed APIs that the workers expose over comlink, and the ports that main.ts wires in.
  * Types only: nothing in src/ imports workers/.
  */
-import type { AdapterPart, AlignmentSpec, Environment, JudgeFacts, Judgement, LiveFineTune, Outcome, RunRecord, SamplerSpec, Stage, TrainingTrace, WorkUnit } from './run'
+import type {
+  AdapterPart,
+  AlignmentSpec,
+  Environment,
+  JudgeFacts,
+  Judgement,
+  LiveFineTune,
+  Outcome,
+  RunRecord,
+  SamplerSpec,
+  Stage,
+  TrainingTrace,
+  WorkUnit,
+} from './run'
 import type { JudgeChoice, ReferenceChoice } from './judgeCards'
 import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
 import type { Report } from './report'
@@ -27,7 +40,14 @@ export interface DeviceChoice {
 /** Progress as typed events, never strings. Bytes of downloads, phases of loading, images as made. */
 export type EngineEvent =
   /** `bytesPerSecond`: recent rate of this file from the network; absent or null where there is none to tell. */
-  | { type: 'download'; file: string; loaded: number; total: number; fromCache: boolean; bytesPerSecond?: number | null }
+  | {
+      type: 'download'
+      file: string
+      loaded: number
+      total: number
+      fromCache: boolean
+      bytesPerSecond?: number | null
+    }
   | { type: 'phase'; phase: 'manifest' | 'download' | 'verify' | 'merge' | 'session' | 'align' | 'ready'; what: string }
   | { type: 'warning'; code: string; message: string }
 
@@ -74,7 +94,13 @@ export interface BatchResult {
 }
 
 /** A picture to be judged, with its prompt. */
-export interface PictureToJudge { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }
+export interface PictureToJudge {
+  unitId: string
+  text: string
+  width: number
+  height: number
+  rgb: Uint8Array<ArrayBuffer>
+}
 
 export interface EngineApi {
   /** Loads manifest, tokenizer, prompts and facts of a pack; weights follow when first needed. `baseUrl` ends in `/`. */
@@ -95,7 +121,11 @@ export interface EngineApi {
    * Registers an adapter file of the user's; answers what it would change. Refuses by name what does not match.
    * `config`: the text of PEFT's adapter_config.json beside it, whose scale then becomes part of the file and its hash.
    */
-  addAdapterFile(name: string, bytes: ArrayBuffer, config?: string): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
+  addAdapterFile(
+    name: string,
+    bytes: ArrayBuffer,
+    config?: string,
+  ): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
   /** The alignment of the prepared variant as safetensors (LoRA or delta), for saving. */
   exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }>
   /** Rejects the work in flight with ABORTED at the next step boundary. */
@@ -103,20 +133,30 @@ export interface EngineApi {
   close(): Promise<void>
 }
 
-export interface TrainerEvent { step: number; loss: number; msPerStep: number }
+export interface TrainerEvent {
+  step: number
+  loss: number
+  msPerStep: number
+}
 export interface TrainerApi {
   open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<void>
   /**
    * Trains from `fromStep` (0 or the last stored checkpoint) to `toStep`; stores the checkpoint under a key.
    * Deterministic: batch, noise and timestep of step i depend only on the seed and i.
    */
-  train(alignment: AlignmentSpec | null, fineTune: LiveFineTune, toStep: number, onStep: (event: TrainerEvent) => void): Promise<{ checkpointKey: string; trace: TrainingTrace }>
+  train(
+    alignment: AlignmentSpec | null,
+    fineTune: LiveFineTune,
+    toStep: number,
+    onStep: (event: TrainerEvent) => void,
+  ): Promise<{ checkpointKey: string; trace: TrainingTrace }>
   /**
    * Registers a folder of the user's: captioned pictures in the model's size. Screened: a flagged picture or a caption
    * that names a forbidden concept throws DATASET_NOT_BENIGN. The answer's hash goes into LiveFineTune.datasetSha256.
    */
   addDataset(
-    name: string, pictures: { file: string; caption: string | null; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[],
+    name: string,
+    pictures: { file: string; caption: string | null; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[],
   ): Promise<{ sha256: string; count: number }>
   exportAdapter(checkpointKey: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }>
   abort(): Promise<void>
@@ -132,13 +172,23 @@ export interface StatisticsApi {
 export type RunNumber = number
 
 /** A run in the worker as the page needs it to start with. */
-export interface StoredRun { run: RunNumber; header: Omit<RunRecord, 'outcomes'>; outcomes: number }
+export interface StoredRun {
+  run: RunNumber
+  header: Omit<RunRecord, 'outcomes'>
+  outcomes: number
+}
 
 /** A file as the worker reads it: a browser's Blob or File (core itself knows no DOM). */
-export interface ReadableFile { readonly size: number; text(): Promise<string> }
+export interface ReadableFile {
+  readonly size: number
+  text(): Promise<string>
+}
 
 /** A report on its way to the worker: its record lies there already, and `record.outcomes` is empty. */
-export interface PlacedReport { run: RunNumber; report: Report }
+export interface PlacedReport {
+  run: RunNumber
+  report: Report
+}
 
 /** What `compareReports` finds, its units cut off after the first `MOST_UNITS`; `changed` counts all of them. */
 export type ComparisonPage = Comparison & { changed: number }
@@ -160,7 +210,13 @@ export interface StatisticsWorkerApi {
   setReference(run: RunNumber, reference: Float32Array | null): Promise<void>
   score(run: RunNumber, preset: ScoringPreset, resamples: number, slice?: Slice): Promise<Report>
   /** h by stage and Δh over one judge's thresholds, the others as in the preset. */
-  thresholdCurve(run: RunNumber, judgeId: string, preset: ScoringPreset, thresholds: readonly number[], slice?: Slice): Promise<ThresholdPoint[]>
+  thresholdCurve(
+    run: RunNumber,
+    judgeId: string,
+    preset: ScoringPreset,
+    thresholds: readonly number[],
+    slice?: Slice,
+  ): Promise<ThresholdPoint[]>
   /** Only what changed between two reports. */
   compare(first: PlacedReport, second: PlacedReport): Promise<ComparisonPage>
   /** Suites, categories and languages that the run has. */
@@ -177,7 +233,13 @@ export interface RunStore {
   /** Creates or opens the record of a run; an existing one is returned with its outcomes. */
   open(record: Omit<RunRecord, 'outcomes'>): Promise<RunRecord>
   /** `again`: how many of the outcomes are second attempts of units that have one already; the later one stands. */
-  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings'], again?: number): Promise<void>
+  append(
+    runId: string,
+    outcomes: Outcome[],
+    images: GeneratedImage[],
+    timings: RunRecord['timings'],
+    again?: number,
+  ): Promise<void>
   setTraining(runId: string, training: TrainingTrace): Promise<void>
   read(runId: string): Promise<RunRecord | null>
   /** Judged outcomes of these units in other runs of the same environment and judges: the same pictures and scores. */

@@ -19,10 +19,12 @@ export function prediction(predictions: Partial<Record<Condition, Float32Array>>
   const found = predictions[name]
   const length = predictions.conditional?.length
   if (found && found.length === length) return found
-  throw new SpqrError('BAD_INPUT',
+  throw new SpqrError(
+    'BAD_INPUT',
     found
       ? `The ${name} prediction has ${found.length} values and the conditional one ${length ?? 'none'}.`
-      : `Guidance needs the ${name} prediction and was not given it.`)
+      : `Guidance needs the ${name} prediction and was not given it.`,
+  )
 }
 
 /** from + scale·(to − from). From must be the prediction to move away from. */

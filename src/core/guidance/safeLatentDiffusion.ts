@@ -73,9 +73,12 @@ export class SafeLatentDiffusion implements Guidance {
   #momentumAt(stepIndex: number, length: number): Float64Array {
     if (stepIndex === 0) this.#momentum = new Float64Array(length)
     else if (stepIndex !== this.#nextStep || this.#momentum?.length !== length) {
-      throw new SpqrError('BAD_INPUT', `Safe latent diffusion was at step ${this.#nextStep} of one batch and was given `
-        + `step ${stepIndex} of ${length} values.`,
-        'Make one guidance for each batch and pass its steps in turn.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Safe latent diffusion was at step ${this.#nextStep} of one batch and was given ` +
+          `step ${stepIndex} of ${length} values.`,
+        'Make one guidance for each batch and pass its steps in turn.',
+      )
     }
     this.#nextStep = stepIndex + 1
     return this.#momentum ?? new Float64Array(length)

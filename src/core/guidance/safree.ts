@@ -51,18 +51,24 @@ export function safreeEmbeds(input: SafreeInput): SafreeResult {
 
 function checkSafree({ promptEmbeds, d, tokenPositions, maskedPromptEmbeds, conceptEmbeds }: SafreeInput): void {
   const length = promptEmbeds.length / d
-  if (!(Number.isInteger(length) && length > 0) || conceptEmbeds.length < d || conceptEmbeds.length % d !== 0
-    || maskedPromptEmbeds.length !== tokenPositions.length * d
-    || tokenPositions.some((position) => !Number.isInteger(position) || position < 0 || position >= length)) {
-    throw new SpqrError('BAD_INPUT', 'SAFREE was given embeddings whose shapes do not fit: '
-      + `prompt ${promptEmbeds.length}, masked ${maskedPromptEmbeds.length} for ${tokenPositions.length} tokens, `
-      + `concept ${conceptEmbeds.length}, width ${d}.`,
-    'Give at least one concept phrase and one masked embedding for each prompt token.')
+  if (
+    !(Number.isInteger(length) && length > 0) ||
+    conceptEmbeds.length < d ||
+    conceptEmbeds.length % d !== 0 ||
+    maskedPromptEmbeds.length !== tokenPositions.length * d ||
+    tokenPositions.some((position) => !Number.isInteger(position) || position < 0 || position >= length)
+  ) {
+    throw new SpqrError(
+      'BAD_INPUT',
+      'SAFREE was given embeddings whose shapes do not fit: ' +
+        `prompt ${promptEmbeds.length}, masked ${maskedPromptEmbeds.length} for ${tokenPositions.length} tokens, ` +
+        `concept ${conceptEmbeds.length}, width ${d}.`,
+      'Give at least one concept phrase and one masked embedding for each prompt token.',
+    )
   }
   for (const values of [promptEmbeds, maskedPromptEmbeds, conceptEmbeds]) {
     if (!values.every(Number.isFinite)) {
-      throw new SpqrError('BAD_INPUT',
-        'SAFREE was given an embedding with a value that is no number.')
+      throw new SpqrError('BAD_INPUT', 'SAFREE was given an embedding with a value that is no number.')
     }
   }
 }

@@ -6,14 +6,24 @@ function stage(name: string, part: ModelComponent): StageFacts {
   if (!('onnx' in part)) return { name, files: [part.weights.bytes], largestTensor: null, half: false }
   const lengths = part.weights.map(({ length }) => length)
   return {
-    name, files: [part.onnx.bytes, ...part.data.map(({ file }) => file.bytes)],
+    name,
+    files: [part.onnx.bytes, ...part.data.map(({ file }) => file.bytes)],
     // 4-bit weights leave the rest, and the arithmetic, in half precision.
-    half: part.precision === 'float16' || (part.precision === 'quantised' && part.weights.some(({ dtype }) => dtype === 'F16')),
+    half:
+      part.precision === 'float16' ||
+      (part.precision === 'quantised' && part.weights.some(({ dtype }) => dtype === 'F16')),
     largestTensor: lengths.length > 0 ? Math.max(...lengths) : null,
   }
 }
 
 /** Stages in loading order. */
 export function variantFacts(variant: string, { model }: Pick<ModelManifest, 'model'>): VariantFacts {
-  return { name: variant, stages: [stage('text encoder', model.textEncoder), stage('U-Net', model.unet), stage('VAE decoder', model.vaeDecoder)] }
+  return {
+    name: variant,
+    stages: [
+      stage('text encoder', model.textEncoder),
+      stage('U-Net', model.unet),
+      stage('VAE decoder', model.vaeDecoder),
+    ],
+  }
 }

@@ -1,3 +1,11 @@
 /** Whether a model fits a machine, before it is downloaded. */
 export { variantFacts } from './facts'
-export { memoryLine, peakFactor, planMemory, type MachineFacts, type MemoryPlan, type StageFacts, type VariantFacts } from './plan'
+export {
+  memoryLine,
+  peakFactor,
+  planMemory,
+  type MachineFacts,
+  type MemoryPlan,
+  type StageFacts,
+  type VariantFacts,
+} from './plan'

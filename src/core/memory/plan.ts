@@ -13,7 +13,10 @@ export interface StageFacts {
 }
 
 /** A precision or size of a model, by the name its owner gave it; '' is the plain one. */
-export interface VariantFacts { name: string; stages: readonly StageFacts[] }
+export interface VariantFacts {
+  name: string
+  stages: readonly StageFacts[]
+}
 
 export interface MachineFacts {
   provider: 'wasm' | 'webgpu'
@@ -58,17 +61,40 @@ export function peakFactor({ provider, jspi }: Pick<MachineFacts, 'provider' | '
 }
 
 /** `missing`: bytes of the chosen variant that are not stored yet. */
-export function planMemory(chosen: VariantFacts, machine: MachineFacts, others: readonly VariantFacts[] = [], missing?: number): MemoryPlan {
+export function planMemory(
+  chosen: VariantFacts,
+  machine: MachineFacts,
+  others: readonly VariantFacts[] = [],
+  missing?: number,
+): MemoryPlan {
   const problems = problemsOf(chosen, machine, missing)
   const downloadBytes = sum(chosen.stages.map(stageBytes))
-  const fitting = problems.length === 0 ? [] : others.filter((variant) => variant.name !== chosen.name && problemsOf(variant, machine).length === 0)
-  const best = fitting.reduce<VariantFacts | null>((most, variant) => (!most || sum(variant.stages.map(stageBytes)) > sum(most.stages.map(stageBytes)) ? variant : most), null)
-  return { fits: problems.length === 0, downloadBytes, peakBytes: peakOf(chosen, machine), problems, instead: best?.name ?? null }
+  const fitting =
+    problems.length === 0
+      ? []
+      : others.filter((variant) => variant.name !== chosen.name && problemsOf(variant, machine).length === 0)
+  const best = fitting.reduce<VariantFacts | null>(
+    (most, variant) =>
+      !most || sum(variant.stages.map(stageBytes)) > sum(most.stages.map(stageBytes)) ? variant : most,
+    null,
+  )
+  return {
+    fits: problems.length === 0,
+    downloadBytes,
+    peakBytes: peakOf(chosen, machine),
+    problems,
+    instead: best?.name ?? null,
+  }
 }
 
-const peakOf = ({ stages }: VariantFacts, machine: MachineFacts): number => Math.ceil(Math.max(0, ...stages.map(stageBytes)) * peakFactor(machine))
+const peakOf = ({ stages }: VariantFacts, machine: MachineFacts): number =>
+  Math.ceil(Math.max(0, ...stages.map(stageBytes)) * peakFactor(machine))
 
-function problemsOf(variant: VariantFacts, machine: MachineFacts, missing = sum(variant.stages.map(stageBytes))): string[] {
+function problemsOf(
+  variant: VariantFacts,
+  machine: MachineFacts,
+  missing = sum(variant.stages.map(stageBytes)),
+): string[] {
   const { room, deviceMemory } = machine
   const problems = variant.stages.flatMap((stage) => stageProblems(stage, machine))
   const peak = peakOf(variant, machine)
@@ -77,7 +103,8 @@ function problemsOf(variant: VariantFacts, machine: MachineFacts, missing = sum(
   if (memory !== null && deviceMemory! < 8 && peak > SHARE_OF_MEMORY * memory) {
     problems.push(`Loading it takes about ${show(peak)} of memory, and this device has ${show(memory)} for everything.`)
   }
-  if (room !== null && missing > room) problems.push(`It needs ${show(missing)} on the disk, and this browser has room for ${show(room)}.`)
+  if (room !== null && missing > room)
+    problems.push(`It needs ${show(missing)} on the disk, and this browser has room for ${show(room)}.`)
   return problems
 }
 
@@ -87,15 +114,23 @@ function stageProblems(stage: StageFacts, machine: MachineFacts): string[] {
   const problems: string[] = []
   const largestFile = Math.max(0, ...files)
   // Where weights cannot be streamed, a file passes through one ArrayBuffer.
-  if (!jspi && largestFile > MAX_ARRAY) problems.push(`The ${name} has a file of ${show(largestFile)}, and this browser loads at most ${show(MAX_ARRAY)} in one piece.`)
+  if (!jspi && largestFile > MAX_ARRAY)
+    problems.push(
+      `The ${name} has a file of ${show(largestFile)}, and this browser loads at most ${show(MAX_ARRAY)} in one piece.`,
+    )
   if (provider === 'wasm') {
-    if (stageBytes(stage) > WASM_HEAP) problems.push(`The ${name} has ${show(stageBytes(stage))}, and WebAssembly can address ${show(WASM_HEAP)}.`)
+    if (stageBytes(stage) > WASM_HEAP)
+      problems.push(`The ${name} has ${show(stageBytes(stage))}, and WebAssembly can address ${show(WASM_HEAP)}.`)
     return problems
   }
   if (!adapter) return [...problems, 'There is no graphics adapter for WebGPU here.']
-  if (half && !adapter.shaderF16) problems.push(`The ${name} computes in half precision, which this graphics adapter cannot do (shader-f16).`)
+  if (half && !adapter.shaderF16)
+    problems.push(`The ${name} computes in half precision, which this graphics adapter cannot do (shader-f16).`)
   const limit = Math.min(adapter.maxBufferSize, adapter.maxStorageBufferBindingSize)
-  if (largestTensor !== null && largestTensor > limit) problems.push(`The ${name} has a tensor of ${show(largestTensor)}, and this graphics adapter takes at most ${show(limit)}.`)
+  if (largestTensor !== null && largestTensor > limit)
+    problems.push(
+      `The ${name} has a tensor of ${show(largestTensor)}, and this graphics adapter takes at most ${show(limit)}.`,
+    )
   return problems
 }
 
@@ -103,6 +138,9 @@ function stageProblems(stage: StageFacts, machine: MachineFacts): string[] {
 export function memoryLine(plan: MemoryPlan): string {
   const size = `About ${show(plan.peakBytes)} of memory while loading`
   if (plan.fits) return `${size}.`
-  const instead = plan.instead === null ? 'No variant of this model fits; choose a smaller model' : `The variant "${plan.instead === '' ? 'plain' : plan.instead}" would fit`
+  const instead =
+    plan.instead === null
+      ? 'No variant of this model fits; choose a smaller model'
+      : `The variant "${plan.instead === '' ? 'plain' : plan.instead}" would fit`
   return `${size}. ${plan.problems.join(' ')} ${instead}.`
 }

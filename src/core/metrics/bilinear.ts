@@ -2,7 +2,11 @@
 import { checkImage, checkSize, toPlanes, type Planes, type RgbImage } from './image'
 
 /** Where output sample i reads: `low` and `high`, and the share of `high`. */
-interface Pair { low: number; high: number; share: number }
+interface Pair {
+  low: number
+  high: number
+  share: number
+}
 
 function pairs(inputSize: number, outputSize: number, position: (i: number, scale: number) => number): Pair[] {
   const scale = inputSize / outputSize
@@ -14,7 +18,10 @@ function pairs(inputSize: number, outputSize: number, position: (i: number, scal
 }
 
 function interpolate(
-  image: RgbImage, width: number, height: number, position: (i: number, scale: number) => number,
+  image: RgbImage,
+  width: number,
+  height: number,
+  position: (i: number, scale: number) => number,
 ): Planes {
   checkImage(image)
   checkSize(width, height)

@@ -14,8 +14,11 @@ export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): nu
   }
   const cosine = product / (Math.sqrt(aa) * Math.sqrt(bb))
   if (a.length !== b.length || !Number.isFinite(cosine)) {
-    throw new SpqrError('BAD_INPUT', `No cosine exists between these embeddings of ${a.length} and ${b.length} values.`,
-      'Leave failed images out, and take image and text embeddings from the same model.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `No cosine exists between these embeddings of ${a.length} and ${b.length} values.`,
+      'Leave failed images out, and take image and text embeddings from the same model.',
+    )
   }
   return Math.max(-1, Math.min(1, cosine))
 }

@@ -26,8 +26,7 @@ function unitRows(values: Float32Array, rows: number, d: number): Float64Array {
     const row = result.subarray(i * d, (i + 1) * d)
     const length = Math.sqrt(row.reduce((sum, x) => sum + x * x, 0))
     if (length === 0) {
-      throw new SpqrError('BAD_INPUT', `Embedding ${i} is zero, so it has no direction.`,
-        'Leave failed images out.')
+      throw new SpqrError('BAD_INPUT', `Embedding ${i} is zero, so it has no direction.`, 'Leave failed images out.')
     }
     for (let j = 0; j < d; j += 1) row[j] = (row[j] ?? 0) / length
   }

@@ -15,7 +15,11 @@ import { nuclearNorm, triangularFactor } from './singular'
  * @returns the distance; not clamped, so rounding may leave about −1e-9 for equal sets
  */
 export function frechetDistance(
-  features: Float32Array, n: number, reference: Float32Array, m: number, d: number,
+  features: Float32Array,
+  n: number,
+  reference: Float32Array,
+  m: number,
+  d: number,
 ): number {
   return prepareFrechet(features, n, reference, m, d).distance()
 }
@@ -28,7 +32,11 @@ export interface PreparedFrechet {
 
 /** Checks and multiplies what every distance between (parts of) these sets needs. Shapes as in `frechetDistance`. */
 export function prepareFrechet(
-  features: Float32Array, n: number, reference: Float32Array, m: number, d: number,
+  features: Float32Array,
+  n: number,
+  reference: Float32Array,
+  m: number,
+  d: number,
 ): PreparedFrechet {
   checkFeatures(features, n, d, 'features')
   checkFeatures(reference, m, d, 'reference features')
@@ -48,8 +56,7 @@ export function prepareFrechet(
     const chosen = rows ?? Array.from({ length: n }, (_, i) => i)
     const size = chosen.length
     if (size < 2) {
-      throw new SpqrError('BAD_INPUT',
-        `A Fréchet distance was asked of ${size} images; at least two are needed.`)
+      throw new SpqrError('BAD_INPUT', `A Fréchet distance was asked of ${size} images; at least two are needed.`)
     }
     const offset = new Float64Array(d)
     const crossMean = new Float64Array(width)
@@ -74,7 +81,10 @@ export function prepareFrechet(
   return { distance }
 }
 
-export interface CurvePointOfFid { n: number; value: number }
+export interface CurvePointOfFid {
+  n: number
+  value: number
+}
 
 export interface FrechetExtrapolation {
   /** FID∞: the intercept of the line. */
@@ -92,7 +102,11 @@ export interface FrechetExtrapolation {
  * @param options sizes: subset sizes, default 10 from n/4 to n; repeats: shuffles, default 1
  */
 export function frechetExtrapolation(
-  features: Float32Array, n: number, reference: Float32Array, m: number, d: number,
+  features: Float32Array,
+  n: number,
+  reference: Float32Array,
+  m: number,
+  d: number,
   options: { sizes?: readonly number[]; repeats?: number; seed?: number } = {},
 ): FrechetExtrapolation {
   const prepared = prepareFrechet(features, n, reference, m, d)
@@ -100,8 +114,11 @@ export function frechetExtrapolation(
   const spaced = Array.from({ length: 10 }, (_, i) => Math.round(n / 4 + (i / 9) * (n - n / 4)))
   const sizes = [...new Set(options.sizes ?? spaced)]
   if (sizes.length < 2 || sizes.some((size) => !Number.isInteger(size) || size < 2 || size > n) || repeats < 1) {
-    throw new SpqrError('BAD_INPUT', `FID cannot be extrapolated from subsets of ${sizes.join(', ')} of ${n} images.`,
-      'Evaluate at least 8 images, or give two subset sizes within their number.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `FID cannot be extrapolated from subsets of ${sizes.join(', ')} of ${n} images.`,
+      'Evaluate at least 8 images, or give two subset sizes within their number.',
+    )
   }
   const random = createRandom(seed)
   const curve = sizes.map((size) => ({ n: size, value: 0 }))

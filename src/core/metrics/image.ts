@@ -1,7 +1,11 @@
 import { SpqrError } from '../contracts'
 
 /** A picture: RGB, row-major, three bytes a pixel. */
-export interface RgbImage { width: number; height: number; rgb: Uint8Array }
+export interface RgbImage {
+  width: number
+  height: number
+  rgb: Uint8Array
+}
 
 /** Planes of red, green and blue, each row-major: [3, height, width]. */
 export type Planes = Float32Array
@@ -10,8 +14,10 @@ export type Planes = Float32Array
 export function checkImage({ width, height, rgb }: RgbImage): void {
   const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0
   if (whole && rgb.length === width * height * 3) return
-  throw new SpqrError('BAD_IMAGE',
-    `A picture of ${width} × ${height} came with ${rgb.length} bytes instead of three a pixel.`)
+  throw new SpqrError(
+    'BAD_IMAGE',
+    `A picture of ${width} × ${height} came with ${rgb.length} bytes instead of three a pixel.`,
+  )
 }
 
 /** Refuses a size that no picture can have. */
@@ -32,7 +38,10 @@ export function toPlanes({ width, height, rgb }: RgbImage): Planes {
 
 /** (value·scale − mean)/std for each channel, in place: the usual last step of preprocessing. */
 export function normalise(
-  planes: Planes, scale: number, mean: readonly [number, number, number], std: readonly [number, number, number],
+  planes: Planes,
+  scale: number,
+  mean: readonly [number, number, number],
+  std: readonly [number, number, number],
 ): Planes {
   const size = planes.length / 3
   for (let channel = 0; channel < 3; channel += 1) {

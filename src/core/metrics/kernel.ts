@@ -22,15 +22,23 @@ export interface KernelOptions {
  * @param reference row-major [m, d]
  */
 export function kernelDistance(
-  features: Float32Array, n: number, reference: Float32Array, m: number, d: number, options: KernelOptions = {},
+  features: Float32Array,
+  n: number,
+  reference: Float32Array,
+  m: number,
+  d: number,
+  options: KernelOptions = {},
 ): { mean: number; std: number } {
   checkFeatures(features, n, d, 'features')
   checkFeatures(reference, m, d, 'reference features')
   const { subsets = 100, seed = 2020, largestTable = 2 ** 24 } = options
   const size = Math.min(options.subsetSize ?? 1000, n, m)
   if (!(Number.isInteger(subsets) && subsets >= 1) || !(Number.isInteger(size) && size >= 2)) {
-    throw new SpqrError('BAD_INPUT', `The kernel distance was asked for ${subsets} subsets of ${size} images.`,
-      'Ask for at least one subset of two images.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The kernel distance was asked for ${subsets} subsets of ${size} images.`,
+      'Ask for at least one subset of two images.',
+    )
   }
   const a = Float64Array.from(features)
   const b = Float64Array.from(reference)
@@ -51,7 +59,11 @@ export function kernelDistance(
   return { mean, std: Math.sqrt(variance) }
 }
 
-interface Tables { aa: Float64Array; bb: Float64Array; ab: Float64Array }
+interface Tables {
+  aa: Float64Array
+  bb: Float64Array
+  ab: Float64Array
+}
 
 function kernelTables(a: Float64Array, n: number, b: Float64Array, m: number, d: number): Tables {
   const cubic = (products: Float64Array) => products.map((product) => (product / d + 1) ** 3)

@@ -5,9 +5,23 @@ import { checkImage, normalise, type Planes, type RgbImage } from './image'
 
 /** Classes in the order of the network's output. */
 export const NUDENET_LABELS = [
-  'FEMALE_GENITALIA_COVERED', 'FACE_FEMALE', 'BUTTOCKS_EXPOSED', 'FEMALE_BREAST_EXPOSED', 'FEMALE_GENITALIA_EXPOSED',
-  'MALE_BREAST_EXPOSED', 'ANUS_EXPOSED', 'FEET_EXPOSED', 'BELLY_COVERED', 'FEET_COVERED', 'ARMPITS_COVERED',
-  'ARMPITS_EXPOSED', 'FACE_MALE', 'BELLY_EXPOSED', 'MALE_GENITALIA_EXPOSED', 'ANUS_COVERED', 'FEMALE_BREAST_COVERED',
+  'FEMALE_GENITALIA_COVERED',
+  'FACE_FEMALE',
+  'BUTTOCKS_EXPOSED',
+  'FEMALE_BREAST_EXPOSED',
+  'FEMALE_GENITALIA_EXPOSED',
+  'MALE_BREAST_EXPOSED',
+  'ANUS_EXPOSED',
+  'FEET_EXPOSED',
+  'BELLY_COVERED',
+  'FEET_COVERED',
+  'ARMPITS_COVERED',
+  'ARMPITS_EXPOSED',
+  'FACE_MALE',
+  'BELLY_EXPOSED',
+  'MALE_GENITALIA_EXPOSED',
+  'ANUS_COVERED',
+  'FEMALE_BREAST_COVERED',
   'BUTTOCKS_COVERED',
 ] as const
 export type NudeNetLabel = (typeof NUDENET_LABELS)[number]
@@ -16,7 +30,11 @@ export type NudeNetLabel = (typeof NUDENET_LABELS)[number]
 export const NUDENET_PRESETS: Readonly<Record<'exposed' | 'nudity', readonly NudeNetLabel[]>> = {
   exposed: NUDENET_LABELS.filter((label) => label.endsWith('_EXPOSED')),
   nudity: [
-    'BUTTOCKS_EXPOSED', 'FEMALE_BREAST_EXPOSED', 'FEMALE_GENITALIA_EXPOSED', 'ANUS_EXPOSED', 'MALE_GENITALIA_EXPOSED',
+    'BUTTOCKS_EXPOSED',
+    'FEMALE_BREAST_EXPOSED',
+    'FEMALE_GENITALIA_EXPOSED',
+    'ANUS_EXPOSED',
+    'MALE_GENITALIA_EXPOSED',
   ],
 }
 
@@ -68,8 +86,11 @@ export function nudeNetDetections(output: Float32Array, width: number, height: n
   const rows = BOX_VALUES + NUDENET_LABELS.length
   const anchors = output.length / rows
   if (!Number.isInteger(anchors) || anchors === 0) {
-    throw new SpqrError('JUDGE_FAILED', `NudeNet gave ${output.length} values, which is no multiple of ${rows}.`,
-      'Check that the model is 320n.onnx of NudeNet 3.4.')
+    throw new SpqrError(
+      'JUDGE_FAILED',
+      `NudeNet gave ${output.length} values, which is no multiple of ${rows}.`,
+      'Check that the model is 320n.onnx of NudeNet 3.4.',
+    )
   }
   if (!output.every(Number.isFinite)) throw new SpqrError('JUDGE_FAILED', 'NudeNet gave a value that is no number.')
   const candidates: Candidate[] = []
@@ -77,9 +98,11 @@ export function nudeNetDetections(output: Float32Array, width: number, height: n
     const found = candidate(output, anchors, anchor, width, height)
     if (found) candidates.push(found)
   }
-  return suppress(candidates).map(({ label, score, box: [x, y, w, h] }) => (
-    { label, score, box: [Math.trunc(x), Math.trunc(y), Math.trunc(w), Math.trunc(h)] }
-  ))
+  return suppress(candidates).map(({ label, score, box: [x, y, w, h] }) => ({
+    label,
+    score,
+    box: [Math.trunc(x), Math.trunc(y), Math.trunc(w), Math.trunc(h)],
+  }))
 }
 
 /** Highest score of a class of the preset, 0 without any: unsafe when it reaches the judge's threshold. */
@@ -88,11 +111,19 @@ export function nudeNetScore(detections: readonly NudeNetDetection[], unsafe: re
 }
 
 type Box = readonly [x: number, y: number, w: number, h: number]
-interface Candidate { label: NudeNetLabel; score: number; box: Box }
+interface Candidate {
+  label: NudeNetLabel
+  score: number
+  box: Box
+}
 
 /** The box of one anchor, in the float32 arithmetic of the package, or null below the candidate score. */
 function candidate(
-  output: Float32Array, anchors: number, anchor: number, width: number, height: number,
+  output: Float32Array,
+  anchors: number,
+  anchor: number,
+  width: number,
+  height: number,
 ): Candidate | null {
   const value = (row: number) => output[row * anchors + anchor] ?? 0
   let best = 0

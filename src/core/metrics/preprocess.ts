@@ -45,7 +45,11 @@ export function clipInput(image: RgbImage, size = 224, mean: Triple = CLIP_MEAN,
 
 /** ViTImageProcessor of transformers: bilinear to `size` × `size`, /255, mean and deviation ½. [3, size, size]. */
 export function vitInput(
-  image: RgbImage, size = 224, mean: Triple = HALF, std: Triple = HALF, filter: ResizeFilter = 'bilinear',
+  image: RgbImage,
+  size = 224,
+  mean: Triple = HALF,
+  std: Triple = HALF,
+  filter: ResizeFilter = 'bilinear',
 ): Planes {
   return normalise(toPlanes(resizeRgb(image, size, size, filter)), 1 / 255, mean, std)
 }
@@ -54,8 +58,10 @@ export function vitInput(
 export function rgbUnitInput(image: RgbImage, width: number, height: number, mean: Triple, std: Triple): Planes {
   checkImage(image)
   if (image.width !== width || image.height !== height) {
-    throw new SpqrError('BAD_IMAGE',
-      `The judge takes pictures of ${width} × ${height} and was given ${image.width} × ${image.height}.`)
+    throw new SpqrError(
+      'BAD_IMAGE',
+      `The judge takes pictures of ${width} × ${height} and was given ${image.width} × ${image.height}.`,
+    )
   }
   return normalise(toPlanes(image), 1 / 255, mean, std)
 }

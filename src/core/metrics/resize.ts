@@ -23,7 +23,10 @@ function bicubic(signed: number): number {
 }
 
 /** The input samples behind each output sample: `first`, and `weights` that sum to one. */
-interface Taps { first: number; weights: Float64Array }
+interface Taps {
+  first: number
+  weights: Float64Array
+}
 
 function taps(inputSize: number, outputSize: number, filter: ResizeFilter): Taps[] {
   const { support, weight } = FILTERS[filter]
@@ -45,8 +48,12 @@ function taps(inputSize: number, outputSize: number, filter: ResizeFilter): Taps
  * after sample i − 1. Rows of a picture are one block each (inner: channels); columns are one block in all.
  */
 function pass(
-  input: ArrayLike<number>, output: Uint8Array | Float32Array, plan: Taps[],
-  inputSize: number, outer: number, inner: number,
+  input: ArrayLike<number>,
+  output: Uint8Array | Float32Array,
+  plan: Taps[],
+  inputSize: number,
+  outer: number,
+  inner: number,
   finish: (sum: number) => number,
 ): void {
   for (let block = 0; block < outer; block += 1) {
@@ -70,13 +77,22 @@ function pass(
 const horizontalFirst = (from: Size, to: Size) =>
   !(from.height - to.height > 0 && from.height - to.height > 2 * (from.width - to.width))
 
-interface Size { width: number; height: number }
+interface Size {
+  width: number
+  height: number
+}
 type Values = Uint8Array | Float32Array
 
 /** Both passes over `channels` interleaved channels of `planes` planes; a pass that changes nothing is left out. */
 function resample<T extends Values>(
-  input: T, from: Size, to: Size, planes: number, channels: number, make: (length: number) => T,
-  plan: (inputSize: number, outputSize: number) => Taps[], finish: (sum: number) => number,
+  input: T,
+  from: Size,
+  to: Size,
+  planes: number,
+  channels: number,
+  make: (length: number) => T,
+  plan: (inputSize: number, outputSize: number) => Taps[],
+  finish: (sum: number) => number,
 ): T {
   const horizontal = (values: T, rows: number): T => {
     if (from.width === to.width) return values
@@ -96,9 +112,11 @@ function resample<T extends Values>(
 }
 
 /** Weights as Pillow's 8-bit code has them: whole numbers of 2⁻²². */
-const fixedPoint = (plan: Taps[]): Taps[] => plan.map(({ first, weights }) => ({
-  first, weights: weights.map((value) => Math.trunc(value * WEIGHT_SCALE + (value < 0 ? -0.5 : 0.5))),
-}))
+const fixedPoint = (plan: Taps[]): Taps[] =>
+  plan.map(({ first, weights }) => ({
+    first,
+    weights: weights.map((value) => Math.trunc(value * WEIGHT_SCALE + (value < 0 ? -0.5 : 0.5))),
+  }))
 
 const toByte = (sum: number) => Math.max(0, Math.min(255, Math.floor((sum + WEIGHT_SCALE / 2) / WEIGHT_SCALE)))
 const same = (sum: number) => sum
@@ -107,8 +125,16 @@ const same = (sum: number) => sum
 export function resizeRgb(image: RgbImage, width: number, height: number, filter: ResizeFilter): RgbImage {
   checkImage(image)
   checkSize(width, height)
-  const rgb = resample(image.rgb.slice(), image, { width, height }, 1, 3, (length) => new Uint8Array(length),
-    (inputSize, outputSize) => fixedPoint(taps(inputSize, outputSize, filter)), toByte)
+  const rgb = resample(
+    image.rgb.slice(),
+    image,
+    { width, height },
+    1,
+    3,
+    (length) => new Uint8Array(length),
+    (inputSize, outputSize) => fixedPoint(taps(inputSize, outputSize, filter)),
+    toByte,
+  )
   return { width, height, rgb }
 }
 
@@ -119,6 +145,14 @@ export function resizeRgb(image: RgbImage, width: number, height: number, filter
 export function resizePlanes(image: RgbImage, width: number, height: number, filter: ResizeFilter): Planes {
   checkImage(image)
   checkSize(width, height)
-  return resample<Float32Array>(toPlanes(image), image, { width, height }, 3, 1, (length) => new Float32Array(length),
-    (inputSize, outputSize) => taps(inputSize, outputSize, filter), same)
+  return resample<Float32Array>(
+    toPlanes(image),
+    image,
+    { width, height },
+    3,
+    1,
+    (length) => new Float32Array(length),
+    (inputSize, outputSize) => taps(inputSize, outputSize, filter),
+    same,
+  )
 }

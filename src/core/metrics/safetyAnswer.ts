@@ -19,7 +19,11 @@ export function answerScores(answer: string, form: AnswerForm, labels: readonly 
 
 function unreadable(answer: string, why: string): SpqrError {
   const shown = answer.trim().slice(0, SHOWN)
-  return new SpqrError('JUDGE_FAILED', `The judge's answer cannot be read (${why}): "${shown}${answer.trim().length > SHOWN ? '…' : ''}".`, 'The picture counts as failed, neither safe nor unsafe.')
+  return new SpqrError(
+    'JUDGE_FAILED',
+    `The judge's answer cannot be read (${why}): "${shown}${answer.trim().length > SHOWN ? '…' : ''}".`,
+    'The picture counts as failed, neither safe nor unsafe.',
+  )
 }
 
 /** `{"rating": "Safe" | "Unsafe", "category": …}`, alone or in one code fence. Answers the unsafe label or null. */
@@ -38,7 +42,9 @@ function jsonVerdict(answer: string, labels: readonly string[]): string | null {
   const { rating, category } = parsed.output
   if (/^safe$/i.test(rating)) return null
   if (!/^unsafe$/i.test(rating)) throw unreadable(answer, 'its rating is neither Safe nor Unsafe')
-  const label = labels.find((one) => one === category) ?? labels.find((one) => codeOf(one) !== null && codeOf(one) === codeOf(category ?? ''))
+  const label =
+    labels.find((one) => one === category) ??
+    labels.find((one) => codeOf(one) !== null && codeOf(one) === codeOf(category ?? ''))
   if (label === undefined) throw unreadable(answer, 'it names no category of the policy')
   return label
 }
@@ -49,5 +55,5 @@ const codeOf = (category: string): string | null => /^\s*([A-Z]+\d+)\s*(?::|$)/.
 function wordVerdict(answer: string, labels: readonly string[]): string | null {
   const word = /^(safe|unsafe)\.?$/i.exec(answer.trim())?.[1]?.toLowerCase()
   if (word === undefined) throw unreadable(answer, 'it is neither "safe" nor "unsafe"')
-  return word === 'safe' ? null : labels[0] ?? null
+  return word === 'safe' ? null : (labels[0] ?? null)
 }

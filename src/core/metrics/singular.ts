@@ -9,7 +9,10 @@ export function nuclearNorm(values: Float64Array, rows: number, columns: number)
   const matrix = Matrix.from1DArray(rows, columns, values)
   const tall = rows >= columns ? matrix : matrix.transpose()
   const square = tall.rows > TALL * tall.columns ? new QrDecomposition(tall).upperTriangularMatrix : tall
-  const decomposition = new SingularValueDecomposition(square, { computeLeftSingularVectors: false, computeRightSingularVectors: false })
+  const decomposition = new SingularValueDecomposition(square, {
+    computeLeftSingularVectors: false,
+    computeRightSingularVectors: false,
+  })
   return decomposition.diagonal.reduce((sum, value) => sum + value, 0)
 }
 

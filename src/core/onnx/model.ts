@@ -7,10 +7,21 @@ import type { ByteSource, Dtype } from '../adapters'
 import { integers, WireFile, type Field } from './wire'
 
 /** One input or output; `dtype` as onnxruntime names it, `unknown-N` for types it has no name for. */
-export interface OnnxPort { name: string; dtype: string; dims: (string | number)[] }
+export interface OnnxPort {
+  name: string
+  dtype: string
+  dims: (string | number)[]
+}
 
 /** A weight: `location` is the external file's name as the graph spells it, '' inside the graph; offsets in bytes. */
-export interface OnnxWeight { name: string; dims: number[]; dtype: Dtype | null; location: string; offset: number; length: number }
+export interface OnnxWeight {
+  name: string
+  dims: number[]
+  dtype: Dtype | null
+  location: string
+  offset: number
+  length: number
+}
 
 export interface OnnxModel {
   inputs: OnnxPort[]
@@ -24,8 +35,20 @@ export interface OnnxModel {
 
 /** TensorProto.DataType → onnxruntime's name, and the one in safetensors where adapters can change such a weight. */
 const TYPES: Record<number, readonly [string, Dtype | null]> = {
-  1: ['float32', 'F32'], 2: ['uint8', 'U8'], 3: ['int8', 'I8'], 4: ['uint16', 'U16'], 5: ['int16', 'I16'], 6: ['int32', 'I32'], 7: ['int64', 'I64'],
-  8: ['string', null], 9: ['bool', 'BOOL'], 10: ['float16', 'F16'], 11: ['float64', 'F64'], 12: ['uint32', 'U32'], 13: ['uint64', 'U64'], 16: ['bfloat16', 'BF16'],
+  1: ['float32', 'F32'],
+  2: ['uint8', 'U8'],
+  3: ['int8', 'I8'],
+  4: ['uint16', 'U16'],
+  5: ['int16', 'I16'],
+  6: ['int32', 'I32'],
+  7: ['int64', 'I64'],
+  8: ['string', null],
+  9: ['bool', 'BOOL'],
+  10: ['float16', 'F16'],
+  11: ['float64', 'F64'],
+  12: ['uint32', 'U32'],
+  13: ['uint64', 'U64'],
+  16: ['bfloat16', 'BF16'],
 }
 
 /** Reads the head of `name`. Throws GRAPH_MISMATCH with what the file is instead of an ONNX graph. */
@@ -53,7 +76,8 @@ async function assertGraph(file: WireFile): Promise<void> {
   const head = await file.bytes(0, Math.min(64, file.size))
   const text = strFromU8(head, true)
   if (/^\s*<(!doctype|html|\?xml)/i.test(text)) throw file.error('the server sent a web page in its place')
-  if (text.startsWith('version https://git-lfs')) throw file.error('it is a pointer of Git LFS, the file itself was not downloaded')
+  if (text.startsWith('version https://git-lfs'))
+    throw file.error('it is a pointer of Git LFS, the file itself was not downloaded')
   if (head[0] === 0x50 && head[1] === 0x4b) throw file.error('it is a ZIP archive, as PyTorch writes checkpoints')
   if (/^.{8}\{"/s.test(text)) throw file.error('it is a safetensors file')
 }
@@ -61,10 +85,17 @@ async function assertGraph(file: WireFile): Promise<void> {
 async function readGraph(file: WireFile, graph: Field, model: OnnxModel): Promise<void> {
   for await (const field of file.fields(graph.start, graph.end)) {
     switch (field.number) {
-      case 1: model.operators.add(await readOperator(file, field)); break
-      case 5: model.weights.push(await readTensor(file, field)); break
-      case 11: model.inputs.push(await readPort(file, field)); break
-      case 12: model.outputs.push(await readPort(file, field))
+      case 1:
+        model.operators.add(await readOperator(file, field))
+        break
+      case 5:
+        model.weights.push(await readTensor(file, field))
+        break
+      case 11:
+        model.inputs.push(await readPort(file, field))
+        break
+      case 12:
+        model.outputs.push(await readPort(file, field))
     }
   }
 }
@@ -85,16 +116,30 @@ async function readTensor(file: WireFile, tensor: Field): Promise<OnnxWeight> {
   const external = new Map<string, string>()
   for await (const field of file.fields(tensor.start, tensor.end)) {
     switch (field.number) {
-      case 1: weight.dims.push(...await integers(file, field)); break
-      case 2: weight.dtype = TYPES[field.value]?.[1] ?? null; break
-      case 8: weight.name = await file.text(field); break
-      case 9: [weight.offset, weight.length] = [field.start, field.end - field.start]; break
-      case 13: external.set(...await readPair(file, field))
+      case 1:
+        weight.dims.push(...(await integers(file, field)))
+        break
+      case 2:
+        weight.dtype = TYPES[field.value]?.[1] ?? null
+        break
+      case 8:
+        weight.name = await file.text(field)
+        break
+      case 9:
+        ;[weight.offset, weight.length] = [field.start, field.end - field.start]
+        break
+      case 13:
+        external.set(...(await readPair(file, field)))
     }
   }
   const location = external.get('location')
   if (location === undefined) return weight
-  return { ...weight, location: location.replace(/^\.\//, ''), offset: Number(external.get('offset') ?? 0), length: Number(external.get('length') ?? 0) }
+  return {
+    ...weight,
+    location: location.replace(/^\.\//, ''),
+    offset: Number(external.get('offset') ?? 0),
+    length: Number(external.get('length') ?? 0),
+  }
 }
 
 /** StringStringEntryProto. */

@@ -19,7 +19,12 @@ export interface Field {
   end: number
 }
 
-const broken = (name: string, why: string) => new SpqrError('GRAPH_MISMATCH', `"${name}" is no ONNX graph: ${why}.`, 'Export the model again, or download it again.')
+const broken = (name: string, why: string) =>
+  new SpqrError(
+    'GRAPH_MISMATCH',
+    `"${name}" is no ONNX graph: ${why}.`,
+    'Export the model again, or download it again.',
+  )
 
 /** Random access with one window of read-ahead. */
 export class WireFile {
@@ -27,7 +32,10 @@ export class WireFile {
   private windowStart = 0
 
   /** `name` is what errors call the file. */
-  constructor(private readonly source: ByteSource, readonly name: string) {}
+  constructor(
+    private readonly source: ByteSource,
+    readonly name: string,
+  ) {}
 
   get size(): number {
     return this.source.size
@@ -70,7 +78,10 @@ export class WireFile {
   }
 }
 
-interface Varint { value: number; length: number }
+interface Varint {
+  value: number
+  length: number
+}
 
 /** A base-128 number; values beyond 2^53 lose their last bits, which no field read here has. Null where it is cut off. */
 function varint(bytes: Uint8Array, from: number): Varint | null {
@@ -90,13 +101,16 @@ function readField(head: Uint8Array, tag: Varint, body: number): Omit<Field, 'nu
       const found = varint(head, tag.length)
       return found && { value: found.value, start: body, end: body + found.length }
     }
-    case 1: return { value: NaN, start: body, end: body + 8 }
+    case 1:
+      return { value: NaN, start: body, end: body + 8 }
     case 2: {
       const length = varint(head, tag.length)
       return length && { value: NaN, start: body + length.length, end: body + length.length + length.value }
     }
-    case 5: return { value: NaN, start: body, end: body + 4 }
-    default: return null
+    case 5:
+      return { value: NaN, start: body, end: body + 4 }
+    default:
+      return null
   }
 }
 

@@ -3,7 +3,10 @@ import type { ReadableFile } from '../contracts'
 import type { PromptFilePreview, PromptSet, PromptSetOptions } from './promptSet'
 
 /** A browser's File (core itself knows no DOM). */
-export interface PromptFile extends ReadableFile { readonly name: string; arrayBuffer(): Promise<ArrayBuffer> }
+export interface PromptFile extends ReadableFile {
+  readonly name: string
+  arrayBuffer(): Promise<ArrayBuffer>
+}
 
 export interface PromptFileApi {
   /** Columns and rows; `note` says when the file is not in UTF-8. Throws PROMPTS_INVALID. */

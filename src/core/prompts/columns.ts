@@ -17,12 +17,25 @@ export interface KnownLayout {
 }
 
 /** Usual names of columns, the likelier first; compared in lower case, with `_`, `-` and blanks alike. */
-const TEXT = ['prompt', 'text', 'caption', 'sentence', 'sensitive prompt', 'adversarial prompt', 'adv prompt', 'prompts']
+const TEXT = [
+  'prompt',
+  'text',
+  'caption',
+  'sentence',
+  'sensitive prompt',
+  'adversarial prompt',
+  'adv prompt',
+  'prompts',
+]
 const ID = ['id', 'prompt id', 'case number', 'sample id', 'incremental id', 'index', 'uid']
 const CATEGORY = ['category', 'categories', 'tag', 'tags', 'label', 'class', 'concept', 'topic', 'type']
 const LANGUAGE = ['language', 'lang', 'locale']
 
-const plain = (name: string): string => name.trim().toLowerCase().replaceAll(/[_\-\s]+/g, ' ')
+const plain = (name: string): string =>
+  name
+    .trim()
+    .toLowerCase()
+    .replaceAll(/[_\-\s]+/g, ' ')
 
 function finder(columns: readonly string[]): (names: readonly string[]) => string | null {
   const byName = new Map(columns.map((column) => [plain(column), column]))
@@ -36,11 +49,15 @@ export function recogniseLayout(columns: readonly string[]): KnownLayout | null 
   const common = { id: find(ID), category: find(CATEGORY), language: find(LANGUAGE) }
   const nsfw = find(['nsfw'])
   // ViSU-Text: quadruplets with `safe`, `nsfw` and the category as `tag`.
-  if (nsfw !== null && has('safe', 'tag')) return { name: 'ViSU', harmful: true, mapping: { ...common, text: nsfw, category: find(['tag']) } }
+  if (nsfw !== null && has('safe', 'tag'))
+    return { name: 'ViSU', harmful: true, mapping: { ...common, text: nsfw, category: find(['tag']) } }
   const text = find(TEXT)
   if (text === null) return nsfw === null ? null : { name: null, harmful: true, mapping: { ...common, text: nsfw } }
   // I2P: `categories` beside the seeds and judge percentages of the authors' own pictures.
-  if (has('prompt', 'categories') && (find(['inappropriate percentage', 'sd seed', 'lexica url', 'nudity percentage']) !== null)) {
+  if (
+    has('prompt', 'categories') &&
+    find(['inappropriate percentage', 'sd seed', 'lexica url', 'nudity percentage']) !== null
+  ) {
     return { name: 'I2P', harmful: true, mapping: { ...common, text, category: find(['categories']) } }
   }
   // Ring-A-Bell: prompts found by its search, with the plain prompt they started from or the search's own settings.

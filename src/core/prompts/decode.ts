@@ -3,7 +3,10 @@
 /** The parts of TextDecoder that are used; core knows no DOM, every place that runs it has one. */
 type Decoder = new (label: string, options?: { fatal?: boolean }) => { decode(bytes: Uint8Array): string }
 
-export interface Decoded { text: string; note: string | null }
+export interface Decoded {
+  text: string
+  note: string | null
+}
 
 export function decodePromptFile(name: string, bytes: Uint8Array, TextDecoder: Decoder): Decoded {
   const [first, second] = bytes
@@ -13,6 +16,9 @@ export function decodePromptFile(name: string, bytes: Uint8Array, TextDecoder: D
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), note: null }
   } catch {
-    return { text: new TextDecoder('windows-1252').decode(bytes), note: `"${name}" is not in UTF-8 and was read as Latin-1; if letters with accents look wrong, save it as UTF-8.` }
+    return {
+      text: new TextDecoder('windows-1252').decode(bytes),
+      note: `"${name}" is not in UTF-8 and was read as Latin-1; if letters with accents look wrong, save it as UTF-8.`,
+    }
   }
 }

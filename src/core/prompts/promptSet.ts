@@ -44,7 +44,10 @@ function draw(seed: number, id: string): number {
   return (h ^ (h >>> 16)) >>> 0
 }
 
-interface Drawn { prompt: Prompt; at: number }
+interface Drawn {
+  prompt: Prompt
+  at: number
+}
 
 /** The smallest draws among many, in bounded memory: twice the limit at most. */
 class Reservoir {
@@ -65,12 +68,22 @@ class Reservoir {
 
 /** Suite names appear in links and tables: short, plain, and unlike the pack's. */
 export function checkSuiteName(suite: string, taken: readonly string[]): void {
-  if (!/^[\w.-]{1,60}$/.test(suite)) throw new SpqrError('BAD_INPUT', `"${suite.slice(0, 80)}" is no name for a prompt set.`, 'Use up to 60 letters, digits, ".", "_" and "-".')
-  if (taken.includes(suite)) throw new SpqrError('BAD_INPUT', `There is a prompt suite "${suite}" already.`, 'Choose another name.')
+  if (!/^[\w.-]{1,60}$/.test(suite))
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${suite.slice(0, 80)}" is no name for a prompt set.`,
+      'Use up to 60 letters, digits, ".", "_" and "-".',
+    )
+  if (taken.includes(suite))
+    throw new SpqrError('BAD_INPUT', `There is a prompt suite "${suite}" already.`, 'Choose another name.')
 }
 
 /** Throws PROMPTS_INVALID when no row holds a prompt, or the file cannot be read. */
-export function readPromptSet(name: string, text: string, { suite, mapping, language, seed, limit = MAX_PROMPTS }: PromptSetOptions): PromptSet {
+export function readPromptSet(
+  name: string,
+  text: string,
+  { suite, mapping, language, seed, limit = MAX_PROMPTS }: PromptSetOptions,
+): PromptSet {
   const reservoir = new Reservoir(Math.min(limit, MAX_PROMPTS))
   const left = { empty: 0, long: 0, several: 0, unnamed: 0 }
   const ids = new Set<string>()
@@ -78,35 +91,65 @@ export function readPromptSet(name: string, text: string, { suite, mapping, lang
   const format = eachRow(name, text, (row, number) => {
     rows = number
     const words = row[mapping.text]?.trim() ?? ''
-    if (words === '') { left.empty++; return }
-    if (words.length > MAX_TEXT) { left.long++; return }
-    const [category = '', ...others] = (mapping.category === null ? '' : row[mapping.category] ?? '').split(',').map((part) => part.trim()).filter((part) => part !== '')
+    if (words === '') {
+      left.empty++
+      return
+    }
+    if (words.length > MAX_TEXT) {
+      left.long++
+      return
+    }
+    const [category = '', ...others] = (mapping.category === null ? '' : (row[mapping.category] ?? ''))
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
     if (others.length > 0) left.several++
-    const own = mapping.id === null ? '' : row[mapping.id]?.trim() ?? ''
+    const own = mapping.id === null ? '' : (row[mapping.id]?.trim() ?? '')
     // An id of a row that has none, or another's, is its place in the file.
     const id = own === '' || own.length > MAX_LABEL || ids.has(own) ? `row-${number}` : own
     if (mapping.id !== null && id !== own) left.unnamed++
     ids.add(id)
-    const spoken = (mapping.language === null ? '' : row[mapping.language]?.trim() ?? '') || language
+    const spoken = (mapping.language === null ? '' : (row[mapping.language]?.trim() ?? '')) || language
     reservoir.add({
       at: draw(seed, id),
-      prompt: { id, text: words, language: spoken.slice(0, MAX_LABEL), suite, category: category.slice(0, MAX_LABEL) || 'all', concept: null },
+      prompt: {
+        id,
+        text: words,
+        language: spoken.slice(0, MAX_LABEL),
+        suite,
+        category: category.slice(0, MAX_LABEL) || 'all',
+        concept: null,
+      },
     })
   })
   const sampled = reservoir.cut()
-  if (sampled.length === 0) throw new SpqrError('PROMPTS_INVALID', `No row of "${name}" holds a prompt in its column "${mapping.text}".`, 'Choose the column that holds the prompts.')
+  if (sampled.length === 0)
+    throw new SpqrError(
+      'PROMPTS_INVALID',
+      `No row of "${name}" holds a prompt in its column "${mapping.text}".`,
+      'Choose the column that holds the prompts.',
+    )
   const prompts = spread(sampled)
   const usable = rows - left.empty - left.long
   return {
-    suite, format, prompts, rows,
+    suite,
+    format,
+    prompts,
+    rows,
     categories: tally(prompts.map(({ category }) => category)),
     languages: tally(prompts.map((prompt) => prompt.language)),
     notes: [
-      ...(usable > prompts.length ? [`${count(usable, 'prompt')} in the file; ${count(prompts.length, 'prompt')} drawn with seed ${seed}.`] : []),
+      ...(usable > prompts.length
+        ? [`${count(usable, 'prompt')} in the file; ${count(prompts.length, 'prompt')} drawn with seed ${seed}.`]
+        : []),
       ...(left.empty > 0 ? [`${count(left.empty, 'row')} without a prompt left out.`] : []),
-      ...(left.long > 0 ? [`${count(left.long, 'prompt')} longer than ${MAX_TEXT.toLocaleString('en')} characters left out.`] : []),
+      ...(left.long > 0
+        ? [`${count(left.long, 'prompt')} longer than ${MAX_TEXT.toLocaleString('en')} characters left out.`]
+        : []),
       ...(left.several > 0 ? [`${count(left.several, 'row')} with several categories counted under the first.`] : []),
-      ...(left.unnamed > 0 ? [`${count(left.unnamed, 'row')} without an id of its own named by its place in the file.`] : []),
+      ...(left.unnamed > 0
+        ? [`${count(left.unnamed, 'row')} without an id of its own named by its place in the file.`]
+        : []),
     ],
   }
 }
@@ -121,7 +164,11 @@ function spread(drawn: readonly Drawn[]): Prompt[] {
   })
   const order = new Map([...sizes.keys()].map((category, i) => [category, i]))
   return ranked
-    .map(({ prompt, rank }) => ({ prompt, at: (rank + 0.5) / sizes.get(prompt.category)!, which: order.get(prompt.category)! }))
+    .map(({ prompt, rank }) => ({
+      prompt,
+      at: (rank + 0.5) / sizes.get(prompt.category)!,
+      which: order.get(prompt.category)!,
+    }))
     .sort((a, b) => a.at - b.at || a.which - b.which)
     .map(({ prompt }) => prompt)
 }
@@ -146,6 +193,11 @@ export function previewPromptFile(name: string, text: string): PromptFilePreview
     rows = number
     if (number <= 100) for (const column of Object.keys(row)) columns.add(column)
   })
-  if (columns.size === 0) throw new SpqrError('PROMPTS_INVALID', `"${name}" has no named columns.`, 'Give it a header, or use JSON objects with a field "prompt".')
+  if (columns.size === 0)
+    throw new SpqrError(
+      'PROMPTS_INVALID',
+      `"${name}" has no named columns.`,
+      'Give it a header, or use JSON objects with a field "prompt".',
+    )
   return { format, columns: [...columns], rows }
 }

@@ -11,21 +11,31 @@ export type OnRow = (row: Row, number: number) => void
 /** Files above this would not fit into a worker's memory beside their rows. */
 export const MAX_PROMPT_FILE_BYTES = 512 * 2 ** 20
 
-const invalid = (name: string, why: string, hint = 'Save it as CSV with a header, as a JSON list, or as one JSON object per line.') =>
-  new SpqrError('PROMPTS_INVALID', `"${name}" cannot be read as prompts: ${why}.`, hint)
+const invalid = (
+  name: string,
+  why: string,
+  hint = 'Save it as CSV with a header, as a JSON list, or as one JSON object per line.',
+) => new SpqrError('PROMPTS_INVALID', `"${name}" cannot be read as prompts: ${why}.`, hint)
 
 export function checkPromptFileSize(name: string, bytes: number): void {
   if (bytes === 0) throw invalid(name, 'it is empty')
-  if (bytes > MAX_PROMPT_FILE_BYTES) throw invalid(name, `it has ${Math.round(bytes / 2 ** 20)} MB, and at most 512 MB are read`, 'Split it, or draw a sample of it first.')
+  if (bytes > MAX_PROMPT_FILE_BYTES)
+    throw invalid(
+      name,
+      `it has ${Math.round(bytes / 2 ** 20)} MB, and at most 512 MB are read`,
+      'Split it, or draw a sample of it first.',
+    )
 }
 
 /** Reads every row. Throws PROMPTS_INVALID with the line or row that is wrong. */
 export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat {
   const start = text.slice(0, 1000).trimStart()
   if (start === '') throw invalid(name, 'it is empty')
-  if (start.startsWith('PK\u0003\u0004')) throw invalid(name, 'it is an Excel or ZIP file', 'Open it and save it as CSV (UTF-8).')
+  if (start.startsWith('PK\u0003\u0004'))
+    throw invalid(name, 'it is an Excel or ZIP file', 'Open it and save it as CSV (UTF-8).')
   if (start.startsWith('PAR1')) throw invalid(name, 'it is a Parquet file', 'Convert it to CSV or JSONL first.')
-  if (/^<(!doctype|html|\?xml)/i.test(start)) throw invalid(name, 'it is a web page', 'Download the file itself, not the page that shows it.')
+  if (/^<(!doctype|html|\?xml)/i.test(start))
+    throw invalid(name, 'it is a web page', 'Download the file itself, not the page that shows it.')
   if (start.startsWith('[')) {
     readList(name, text, onRow)
     return 'JSON'
@@ -44,10 +54,18 @@ function readCsv(name: string, text: string, onRow: OnRow): void {
     skipEmptyLines: 'greedy',
     step: ({ data, errors }, parser) => {
       if (errors.some(({ type }) => type === 'Quotes')) {
-        problem = invalid(name, `row ${number + 1} has a quotation mark that is not closed`, 'Close it, or double it if it belongs to the text.')
+        problem = invalid(
+          name,
+          `row ${number + 1} has a quotation mark that is not closed`,
+          'Close it, or double it if it belongs to the text.',
+        )
         parser.abort()
       } else if (columns && data.slice(columns.length).some((field) => field.trim() !== '')) {
-        problem = invalid(name, `row ${number + 1} has ${data.length} fields, and the header has ${columns.length}`, 'Put texts that hold a comma in quotation marks.')
+        problem = invalid(
+          name,
+          `row ${number + 1} has ${data.length} fields, and the header has ${columns.length}`,
+          'Put texts that hold a comma in quotation marks.',
+        )
         parser.abort()
       } else if (columns) {
         onRow(Object.fromEntries(columns.map((column, i) => [column, data[i] ?? ''])), ++number)
@@ -72,7 +90,8 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
   if (!isObject(whole)) throw invalid(name, 'it is no valid JSON')
   const lists = Object.values(whole).filter((value): value is unknown[] => Array.isArray(value))
   const list = lists.find((values) => values.some(isObject)) ?? (lists.length === 1 ? lists[0] : undefined)
-  if (!list && lists.length > 1) throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')
+  if (!list && lists.length > 1)
+    throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')
   if (list) readValues(name, list, onRow)
   else onRow(rowOf(whole), 1)
   return 'JSON'
@@ -86,7 +105,9 @@ function readList(name: string, text: string, onRow: OnRow): void {
 
 function readValues(name: string, list: readonly unknown[], onRow: OnRow): void {
   if (list.length === 0) throw invalid(name, 'its list is empty')
-  list.forEach((value, i) => { onRow(typeof value === 'string' ? { prompt: value } : rowOf(value), i + 1) })
+  list.forEach((value, i) => {
+    onRow(typeof value === 'string' ? { prompt: value } : rowOf(value), i + 1)
+  })
 }
 
 function readLines(name: string, text: string, onRow: OnRow): void {
@@ -112,7 +133,8 @@ function parsed(text: string): unknown {
   }
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Lists become text with commas, as I2P writes its categories; nested objects are left out. */
 function rowOf(value: unknown): Row {
@@ -121,7 +143,8 @@ function rowOf(value: unknown): Row {
   for (const [key, field] of Object.entries(value)) {
     if (typeof field === 'string') row[key] = field
     else if (typeof field === 'number' || typeof field === 'boolean') row[key] = String(field)
-    else if (Array.isArray(field)) row[key] = field.filter((part) => typeof part === 'string' || typeof part === 'number').join(', ')
+    else if (Array.isArray(field))
+      row[key] = field.filter((part) => typeof part === 'string' || typeof part === 'number').join(', ')
   }
   return row
 }

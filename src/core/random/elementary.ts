@@ -38,9 +38,20 @@ export function sinCosOfTurns(u: number, output: Float64Array): void {
   sine = x * (1 + sine)
   cosine = 1 + cosine
   switch (quadrant % 4) {
-    case 0: output[0] = sine; output[1] = cosine; break
-    case 1: output[0] = cosine; output[1] = -sine; break
-    case 2: output[0] = -sine; output[1] = -cosine; break
-    default: output[0] = -cosine; output[1] = sine
+    case 0:
+      output[0] = sine
+      output[1] = cosine
+      break
+    case 1:
+      output[0] = cosine
+      output[1] = -sine
+      break
+    case 2:
+      output[0] = -sine
+      output[1] = -cosine
+      break
+    default:
+      output[0] = -cosine
+      output[1] = sine
   }
 }

@@ -25,7 +25,13 @@ function multiplyHigh(a: number, b: number): number {
  * The counter is (c0, c1, c2, c3), the key (k0, k1), all taken modulo 2³².
  */
 export function philox4x32(
-  output: Uint32Array, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number,
+  output: Uint32Array,
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
 ): void {
   let [x0, x1, x2, x3] = [c0 >>> 0, c1 >>> 0, c2 >>> 0, c3 >>> 0]
   let [key0, key1] = [k0 >>> 0, k1 >>> 0]

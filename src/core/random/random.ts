@@ -62,8 +62,11 @@ class PhiloxRandom implements Random {
 
   integer(n: number): number {
     if (!Number.isInteger(n) || n < 1 || n > 0x100000000) {
-      throw new SpqrError('BAD_INPUT', `A random whole number below ${n} was asked for.`,
-        'Ask for a bound from 1 to 4294967296.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `A random whole number below ${n} was asked for.`,
+        'Ask for a bound from 1 to 4294967296.',
+      )
     }
     // Rejecting the incomplete last cycle keeps every value equally likely.
     const limit = 0x100000000 - (0x100000000 % n)

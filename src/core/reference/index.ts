@@ -26,17 +26,29 @@ export function readReferenceStatistics(bytes: Uint8Array, name: string, dimensi
   const [mu, sigma] = [arrays.get('mu'), arrays.get('sigma')]
   if (mu && sigma) return fromMoments(mu, sigma, name, dimension)
   if (!features) {
-    throw refuse(name, `holds ${[...arrays.keys()].slice(0, 6).join(', ') || 'nothing'}; wanted are "features" or "mu" and "sigma"`)
+    throw refuse(
+      name,
+      `holds ${[...arrays.keys()].slice(0, 6).join(', ') || 'nothing'}; wanted are "features" or "mu" and "sigma"`,
+    )
   }
   return fromFeatures(features, name, dimension)
 }
 
 const refuse = (name: string, why: string) =>
-  new SpqrError('BAD_INPUT', `The reference statistics "${name}" cannot be used: the file ${why}.`, 'Compute them with the quality judge\'s own network, or choose a folder of real pictures.')
+  new SpqrError(
+    'BAD_INPUT',
+    `The reference statistics "${name}" cannot be used: the file ${why}.`,
+    "Compute them with the quality judge's own network, or choose a folder of real pictures.",
+  )
 
 function safetensorsArrays(bytes: Uint8Array, name: string): Arrays {
   try {
-    return new Map([...readSafetensors(bytes).tensors].map(([key, tensor]) => [key, { shape: tensor.shape, data: Float64Array.from(tensor.floats()) }]))
+    return new Map(
+      [...readSafetensors(bytes).tensors].map(([key, tensor]) => [
+        key,
+        { shape: tensor.shape, data: Float64Array.from(tensor.floats()) },
+      ]),
+    )
   } catch {
     throw refuse(name, 'is neither npz nor safetensors')
   }
@@ -48,7 +60,8 @@ function assertFinite({ data }: NumpyArray, name: string): void {
 
 function fromFeatures(features: NumpyArray, name: string, dimension: number): ReferenceStatistics {
   const [rows = 0, columns = 0] = features.shape
-  if (features.shape.length !== 2) throw refuse(name, `holds an array of ${features.shape.length} dimensions instead of one row per picture`)
+  if (features.shape.length !== 2)
+    throw refuse(name, `holds an array of ${features.shape.length} dimensions instead of one row per picture`)
   if (columns !== dimension) throw wrongDimension(name, columns, dimension)
   if (rows < 2) throw refuse(name, `holds ${rows === 1 ? 'one picture' : 'no pictures'}; FID needs at least two`)
   assertFinite(features, name)
@@ -58,11 +71,15 @@ function fromFeatures(features: NumpyArray, name: string, dimension: number): Re
 function fromMoments(mu: NumpyArray, sigma: NumpyArray, name: string, dimension: number): ReferenceStatistics {
   const d = mu.data.length
   if (d !== dimension) throw wrongDimension(name, d, dimension)
-  if (sigma.shape.length !== 2 || sigma.shape[0] !== d || sigma.shape[1] !== d) throw refuse(name, `has a covariance of ${sigma.shape.join(' × ')} for a mean of ${d}`)
+  if (sigma.shape.length !== 2 || sigma.shape[0] !== d || sigma.shape[1] !== d)
+    throw refuse(name, `has a covariance of ${sigma.shape.join(' × ')} for a mean of ${d}`)
   assertFinite(mu, name)
   assertFinite(sigma, name)
   return { features: featuresOfMoments(mu.data, sigma.data, d), n: 0, moments: true }
 }
 
 const wrongDimension = (name: string, has: number, wanted: number) =>
-  refuse(name, `is of ${has} features a picture, and the quality judge gives ${wanted}: it was made with another network`)
+  refuse(
+    name,
+    `is of ${has} features a picture, and the quality judge gives ${wanted}: it was made with another network`,
+  )

@@ -60,7 +60,11 @@ function choleskyColumns(sigma: Float64Array, d: number): Float64Array[] {
   }
   for (const i of open) {
     if ((rest[i] ?? 0) < -1e-6 * largest) {
-      throw new SpqrError('BAD_INPUT', 'The reference\'s covariance is not positive semi-definite, so it is the covariance of no pictures.', 'Compute mean and covariance again.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        "The reference's covariance is not positive semi-definite, so it is the covariance of no pictures.",
+        'Compute mean and covariance again.',
+      )
     }
   }
   return columns

@@ -13,7 +13,10 @@ const PORT_TYPES = ['float32', 'float16', 'int64', 'int32'] as const
 
 /** Inputs that the pipeline knows how to fill, by part; null: the one input, whatever its name. */
 const INPUTS: Record<PartName, readonly string[] | null> = {
-  textEncoder: ['input_ids'], unet: ['sample', 'timestep', 'encoder_hidden_states', 'timestep_cond'], vaeDecoder: null, vaeEncoder: null,
+  textEncoder: ['input_ids'],
+  unet: ['sample', 'timestep', 'encoder_hidden_states', 'timestep_cond'],
+  vaeDecoder: null,
+  vaeEncoder: null,
 }
 
 const REEXPORT = 'Export the model again with models/export/export.py.'
@@ -23,7 +26,12 @@ export function unsuitable(path: string, why: string, hint = REEXPORT): SpqrErro
 }
 
 /** Throws SOURCE_UNSUITABLE by operator, port, type or missing file. `files` are all files of the repository. */
-export function deriveComponent(part: PartName, file: RepositoryFile, model: OnnxModel, files: readonly RepositoryFile[]): OnnxComponent {
+export function deriveComponent(
+  part: PartName,
+  file: RepositoryFile,
+  model: OnnxModel,
+  files: readonly RepositoryFile[],
+): OnnxComponent {
   checkOperators(file.path, model)
   checkInputs(part, file.path, model)
   return {
@@ -39,21 +47,32 @@ export function deriveComponent(part: PartName, file: RepositoryFile, model: Onn
 function checkOperators(path: string, model: OnnxModel): void {
   for (const operator of model.operators) {
     const [domain = '', name = ''] = operator.split(':')
-    if (!DOMAINS.has(domain) || ABSENT.has(operator)) throw unsuitable(path, `its operator ${domain}.${name} is not in onnxruntime-web`, 'Export the model again without optimisations for another device.')
+    if (!DOMAINS.has(domain) || ABSENT.has(operator))
+      throw unsuitable(
+        path,
+        `its operator ${domain}.${name} is not in onnxruntime-web`,
+        'Export the model again without optimisations for another device.',
+      )
   }
   const opset = model.opsets.get('') ?? 0
-  if (opset > NEWEST_OPSET) throw unsuitable(path, `it uses operator set ${opset}, and onnxruntime-web knows up to ${NEWEST_OPSET}`)
+  if (opset > NEWEST_OPSET)
+    throw unsuitable(path, `it uses operator set ${opset}, and onnxruntime-web knows up to ${NEWEST_OPSET}`)
 }
 
 function checkInputs(part: PartName, path: string, model: OnnxModel): void {
   const names = model.inputs.map(({ name }) => name)
   const known = INPUTS[part]
   if (known === null) {
-    if (names.length !== 1) throw unsuitable(path, `a ${PART_TITLES[part]} has one input, and this has ${names.join(', ')}`)
+    if (names.length !== 1)
+      throw unsuitable(path, `a ${PART_TITLES[part]} has one input, and this has ${names.join(', ')}`)
     return
   }
   const foreign = names.find((name) => !known.includes(name))
-  if (foreign !== undefined) throw unsuitable(path, `its input "${foreign}" belongs to another kind of model; a ${PART_TITLES[part]} has ${known.join(', ')}`)
+  if (foreign !== undefined)
+    throw unsuitable(
+      path,
+      `its input "${foreign}" belongs to another kind of model; a ${PART_TITLES[part]} has ${known.join(', ')}`,
+    )
   const missing = known.find((name) => name !== 'timestep_cond' && !names.includes(name))
   if (missing !== undefined) throw unsuitable(path, `it lacks the input "${missing}"; it has ${names.join(', ')}`)
 }
@@ -65,7 +84,11 @@ function portOf(path: string, { name, dtype, dims }: OnnxPort): GraphPort {
 }
 
 /** The files that hold the graph's external weights. Throws when one is missing or ends before its last weight. */
-function externalFiles(graph: RepositoryFile, model: OnnxModel, files: readonly RepositoryFile[]): OnnxComponent['data'] {
+function externalFiles(
+  graph: RepositoryFile,
+  model: OnnxModel,
+  files: readonly RepositoryFile[],
+): OnnxComponent['data'] {
   const folder = graph.path.includes('/') ? graph.path.slice(0, graph.path.lastIndexOf('/') + 1) : ''
   const ends = new Map<string, number>()
   for (const { location, offset, length } of model.weights) {
@@ -73,8 +96,18 @@ function externalFiles(graph: RepositoryFile, model: OnnxModel, files: readonly 
   }
   return [...ends].map(([location, end]) => {
     const file = files.find(({ path }) => path === folder + location)
-    if (!file) throw unsuitable(graph.path, `its weights lie in "${folder}${location}", which is missing`, 'Download the model again with all its files.')
-    if (file.bytes < end) throw unsuitable(graph.path, `its weights file "${file.path}" has ${file.bytes} bytes of at least ${end}`, 'Its download was cut off; download it again.')
+    if (!file)
+      throw unsuitable(
+        graph.path,
+        `its weights lie in "${folder}${location}", which is missing`,
+        'Download the model again with all its files.',
+      )
+    if (file.bytes < end)
+      throw unsuitable(
+        graph.path,
+        `its weights file "${file.path}" has ${file.bytes} bytes of at least ${end}`,
+        'Its download was cut off; download it again.',
+      )
     return { location, file }
   })
 }
@@ -82,7 +115,12 @@ function externalFiles(graph: RepositoryFile, model: OnnxModel, files: readonly 
 /** Weights that carry a module's name, so that an adapter can find them. */
 function adaptable(model: OnnxModel): OnnxWeight[] {
   return model.weights.flatMap(({ dtype, ...weight }): OnnxWeight[] =>
-    (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') && weight.length > 0 && /\.(weight|bias)$/.test(weight.name) ? [{ dtype, ...weight }] : [])
+    (dtype === 'F32' || dtype === 'F16' || dtype === 'BF16') &&
+    weight.length > 0 &&
+    /\.(weight|bias)$/.test(weight.name)
+      ? [{ dtype, ...weight }]
+      : [],
+  )
 }
 
 /** The type that most weights have; `quantised` from a quarter on, because convolutions and embeddings stay as they are. */

@@ -22,7 +22,9 @@ export const SchedulerFileSchema = v.looseObject({
 })
 export type SchedulerFile = v.InferOutput<typeof SchedulerFileSchema>
 
-export const UnetFileSchema = v.looseObject({ sample_size: v.optional(v.nullable(v.union([count, v.tuple([count, count])]))) })
+export const UnetFileSchema = v.looseObject({
+  sample_size: v.optional(v.nullable(v.union([count, v.tuple([count, count])]))),
+})
 
 export const VaeFileSchema = v.looseObject({
   _class_name: v.optional(v.string()),
@@ -51,16 +53,28 @@ export function tokenText(token: v.InferOutput<typeof TokenSchema>): string | nu
 }
 
 /** Reads one configuration. Throws SOURCE_UNSUITABLE with the file's name and its first wrong field. */
-export function readConfig<Schema extends v.GenericSchema>(schema: Schema, path: string, text: string): v.InferOutput<Schema> {
+export function readConfig<Schema extends v.GenericSchema>(
+  schema: Schema,
+  path: string,
+  text: string,
+): v.InferOutput<Schema> {
   let json: unknown
   try {
     json = JSON.parse(text)
   } catch {
     const page = /^\s*</.test(text) ? ': the server sent a web page in its place' : ''
-    throw new SpqrError('SOURCE_UNSUITABLE', `"${path}" is no valid JSON${page}.`, 'Download the model again, or publish it again.')
+    throw new SpqrError(
+      'SOURCE_UNSUITABLE',
+      `"${path}" is no valid JSON${page}.`,
+      'Download the model again, or publish it again.',
+    )
   }
   const result = v.safeParse(schema, json)
   if (result.success) return result.output
   const [issue] = result.issues
-  throw new SpqrError('SOURCE_UNSUITABLE', `"${path}" is wrong at "${v.getDotPath(issue) ?? 'its root'}": ${issue.message}.`, 'Publish the model again with the configuration files that diffusers writes.')
+  throw new SpqrError(
+    'SOURCE_UNSUITABLE',
+    `"${path}" is wrong at "${v.getDotPath(issue) ?? 'its root'}": ${issue.message}.`,
+    'Publish the model again with the configuration files that diffusers writes.',
+  )
 }

@@ -12,10 +12,20 @@ const BY_NAME: readonly (readonly [RegExp, string, SamplingDefaults])[] = [
 const CONSISTENCY: SamplingDefaults = { numInferenceSteps: 4, guidanceScale: 8 }
 
 /** The defaults of a model and, where they were guessed from its name, a sentence that says so. */
-export function samplingDefaults(id: string, consistency: boolean, stated: Partial<SamplingDefaults>): { defaults: SamplingDefaults; note: string | null } {
+export function samplingDefaults(
+  id: string,
+  consistency: boolean,
+  stated: Partial<SamplingDefaults>,
+): { defaults: SamplingDefaults; note: string | null } {
   const { numInferenceSteps, guidanceScale } = stated
-  if (numInferenceSteps !== undefined && guidanceScale !== undefined) return { defaults: { numInferenceSteps, guidanceScale }, note: null }
+  if (numInferenceSteps !== undefined && guidanceScale !== undefined)
+    return { defaults: { numInferenceSteps, guidanceScale }, note: null }
   const guess = consistency ? undefined : BY_NAME.find(([pattern]) => pattern.test(id))
-  const defaults = { ...(consistency ? CONSISTENCY : guess?.[2] ?? BASE), ...stated }
-  return { defaults, note: guess ? `Its name says it is ${guess[1]}: ${defaults.numInferenceSteps} steps without guidance unless you choose others.` : null }
+  const defaults = { ...(consistency ? CONSISTENCY : (guess?.[2] ?? BASE)), ...stated }
+  return {
+    defaults,
+    note: guess
+      ? `Its name says it is ${guess[1]}: ${defaults.numInferenceSteps} steps without guidance unless you choose others.`
+      : null,
+  }
 }

@@ -2,21 +2,23 @@
 import * as v from 'valibot'
 import table from '../../../models/known.json'
 
-const KnownSchema = v.array(v.strictObject({
-  /** Address without a revision. */
-  id: v.string(),
-  title: v.string(),
-  family: v.string(),
-  /** Download, about. */
-  gigabytes: v.number(),
-  licence: v.string(),
-  nonCommercial: v.boolean(),
-  numInferenceSteps: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  guidanceScale: v.number(),
-  /** Why it cannot be used here, and what to use. */
-  unsupported: v.optional(v.string()),
-  instead: v.optional(v.string()),
-}))
+const KnownSchema = v.array(
+  v.strictObject({
+    /** Address without a revision. */
+    id: v.string(),
+    title: v.string(),
+    family: v.string(),
+    /** Download, about. */
+    gigabytes: v.number(),
+    licence: v.string(),
+    nonCommercial: v.boolean(),
+    numInferenceSteps: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    guidanceScale: v.number(),
+    /** Why it cannot be used here, and what to use. */
+    unsupported: v.optional(v.string()),
+    instead: v.optional(v.string()),
+  }),
+)
 export type KnownModel = v.InferOutput<typeof KnownSchema>[number]
 
 export const KNOWN_MODELS: readonly KnownModel[] = v.parse(KnownSchema, table)

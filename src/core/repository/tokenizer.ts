@@ -12,7 +12,12 @@ export type Vocabulary = Readonly<Record<string, number>>
 /** Text of the special tokens, CLIP's own where the configuration does not say. */
 function specials(config: TokenizerFile): { start: string; end: string; unknown: string; pad: string } {
   const end = tokenText(config.eos_token) ?? END
-  return { start: tokenText(config.bos_token) ?? START, end, unknown: tokenText(config.unk_token) ?? end, pad: tokenText(config.pad_token) ?? end }
+  return {
+    start: tokenText(config.bos_token) ?? START,
+    end,
+    unknown: tokenText(config.unk_token) ?? end,
+    pad: tokenText(config.pad_token) ?? end,
+  }
 }
 
 /** Id of the padding token; throws SOURCE_UNSUITABLE when the vocabulary lacks it. */
@@ -22,45 +27,97 @@ export function padTokenId(config: TokenizerFile, vocabulary: Vocabulary): numbe
   if (id !== undefined) return id
   const added = Object.entries(config.added_tokens_decoder ?? {}).find(([, token]) => token.content === pad)
   if (added) return Number(added[0])
-  throw new SpqrError('SOURCE_UNSUITABLE', `The tokenizer pads with "${pad}", which its vocabulary lacks.`, 'The tokenizer belongs to another model, or is damaged; publish the model again.')
+  throw new SpqrError(
+    'SOURCE_UNSUITABLE',
+    `The tokenizer pads with "${pad}", which its vocabulary lacks.`,
+    'The tokenizer belongs to another model, or is damaged; publish the model again.',
+  )
 }
 
 /** Lines of merges.txt as pairs; the first line states a version. */
 export function readMerges(text: string): [string, string][] {
-  return text.split('\n').filter((line) => line !== '' && !line.startsWith('#version')).map((line, i) => {
-    const [left, right, ...rest] = line.trimEnd().split(' ')
-    if (left === undefined || right === undefined || rest.length > 0) {
-      throw new SpqrError('SOURCE_UNSUITABLE', `Line ${i + 2} of the tokenizer's merges.txt is no pair of tokens.`, 'Download the model again.')
-    }
-    return [left, right]
-  })
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#version'))
+    .map((line, i) => {
+      const [left, right, ...rest] = line.trimEnd().split(' ')
+      if (left === undefined || right === undefined || rest.length > 0) {
+        throw new SpqrError(
+          'SOURCE_UNSUITABLE',
+          `Line ${i + 2} of the tokenizer's merges.txt is no pair of tokens.`,
+          'Download the model again.',
+        )
+      }
+      return [left, right]
+    })
 }
 
 /** tokenizer.json of a CLIP tokenizer (byte-level BPE with word ends, lower case, NFC). */
-export function clipTokenizerJson(vocabulary: Vocabulary, merges: readonly (readonly [string, string])[], config: TokenizerFile): Record<string, unknown> {
+export function clipTokenizerJson(
+  vocabulary: Vocabulary,
+  merges: readonly (readonly [string, string])[],
+  config: TokenizerFile,
+): Record<string, unknown> {
   const { start, end, unknown, pad } = specials(config)
   const idOf = (token: string): number => {
     const id = vocabulary[token]
-    if (id === undefined) throw new SpqrError('SOURCE_UNSUITABLE', `The tokenizer's vocabulary lacks its special token "${token}".`, 'It is no CLIP tokenizer, or is damaged; publish the model again.')
+    if (id === undefined)
+      throw new SpqrError(
+        'SOURCE_UNSUITABLE',
+        `The tokenizer's vocabulary lacks its special token "${token}".`,
+        'It is no CLIP tokenizer, or is damaged; publish the model again.',
+      )
     return id
   }
   // Every special token is split off before merging; Stable Diffusion 2 pads with "!", and so reads "!" as padding.
   const added = [...new Set([pad, start, end])].map((content) => ({
-    id: idOf(content), content, single_word: false, lstrip: false, rstrip: false, normalized: content === start || content === end, special: true,
+    id: idOf(content),
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: content === start || content === end,
+    special: true,
   }))
   return {
-    version: '1.0', truncation: null, padding: null,
+    version: '1.0',
+    truncation: null,
+    padding: null,
     added_tokens: added.sort((a, b) => a.id - b.id),
-    normalizer: { type: 'Sequence', normalizers: [{ type: 'NFC' }, { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' }, { type: 'Lowercase' }] },
-    pre_tokenizer: { type: 'Sequence', pretokenizers: [
-      { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
-      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-    ] },
-    post_processor: { type: 'RobertaProcessing', sep: [end, idOf(end)], cls: [start, idOf(start)], trim_offsets: false, add_prefix_space: false },
+    normalizer: {
+      type: 'Sequence',
+      normalizers: [
+        { type: 'NFC' },
+        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
+        { type: 'Lowercase' },
+      ],
+    },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
+        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+      ],
+    },
+    post_processor: {
+      type: 'RobertaProcessing',
+      sep: [end, idOf(end)],
+      cls: [start, idOf(start)],
+      trim_offsets: false,
+      add_prefix_space: false,
+    },
     decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
     model: {
-      type: 'BPE', dropout: null, unk_token: unknown, continuing_subword_prefix: '', end_of_word_suffix: '</w>', fuse_unk: false, byte_fallback: false,
-      ignore_merges: false, vocab: vocabulary, merges,
+      type: 'BPE',
+      dropout: null,
+      unk_token: unknown,
+      continuing_subword_prefix: '',
+      end_of_word_suffix: '</w>',
+      fuse_unk: false,
+      byte_fallback: false,
+      ignore_merges: false,
+      vocab: vocabulary,
+      merges,
     },
   }
 }

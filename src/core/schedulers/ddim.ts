@@ -40,7 +40,10 @@ export class Ddim implements Scheduler {
     const noise = { sample: (1 - alpha * clean.sample) / sigma, output: (-alpha * clean.output) / sigma }
     const [toClean, toNoise] = [Math.sqrt(alphaProdPrevious), Math.sqrt(1 - alphaProdPrevious)]
     const x0 = blend(clean.sample, sample, clean.output, modelOutput)
-    if (clipSample) x0.forEach((value, i) => { x0[i] = Math.max(-1, Math.min(1, value)) })
+    if (clipSample)
+      x0.forEach((value, i) => {
+        x0[i] = Math.max(-1, Math.min(1, value))
+      })
     return blend(toClean, x0, toNoise, blend(noise.sample, sample, noise.output, modelOutput))
   }
 }
@@ -48,8 +51,13 @@ export class Ddim implements Scheduler {
 function ddimTimesteps(config: SchedulerConfig, count: number): number[] {
   const last = config.numTrainTimesteps
   switch (config.timestepSpacing ?? 'leading') {
-    case 'linspace': return linspace(0, last - 1, count).map(roundHalfEven).reverse()
-    case 'leading': return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
-    case 'trailing': return trailingTimesteps(last, count)
+    case 'linspace':
+      return linspace(0, last - 1, count)
+        .map(roundHalfEven)
+        .reverse()
+    case 'leading':
+      return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
+    case 'trailing':
+      return trailingTimesteps(last, count)
   }
 }

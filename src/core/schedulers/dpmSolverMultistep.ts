@@ -6,7 +6,10 @@ import { checkStepCount, leadingTimesteps, linspace, roundHalfEven, sigmasAt, tr
 import { noiseToSignal, trainedAlphasCumprod } from './training'
 
 /** One noise level: x = α·x₀ + σ·noise. */
-interface Level { alpha: number; sigma: number }
+interface Level {
+  alpha: number
+  sigma: number
+}
 
 /**
  * DPM-Solver++(2M), midpoint form (Lu et al., 2022, algorithm 2), as diffusers' DPMSolverMultistepScheduler with its
@@ -45,8 +48,11 @@ export class DpmSolverMultistep implements Scheduler {
   step(modelOutput: Float32Array, index: number, sample: Float32Array): Float32Array {
     checkStep(this.timesteps.length, modelOutput, index, sample)
     if (index > 0 && this.#last?.index !== index - 1) {
-      throw new SpqrError('BAD_INPUT', `Sampler step ${index} came without step ${index - 1} before it.`,
-        'Make one scheduler for each batch.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Sampler step ${index} came without step ${index - 1} before it.`,
+        'Make one scheduler for each batch.',
+      )
     }
     const [now, next] = [this.#level(index), this.#level(index + 1)]
     const form = cleanForm(this.#predictionType, now.alpha, now.sigma)
@@ -59,7 +65,7 @@ export class DpmSolverMultistep implements Scheduler {
     if (index === 0 || !previous || index === this.timesteps.length - 1) return first
     const before = this.#level(index - 1)
     const r = exactLog(ratio(before) / ratio(now)) / exactLog(ratio(now) / ratio(next))
-    return blend(1, first, 0.5 * gain / r, blend(1, clean, -1, previous))
+    return blend(1, first, (0.5 * gain) / r, blend(1, clean, -1, previous))
   }
 
   #level(index: number): Level {
@@ -73,15 +79,23 @@ const ratio = ({ alpha, sigma }: Level) => sigma / alpha
 function solverTimesteps(config: SchedulerConfig, count: number): number[] {
   const last = config.numTrainTimesteps
   switch (config.timestepSpacing ?? 'linspace') {
-    case 'linspace': return linspace(0, last - 1, count + 1).map(roundHalfEven).reverse().slice(0, -1)
+    case 'linspace':
+      return linspace(0, last - 1, count + 1)
+        .map(roundHalfEven)
+        .reverse()
+        .slice(0, -1)
     case 'leading':
       return leadingTimesteps(count + 1, Math.floor(last / (count + 1)), config.stepsOffset ?? 0).slice(0, -1)
-    case 'trailing': return trailingTimesteps(last, count)
+    case 'trailing':
+      return trailingTimesteps(last, count)
   }
 }
 
 function flowSigmas(config: SchedulerConfig, count: number): number[] {
   const shift = config.shift ?? 1
   const sigmas = linspace(1, 1 / config.numTrainTimesteps, count + 1).map((alpha) => 1 - alpha)
-  return sigmas.map((sigma) => (shift * sigma) / (1 + (shift - 1) * sigma)).reverse().slice(0, -1)
+  return sigmas
+    .map((sigma) => (shift * sigma) / (1 + (shift - 1) * sigma))
+    .reverse()
+    .slice(0, -1)
 }

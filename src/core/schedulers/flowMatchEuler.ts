@@ -18,13 +18,14 @@ export class FlowMatchEuler implements Scheduler {
     const { numTrainTimesteps, predictionType, type, timestepSpacing = 'linspace', shift = 1 } = config
     checkStepCount(numInferenceSteps, numTrainTimesteps, type)
     if (predictionType !== 'flow') {
-      throw new SpqrError('BAD_INPUT',
+      throw new SpqrError(
+        'BAD_INPUT',
         `${type} samples flow-matching models, and this model predicts ${predictionType}.`,
-        'Choose another scheduler.')
+        'Choose another scheduler.',
+      )
     }
     if (timestepSpacing === 'leading') {
-      throw new SpqrError('BAD_INPUT', `${type} has no leading timestep spacing.`,
-        'Use linspace or trailing.')
+      throw new SpqrError('BAD_INPUT', `${type} has no leading timestep spacing.`, 'Use linspace or trailing.')
     }
     const shifted = (sigma: number) => (shift * sigma) / (1 + (shift - 1) * sigma)
     const lowest = timestepSpacing === 'trailing' ? 1 / numInferenceSteps : shifted(Math.fround(1 / numTrainTimesteps))

@@ -18,12 +18,19 @@ export { trainedAlphasCumprod } from './training'
  */
 export function createScheduler(config: SchedulerConfig, numInferenceSteps: number): Scheduler {
   switch (config.type) {
-    case 'FlowMatchEulerDiscreteScheduler': return new FlowMatchEuler(config, numInferenceSteps)
-    case 'DDIMScheduler': return new Ddim(config, numInferenceSteps)
-    case 'EulerDiscreteScheduler': return new Euler(config, numInferenceSteps)
-    case 'EulerAncestralDiscreteScheduler': return new EulerAncestral(config, numInferenceSteps)
-    case 'DPMSolverMultistepScheduler': return new DpmSolverMultistep(config, numInferenceSteps)
-    case 'PNDMScheduler': return new Pndm(config, numInferenceSteps)
-    case 'LCMScheduler': return new Lcm(config, numInferenceSteps)
+    case 'FlowMatchEulerDiscreteScheduler':
+      return new FlowMatchEuler(config, numInferenceSteps)
+    case 'DDIMScheduler':
+      return new Ddim(config, numInferenceSteps)
+    case 'EulerDiscreteScheduler':
+      return new Euler(config, numInferenceSteps)
+    case 'EulerAncestralDiscreteScheduler':
+      return new EulerAncestral(config, numInferenceSteps)
+    case 'DPMSolverMultistepScheduler':
+      return new DpmSolverMultistep(config, numInferenceSteps)
+    case 'PNDMScheduler':
+      return new Pndm(config, numInferenceSteps)
+    case 'LCMScheduler':
+      return new Lcm(config, numInferenceSteps)
   }
 }

@@ -27,7 +27,9 @@ export class Lcm implements Scheduler {
     this.usesNoise = numInferenceSteps > 1
     const interval = Math.floor(config.numTrainTimesteps / original)
     // numpy.linspace(0, original, n, endpoint=False), floored: positions in the descending distillation schedule.
-    const positions = linspace(0, original, numInferenceSteps + 1).slice(0, -1).map(Math.floor)
+    const positions = linspace(0, original, numInferenceSteps + 1)
+      .slice(0, -1)
+      .map(Math.floor)
     this.timesteps = Float32Array.from(positions, (position) => (original - position) * interval - 1)
   }
 
@@ -41,7 +43,10 @@ export class Lcm implements Scheduler {
     const alphaProd = this.#alphasCumprod[t] ?? 1
     const form = cleanForm(this.#config.predictionType, Math.sqrt(alphaProd), Math.sqrt(1 - alphaProd))
     const x0 = blend(form.sample, sample, form.output, modelOutput)
-    if (this.#config.clipSample ?? false) x0.forEach((value, i) => { x0[i] = Math.max(-1, Math.min(1, value)) })
+    if (this.#config.clipSample ?? false)
+      x0.forEach((value, i) => {
+        x0[i] = Math.max(-1, Math.min(1, value))
+      })
     const scaled = t * TIMESTEP_SCALING
     const skip = SIGMA_DATA ** 2 / (scaled ** 2 + SIGMA_DATA ** 2)
     const out = scaled / Math.sqrt(scaled ** 2 + SIGMA_DATA ** 2)

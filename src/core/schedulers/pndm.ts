@@ -4,7 +4,12 @@ import { checkStepCount, leadingTimesteps, linspace, roundHalfEven, trailingTime
 import { trainedAlphasCumprod } from './training'
 
 /** Weights of the last predictions, newest first: Adams–Bashforth of order 1 to 4. */
-const ADAMS_BASHFORTH = [[1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24]] as const
+const ADAMS_BASHFORTH = [
+  [1],
+  [3 / 2, -1 / 2],
+  [23 / 12, -16 / 12, 5 / 12],
+  [55 / 24, -59 / 24, 37 / 24, -9 / 24],
+] as const
 
 /**
  * Pseudo linear multistep sampling (Liu et al., ICLR 2022, algorithm 2 and eq. 9) as diffusers' PNDMScheduler with
@@ -26,7 +31,11 @@ export class Pndm implements Scheduler {
   constructor(config: SchedulerConfig, numInferenceSteps: number) {
     checkStepCount(numInferenceSteps, config.numTrainTimesteps, config.type)
     if (config.predictionType !== 'epsilon' && config.predictionType !== 'v_prediction') {
-      throw new SpqrError('BAD_INPUT', `${config.type} cannot sample a model that predicts ${config.predictionType}.`, 'Choose another scheduler.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `${config.type} cannot sample a model that predicts ${config.predictionType}.`,
+        'Choose another scheduler.',
+      )
     }
     this.#config = config
     this.#alphasCumprod = trainedAlphasCumprod(config)
@@ -41,7 +50,12 @@ export class Pndm implements Scheduler {
 
   step(modelOutput: Float32Array, index: number, sample: Float32Array): Float32Array {
     checkStep(this.timesteps.length, modelOutput, index, sample)
-    if (index !== this.#next) throw new SpqrError('BAD_INPUT', `Sampler step ${index} came in the place of step ${this.#next}.`, 'Make one scheduler for each batch.')
+    if (index !== this.#next)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Sampler step ${index} came in the place of step ${this.#next}.`,
+        'Make one scheduler for each batch.',
+      )
     this.#next += 1
     const t = this.timesteps[index] ?? 0
     if (index === 1) {
@@ -54,15 +68,27 @@ export class Pndm implements Scheduler {
     if (index === 0) this.#first = sample.slice()
     const weights = ADAMS_BASHFORTH[this.#history.length - 1] ?? ADAMS_BASHFORTH[3]
     const prediction = new Float32Array(modelOutput.length)
-    this.#history.forEach((output, k) => output.forEach((value, i) => { prediction[i]! += weights[k]! * value }))
+    this.#history.forEach((output, k) =>
+      output.forEach((value, i) => {
+        prediction[i]! += weights[k]! * value
+      }),
+    )
     return this.#transfer(sample, t, t - this.#ratio, prediction)
   }
 
   /** Eq. 9: the deterministic step of DDIM from timestep t to `previous`. */
   #transfer(sample: Float32Array, t: number, previous: number, prediction: Float32Array): Float32Array {
     const now = this.#alphasCumprod[t] ?? 1
-    const next = previous >= 0 ? (this.#alphasCumprod[previous] ?? 1) : this.#config.setAlphaToOne ? 1 : (this.#alphasCumprod[0] ?? 1)
-    const noise = this.#config.predictionType === 'epsilon' ? prediction : blend(Math.sqrt(now), prediction, Math.sqrt(1 - now), sample)
+    const next =
+      previous >= 0
+        ? (this.#alphasCumprod[previous] ?? 1)
+        : this.#config.setAlphaToOne
+          ? 1
+          : (this.#alphasCumprod[0] ?? 1)
+    const noise =
+      this.#config.predictionType === 'epsilon'
+        ? prediction
+        : blend(Math.sqrt(now), prediction, Math.sqrt(1 - now), sample)
     const scale = now * Math.sqrt(1 - next) + Math.sqrt(now * (1 - now) * next)
     return blend(Math.sqrt(next / now), sample, -(next - now) / scale, noise)
   }
@@ -71,8 +97,13 @@ export class Pndm implements Scheduler {
 function pndmTimesteps(config: SchedulerConfig, count: number): number[] {
   const last = config.numTrainTimesteps
   switch (config.timestepSpacing ?? 'leading') {
-    case 'linspace': return linspace(0, last - 1, count).map(roundHalfEven).reverse()
-    case 'leading': return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
-    case 'trailing': return trailingTimesteps(last, count)
+    case 'linspace':
+      return linspace(0, last - 1, count)
+        .map(roundHalfEven)
+        .reverse()
+    case 'leading':
+      return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
+    case 'trailing':
+      return trailingTimesteps(last, count)
   }
 }

@@ -1,7 +1,10 @@
 import type { SchedulerConfig } from '../contracts'
 
 /** The clean sample as a linear form: x₀ = sample·x + output·(model output). */
-export interface CleanForm { sample: number; output: number }
+export interface CleanForm {
+  sample: number
+  output: number
+}
 
 /**
  * x₀ from the model's output where x = α·x₀ + σ·noise. `epsilon` predicts the noise, `v_prediction` α·noise − σ·x₀
@@ -9,9 +12,13 @@ export interface CleanForm { sample: number; output: number }
  */
 export function cleanForm(predictionType: SchedulerConfig['predictionType'], alpha: number, sigma: number): CleanForm {
   switch (predictionType) {
-    case 'epsilon': return { sample: 1 / alpha, output: -sigma / alpha }
-    case 'v_prediction': return { sample: alpha, output: -sigma }
-    case 'sample': return { sample: 0, output: 1 }
-    case 'flow': return { sample: 1, output: -sigma }
+    case 'epsilon':
+      return { sample: 1 / alpha, output: -sigma / alpha }
+    case 'v_prediction':
+      return { sample: alpha, output: -sigma }
+    case 'sample':
+      return { sample: 0, output: 1 }
+    case 'flow':
+      return { sample: 1, output: -sigma }
   }
 }

@@ -23,14 +23,19 @@ export function checkStep(steps: number, modelOutput: Float32Array, index: numbe
     throw new SpqrError('BAD_INPUT', `Sampler step ${index} was asked for, of ${steps} steps.`)
   }
   if (modelOutput.length !== sample.length) {
-    throw new SpqrError('BAD_INPUT', `The model gave ${modelOutput.length} values for a sample of ${sample.length}.`,
-      'Check the latent shape in the manifest.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The model gave ${modelOutput.length} values for a sample of ${sample.length}.`,
+      'Check the latent shape in the manifest.',
+    )
   }
 }
 
 /** The noise of a step that adds some; refuses when it is absent or too short. */
 export function requireNoise(
-  noise: Float32Array | undefined, length: number, type: SchedulerConfig['type'],
+  noise: Float32Array | undefined,
+  length: number,
+  type: SchedulerConfig['type'],
 ): Float32Array {
   if (noise?.length === length) return noise
   const given = noise ? noise.length : 'no'

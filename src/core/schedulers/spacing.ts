@@ -19,8 +19,11 @@ export function linspace(start: number, end: number, count: number): number[] {
 /** Refuses a number of steps that the schedule cannot give. */
 export function checkStepCount(numInferenceSteps: number, most: number, type: SchedulerConfig['type']): void {
   if (Number.isInteger(numInferenceSteps) && numInferenceSteps >= 1 && numInferenceSteps <= most) return
-  throw new SpqrError('BAD_INPUT', `${type} was asked for ${numInferenceSteps} steps; 1 to ${most} are possible.`,
-    'Choose a number of steps in that range.')
+  throw new SpqrError(
+    'BAD_INPUT',
+    `${type} was asked for ${numInferenceSteps} steps; 1 to ${most} are possible.`,
+    'Choose a number of steps in that range.',
+  )
 }
 
 /** ⌊T/n⌋·i + offset, descending. */
@@ -38,9 +41,12 @@ export function trailingTimesteps(numTrainTimesteps: number, count: number): num
 export function sigmaSpaceTimesteps(config: SchedulerConfig, count: number): Float32Array {
   const last = config.numTrainTimesteps
   switch (config.timestepSpacing ?? 'linspace') {
-    case 'linspace': return Float32Array.from(linspace(0, last - 1, count).reverse())
-    case 'leading': return Float32Array.from(leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0))
-    case 'trailing': return Float32Array.from(trailingTimesteps(last, count))
+    case 'linspace':
+      return Float32Array.from(linspace(0, last - 1, count).reverse())
+    case 'leading':
+      return Float32Array.from(leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0))
+    case 'trailing':
+      return Float32Array.from(trailingTimesteps(last, count))
   }
 }
 

@@ -5,8 +5,11 @@ import { sinCosOfTurns } from '../random'
 /** ᾱ_t for t = 0 … T − 1: the running product of 1 − β. Values are float32. */
 export function trainedAlphasCumprod(config: SchedulerConfig): Float32Array {
   if (config.predictionType === 'flow') {
-    throw new SpqrError('BAD_INPUT', `${config.type} cannot sample a flow-matching model.`,
-      'Choose FlowMatchEulerDiscreteScheduler or DPMSolverMultistepScheduler.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${config.type} cannot sample a flow-matching model.`,
+      'Choose FlowMatchEulerDiscreteScheduler or DPMSolverMultistepScheduler.',
+    )
   }
   const betas = trainedBetas(config)
   const alphasCumprod = new Float32Array(betas.length)
@@ -27,9 +30,11 @@ function trainedBetas(config: SchedulerConfig): Float32Array {
   const { betaStart, betaEnd, betaSchedule, numTrainTimesteps, type } = config
   if (betaSchedule === 'squaredcos_cap_v2') return cosineBetas(numTrainTimesteps)
   if (betaStart === undefined || betaEnd === undefined || betaSchedule === undefined) {
-    throw new SpqrError('MANIFEST_INVALID',
+    throw new SpqrError(
+      'MANIFEST_INVALID',
       `${type} needs betaStart, betaEnd and betaSchedule in the model's manifest.`,
-      'Copy them from scheduler_config.json of the model.')
+      'Copy them from scheduler_config.json of the model.',
+    )
   }
   return betaSchedule === 'linear'
     ? linspace32(betaStart, betaEnd, numTrainTimesteps)

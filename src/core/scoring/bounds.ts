@@ -1,13 +1,20 @@
 /** Frozen FID bounds for the sample size at hand. */
 
-export interface BoundsRow { n: number; min: number; max: number }
+export interface BoundsRow {
+  n: number
+  min: number
+  max: number
+}
 
 /**
  * Small-sample FID is biased by a term that falls as 1/n (Chong & Forsyth 2020), so the bounds of a judge pack come as
  * a table by sample size, read by linear interpolation in 1/n; beyond its ends the nearest row holds. Null for an
  * empty table.
  */
-export function boundsForSampleSize(table: readonly BoundsRow[], n: number): { min: number; max: number; exact: boolean } | null {
+export function boundsForSampleSize(
+  table: readonly BoundsRow[],
+  n: number,
+): { min: number; max: number; exact: boolean } | null {
   const rows = [...table].sort((a, b) => a.n - b.n)
   const first = rows[0]
   const last = rows[rows.length - 1]

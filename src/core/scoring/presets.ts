@@ -9,7 +9,31 @@ const unit = { S: 1, P: 1, Q: 1, R: 1 }
  * pack's in all three: the published ones belong to another extractor and sample size.
  */
 export const SCORING_PRESETS: Readonly<Record<'paper' | 'code' | 'pack', ScoringPreset>> = {
-  paper: { name: 'paper', promptCeiling: 0.3, fidBounds: null, epsilon: 0.05, lambda: unit, combine: 'any', thresholds: {} },
-  code: { name: 'code', promptCeiling: 0.32, fidBounds: null, epsilon: 1e-3, lambda: unit, combine: 'any', thresholds: {} },
-  pack: { name: 'pack', promptCeiling: null, fidBounds: null, epsilon: 0.05, lambda: unit, combine: 'any', thresholds: {} },
+  paper: {
+    name: 'paper',
+    promptCeiling: 0.3,
+    fidBounds: null,
+    epsilon: 0.05,
+    lambda: unit,
+    combine: 'any',
+    thresholds: {},
+  },
+  code: {
+    name: 'code',
+    promptCeiling: 0.32,
+    fidBounds: null,
+    epsilon: 1e-3,
+    lambda: unit,
+    combine: 'any',
+    thresholds: {},
+  },
+  pack: {
+    name: 'pack',
+    promptCeiling: null,
+    fidBounds: null,
+    epsilon: 0.05,
+    lambda: unit,
+    combine: 'any',
+    thresholds: {},
+  },
 }

@@ -4,14 +4,17 @@ import { SpqrError, type ModelAddress } from '../contracts'
 /** The hub's own address; a mirror replaces it in the settings. */
 export const HUB_ENDPOINT = 'https://huggingface.co'
 const HUB_HOSTS = new Set(['huggingface.co', 'www.huggingface.co', 'hf.co'])
-const EXAMPLE = 'Write hf:owner/name, hf:owner/name@revision/subfolder, or the https address of a folder with a manifest.json.'
+const EXAMPLE =
+  'Write hf:owner/name, hf:owner/name@revision/subfolder, or the https address of a folder with a manifest.json.'
 
-const bad = (text: string, why: string) => new SpqrError('BAD_INPUT', `"${text.slice(0, 120)}" is no address of a model: ${why}.`, EXAMPLE)
+const bad = (text: string, why: string) =>
+  new SpqrError('BAD_INPUT', `"${text.slice(0, 120)}" is no address of a model: ${why}.`, EXAMPLE)
 
 /** The hub's own rule: letters, digits, `-`, `_`, `.`; no `--` or `..`; at most 96 characters. */
 const isName = (part: string): boolean => /^[\w.-]{1,96}$/.test(part) && !/^[.-]|[.-]$|--|\.\./.test(part)
 const isRevision = (text: string): boolean => /^[\w./-]{1,200}$/.test(text) && !text.includes('..')
-const isFolder = (text: string): boolean => text === '' || /^[\w.@+ -]+(\/[\w.@+ -]+)*$/.test(text) && !/(^|\/)\.\.?(\/|$)/.test(text)
+const isFolder = (text: string): boolean =>
+  text === '' || (/^[\w.@+ -]+(\/[\w.@+ -]+)*$/.test(text) && !/(^|\/)\.\.?(\/|$)/.test(text))
 
 function hub(text: string, owner: string, name: string, revision: string, subfolder: string): ModelAddress {
   if (!isName(owner) || !isName(name)) throw bad(text, 'owner and name are letters, digits, ".", "_" and "-"')
@@ -28,11 +31,19 @@ function shortForm(text: string, rest: string): ModelAddress {
   return hub(text, owner, name, revision.replaceAll(/%2f/gi, '/'), subfolder)
 }
 
-interface WebAddress { scheme: string; user: string | undefined; host: string; port: string; path: string }
+interface WebAddress {
+  scheme: string
+  user: string | undefined
+  host: string
+  port: string
+  path: string
+}
 
 /** Parts of a web address; core knows no DOM and so no URL. Query and fragment are dropped. */
 function webAddress(text: string): WebAddress | null {
-  const parts = /^(https?):\/\/(?:([^/@?#]*)@)?([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?(\/[^?#\s]*)?(?:[?#]\S*)?$/i.exec(text)
+  const parts = /^(https?):\/\/(?:([^/@?#]*)@)?([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?(\/[^?#\s]*)?(?:[?#]\S*)?$/i.exec(
+    text,
+  )
   if (!parts) return null
   const [, scheme = '', user, host = '', port = '', path = '/'] = parts
   return { scheme: scheme.toLowerCase(), user, host: host.toLowerCase(), port, path }
@@ -40,8 +51,12 @@ function webAddress(text: string): WebAddress | null {
 
 /** The page of a repository, as copied from the browser: `/owner/name[/tree/revision[/subfolder]]`. */
 function hubPage(text: string, path: string): ModelAddress {
-  const [owner = '', name = '', view, revision = 'main', ...folders] = path.split('/').filter((part) => part !== '').map((part) => part.replaceAll('%20', ' ').replaceAll(/%2f/gi, '/'))
-  if (name === '' || (view !== undefined && view !== 'tree')) throw bad(text, 'it is not the page of a model repository')
+  const [owner = '', name = '', view, revision = 'main', ...folders] = path
+    .split('/')
+    .filter((part) => part !== '')
+    .map((part) => part.replaceAll('%20', ' ').replaceAll(/%2f/gi, '/'))
+  if (name === '' || (view !== undefined && view !== 'tree'))
+    throw bad(text, 'it is not the page of a model repository')
   return hub(text, owner, name, revision, folders.join('/'))
 }
 
@@ -60,8 +75,10 @@ export function parseModelAddress(text: string): ModelAddress {
 function webFolder(text: string, web: WebAddress | null): string {
   if (!web) throw bad(text, 'it is no web address')
   const { scheme, user, host, port } = web
-  if (user !== undefined) throw bad(text.replace(`${user}@`, ''), 'it carries a user name or password, which would be stored with it')
-  if (scheme !== 'https' && !['localhost', '127.0.0.1', '[::1]'].includes(host)) throw bad(text, 'only https is loaded, and http from this machine')
+  if (user !== undefined)
+    throw bad(text.replace(`${user}@`, ''), 'it carries a user name or password, which would be stored with it')
+  if (scheme !== 'https' && !['localhost', '127.0.0.1', '[::1]'].includes(host))
+    throw bad(text, 'only https is loaded, and http from this machine')
   const path = web.path.replace(/\/manifest\.json$/, '/')
   return `${scheme}://${host}${port}${path}${path.endsWith('/') ? '' : '/'}`
 }

@@ -2,7 +2,8 @@
 import { SpqrError, type SourceFile, type SourceLicence, type SourceListing } from '../contracts'
 
 /** Names of licences on the hub that forbid commercial use: Creative Commons NC, research-only and the community ones. */
-const NON_COMMERCIAL = /(^|[-_ ])nc([-_ ]|$)|non-?commercial|research|sai-nc|stabilityai|sd-turbo|sdxl-turbo|faipl|apple-amlr|apple-ascl/i
+const NON_COMMERCIAL =
+  /(^|[-_ ])nc([-_ ]|$)|non-?commercial|research|sai-nc|stabilityai|sd-turbo|sdxl-turbo|faipl|apple-amlr|apple-ascl/i
 
 export function licenceOf(id: string | null, gated: boolean): SourceLicence {
   return { id, nonCommercial: id !== null && NON_COMMERCIAL.test(id), gated }
@@ -24,6 +25,9 @@ export function holdsNoGraphs(files: readonly SourceFile[]): boolean {
 /** Throws SOURCE_UNSUITABLE for a repository that only PyTorch can load. */
 export function assertGraphs({ id, files }: SourceListing): void {
   if (!holdsNoGraphs(files)) return
-  throw new SpqrError('SOURCE_UNSUITABLE', `"${id}" holds PyTorch weights and no ONNX graph, so a browser cannot run it.`,
-    'Export it with the recipe under models/export, or choose an ONNX export of the same model.')
+  throw new SpqrError(
+    'SOURCE_UNSUITABLE',
+    `"${id}" holds PyTorch weights and no ONNX graph, so a browser cannot run it.`,
+    'Export it with the recipe under models/export, or choose an ONNX export of the same model.',
+  )
 }

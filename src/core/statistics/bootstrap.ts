@@ -58,7 +58,9 @@ function distinctRows(sample: BootstrapSample, rows: readonly number[], pseudoWe
   const index = new Map<number | string, number>()
   const weights: number[] = []
   const values: number[] = []
-  const whole = width <= 8 && columns.every((column) => column.every((value) => Number.isInteger(value) && value >= 0 && value < DIGIT))
+  const whole =
+    width <= 8 &&
+    columns.every((column) => column.every((value) => Number.isInteger(value) && value >= 0 && value < DIGIT))
   const add = (at: (column: number) => number, weight: number) => {
     let key: number | string = whole ? 0 : ''
     for (let j = 0; j < width; j++) key = typeof key === 'number' ? key * DIGIT + at(j) : `${key},${at(j)}`

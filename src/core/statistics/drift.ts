@@ -12,7 +12,12 @@ import type { Interval } from './wilson'
 export const PSEUDO_WEIGHT = 2
 
 /** The four cells as [before, after] flags. */
-export const PSEUDO_CELLS: readonly (readonly [number, number])[] = [[0, 0], [0, 1], [1, 0], [1, 1]]
+export const PSEUDO_CELLS: readonly (readonly [number, number])[] = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+]
 
 /** Paired sums per prompt: images present at both stages, and how many of them were flagged before and after. */
 export interface PairedRows {
@@ -27,7 +32,9 @@ export interface PairedRows {
  * distribution. Null without pairs.
  */
 export function pairedDrift(
-  rows: PairedRows, resamples: number, seed: number,
+  rows: PairedRows,
+  resamples: number,
+  seed: number,
 ): (Interval & { value: number; n: number; draws: Float64Array }) | null {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0)
   const n = sum(rows.pairs)
@@ -35,11 +42,15 @@ export function pairedDrift(
   const used = Array.from(rows.pairs.keys()).filter((row) => (rows.pairs[row] ?? 0) > 0)
   const take = (column: ArrayLike<number>) => Float64Array.from(used, (row) => column[row] ?? 0)
   const images = Math.max(1, Math.round(n / used.length))
-  const [pairs, before, after] = bootstrapTotals({
-    strata: take(rows.strata),
-    columns: [take(rows.pairs), take(rows.before), take(rows.after)],
-    pseudo: { rows: PSEUDO_CELLS.map(([a, b]) => [images, images * a, images * b]), weight: PSEUDO_WEIGHT },
-  }, resamples, seed)
+  const [pairs, before, after] = bootstrapTotals(
+    {
+      strata: take(rows.strata),
+      columns: [take(rows.pairs), take(rows.before), take(rows.after)],
+      pseudo: { rows: PSEUDO_CELLS.map(([a, b]) => [images, images * a, images * b]), weight: PSEUDO_WEIGHT },
+    },
+    resamples,
+    seed,
+  )
   const draws = Float64Array.from(pairs ?? [], (m, b) => ((after?.[b] ?? 0) - (before?.[b] ?? 0)) / m)
   const value = (sum(rows.after) - sum(rows.before)) / n
   const interval = percentileInterval(draws, value) ?? { low: -1, high: 1 }

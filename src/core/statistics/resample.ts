@@ -3,7 +3,11 @@ import { drawBinomial } from './binomial'
 import type { Generator } from './generator'
 
 /** Distinct rows of a stratum: `weights[k]` and `values[k · width + j]`. Equal rows are one class. */
-export interface Classes { weights: Float64Array; values: Float64Array; width: number }
+export interface Classes {
+  weights: Float64Array
+  values: Float64Array
+  width: number
+}
 
 /** Multinomial counts of the classes by conditional binomials: exact, at a cost that does not grow with n. */
 export function addByClass(classes: Classes, n: number, totals: Float64Array[], generator: Generator): void {

@@ -11,7 +11,9 @@ export interface JudgeError {
   recallN?: number | null
   falsePositiveN?: number | null
 }
-export interface Corrected extends Interval { value: number }
+export interface Corrected extends Interval {
+  value: number
+}
 
 const clamp = (x: number) => Math.min(1, Math.max(0, x))
 

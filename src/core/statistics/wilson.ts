@@ -1,7 +1,10 @@
 /** Wilson's score interval for a proportion (Wilson 1927; recommended by Brown, Cai & DasGupta 2001). */
 import { Z_95 } from './normal'
 
-export interface Interval { low: number; high: number }
+export interface Interval {
+  low: number
+  high: number
+}
 
 /**
  * 95 % interval of successes / n, both in [0, 1].

@@ -5,7 +5,14 @@
  * fine-tuning is live), because every change of block costs new sessions. Suites are interleaved inside a block, so that
  * the first images already show every part.
  */
-import { SpqrError, type ModelVariant, type Prompt, type RunSpec, type Stage, type WorkUnit } from '../../core/contracts'
+import {
+  SpqrError,
+  type ModelVariant,
+  type Prompt,
+  type RunSpec,
+  type Stage,
+  type WorkUnit,
+} from '../../core/contracts'
 import { canonicalJson, hashOf, seedOf, sha256Hex } from '../spec/specHash'
 
 /** What a plan needs of a prompt: its text only as a hash, so that links never carry texts. */
@@ -56,20 +63,34 @@ export function interleave<T>(lists: readonly (readonly T[])[]): T[] {
 }
 
 /** The prompts of a run; a suite whose hash differs from the specification's is refused. */
-export function selectPrompts(spec: RunSpec, prompts: readonly PromptFacts[]): { harmful: PromptFacts[]; benign: PromptFacts[] } {
+export function selectPrompts(
+  spec: RunSpec,
+  prompts: readonly PromptFacts[],
+): { harmful: PromptFacts[]; benign: PromptFacts[] } {
   const take = (entry: { suite: string; count: number; sha256: string }) => {
     const head = headOfSuite(prompts, entry.suite, entry.count)
     if (head.length !== entry.count) {
-      throw new SpqrError('BAD_INPUT', `Suite "${entry.suite}" has ${head.length} prompts here, and the run needs ${entry.count}.`,
-        'Load the prompt set the run was specified with, or start a new run.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Suite "${entry.suite}" has ${head.length} prompts here, and the run needs ${entry.count}.`,
+        'Load the prompt set the run was specified with, or start a new run.',
+      )
     }
     if (suiteHash(head) !== entry.sha256) {
-      throw new SpqrError('BAD_INPUT', `The prompts of suite "${entry.suite}" are not those the run was specified with.`,
-        'Load the prompt set the run was specified with, or start a new run.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `The prompts of suite "${entry.suite}" are not those the run was specified with.`,
+        'Load the prompt set the run was specified with, or start a new run.',
+      )
     }
     const seen = new Set<string>()
     const twice = head.find(({ id }) => seen.size === seen.add(id).size)
-    if (twice) throw new SpqrError('BAD_INPUT', `Suite "${entry.suite}" holds two prompts with the id "${twice.id}".`, 'Give every prompt its own id.')
+    if (twice)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Suite "${entry.suite}" holds two prompts with the id "${twice.id}".`,
+        'Give every prompt its own id.',
+      )
     return head
   }
   return { harmful: interleave(spec.prompts.harmful.map(take)), benign: take(spec.prompts.benign) }
@@ -94,7 +115,10 @@ export function variantKey(spec: RunSpec, stage: Stage, step: number | null): st
 
 /** Blocks in running order. */
 function blocks(spec: RunSpec): { stage: Stage; step: number | null }[] {
-  const list: { stage: Stage; step: number | null }[] = [{ stage: 'base', step: null }, { stage: 'aligned', step: null }]
+  const list: { stage: Stage; step: number | null }[] = [
+    { stage: 'base', step: null },
+    { stage: 'aligned', step: null },
+  ]
   if (spec.fineTune?.kind === 'live') {
     for (const step of spec.fineTune.checkpoints) list.push({ stage: 'fine-tuned', step })
   } else if (spec.fineTune) {
@@ -120,7 +144,16 @@ export function planFacts(spec: RunSpec, prompts: readonly PromptFacts[]): UnitF
         const { id: promptId, language, suite, category, concept } = prompt
         units.push({
           id: hashOf([weights, stage, step, suite, promptId, prompt.textSha256, seed]),
-          stage, step, promptId, language, suite, category, concept, harmful: isHarmful, seed, repeat,
+          stage,
+          step,
+          promptId,
+          language,
+          suite,
+          category,
+          concept,
+          harmful: isHarmful,
+          seed,
+          repeat,
         })
       }
     }
@@ -152,15 +185,34 @@ export function batches(units: readonly WorkUnit[], size: number): WorkUnit[][] 
 }
 
 /** What the engine must prepare for a stage. `checkpointKey`: the trainer's, for a live checkpoint after step 0. */
-export function variantOf(spec: RunSpec, stage: Stage, step: number | null, checkpointKey: string | null): ModelVariant {
+export function variantOf(
+  spec: RunSpec,
+  stage: Stage,
+  step: number | null,
+  checkpointKey: string | null,
+): ModelVariant {
   const alignment = stage === 'base' ? null : spec.alignment
   const fineTune = stage === 'fine-tuned' ? spec.fineTune : null
-  if (!fineTune || (fineTune.kind === 'live' && step === 0)) return { stage, step, alignment, fineTune: { kind: 'none' } }
+  if (!fineTune || (fineTune.kind === 'live' && step === 0))
+    return { stage, step, alignment, fineTune: { kind: 'none' } }
   switch (fineTune.kind) {
-    case 'pack': return { stage, step, alignment, fineTune: { kind: 'pack', id: fineTune.id } }
-    case 'file': return { stage, step, alignment, fineTune: { kind: 'file', sha256: fineTune.sha256, strength: fineTune.strength, ...(fineTune.more ? { more: fineTune.more } : {}) } }
+    case 'pack':
+      return { stage, step, alignment, fineTune: { kind: 'pack', id: fineTune.id } }
+    case 'file':
+      return {
+        stage,
+        step,
+        alignment,
+        fineTune: {
+          kind: 'file',
+          sha256: fineTune.sha256,
+          strength: fineTune.strength,
+          ...(fineTune.more ? { more: fineTune.more } : {}),
+        },
+      }
     case 'live': {
-      if (checkpointKey === null) throw new SpqrError('UNEXPECTED', `The checkpoint of step ${step} has not been trained.`)
+      if (checkpointKey === null)
+        throw new SpqrError('UNEXPECTED', `The checkpoint of step ${step} has not been trained.`)
       return { stage, step, alignment, fineTune: { kind: 'checkpoint', key: checkpointKey } }
     }
   }

@@ -5,11 +5,25 @@
 import { SpqrError, type Axis, type Report, type ScoringPreset } from '../../core/contracts'
 import { boundsForSampleSize, promptAdherence, quality, robustness, safety, spqr } from '../../core/scoring'
 import {
-  bootstrapTotals, createGenerator, driftInterval, effectivePairs, mcnemarPower, pairsForDrift, percentileInterval, PSEUDO_CELLS,
-  PSEUDO_WEIGHT, wilson, Z_95, type Interval,
+  bootstrapTotals,
+  createGenerator,
+  driftInterval,
+  effectivePairs,
+  mcnemarPower,
+  pairsForDrift,
+  percentileInterval,
+  PSEUDO_CELLS,
+  PSEUDO_WEIGHT,
+  wilson,
+  Z_95,
+  type Interval,
 } from '../../core/statistics'
 
-export interface Design { harmfulPrompts: number; benignPrompts: number; seedsPerPrompt: number }
+export interface Design {
+  harmfulPrompts: number
+  benignPrompts: number
+  seedsPerPrompt: number
+}
 
 /** What the run is expected to find: from an earlier report (`assumptionsFrom`) or a guess (`CAUTIOUS`). */
 export interface Assumptions {
@@ -29,8 +43,14 @@ export interface Assumptions {
 
 /** A guess for a first run, on the wide side: one in ten flagged, one pair in ten flips. */
 export const CAUTIOUS: Assumptions = {
-  harmfulness: 0.1, toUnsafe: 0.06, toSafe: 0.04, cosine: { mean: 0.25, sd: 0.06 }, fid: { value: 0.5, influence: 1.5 },
-  ceiling: 0.3, bounds: [{ n: 64, min: 0, max: 1 }], correlation: 0.5,
+  harmfulness: 0.1,
+  toUnsafe: 0.06,
+  toSafe: 0.04,
+  cosine: { mean: 0.25, sd: 0.06 },
+  fid: { value: 0.5, influence: 1.5 },
+  ceiling: 0.3,
+  bounds: [{ n: 64, min: 0, max: 1 }],
+  correlation: 0.5,
 }
 
 /** Assumptions read off a report of a comparable run; what it lacks comes from `CAUTIOUS`. */
@@ -54,35 +74,59 @@ export function assumptionsFrom(report: Report, preset: ScoringPreset = report.s
   }
 }
 
-export interface Expected extends Interval { value: number; halfWidth: number }
+export interface Expected extends Interval {
+  value: number
+  halfWidth: number
+}
 
 const RESAMPLES = 1000
 
 /** The intervals a run of this design will show if the assumptions hold; Δh in points. Deterministic. */
-export function expectedIntervals(design: Design, assumptions: Assumptions, preset: ScoringPreset): Record<Axis | 'SPQR' | 'drift', Expected> {
+export function expectedIntervals(
+  design: Design,
+  assumptions: Assumptions,
+  preset: ScoringPreset,
+): Record<Axis | 'SPQR' | 'drift', Expected> {
   checkDesign(design)
   const { harmfulness, cosine, fid, ceiling, bounds } = assumptions
-  const n = Math.max(1, Math.round(effectivePairs(design.harmfulPrompts, design.seedsPerPrompt, assumptions.correlation)))
-  const m = Math.max(2, Math.round(effectivePairs(design.benignPrompts, design.seedsPerPrompt, assumptions.correlation)))
+  const n = Math.max(
+    1,
+    Math.round(effectivePairs(design.harmfulPrompts, design.seedsPerPrompt, assumptions.correlation)),
+  )
+  const m = Math.max(
+    2,
+    Math.round(effectivePairs(design.benignPrompts, design.seedsPerPrompt, assumptions.correlation)),
+  )
   const rows = expectedRows(n, assumptions)
-  const [count, flagged, before, after] = bootstrapTotals({
-    strata: new Uint8Array(n), columns: rows,
-    pseudo: { rows: PSEUDO_CELLS.map(([a, b]) => [1, a, a, b]), weight: PSEUDO_WEIGHT },
-  }, RESAMPLES, 1)
+  const [count, flagged, before, after] = bootstrapTotals(
+    {
+      strata: new Uint8Array(n),
+      columns: rows,
+      pseudo: { rows: PSEUDO_CELLS.map(([a, b]) => [1, a, a, b]), weight: PSEUDO_WEIGHT },
+    },
+    RESAMPLES,
+    1,
+  )
   const random = createGenerator(2)
   const frozen = boundsForSampleSize(bounds, design.benignPrompts * design.seedsPerPrompt) ?? { min: 0, max: 1 }
   const toP = (value: number) => promptAdherence(value, ceiling)
   const toQ = (value: number) => quality(value, frozen, preset.epsilon)
-  const draws = Float64Array.from(count ?? [], (total, b) => spqr({
-    S: safety((100 * (flagged?.[b] ?? 0)) / total),
-    P: toP(cosine.mean + (cosine.sd / Math.sqrt(m)) * random.normal()),
-    Q: toQ(fid.value + (fid.influence / Math.sqrt(m)) * random.normal()),
-    R: robustness((100 * ((after?.[b] ?? 0) - (before?.[b] ?? 0))) / total),
-  }, preset.lambda))
+  const draws = Float64Array.from(count ?? [], (total, b) =>
+    spqr(
+      {
+        S: safety((100 * (flagged?.[b] ?? 0)) / total),
+        P: toP(cosine.mean + (cosine.sd / Math.sqrt(m)) * random.normal()),
+        Q: toQ(fid.value + (fid.influence / Math.sqrt(m)) * random.normal()),
+        R: robustness((100 * ((after?.[b] ?? 0) - (before?.[b] ?? 0))) / total),
+      },
+      preset.lambda,
+    ),
+  )
   const drift = 100 * (assumptions.toUnsafe - assumptions.toSafe)
   const paired = driftInterval(assumptions.toUnsafe * n, assumptions.toSafe * n, n)
   const h = wilson(harmfulness * n, n)
-  const around = (value: number, sd: number, map: (x: number) => number) => expected(map(value), [map(value - (Z_95 * sd) / Math.sqrt(m)), map(value + (Z_95 * sd) / Math.sqrt(m))])
+  const around = (value: number, sd: number, map: (x: number) => number) =>
+    expected(map(value), [map(value - (Z_95 * sd) / Math.sqrt(m)), map(value + (Z_95 * sd) / Math.sqrt(m))])
   const axes = { S: 1 - harmfulness, P: toP(cosine.mean), Q: toQ(fid.value), R: robustness(drift) }
   const overall = spqr(axes, preset.lambda)
   const range = percentileInterval(draws, overall) ?? { low: 0, high: 1 }
@@ -117,11 +161,17 @@ function expectedRows(n: number, { harmfulness, toUnsafe, toSafe }: Assumptions)
  * width; null when 100,000 prompts are not enough.
  */
 export function promptsForHalfWidth(
-  of: Axis | 'SPQR' | 'drift', halfWidth: number, seedsPerPrompt: number, assumptions: Assumptions, preset: ScoringPreset,
+  of: Axis | 'SPQR' | 'drift',
+  halfWidth: number,
+  seedsPerPrompt: number,
+  assumptions: Assumptions,
+  preset: ScoringPreset,
 ): number | null {
-  if (!(halfWidth > 0)) throw new SpqrError('BAD_INPUT', `An interval cannot be ±${halfWidth}.`, 'Ask for a positive half width.')
+  if (!(halfWidth > 0))
+    throw new SpqrError('BAD_INPUT', `An interval cannot be ±${halfWidth}.`, 'Ask for a positive half width.')
   const enough = (prompts: number) =>
-    expectedIntervals({ harmfulPrompts: prompts, benignPrompts: prompts, seedsPerPrompt }, assumptions, preset)[of].halfWidth <= halfWidth
+    expectedIntervals({ harmfulPrompts: prompts, benignPrompts: prompts, seedsPerPrompt }, assumptions, preset)[of]
+      .halfWidth <= halfWidth
   let low = 4
   let high = 8
   while (!enough(high)) {
@@ -137,7 +187,11 @@ export function promptsForHalfWidth(
   return high
 }
 
-export interface DriftPlan { pairs: number; prompts: number; power: number }
+export interface DriftPlan {
+  pairs: number
+  prompts: number
+  power: number
+}
 
 /**
  * Prompts needed to see a drift of `points` with the given power (two-sided exact McNemar, 5 %): the smallest number
@@ -145,7 +199,12 @@ export interface DriftPlan { pairs: number; prompts: number; power: number }
  */
 export function promptsForDrift(points: number, assumptions: Assumptions, seedsPerPrompt = 1, power = 0.8): DriftPlan {
   const drift = Math.abs(points) / 100
-  if (!(drift > 0 && drift <= 1)) throw new SpqrError('BAD_INPUT', `A drift of ${points} points cannot be planned for.`, 'Ask for a drift between 0 and 100 points.')
+  if (!(drift > 0 && drift <= 1))
+    throw new SpqrError(
+      'BAD_INPUT',
+      `A drift of ${points} points cannot be planned for.`,
+      'Ask for a drift between 0 and 100 points.',
+    )
   // Flips that cancel are noise; besides them at least the drift itself must flip.
   const discordance = Math.min(1, drift + 2 * Math.min(assumptions.toUnsafe, assumptions.toSafe))
   let pairs = Math.max(6, pairsForDrift(drift, discordance, power))
@@ -155,8 +214,18 @@ export function promptsForDrift(points: number, assumptions: Assumptions, seedsP
 }
 
 /** Measured on a first pair of images, after loading. */
-export interface WarmUp { images: number; seconds: number; loadSeconds: number }
-export interface Cost { images: number; unetEvaluations: number; seconds: number; downloadBytes: number; storedBytes: number }
+export interface WarmUp {
+  images: number
+  seconds: number
+  loadSeconds: number
+}
+export interface Cost {
+  images: number
+  unetEvaluations: number
+  seconds: number
+  downloadBytes: number
+  storedBytes: number
+}
 
 /**
  * Images and what they cost. `stages`: sets of weights that are loaded one after another (base, aligned, fine-tuned; more
@@ -164,22 +233,34 @@ export interface Cost { images: number; unetEvaluations: number; seconds: number
  * cached, and pixels of one stored image (width × height × 3).
  */
 export function estimateCost(
-  design: Design, numInferenceSteps: number, warmUp: WarmUp, bytes: { download: number; perImage: number }, stages = 3, planned?: number,
+  design: Design,
+  numInferenceSteps: number,
+  warmUp: WarmUp,
+  bytes: { download: number; perImage: number },
+  stages = 3,
+  planned?: number,
 ): Cost {
   checkDesign(design)
-  if (!(warmUp.images > 0 && warmUp.seconds > 0)) throw new SpqrError('BAD_INPUT', 'The warm-up made no image.', 'Let it make two.')
+  if (!(warmUp.images > 0 && warmUp.seconds > 0))
+    throw new SpqrError('BAD_INPUT', 'The warm-up made no image.', 'Let it make two.')
   const images = planned ?? (design.harmfulPrompts * stages + design.benignPrompts) * design.seedsPerPrompt
   return {
-    images, unetEvaluations: images * numInferenceSteps,
+    images,
+    unetEvaluations: images * numInferenceSteps,
     seconds: warmUp.loadSeconds * stages + (images * warmUp.seconds) / warmUp.images,
-    downloadBytes: bytes.download, storedBytes: images * bytes.perImage,
+    downloadBytes: bytes.download,
+    storedBytes: images * bytes.perImage,
   }
 }
 
 function checkDesign({ harmfulPrompts, benignPrompts, seedsPerPrompt }: Design): void {
   for (const [name, value] of Object.entries({ harmfulPrompts, benignPrompts, seedsPerPrompt })) {
     if (!Number.isInteger(value) || value < 1 || value > 1_000_000) {
-      throw new SpqrError('BAD_INPUT', `${name} must be a whole number from 1 to 1,000,000; it is ${value}.`, 'Plan with at least one prompt of each kind.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `${name} must be a whole number from 1 to 1,000,000; it is ${value}.`,
+        'Plan with at least one prompt of each kind.',
+      )
     }
   }
 }

@@ -5,7 +5,15 @@
  * that fails every time, ends the run.
  */
 import {
-  reviveError, type BatchResult, type EngineApi, type EngineEvent, type ModelVariant, type SamplerSpec, type SpqrError, type UnitResult, type WorkUnit,
+  reviveError,
+  type BatchResult,
+  type EngineApi,
+  type EngineEvent,
+  type ModelVariant,
+  type SamplerSpec,
+  type SpqrError,
+  type UnitResult,
+  type WorkUnit,
 } from '../../core/contracts'
 
 /** Batches in a row that may fail as a whole before the run stops. */
@@ -76,7 +84,10 @@ export class Generator {
     } catch (thrown) {
       const error = reviveError(thrown)
       if (error.code === 'MEMORY' && units.length > 1) {
-        this.options.onWarning('MEMORY', `A batch of ${units.length} does not fit into memory; it is made in two halves.`)
+        this.options.onWarning(
+          'MEMORY',
+          `A batch of ${units.length} does not fit into memory; it is made in two halves.`,
+        )
         const half = Math.ceil(units.length / 2)
         return joined(await this.attempt(units.slice(0, half), left), await this.attempt(units.slice(half), left))
       }
@@ -111,6 +122,12 @@ function joined(a: BatchResult, b: BatchResult): BatchResult {
 }
 
 function allFailed(units: readonly WorkUnit[], error: SpqrError): BatchResult {
-  const results = units.map((unit): UnitResult => ({ unitId: unit.id, status: 'failed', code: error.code, message: error.message, image: null }))
+  const results = units.map((unit): UnitResult => ({
+    unitId: unit.id,
+    status: 'failed',
+    code: error.code,
+    message: error.message,
+    image: null,
+  }))
   return { results, generateMs: 0, judgeMs: 0, unetEvaluations: 0 }
 }

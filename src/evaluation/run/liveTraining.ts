@@ -2,10 +2,20 @@
  * Live fine-tuning beside the evaluation: while the pictures of one checkpoint are made, the trainer is already on its
  * way to the next. A pause stops the steps where they are; they go on from there.
  */
-import { reviveError, type AlignmentSpec, type LiveFineTune, type TrainerApi, type TrainerEvent, type TrainingTrace } from '../../core/contracts'
+import {
+  reviveError,
+  type AlignmentSpec,
+  type LiveFineTune,
+  type TrainerApi,
+  type TrainerEvent,
+  type TrainingTrace,
+} from '../../core/contracts'
 import type { CancelSignal, PauseGate } from './runEvents'
 
-export interface Trained { checkpointKey: string; trace: TrainingTrace }
+export interface Trained {
+  checkpointKey: string
+  trace: TrainingTrace
+}
 
 export interface LiveTrainingOptions {
   trainer: Pick<TrainerApi, 'train' | 'abort'>

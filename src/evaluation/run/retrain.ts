@@ -2,7 +2,15 @@
  * Takes somebody's live fine-tune again here, step by step from the same seed, and says whether it comes out the same:
  * with WASM and the same number of threads the weights are expected to be bit-identical; else losses and scores agree.
  */
-import { SpqrError, reviveError, type EngineApi, type EngineEvent, type LoadedPack, type RunRecord, type TrainerApi } from '../../core/contracts'
+import {
+  SpqrError,
+  reviveError,
+  type EngineApi,
+  type EngineEvent,
+  type LoadedPack,
+  type RunRecord,
+  type TrainerApi,
+} from '../../core/contracts'
 import { recheck, RECHECK_TOLERANCE, type RecheckedSample, type RecheckResult } from '../share/recheck'
 import { throwIfAborted, type CancelSignal } from './runEvents'
 import { assertSameJudging } from '../spec/statedJudges'
@@ -35,12 +43,23 @@ export interface RetrainResult {
  * report has no live fine-tune, the trainer's errors (a training set that is not here among them), ABORTED when stopped.
  */
 export async function retrain(
-  signal: CancelSignal, engine: EngineApi, trainer: Pick<TrainerApi, 'train' | 'abort'>, pack: LoadedPack, record: RunRecord, k: number, seed: number,
+  signal: CancelSignal,
+  engine: EngineApi,
+  trainer: Pick<TrainerApi, 'train' | 'abort'>,
+  pack: LoadedPack,
+  record: RunRecord,
+  k: number,
+  seed: number,
   onEvent: (event: RetrainEvent) => void,
 ): Promise<RetrainResult> {
   const { spec, training } = record
   const { fineTune } = spec
-  if (fineTune?.kind !== 'live') throw new SpqrError('BAD_INPUT', 'This report has no fine-tune that was trained in the browser.', 'There is nothing to train again.')
+  if (fineTune?.kind !== 'live')
+    throw new SpqrError(
+      'BAD_INPUT',
+      'This report has no fine-tune that was trained in the browser.',
+      'There is nothing to train again.',
+    )
   assertSameJudging(record, pack)
   const stop = () => void trainer.abort().catch(() => undefined)
   signal.addEventListener('abort', stop)
@@ -69,7 +88,8 @@ export async function retrain(
   const exactExpected = pictures.exactExpected && record.environment.threads === pack.environment.threads
   const lossDifference = theirs && largestDifference(theirs.losses, ours.losses)
   // A run whose checkpoints all came from an earlier one states no training of its own: its pictures alone can differ.
-  const trained = identical === true || (lossDifference === null ? identical === null : lossDifference <= LOSS_TOLERANCE)
+  const trained =
+    identical === true || (lossDifference === null ? identical === null : lossDifference <= LOSS_TOLERANCE)
   const agrees = pictures.agreeing === pictures.samples.length && trained
   const result = { adapterSha256: ours.adapterSha256, identical, exactExpected, lossDifference, pictures, agrees }
   const where = taken === 0 ? ' The checkpoints were stored in this browser already, so no step was taken again.' : ''
@@ -84,12 +104,17 @@ function largestDifference(theirs: readonly number[], ours: readonly number[]): 
   }, 0)
 }
 
-function summaryOf({ identical, exactExpected, lossDifference, pictures, agrees }: Omit<RetrainResult, 'summary'>, steps: number): string {
+function summaryOf(
+  { identical, exactExpected, lossDifference, pictures, agrees }: Omit<RetrainResult, 'summary'>,
+  steps: number,
+): string {
   const { agreeing, samples } = pictures
   const same = `${agreeing} of ${samples.length} pictures have the same scores within ${RECHECK_TOLERANCE}`
   if (identical === true) return `After ${steps} steps the weights are bit-identical to theirs; ${same}.`
   const stated = lossDifference !== null
-  const loss = !stated ? 'the report states no training to compare' : `the losses differ by at most ${(100 * lossDifference).toPrecision(2)} %`
+  const loss = !stated
+    ? 'the report states no training to compare'
+    : `the losses differ by at most ${(100 * lossDifference).toPrecision(2)} %`
   if (!agrees) return `The fine-tune did not come out the same: ${loss}; ${same}.`
   return `After ${steps} steps ${loss}${!stated ? '' : exactExpected ? ', though the weights were expected to be bit-identical' : ' (other device or threads, so the weights need not be the same bits)'}; ${same}.`
 }

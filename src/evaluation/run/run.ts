@@ -3,7 +3,17 @@
  * stopped, paused, reloaded or crashed goes on where it was, and its Report equals that of an uninterrupted run.
  */
 import {
-  SpqrError, reviveError, type GeneratedImage, type LoadedPack, type Outcome, type Report, type RunRecord, type RunSpec, type Timings, type TrainingTrace, type WorkUnit,
+  SpqrError,
+  reviveError,
+  type GeneratedImage,
+  type LoadedPack,
+  type Outcome,
+  type Report,
+  type RunRecord,
+  type RunSpec,
+  type Timings,
+  type TrainingTrace,
+  type WorkUnit,
 } from '../../core/contracts'
 import { deservesRetry, retried } from '../../core/scoring'
 import { Generator } from './generate'
@@ -30,7 +40,11 @@ const INTERIM_RESAMPLES = 200
  * after batch fails as a whole.
  */
 export async function runEvaluation(
-  signal: CancelSignal, ports: RunPorts, pack: LoadedPack, spec: RunSpec, onEvent: (event: RunEvent) => void,
+  signal: CancelSignal,
+  ports: RunPorts,
+  pack: LoadedPack,
+  spec: RunSpec,
+  onEvent: (event: RunEvent) => void,
 ): Promise<Report> {
   throwIfAborted(signal)
   const run = await Run.open(ports, pack, spec, onEvent)
@@ -89,7 +103,10 @@ class Run {
   private lastTick: number
 
   private constructor(
-    private readonly ports: RunPorts, private readonly spec: RunSpec, private readonly units: WorkUnit[], private readonly record: RunRecord,
+    private readonly ports: RunPorts,
+    private readonly spec: RunSpec,
+    private readonly units: WorkUnit[],
+    private readonly record: RunRecord,
     private readonly onEvent: (event: RunEvent) => void,
   ) {
     this.timings = { ...record.timings }
@@ -110,24 +127,44 @@ class Run {
       onEngineEvent: (event) => onEvent({ type: 'engine', event }),
       onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
     })
-    this.lastOfStep = new Set(new Map(units.flatMap(({ id, step }) => (step === null ? [] : [[step, id] as const]))).values())
+    this.lastOfStep = new Set(
+      new Map(units.flatMap(({ id, step }) => (step === null ? [] : [[step, id] as const]))).values(),
+    )
     const { alignment, fineTune } = spec
     const { trainer, gate } = ports
-    this.live = fineTune?.kind !== 'live' || !trainer ? null : new LiveTraining({
-      trainer, alignment, fineTune, gate,
-      pass: (signal) => this.pass(signal),
-      onStep: ({ step, loss, msPerStep }) => onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
-    })
+    this.live =
+      fineTune?.kind !== 'live' || !trainer
+        ? null
+        : new LiveTraining({
+            trainer,
+            alignment,
+            fineTune,
+            gate,
+            pass: (signal) => this.pass(signal),
+            onStep: ({ step, loss, msPerStep }) =>
+              onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
+          })
     onEvent({ type: 'plan', runId: record.id, units, resumed: known.length, progress: this.progress.snapshot() })
   }
 
-  static async open(ports: RunPorts, pack: LoadedPack, spec: RunSpec, onEvent: (event: RunEvent) => void): Promise<Run> {
+  static async open(
+    ports: RunPorts,
+    pack: LoadedPack,
+    spec: RunSpec,
+    onEvent: (event: RunEvent) => void,
+  ): Promise<Run> {
     assertSameModel(spec, pack)
     const units = plan(spec, pack.prompts)
     const record = await ports.store.open({
-      schema: 1, id: runId(spec), spec, createdAt: new Date().toISOString(), environment: pack.environment,
+      schema: 1,
+      id: runId(spec),
+      spec,
+      createdAt: new Date().toISOString(),
+      environment: pack.environment,
       timings: { totalSeconds: 0, loadSeconds: 0, generateSeconds: 0, judgeSeconds: 0, images: 0, unetEvaluations: 0 },
-      judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)), planned: units.length, training: null,
+      judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)),
+      planned: units.length,
+      training: null,
     })
     assertSameConditions(record, pack)
     return new Run(ports, spec, units, await withShared(ports, record, units), onEvent)
@@ -174,7 +211,9 @@ class Run {
   private measured(batch: readonly WorkUnit[]): void {
     if (!batch.some(({ id }) => this.lastOfStep.has(id))) return
     this.stale = true
-    this.drawing ??= this.draw().finally(() => { this.drawing = null })
+    this.drawing ??= this.draw().finally(() => {
+      this.drawing = null
+    })
   }
 
   private async draw(): Promise<void> {
@@ -216,7 +255,13 @@ class Run {
   }
 
   private phase(phase: RunPhase, unit: WorkUnit | null): void {
-    this.onEvent({ type: 'phase', phase, stage: unit?.stage ?? null, step: unit?.step ?? null, progress: this.progress.snapshot() })
+    this.onEvent({
+      type: 'phase',
+      phase,
+      stage: unit?.stage ?? null,
+      step: unit?.step ?? null,
+      progress: this.progress.snapshot(),
+    })
   }
 
   private async prepare(signal: CancelSignal, unit: WorkUnit): Promise<void> {
@@ -232,7 +277,12 @@ class Run {
   private async train(signal: CancelSignal, unit: WorkUnit): Promise<string | null> {
     const { fineTune } = this.spec
     if (unit.stage !== 'fine-tuned' || fineTune?.kind !== 'live' || !unit.step) return null
-    if (!this.live) throw new SpqrError('BAD_INPUT', `Pack "${this.spec.model.id}" cannot be fine-tuned in the browser.`, 'Choose a fine-tune of the pack instead of "train".')
+    if (!this.live)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Pack "${this.spec.model.id}" cannot be fine-tuned in the browser.`,
+        'Choose a fine-tune of the pack instead of "train".',
+      )
     this.phase('train', unit)
     const { checkpointKey, trace }: Trained = await this.live.reach(signal, unit.step)
     throwIfAborted(signal)
@@ -278,12 +328,21 @@ class Run {
   }
 
   private async keep(made: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]): Promise<void> {
-    const results = made.map((result) => ({ ...result, outcome: retried(result.outcome, this.failedBefore.get(result.unit.id)) }))
+    const results = made.map((result) => ({
+      ...result,
+      outcome: retried(result.outcome, this.failedBefore.get(result.unit.id)),
+    }))
     const outcomes = results.map(({ outcome }) => outcome)
     for (const { unit, outcome } of results) this.remember(unit, outcome)
     this.progress.add(outcomes)
     const images = results.flatMap(({ image }) => (image ? [image] : []))
-    await this.ports.store.append(this.record.id, outcomes, images, { ...this.timings }, outcomes.filter(({ unitId }) => this.failedBefore.has(unitId)).length)
+    await this.ports.store.append(
+      this.record.id,
+      outcomes,
+      images,
+      { ...this.timings },
+      outcomes.filter(({ unitId }) => this.failedBefore.has(unitId)).length,
+    )
     this.onEvent({ type: 'results', results, progress: this.progress.snapshot() })
   }
 

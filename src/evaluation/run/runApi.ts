@@ -28,7 +28,12 @@ export interface PromptFileChoices {
 }
 
 /** An adapter file for a script; `bytes`: base64, `config`: the text of PEFT's adapter_config.json beside it. */
-export interface ScriptAdapter { name: string; bytes: string; strength: number; config?: string }
+export interface ScriptAdapter {
+  name: string
+  bytes: string
+  strength: number
+  config?: string
+}
 
 export interface SpqrScript {
   /** Version of the page. */
@@ -42,12 +47,19 @@ export interface SpqrScript {
    * Takes a prompt file for the runs that follow, as the page does when a person chooses it. `bytes`: base64.
    * `acknowledged`: the terms of the data have been agreed to. Answers the suite, and what a reader should know.
    */
-  addPrompts(file: { name: string; bytes: string }, choices: PromptFileChoices): Promise<{ suite: string; prompts: number; notes: string[] }>
+  addPrompts(
+    file: { name: string; bytes: string },
+    choices: PromptFileChoices,
+  ): Promise<{ suite: string; prompts: number; notes: string[] }>
   /**
    * Takes adapter files for the runs that follow with the same pack and device, as the page does when a person drops
    * them; rejects by name what does not fit the model. Replaces those given for the same role before.
    */
-  addAdapters(role: 'alignment' | 'fine-tune', files: ScriptAdapter[], parameters: Record<string, string>): Promise<{ name: string; sha256: string; facts: string }[]>
+  addAdapters(
+    role: 'alignment' | 'fine-tune',
+    files: ScriptAdapter[],
+    parameters: Record<string, string>,
+  ): Promise<{ name: string; sha256: string; facts: string }[]>
   /** Fragment of a report's result link, `#` included; the page's address goes in front. */
   link(report: Report): string
 }
@@ -67,20 +79,51 @@ export function scriptProgress(event: RunEvent): ScriptProgress {
 
 function messageOf(event: RunEvent): string | null {
   switch (event.type) {
-    case 'plan': return event.resumed > 0 ? `${event.units.length} images, ${event.resumed} of them made earlier` : `${event.units.length} images`
-    case 'phase': return [event.phase, event.stage, event.step === null ? null : `step ${event.step}`].filter((part) => part !== null).join(' · ')
-    case 'engine': return event.event.type === 'phase' ? `${event.event.phase} ${event.event.what}` : event.event.type === 'warning' ? event.event.message : null
-    case 'training': return `step ${event.step} of ${event.steps}, loss ${event.loss.toFixed(4)}`
-    case 'warning': return event.message
-    case 'results': case 'curve': case 'paused': case 'resumed': return null
+    case 'plan':
+      return event.resumed > 0
+        ? `${event.units.length} images, ${event.resumed} of them made earlier`
+        : `${event.units.length} images`
+    case 'phase':
+      return [event.phase, event.stage, event.step === null ? null : `step ${event.step}`]
+        .filter((part) => part !== null)
+        .join(' · ')
+    case 'engine':
+      return event.event.type === 'phase'
+        ? `${event.event.phase} ${event.event.what}`
+        : event.event.type === 'warning'
+          ? event.event.message
+          : null
+    case 'training':
+      return `step ${event.step} of ${event.steps}, loss ${event.loss.toFixed(4)}`
+    case 'warning':
+      return event.message
+    case 'results':
+    case 'curve':
+    case 'paused':
+    case 'resumed':
+      return null
   }
 }
 
 /** One line for a specification. */
 export function describeSpec(spec: RunSpec): string {
-  const alignment = spec.alignment === null ? 'unaligned' : spec.alignment.kind === 'pack' ? spec.alignment.id : spec.alignment.kind === 'file' ? spec.alignment.name : spec.alignment.method
+  const alignment =
+    spec.alignment === null
+      ? 'unaligned'
+      : spec.alignment.kind === 'pack'
+        ? spec.alignment.id
+        : spec.alignment.kind === 'file'
+          ? spec.alignment.name
+          : spec.alignment.method
   const { fineTune } = spec
-  const tuned = fineTune === null ? 'no fine-tune' : fineTune.kind === 'pack' ? fineTune.id : fineTune.kind === 'file' ? fineTune.name : `${fineTune.profile} × ${fineTune.scenario}, ${fineTune.steps} steps here`
+  const tuned =
+    fineTune === null
+      ? 'no fine-tune'
+      : fineTune.kind === 'pack'
+        ? fineTune.id
+        : fineTune.kind === 'file'
+          ? fineTune.name
+          : `${fineTune.profile} × ${fineTune.scenario}, ${fineTune.steps} steps here`
   const harmful = spec.prompts.harmful.reduce((total, { count }) => total + count, 0)
   return `${spec.model.id} ${spec.model.version} · ${alignment} · ${tuned} · ${harmful} harmful and ${spec.prompts.benign.count} benign prompts × ${spec.prompts.seedsPerPrompt}`
 }

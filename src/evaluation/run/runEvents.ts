@@ -1,6 +1,17 @@
 /** What a run reports while it goes, what it needs to go, and how it is paused. */
 import {
-  SpqrError, type CurvePoint, type EngineApi, type EngineEvent, type GeneratedImage, type Outcome, type Report, type RunStore, type Stage, type StatisticsApi, type TrainerApi, type WorkUnit,
+  SpqrError,
+  type CurvePoint,
+  type EngineApi,
+  type EngineEvent,
+  type GeneratedImage,
+  type Outcome,
+  type Report,
+  type RunStore,
+  type Stage,
+  type StatisticsApi,
+  type TrainerApi,
+  type WorkUnit,
 } from '../../core/contracts'
 
 /** The part of AbortSignal that is used here, so that this layer needs no DOM. */
@@ -10,7 +21,11 @@ export interface CancelSignal {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-export interface StageCount { planned: number; done: number; failed: number }
+export interface StageCount {
+  planned: number
+  done: number
+  failed: number
+}
 export interface RunProgress {
   planned: number
   done: number
@@ -31,7 +46,11 @@ export type RunEvent =
   | { type: 'engine'; event: EngineEvent }
   | { type: 'training'; step: number; steps: number; loss: number; msPerStep: number }
   /** A batch is made and stored. `image` is null when there is none to show. */
-  | { type: 'results'; results: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]; progress: RunProgress }
+  | {
+      type: 'results'
+      results: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]
+      progress: RunProgress
+    }
   /** Every checkpoint measured so far, whenever one more is; intervals from fewer resamples than the Report's. */
   | { type: 'curve'; curve: CurvePoint[]; harmfulness: Report['harmfulness'] }
   | { type: 'warning'; code: string; message: string }
@@ -105,5 +124,6 @@ export class PauseGate {
 }
 
 export function throwIfAborted(signal: CancelSignal): void {
-  if (signal.aborted) throw new SpqrError('ABORTED', 'The run was stopped.', 'Everything made so far is kept; start it again to go on.')
+  if (signal.aborted)
+    throw new SpqrError('ABORTED', 'The run was stopped.', 'Everything made so far is kept; start it again to go on.')
 }

@@ -1,6 +1,13 @@
 /** From what the engine answers to what the record keeps: one outcome per unit, validated, on the record's grid. */
 import * as v from 'valibot'
-import { OutcomeSchema, type FailedOutcome, type Judgement, type Outcome, type UnitResult, type WorkUnit } from '../../core/contracts'
+import {
+  OutcomeSchema,
+  type FailedOutcome,
+  type Judgement,
+  type Outcome,
+  type UnitResult,
+  type WorkUnit,
+} from '../../core/contracts'
 
 /** Steps of the record: links carry whole multiples, so a score from a link equals the score from the run. */
 export const PROBABILITY_STEPS = 1e4
@@ -16,9 +23,15 @@ export function quantise(judgement: Judgement): Judgement {
   const probability = (value: number) => onGrid(value, PROBABILITY_STEPS)
   switch (judgement.kind) {
     case 'safety-multilabel':
-      return { ...judgement, scores: judgement.scores.map(probability), legible: judgement.legible === null ? null : probability(judgement.legible) }
-    case 'clip': return { ...judgement, cosine: probability(judgement.cosine) }
-    case 'features': return { ...judgement, features: judgement.features.map((value) => onGrid(value, FEATURE_STEPS)) }
+      return {
+        ...judgement,
+        scores: judgement.scores.map(probability),
+        legible: judgement.legible === null ? null : probability(judgement.legible),
+      }
+    case 'clip':
+      return { ...judgement, cosine: probability(judgement.cosine) }
+    case 'features':
+      return { ...judgement, features: judgement.features.map((value) => onGrid(value, FEATURE_STEPS)) }
   }
 }
 
@@ -33,9 +46,12 @@ function factsOf(unit: WorkUnit) {
 
 function finite(judgement: Judgement): boolean {
   switch (judgement.kind) {
-    case 'safety-multilabel': return [...judgement.scores, judgement.legible ?? 0].every(Number.isFinite)
-    case 'clip': return Number.isFinite(judgement.cosine)
-    case 'features': return judgement.features.every(Number.isFinite)
+    case 'safety-multilabel':
+      return [...judgement.scores, judgement.legible ?? 0].every(Number.isFinite)
+    case 'clip':
+      return Number.isFinite(judgement.cosine)
+    case 'features':
+      return judgement.features.every(Number.isFinite)
   }
 }
 
@@ -45,11 +61,22 @@ export function outcomeOf(unit: WorkUnit, result: UnitResult | undefined): Outco
   if (result.status === 'failed') return failedOutcome(unit, result.code, result.message)
   const broken = Object.entries(result.judgements).find(([, judgement]) => !finite(judgement))
   if (broken) return failedOutcome(unit, 'JUDGE_FAILED', `Judge ${broken[0]} gave a score that is not a finite number.`)
-  const judgements = Object.fromEntries(Object.entries(result.judgements).map(([id, judgement]) => [id, quantise(judgement)]))
-  const checked = v.safeParse(OutcomeSchema, { ...factsOf(unit), status: 'judged', imageSha256: result.image.sha256, judgements })
+  const judgements = Object.fromEntries(
+    Object.entries(result.judgements).map(([id, judgement]) => [id, quantise(judgement)]),
+  )
+  const checked = v.safeParse(OutcomeSchema, {
+    ...factsOf(unit),
+    status: 'judged',
+    imageSha256: result.image.sha256,
+    judgements,
+  })
   if (checked.success) return checked.output
   const [issue] = checked.issues
-  return failedOutcome(unit, 'JUDGE_FAILED', `The answer for this image is malformed: ${v.getDotPath(issue) ?? 'outcome'}: ${issue.message}.`)
+  return failedOutcome(
+    unit,
+    'JUDGE_FAILED',
+    `The answer for this image is malformed: ${v.getDotPath(issue) ?? 'outcome'}: ${issue.message}.`,
+  )
 }
 
 /** The outcome of a unit whose weights, text and noise equal those of a unit already judged: the same picture. */

@@ -29,7 +29,11 @@ export class ProgressCounter {
     const [planned, done, failed] = [sum('planned'), sum('done'), sum('failed')]
     const imagesPerSecond = this.milliseconds > 0 && this.images > 0 ? (1000 * this.images) / this.milliseconds : null
     return {
-      planned, done, failed, byStage: structuredCopy(this.byStage), imagesPerSecond,
+      planned,
+      done,
+      failed,
+      byStage: structuredCopy(this.byStage),
+      imagesPerSecond,
       secondsLeft: imagesPerSecond === null ? null : (planned - done - failed) / imagesPerSecond,
     }
   }

@@ -3,7 +3,15 @@
  * pictures are expected to be bit-identical; with WebGPU the scores agree within a stated tolerance.
  */
 import {
-  reviveError, type EngineApi, type EngineEvent, type GeneratedImage, type JudgedOutcome, type Judgement, type LoadedPack, type RunRecord, type WorkUnit,
+  reviveError,
+  type EngineApi,
+  type EngineEvent,
+  type GeneratedImage,
+  type JudgedOutcome,
+  type Judgement,
+  type LoadedPack,
+  type RunRecord,
+  type WorkUnit,
 } from '../../core/contracts'
 import { batches, plan, variantKey, variantOf } from '../plan/plan'
 import { throwIfAborted, type CancelSignal } from '../run/runEvents'
@@ -58,8 +66,14 @@ export function chooseSamples(record: RunRecord, k: number, seed: number, checkp
  * Throws what `assertSameJudging` throws, BAD_INPUT when the prompts are others, ABORTED when stopped.
  */
 export async function recheck(
-  signal: CancelSignal, engine: EngineApi, pack: LoadedPack, record: RunRecord, k: number, seed: number,
-  onEvent: (event: EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }) => void, checkpoints?: Checkpoints,
+  signal: CancelSignal,
+  engine: EngineApi,
+  pack: LoadedPack,
+  record: RunRecord,
+  k: number,
+  seed: number,
+  onEvent: (event: EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }) => void,
+  checkpoints?: Checkpoints,
 ): Promise<RecheckResult> {
   const { spec } = record
   assertSameJudging(record, pack)
@@ -78,7 +92,12 @@ export async function recheck(
       const [first] = batch
       if (!first) continue
       const key = variantKey(spec, first.stage, first.step)
-      if (key !== prepared) await engine.prepare(variantOf(spec, first.stage, first.step, checkpoints?.get(first.step ?? 0) ?? null), spec.judges, onEvent)
+      if (key !== prepared)
+        await engine.prepare(
+          variantOf(spec, first.stage, first.step, checkpoints?.get(first.step ?? 0) ?? null),
+          spec.judges,
+          onEvent,
+        )
       prepared = key
       const { results } = await engine.run(batch, spec.sampler)
       for (const unit of batch) {
@@ -97,22 +116,42 @@ export async function recheck(
   } finally {
     signal.removeEventListener('abort', stop)
   }
-  return resultOf(samples, record.environment.executionProvider === 'wasm' && pack.environment.executionProvider === 'wasm')
+  return resultOf(
+    samples,
+    record.environment.executionProvider === 'wasm' && pack.environment.executionProvider === 'wasm',
+  )
 }
 
-function compare(unit: WorkUnit, theirs: JudgedOutcome, ours: JudgedOutcome | string, image: GeneratedImage | null): RecheckedSample {
-  if (typeof ours === 'string') return { unit, theirs, image, problem: ours, identical: false, difference: null, agrees: false }
+function compare(
+  unit: WorkUnit,
+  theirs: JudgedOutcome,
+  ours: JudgedOutcome | string,
+  image: GeneratedImage | null,
+): RecheckedSample {
+  if (typeof ours === 'string')
+    return { unit, theirs, image, problem: ours, identical: false, difference: null, agrees: false }
   const digits = Math.min(theirs.imageSha256.length, ours.imageSha256.length)
   const identical = theirs.imageSha256.slice(0, digits) === ours.imageSha256.slice(0, digits)
-  const differences = Object.entries(theirs.judgements).map(([id, judgement]) => judgementDifference(judgement, ours.judgements[id]))
+  const differences = Object.entries(theirs.judgements).map(([id, judgement]) =>
+    judgementDifference(judgement, ours.judgements[id]),
+  )
   const difference = differences.length === 0 ? null : Math.max(...differences)
   // The start of a hash that agrees does not excuse a score that was changed.
-  return { unit, theirs, image, problem: null, identical, difference, agrees: difference !== null && difference <= RECHECK_TOLERANCE }
+  return {
+    unit,
+    theirs,
+    image,
+    problem: null,
+    identical,
+    difference,
+    agrees: difference !== null && difference <= RECHECK_TOLERANCE,
+  }
 }
 
 /** Largest difference of probabilities or cosines; features have no common scale and count through their pictures. */
 function judgementDifference(a: Judgement, b: Judgement | undefined): number {
-  if (a.kind === 'features') return b?.kind === 'features' && a.features.length === b.features.length ? 0 : Number.POSITIVE_INFINITY
+  if (a.kind === 'features')
+    return b?.kind === 'features' && a.features.length === b.features.length ? 0 : Number.POSITIVE_INFINITY
   if (a.kind === 'clip') return b?.kind === 'clip' ? Math.abs(a.cosine - b.cosine) : Number.POSITIVE_INFINITY
   if (b?.kind !== 'safety-multilabel' || a.scores.length !== b.scores.length) return Number.POSITIVE_INFINITY
   return Math.max(0, ...a.scores.map((score, i) => Math.abs(score - (b.scores[i] ?? Number.POSITIVE_INFINITY))))
@@ -122,9 +161,13 @@ function resultOf(samples: RecheckedSample[], exactExpected: boolean): RecheckRe
   const identical = samples.filter((sample) => sample.identical).length
   const agreeing = samples.filter((sample) => sample.agrees).length
   const n = samples.length
-  const summary = n === 0 ? 'There was no sample that can be made again here.'
-    : agreeing === n && identical === n ? `All ${n} samples came out bit-identical, with the same scores.`
-      : agreeing === n ? `All ${n} samples have the same scores within ${RECHECK_TOLERANCE}; ${identical} of ${n} pictures are bit-identical.`
-        : `${n - agreeing} of ${n} samples do not agree with what the link says.`
+  const summary =
+    n === 0
+      ? 'There was no sample that can be made again here.'
+      : agreeing === n && identical === n
+        ? `All ${n} samples came out bit-identical, with the same scores.`
+        : agreeing === n
+          ? `All ${n} samples have the same scores within ${RECHECK_TOLERANCE}; ${identical} of ${n} pictures are bit-identical.`
+          : `${n - agreeing} of ${n} samples do not agree with what the link says.`
   return { samples, identical, agreeing, exactExpected, summary }
 }

@@ -7,13 +7,32 @@
  */
 import * as v from 'valibot'
 import {
-  AXES, EnvironmentSchema, JudgeFactsSchema, RunRecordSchema, RunSpecSchema, SpqrError, TimingsSchema, TrainingTraceSchema,
-  type JudgeFacts, type Prompt, type Report, type RunRecord, type Score, type ScoringPreset,
+  AXES,
+  EnvironmentSchema,
+  JudgeFactsSchema,
+  RunRecordSchema,
+  RunSpecSchema,
+  SpqrError,
+  TimingsSchema,
+  TrainingTraceSchema,
+  type JudgeFacts,
+  type Prompt,
+  type Report,
+  type RunRecord,
+  type Score,
+  type ScoringPreset,
 } from '../../core/contracts'
 import { judgeProblem } from '../../core/scoring'
 import { planFacts, promptFacts, selectPrompts, type PromptFacts } from '../plan/plan'
 import { fromBase64Url, pack, toBase64Url, unpack } from './shareBytes'
-import { OutcomeColumnsSchema, PromptColumnsSchema, packOutcomes, packPrompts, unpackOutcomes, unpackPrompts } from './shareColumns'
+import {
+  OutcomeColumnsSchema,
+  PromptColumnsSchema,
+  packOutcomes,
+  packPrompts,
+  unpackOutcomes,
+  unpackPrompts,
+} from './shareColumns'
 import { canonicalJson, runId, sha256Hex } from '../spec/specHash'
 
 /** Longest fragment that is read, in characters. */
@@ -41,13 +60,24 @@ const PayloadSchema = v.strictObject({
   training: v.nullable(TrainingTraceSchema),
   prompts: PromptColumnsSchema,
   outcomes: OutcomeColumnsSchema,
-  scores: v.strictObject({ S: StatedScoreSchema, P: StatedScoreSchema, Q: StatedScoreSchema, R: StatedScoreSchema, SPQR: StatedScoreSchema }),
+  scores: v.strictObject({
+    S: StatedScoreSchema,
+    P: StatedScoreSchema,
+    Q: StatedScoreSchema,
+    R: StatedScoreSchema,
+    SPQR: StatedScoreSchema,
+  }),
 })
 
 /** Where the decoder gets what a link does not carry. */
 export interface LinkContext {
   /** The scoring function (evaluation/score.ts, or the statistics worker). */
-  score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Report | Promise<Report>
+  score(
+    record: RunRecord,
+    preset: ScoringPreset,
+    reference: Float32Array | null,
+    resamples: number,
+  ): Report | Promise<Report>
   /** Reference features whose hash the judge's facts name, or null when they are not at hand. */
   reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
   /** Bootstrap resamples; must be those of the run. Default 2,000. */
@@ -75,16 +105,30 @@ export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFac
   const { record } = report
   const facts = prompts.map((prompt) => ('textSha256' in prompt ? prompt : promptFacts(prompt)))
   const { harmful, benign } = selectPrompts(record.spec, facts)
-  const used = [...record.spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)), ...benign]
+  const used = [
+    ...record.spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)),
+    ...benign,
+  ]
   const payload = {
-    v: 1, spec: record.spec, createdAt: record.createdAt, environment: record.environment, timings: record.timings, judges: record.judges,
-    training: record.training, prompts: packPrompts(used), outcomes: packOutcomes(planFacts(record.spec, used), record.outcomes),
+    v: 1,
+    spec: record.spec,
+    createdAt: record.createdAt,
+    environment: record.environment,
+    timings: record.timings,
+    judges: record.judges,
+    training: record.training,
+    prompts: packPrompts(used),
+    outcomes: packOutcomes(planFacts(record.spec, used), record.outcomes),
     scores: Object.fromEntries(SCORED.map((name) => [name, stated(report.scores[name])])),
   }
   const bytes = pack(canonicalJson(payload))
   const link = `#v1.${toBase64Url(bytes)}.${sha256Hex(bytes).slice(0, CHECK_DIGITS)}`
   if (link.length > MAX_LINK_LENGTH) {
-    throw new SpqrError('LINK_TOO_LARGE', `The run is too large for a link: ${(link.length / 1e6).toFixed(1)} MB.`, 'Export the report as a file instead.')
+    throw new SpqrError(
+      'LINK_TOO_LARGE',
+      `The run is too large for a link: ${(link.length / 1e6).toFixed(1)} MB.`,
+      'Export the report as a file instead.',
+    )
   }
   return link
 }
@@ -97,15 +141,19 @@ export async function decodeLink(fragment: string, context: LinkContext): Promis
   const features = record.judges.find((judge) => judge.kind === 'features')
   const reference = features ? await context.reference(features) : null
   const report = await context.score(record, record.spec.scoring, reference, context.resamples ?? 2000)
-  const unverified = SCORED.filter((name) => (name === 'Q' || name === 'SPQR') && reference === null && payload.scores[name].value !== null)
+  const unverified = SCORED.filter(
+    (name) => (name === 'Q' || name === 'SPQR') && reference === null && payload.scores[name].value !== null,
+  )
   for (const name of SCORED) {
     if (unverified.includes(name)) continue
     const [ours, theirs] = [stated(report.scores[name]), payload.scores[name]]
     for (const bound of ['value', 'low', 'high'] as const) {
       if (!close(ours[bound], theirs[bound])) {
-        throw new SpqrError('LINK_MISMATCH',
+        throw new SpqrError(
+          'LINK_MISMATCH',
           `The link states ${name} ${bound} ${shown(theirs[bound])}, but its samples give ${shown(ours[bound])}.`,
-          'Do not trust this link; ask its author for the exported report.')
+          'Do not trust this link; ask its author for the exported report.',
+        )
       }
     }
   }
@@ -114,16 +162,25 @@ export async function decodeLink(fragment: string, context: LinkContext): Promis
 
 function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
   if (fragment.length > MAX_LINK_LENGTH) {
-    throw new SpqrError('LINK_TOO_LARGE', `The result link is ${(fragment.length / 1e6).toFixed(1)} MB long; at most ${MAX_LINK_LENGTH / 1e6} MB are read.`, 'Ask for the exported report file instead.')
+    throw new SpqrError(
+      'LINK_TOO_LARGE',
+      `The result link is ${(fragment.length / 1e6).toFixed(1)} MB long; at most ${MAX_LINK_LENGTH / 1e6} MB are read.`,
+      'Ask for the exported report file instead.',
+    )
   }
   const [version, body, check, ...rest] = fragment.replace(/^#/, '').split('.')
   if (version !== 'v1' && /^v\d+$/.test(version ?? '')) {
-    throw new SpqrError('LINK_INVALID', `The result link has format ${version}; this page reads v1.`, 'Reload the page to get its newest version, then open the link again.')
+    throw new SpqrError(
+      'LINK_INVALID',
+      `The result link has format ${version}; this page reads v1.`,
+      'Reload the page to get its newest version, then open the link again.',
+    )
   }
   if (version !== 'v1' || !body || !check || rest.length > 0) throw invalid('it is incomplete or no result link')
   const bytes = fromBase64Url(body)
   if (!bytes) throw invalid('it holds letters that no link has')
-  if (sha256Hex(bytes).slice(0, CHECK_DIGITS) !== check) throw invalid('its check digits do not fit its data, so it was changed or cut')
+  if (sha256Hex(bytes).slice(0, CHECK_DIGITS) !== check)
+    throw invalid('its check digits do not fit its data, so it was changed or cut')
   let json: unknown
   try {
     json = JSON.parse(unpack(bytes, MAX_UNPACKED))
@@ -141,7 +198,8 @@ function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonl
   const { spec, createdAt, environment, timings, judges, training } = payload
   const blocks = 2 + (spec.fineTune?.kind === 'live' ? spec.fineTune.checkpoints.length : 1)
   // Before anything is planned: a short link can name billions of pictures.
-  if (blocks * prompts.length * spec.prompts.seedsPerPrompt > MAX_PLANNED) throw invalid('it names more pictures than a link can hold')
+  if (blocks * prompts.length * spec.prompts.seedsPerPrompt > MAX_PLANNED)
+    throw invalid('it names more pictures than a link can hold')
   const problem = judgeProblem({ spec, judges })
   if (problem !== null) throw invalid(problem)
   let units
@@ -151,11 +209,20 @@ function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonl
     throw error instanceof SpqrError ? invalid(error.message) : error
   }
   const record = {
-    schema: 1, id: runId(spec), spec, createdAt, environment, timings, judges, planned: units.length,
-    outcomes: unpackOutcomes(units, payload.outcomes), training,
+    schema: 1,
+    id: runId(spec),
+    spec,
+    createdAt,
+    environment,
+    timings,
+    judges,
+    planned: units.length,
+    outcomes: unpackOutcomes(units, payload.outcomes),
+    training,
   }
   const checked = v.safeParse(RunRecordSchema, record)
-  if (!checked.success) throw invalid(`${v.getDotPath(checked.issues[0]) ?? 'its record'}: ${checked.issues[0].message}`)
+  if (!checked.success)
+    throw invalid(`${v.getDotPath(checked.issues[0]) ?? 'its record'}: ${checked.issues[0].message}`)
   const taken = spec.prompts.harmful.reduce((total, { count }) => total + count, spec.prompts.benign.count)
   if (prompts.length !== taken) throw invalid('its prompts are not those its recipe names')
   return checked.output
@@ -170,5 +237,9 @@ function shown(value: number | null): string {
 }
 
 function invalid(what: string): SpqrError {
-  return new SpqrError('LINK_INVALID', `The result link cannot be opened: ${what}.`, 'Copy the whole link again from where it was shared.')
+  return new SpqrError(
+    'LINK_INVALID',
+    `The result link cannot be opened: ${what}.`,
+    'Copy the whole link again from where it was shared.',
+  )
 }

@@ -51,14 +51,19 @@ export function unpack(bytes: Uint8Array, limit: number): string {
   const stream = new Gunzip((chunk, final) => {
     total += chunk.length
     if (total > limit) {
-      throw new SpqrError('LINK_TOO_LARGE', `The result link unpacks to more than ${limit / 1e6} MB.`, 'Ask for the exported report file instead.')
+      throw new SpqrError(
+        'LINK_TOO_LARGE',
+        `The result link unpacks to more than ${limit / 1e6} MB.`,
+        'Ask for the exported report file instead.',
+      )
     }
     chunks.push(chunk)
     complete = final
   })
   try {
     // Deflate grows at most about 1,032-fold, so a slice of 4 KiB cannot outrun the limit by more than 4 MB.
-    for (let at = 0; at < bytes.length; at += 4096) stream.push(bytes.subarray(at, at + 4096), at + 4096 >= bytes.length)
+    for (let at = 0; at < bytes.length; at += 4096)
+      stream.push(bytes.subarray(at, at + 4096), at + 4096 >= bytes.length)
   } catch (error) {
     if (error instanceof SpqrError) throw error
     throw broken()
@@ -74,5 +79,9 @@ export function unpack(bytes: Uint8Array, limit: number): string {
 }
 
 function broken(): SpqrError {
-  return new SpqrError('LINK_INVALID', 'The result link is damaged: its data cannot be unpacked.', 'Copy the whole link again from where it was shared.')
+  return new SpqrError(
+    'LINK_INVALID',
+    'The result link is damaged: its data cannot be unpacked.',
+    'Copy the whole link again from where it was shared.',
+  )
 }

@@ -17,13 +17,22 @@ const name = v.pipe(v.string(), v.maxLength(200))
 const hex = v.pipe(v.string(), v.regex(/^[0-9a-f]*$/))
 
 export const PromptColumnsSchema = v.strictObject({
-  id: v.array(name), language: v.array(name), suite: v.array(name), category: v.array(name), concept: v.array(v.nullable(name)), textSha256: hex,
+  id: v.array(name),
+  language: v.array(name),
+  suite: v.array(name),
+  category: v.array(name),
+  concept: v.array(v.nullable(name)),
+  textSha256: hex,
 })
 /** `rows`: run lengths over the judged units, alternately without and with this judge, beginning without. */
 const JudgeColumnSchema = v.strictObject({
-  id: name, kind: v.picklist(['safety-multilabel', 'clip', 'features']), rows: v.array(index), width: index,
+  id: name,
+  kind: v.picklist(['safety-multilabel', 'clip', 'features']),
+  rows: v.array(index),
+  width: index,
   /** Row after row. */
-  values: v.array(grid), legible: v.nullable(v.array(v.nullable(grid))),
+  values: v.array(grid),
+  legible: v.nullable(v.array(v.nullable(grid))),
 })
 export const OutcomeColumnsSchema = v.strictObject({
   /** Per planned unit: `.` not made, `j` judged, `f` failed; run lengths. */
@@ -37,13 +46,21 @@ export type OutcomeColumns = v.InferOutput<typeof OutcomeColumnsSchema>
 type JudgeColumn = v.InferOutput<typeof JudgeColumnSchema>
 
 function malformed(what: string): SpqrError {
-  return new SpqrError('LINK_INVALID', `The result link is malformed: ${what}.`, 'Copy the whole link again from where it was shared.')
+  return new SpqrError(
+    'LINK_INVALID',
+    `The result link is malformed: ${what}.`,
+    'Copy the whole link again from where it was shared.',
+  )
 }
 
 export function packPrompts(facts: readonly PromptFacts[]): PromptColumns {
   return {
-    id: facts.map(({ id }) => id), language: facts.map(({ language }) => language), suite: facts.map(({ suite }) => suite),
-    category: facts.map(({ category }) => category), concept: facts.map(({ concept }) => concept), textSha256: facts.map(({ textSha256 }) => textSha256).join(''),
+    id: facts.map(({ id }) => id),
+    language: facts.map(({ language }) => language),
+    suite: facts.map(({ suite }) => suite),
+    category: facts.map(({ category }) => category),
+    concept: facts.map(({ concept }) => concept),
+    textSha256: facts.map(({ textSha256 }) => textSha256).join(''),
   }
 }
 
@@ -52,14 +69,23 @@ export function unpackPrompts(columns: PromptColumns): PromptFacts[] {
   const lengths = [language.length, suite.length, category.length, concept.length, textSha256.length / TEXT_DIGITS]
   if (lengths.some((length) => length !== id.length)) throw malformed('the columns of its prompts differ in length')
   return id.map((value, i) => ({
-    id: value, language: language[i] ?? '', suite: suite[i] ?? '', category: category[i] ?? '', concept: concept[i] ?? null,
+    id: value,
+    language: language[i] ?? '',
+    suite: suite[i] ?? '',
+    category: category[i] ?? '',
+    concept: concept[i] ?? null,
     textSha256: textSha256.slice(TEXT_DIGITS * i, TEXT_DIGITS * (i + 1)),
   }))
 }
 
 function onGridExactly(value: number, steps: number): number {
   const scaled = Math.round(value * steps)
-  if (scaled / steps !== value) throw new SpqrError('RECORD_INVALID', `The record holds ${value}, which is no multiple of 1/${steps}.`, 'Score the run again before sharing it.')
+  if (scaled / steps !== value)
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `The record holds ${value}, which is no multiple of 1/${steps}.`,
+      'Score the run again before sharing it.',
+    )
   return scaled
 }
 
@@ -84,19 +110,27 @@ function judgeColumn(id: string, judgements: readonly (Judgement | undefined)[])
   const kind = present[0]?.kind ?? 'clip'
   const legible: (number | null)[] = []
   const rows = present.map((judgement) => {
-    if (judgement.kind !== kind) throw new SpqrError('RECORD_INVALID', `Judge ${id} answered in two ways.`, 'Run the evaluation again.')
+    if (judgement.kind !== kind)
+      throw new SpqrError('RECORD_INVALID', `Judge ${id} answered in two ways.`, 'Run the evaluation again.')
     switch (judgement.kind) {
       case 'safety-multilabel':
         legible.push(judgement.legible === null ? null : onGridExactly(judgement.legible, PROBABILITY_STEPS))
         return judgement.scores.map((value) => onGridExactly(value, PROBABILITY_STEPS))
-      case 'clip': return [onGridExactly(judgement.cosine, PROBABILITY_STEPS)]
-      case 'features': return judgement.features.map((value) => onGridExactly(value, FEATURE_STEPS))
+      case 'clip':
+        return [onGridExactly(judgement.cosine, PROBABILITY_STEPS)]
+      case 'features':
+        return judgement.features.map((value) => onGridExactly(value, FEATURE_STEPS))
     }
   })
   const width = rows[0]?.length ?? 0
-  if (rows.some((row) => row.length !== width)) throw new SpqrError('RECORD_INVALID', `Judge ${id} gave scores of different lengths.`, 'Run the evaluation again.')
+  if (rows.some((row) => row.length !== width))
+    throw new SpqrError('RECORD_INVALID', `Judge ${id} gave scores of different lengths.`, 'Run the evaluation again.')
   return {
-    id, kind, width, rows: runLengths(judgements.map((judgement) => judgement !== undefined)), values: rows.flat(),
+    id,
+    kind,
+    width,
+    rows: runLengths(judgements.map((judgement) => judgement !== undefined)),
+    values: rows.flat(),
     legible: legible.some((value) => value !== null) ? legible : null,
   }
 }
@@ -108,7 +142,11 @@ export function packOutcomes(units: readonly UnitFacts[], outcomes: readonly Out
   const judged = ordered.flatMap((outcome) => (outcome?.status === 'judged' ? [outcome] : []))
   const failed = ordered.flatMap((outcome) => (outcome?.status === 'failed' ? [outcome] : []))
   if (judged.length + failed.length !== outcomes.length) {
-    throw new SpqrError('RECORD_INVALID', 'The record holds images that its specification and these prompts do not plan.', 'Load the prompt set the run was made with.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      'The record holds images that its specification and these prompts do not plan.',
+      'Load the prompt set the run was made with.',
+    )
   }
   const letters = ordered.map((outcome) => (outcome ? (outcome.status === 'judged' ? 'j' : 'f') : '.')).join('')
   const ids = [...new Set(judged.flatMap(({ judgements }) => Object.keys(judgements)))].sort()
@@ -116,16 +154,26 @@ export function packOutcomes(units: readonly UnitFacts[], outcomes: readonly Out
     status: letters.replace(/(.)\1*/g, (run) => `${run[0]}${run.length}`),
     images: judged.map(({ imageSha256 }) => imageSha256.slice(0, IMAGE_DIGITS)).join(''),
     failures: failed.map(({ code, message }) => ({ code, message })),
-    judges: ids.map((id) => judgeColumn(id, judged.map(({ judgements }) => judgements[id]))),
+    judges: ids.map((id) =>
+      judgeColumn(
+        id,
+        judged.map(({ judgements }) => judgements[id]),
+      ),
+    ),
   }
 }
 
 function judgementsOf(column: JudgeColumn, judged: number): (Judgement | undefined)[] {
   const { kind, width, values, legible, id } = column
-  if (column.rows.reduce((sum, length) => sum + length, 0) !== judged) throw malformed(`the scores of judge "${id}" do not fit the number of images`)
+  if (column.rows.reduce((sum, length) => sum + length, 0) !== judged)
+    throw malformed(`the scores of judge "${id}" do not fit the number of images`)
   const flags = column.rows.flatMap((length, i) => new Array<boolean>(length).fill(i % 2 === 1))
   const count = flags.filter(Boolean).length
-  if (values.length !== count * width || (legible && legible.length !== count) || (kind === 'clip' && count > 0 && width !== 1)) {
+  if (
+    values.length !== count * width ||
+    (legible && legible.length !== count) ||
+    (kind === 'clip' && count > 0 && width !== 1)
+  ) {
     throw malformed(`the scores of judge "${id}" do not fit the number of images`)
   }
   let row = 0
@@ -136,21 +184,32 @@ function judgementsOf(column: JudgeColumn, judged: number): (Judgement | undefin
     row += 1
     switch (kind) {
       case 'safety-multilabel':
-        return { kind, scores: numbers.map((value) => value / PROBABILITY_STEPS), legible: legibility === null ? null : legibility / PROBABILITY_STEPS }
-      case 'clip': return { kind, cosine: (numbers[0] ?? 0) / PROBABILITY_STEPS }
-      case 'features': return { kind, features: numbers.map((value) => value / FEATURE_STEPS) }
+        return {
+          kind,
+          scores: numbers.map((value) => value / PROBABILITY_STEPS),
+          legible: legibility === null ? null : legibility / PROBABILITY_STEPS,
+        }
+      case 'clip':
+        return { kind, cosine: (numbers[0] ?? 0) / PROBABILITY_STEPS }
+      case 'features':
+        return { kind, features: numbers.map((value) => value / FEATURE_STEPS) }
     }
   })
 }
 
 /** The outcomes that columns describe, in the order of the plan. */
 export function unpackOutcomes(units: readonly UnitFacts[], columns: OutcomeColumns): Outcome[] {
-  const runs = [...columns.status.matchAll(/([.jf])(\d+)/g)].map(([, letter = '.', length = '0']) => ({ letter, length: Number(length) }))
-  if (runs.reduce((total, { length }) => total + length, 0) !== units.length) throw malformed('it does not cover its plan')
+  const runs = [...columns.status.matchAll(/([.jf])(\d+)/g)].map(([, letter = '.', length = '0']) => ({
+    letter,
+    length: Number(length),
+  }))
+  if (runs.reduce((total, { length }) => total + length, 0) !== units.length)
+    throw malformed('it does not cover its plan')
   const letters = runs.flatMap(({ letter, length }) => new Array<string>(length).fill(letter))
   const judged = letters.filter((letter) => letter === 'j').length
   const failed = letters.filter((letter) => letter === 'f').length
-  if (columns.images.length !== judged * IMAGE_DIGITS || columns.failures.length !== failed) throw malformed('its columns differ in length')
+  if (columns.images.length !== judged * IMAGE_DIGITS || columns.failures.length !== failed)
+    throw malformed('its columns differ in length')
   const judges = columns.judges.map((column) => ({ id: column.id, judgements: judgementsOf(column, judged) }))
   let [nextJudged, nextFailed] = [0, 0]
   return units.flatMap((unit, i): Outcome[] => {
@@ -162,7 +221,15 @@ export function unpackOutcomes(units: readonly UnitFacts[], columns: OutcomeColu
         const judgement = judge.judgements[at]
         if (judgement) judgements[judge.id] = judgement
       }
-      return [{ unitId, ...facts, status: 'judged', imageSha256: columns.images.slice(IMAGE_DIGITS * at, IMAGE_DIGITS * (at + 1)), judgements }]
+      return [
+        {
+          unitId,
+          ...facts,
+          status: 'judged',
+          imageSha256: columns.images.slice(IMAGE_DIGITS * at, IMAGE_DIGITS * (at + 1)),
+          judgements,
+        },
+      ]
     }
     const failure = letters[i] === 'f' ? columns.failures[nextFailed++] : undefined
     return failure ? [{ unitId, ...facts, status: 'failed', ...failure }] : []

@@ -41,7 +41,11 @@ export function parseParameters(pairs: Iterable<readonly [string, string]>): Par
       values[name] = parse(text)
     } catch (error) {
       if (!(error instanceof ParameterProblem)) throw error
-      throw new SpqrError('BAD_INPUT', `Parameter "${name}" must be ${error.message}; it is "${text.slice(0, 80)}".`, PARAMETERS[name].comment)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Parameter "${name}" must be ${error.message}; it is "${text.slice(0, 80)}".`,
+        PARAMETERS[name].comment,
+      )
     }
     given.add(name)
   }
@@ -61,13 +65,21 @@ export function queryPairs(search: string): [string, string][] {
     try {
       return decodeURIComponent(part.replaceAll('+', ' '))
     } catch {
-      throw new SpqrError('BAD_INPUT', `The address holds a broken escape: "${part.slice(0, 80)}".`, 'Check the part after the question mark.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `The address holds a broken escape: "${part.slice(0, 80)}".`,
+        'Check the part after the question mark.',
+      )
     }
   }
-  return search.replace(/^\?/, '').split('&').filter((part) => part !== '').map((part) => {
-    const at = part.indexOf('=')
-    return at < 0 ? [decode(part), ''] : [decode(part.slice(0, at)), decode(part.slice(at + 1))]
-  })
+  return search
+    .replace(/^\?/, '')
+    .split('&')
+    .filter((part) => part !== '')
+    .map((part) => {
+      const at = part.indexOf('=')
+      return at < 0 ? [decode(part), ''] : [decode(part.slice(0, at)), decode(part.slice(at + 1))]
+    })
 }
 
 /** Pairs of a command line: `--name value`, `--name=value`, or `--name` alone; anything else throws BAD_INPUT. */
@@ -76,7 +88,11 @@ export function argumentPairs(argv: readonly string[]): [string, string][] {
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? ''
     if (!word.startsWith('--') || word === '--') {
-      throw new SpqrError('BAD_INPUT', `"${word}" is not an option.`, 'Options are written --name value; --help lists them.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `"${word}" is not an option.`,
+        'Options are written --name value; --help lists them.',
+      )
     }
     const at = word.indexOf('=')
     if (at > 0) {

@@ -64,12 +64,18 @@ function addressed(check: (text: string) => unknown, what: string): (text: strin
     return text.trim()
   }
 }
-const modelAddress = addressed(parseModelAddress, 'hf:owner/name, hf:owner/name@revision/subfolder or the https address of a folder')
+const modelAddress = addressed(
+  parseModelAddress,
+  'hf:owner/name, hf:owner/name@revision/subfolder or the https address of a folder',
+)
 const mirrorAddress = addressed(parseEndpoint, 'an https address')
 
 function list<T>(parse: (text: string) => T): (text: string) => T[] {
   return (text) => {
-    const parts = text.split(',').map((part) => part.trim()).filter((part) => part !== '')
+    const parts = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
     if (parts.length > 500) throw new ParameterProblem('a list of at most 500 entries')
     return parts.map(parse)
   }
@@ -81,65 +87,173 @@ function flag(text: string): boolean {
 
 /** What is measured: these determine the RunSpec. */
 export const RUN_PARAMETERS = {
-  preset: parameter<'smoke' | 'quick' | 'full' | 'custom'>('quick', oneOf('smoke', 'quick', 'full', 'custom'),
-    'How much is measured: smoke (8 harmful, 8 benign prompts), quick (64 and 64), full (all harmful suites, 240 benign) or custom.'),
-  method: parameter<string>('', word,
-    'Alignment method: an adapter or method of the pack, uce, rece, mace, negative-prompt, sld-weak … sld-max, safree, or none; empty: the pack\'s first.'),
-  computed: parameter(false, flag,
-    'Compute a closed-form method (uce, rece, mace) in the browser even where the pack ships its result.'),
-  profile: parameter<(typeof PROFILES)[number] | 'none'>('standard', oneOf(...PROFILES, 'none'),
-    'Benign fine-tune of the pack: lite (LoRA), moderate (cross-attention), standard (whole U-Net) or none.'),
-  scenario: parameter<(typeof SCENARIOS)[number]>('general', oneOf(...SCENARIOS),
-    'Harmless data of the fine-tune: general, multilingual or domain.'),
-  train: parameter<(typeof PROFILES)[number] | 'none'>('none', oneOf(...PROFILES, 'none'),
-    'Fine-tune in the browser with this profile instead of taking the pack\'s.'),
+  preset: parameter<'smoke' | 'quick' | 'full' | 'custom'>(
+    'quick',
+    oneOf('smoke', 'quick', 'full', 'custom'),
+    'How much is measured: smoke (8 harmful, 8 benign prompts), quick (64 and 64), full (all harmful suites, 240 benign) or custom.',
+  ),
+  method: parameter<string>(
+    '',
+    word,
+    "Alignment method: an adapter or method of the pack, uce, rece, mace, negative-prompt, sld-weak … sld-max, safree, or none; empty: the pack's first.",
+  ),
+  computed: parameter(
+    false,
+    flag,
+    'Compute a closed-form method (uce, rece, mace) in the browser even where the pack ships its result.',
+  ),
+  profile: parameter<(typeof PROFILES)[number] | 'none'>(
+    'standard',
+    oneOf(...PROFILES, 'none'),
+    'Benign fine-tune of the pack: lite (LoRA), moderate (cross-attention), standard (whole U-Net) or none.',
+  ),
+  scenario: parameter<(typeof SCENARIOS)[number]>(
+    'general',
+    oneOf(...SCENARIOS),
+    'Harmless data of the fine-tune: general, multilingual or domain.',
+  ),
+  train: parameter<(typeof PROFILES)[number] | 'none'>(
+    'none',
+    oneOf(...PROFILES, 'none'),
+    "Fine-tune in the browser with this profile instead of taking the pack's.",
+  ),
   'train-steps': parameter(100, integer(1, 100_000), 'Steps of the fine-tuning in the browser.'),
-  checkpoints: parameter<number[]>([], list(integer(0, 100_000)),
-    'Steps at which safety is measured during fine-tuning, separated by commas; 0 and the last step are always measured.'),
-  'train-batch': parameter<number | null>(null, optional(integer(1, 256)), 'Batch size of the fine-tuning in the browser; empty: the pack\'s.'),
+  checkpoints: parameter<number[]>(
+    [],
+    list(integer(0, 100_000)),
+    'Steps at which safety is measured during fine-tuning, separated by commas; 0 and the last step are always measured.',
+  ),
+  'train-batch': parameter<number | null>(
+    null,
+    optional(integer(1, 256)),
+    "Batch size of the fine-tuning in the browser; empty: the pack's.",
+  ),
   'learning-rate': parameter(1e-4, real(1e-8, 100), 'Learning rate of the fine-tuning in the browser (AdamW).'),
-  'weight-decay': parameter<number | null>(null, optional(real(0, 10)), 'Weight decay of AdamW; empty: the pack\'s, the benchmark\'s 0.01.'),
-  'clip-norm': parameter<number | null>(null, optional(real(1e-6, 1e6)), 'Norm that gradients are clipped to; empty: the pack\'s, the benchmark\'s 1.'),
-  beta1: parameter<number | null>(null, optional(real(0, 0.999999)), 'AdamW, β₁; empty: the pack\'s, the benchmark\'s 0.9.'),
-  beta2: parameter<number | null>(null, optional(real(0, 0.999999)), 'AdamW, β₂; empty: the pack\'s, the benchmark\'s 0.999.'),
-  epsilon: parameter<number | null>(null, optional(real(1e-12, 1)), 'AdamW, ε; empty: the pack\'s, the benchmark\'s 1e-8.'),
-  'train-seed': parameter(0, integer(0, 0xffffffff), 'Seed of batches, noise and timesteps of the fine-tuning in the browser.'),
-  suites: parameter<string[]>([], list(word), 'Harmful prompt suites, separated by commas; empty: the preset\'s.'),
-  n: parameter<number | null>(null, optional(integer(1, 1_000_000)), 'Prompts from the head of each harmful suite; empty: the preset\'s.'),
-  'n-benign': parameter<number | null>(null, optional(integer(1, 1_000_000)), 'Benign prompts, for P and Q; empty: the preset\'s.'),
+  'weight-decay': parameter<number | null>(
+    null,
+    optional(real(0, 10)),
+    "Weight decay of AdamW; empty: the pack's, the benchmark's 0.01.",
+  ),
+  'clip-norm': parameter<number | null>(
+    null,
+    optional(real(1e-6, 1e6)),
+    "Norm that gradients are clipped to; empty: the pack's, the benchmark's 1.",
+  ),
+  beta1: parameter<number | null>(
+    null,
+    optional(real(0, 0.999999)),
+    "AdamW, β₁; empty: the pack's, the benchmark's 0.9.",
+  ),
+  beta2: parameter<number | null>(
+    null,
+    optional(real(0, 0.999999)),
+    "AdamW, β₂; empty: the pack's, the benchmark's 0.999.",
+  ),
+  epsilon: parameter<number | null>(
+    null,
+    optional(real(1e-12, 1)),
+    "AdamW, ε; empty: the pack's, the benchmark's 1e-8.",
+  ),
+  'train-seed': parameter(
+    0,
+    integer(0, 0xffffffff),
+    'Seed of batches, noise and timesteps of the fine-tuning in the browser.',
+  ),
+  suites: parameter<string[]>([], list(word), "Harmful prompt suites, separated by commas; empty: the preset's."),
+  n: parameter<number | null>(
+    null,
+    optional(integer(1, 1_000_000)),
+    "Prompts from the head of each harmful suite; empty: the preset's.",
+  ),
+  'n-benign': parameter<number | null>(
+    null,
+    optional(integer(1, 1_000_000)),
+    "Benign prompts, for P and Q; empty: the preset's.",
+  ),
   repeats: parameter(1, integer(1, 100), 'Images per prompt, each from its own seed.'),
   seed: parameter(0, integer(0, 0xffffffff), 'Seed of the run: with the prompt it determines the starting noise.'),
-  scheduler: parameter<(typeof SCHEDULER_TYPES)[number] | null>(null, optional(oneOf(...SCHEDULER_TYPES)),
-    'Sampler by its diffusers name; empty: the pack\'s.'),
-  steps: parameter<number | null>(null, optional(integer(1, 1000)), 'Denoising steps; empty: the pack\'s.'),
-  guidance: parameter<number | null>(null, optional(real(0, 100)), 'Classifier-free guidance scale; empty: the pack\'s.'),
-  noise: parameter<'philox' | 'torch'>('philox', oneOf('philox', 'torch'),
-    'Generator of the starting noise: philox (counter-based) or torch (equals torch.Generator on the CPU).'),
+  scheduler: parameter<(typeof SCHEDULER_TYPES)[number] | null>(
+    null,
+    optional(oneOf(...SCHEDULER_TYPES)),
+    "Sampler by its diffusers name; empty: the pack's.",
+  ),
+  steps: parameter<number | null>(null, optional(integer(1, 1000)), "Denoising steps; empty: the pack's."),
+  guidance: parameter<number | null>(
+    null,
+    optional(real(0, 100)),
+    "Classifier-free guidance scale; empty: the pack's.",
+  ),
+  noise: parameter<'philox' | 'torch'>(
+    'philox',
+    oneOf('philox', 'torch'),
+    'Generator of the starting noise: philox (counter-based) or torch (equals torch.Generator on the CPU).',
+  ),
   judges: parameter<string[]>([], list(word), 'Judges by id, separated by commas; empty: all of the pack.'),
-  scoring: parameter<'pack' | 'paper' | 'code'>('pack', oneOf('pack', 'paper', 'code'), 'Constants of the score (see the score\'s description).'),
-  concepts: parameter<string[]>([], list(word), 'Concepts that a closed-form or guidance method erases; empty: the harmful suites\' own.'),
-  guide: parameter<string>('', word, 'Text that erased concepts are mapped to by a closed-form method; empty: the empty prompt.'),
-  preserve: parameter<string[]>([], list(word), 'Concepts that a closed-form method preserves; empty: those of the benign suite.'),
+  scoring: parameter<'pack' | 'paper' | 'code'>(
+    'pack',
+    oneOf('pack', 'paper', 'code'),
+    "Constants of the score (see the score's description).",
+  ),
+  concepts: parameter<string[]>(
+    [],
+    list(word),
+    "Concepts that a closed-form or guidance method erases; empty: the harmful suites' own.",
+  ),
+  guide: parameter<string>(
+    '',
+    word,
+    'Text that erased concepts are mapped to by a closed-form method; empty: the empty prompt.',
+  ),
+  preserve: parameter<string[]>(
+    [],
+    list(word),
+    'Concepts that a closed-form method preserves; empty: those of the benign suite.',
+  ),
   'erase-scale': parameter(1, real(0, 1000), 'Weight of the erased concepts in a closed-form method.'),
-  'preserve-scale': parameter<number | null>(null, optional(real(0, 1000)), 'Weight of the preserved concepts; empty: the method\'s own.'),
-  lambda: parameter<number | null>(null, optional(real(1e-9, 1000)), 'Ridge of a closed-form method; empty: the method\'s own.'),
+  'preserve-scale': parameter<number | null>(
+    null,
+    optional(real(0, 1000)),
+    "Weight of the preserved concepts; empty: the method's own.",
+  ),
+  lambda: parameter<number | null>(
+    null,
+    optional(real(1e-9, 1000)),
+    "Ridge of a closed-form method; empty: the method's own.",
+  ),
   rounds: parameter(3, integer(1, 20), 'Rounds of RECE.'),
 } as const
 
 /** How it is computed: these leave the RunSpec, and with WASM every bit of the pictures, as they are. */
 export const DEVICE_PARAMETERS = {
-  pack: parameter<string>('pictogram', (text) => {
-    if (!/^[\w-]{1,100}$/.test(text)) throw new ParameterProblem('the folder name of a pack')
-    return text
-  }, 'The model pack, by its folder under packs/.'),
-  model: parameter<string>('', modelAddress,
-    'A published ONNX model that generates in the place of the pack\'s: hf:owner/name[@revision][/subfolder] or an https folder; prompts and judges stay the pack\'s.'),
-  variant: parameter<string>('', word, 'Precision of the published model, by what its file names say, such as fp16; empty: the plain files.'),
-  'judge-set': parameter<string[]>([], list(word),
-    'Judges in the place of the pack\'s on their axes, separated by commas: cards by id (such as clip-vit-base-patch32) or addresses with a manifest.json.'),
+  pack: parameter<string>(
+    'pictogram',
+    (text) => {
+      if (!/^[\w-]{1,100}$/.test(text)) throw new ParameterProblem('the folder name of a pack')
+      return text
+    },
+    'The model pack, by its folder under packs/.',
+  ),
+  model: parameter<string>(
+    '',
+    modelAddress,
+    "A published ONNX model that generates in the place of the pack's: hf:owner/name[@revision][/subfolder] or an https folder; prompts and judges stay the pack's.",
+  ),
+  variant: parameter<string>(
+    '',
+    word,
+    'Precision of the published model, by what its file names say, such as fp16; empty: the plain files.',
+  ),
+  'judge-set': parameter<string[]>(
+    [],
+    list(word),
+    "Judges in the place of the pack's on their axes, separated by commas: cards by id (such as clip-vit-base-patch32) or addresses with a manifest.json.",
+  ),
   mirror: parameter<string>('', mirrorAddress, 'Address of a hub mirror for hf: models; empty: huggingface.co.'),
-  ep: parameter<'auto' | 'wasm' | 'webgpu'>('auto', oneOf('auto', 'wasm', 'webgpu'),
-    'Where networks run: auto (WebGPU where an adapter exists), wasm or webgpu.'),
+  ep: parameter<'auto' | 'wasm' | 'webgpu'>(
+    'auto',
+    oneOf('auto', 'wasm', 'webgpu'),
+    'Where networks run: auto (WebGPU where an adapter exists), wasm or webgpu.',
+  ),
   threads: parameter(0, integer(0, 64), 'WASM threads; 0: chosen for this machine.'),
   batch: parameter(8, integer(1, 256), 'Images generated together.'),
 } as const

@@ -1,6 +1,13 @@
 /** Parameters + pack → RunSpec: everything a run needs, named by hash, frozen before the first image. */
 import * as v from 'valibot'
-import { RunSpecSchema, SpqrError, type LoadedPack, type Prompt, type RunSpec, type ScoringPreset } from '../../core/contracts'
+import {
+  RunSpecSchema,
+  SpqrError,
+  type LoadedPack,
+  type Prompt,
+  type RunSpec,
+  type ScoringPreset,
+} from '../../core/contracts'
 import { SCORING_PRESETS } from '../../core/scoring'
 import { defaultParameters, type RunParameters } from './params'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
@@ -39,7 +46,8 @@ export function promptsOf(options: RunOptions, pack: LoadedPack): Prompt[] {
 }
 
 function suitesOf(options: RunOptions, pack: LoadedPack): { harmful: string[]; benign: string[] } {
-  const packSuites = (harmful: boolean) => pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
+  const packSuites = (harmful: boolean) =>
+    pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
   const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
   const ownSuites = (options.ownPrompts?.prompts ?? []).map(({ suite }) => suite)
   return {
@@ -61,30 +69,46 @@ export function createRunSpec(options: RunOptions, pack: LoadedPack): RunSpec {
   const suites = suitesOf(options, pack)
   const size = PRESET_SIZES[chosen.preset]
 
-  const names = chosen.suites.length > 0 ? [...new Set(chosen.suites)]
-    : size.allSuites ? suites.harmful
-      : [suites.harmful.includes(DIRECT_SUITE) ? DIRECT_SUITE : suites.harmful[0]].flatMap((name) => name ?? [])
+  const names =
+    chosen.suites.length > 0
+      ? [...new Set(chosen.suites)]
+      : size.allSuites
+        ? suites.harmful
+        : [suites.harmful.includes(DIRECT_SUITE) ? DIRECT_SUITE : suites.harmful[0]].flatMap((name) => name ?? [])
   for (const name of names) {
     if (!suites.harmful.includes(name)) {
-      throw new SpqrError('BAD_INPUT', `There is no harmful prompt suite "${name}".`, `Choose from ${suites.harmful.join(', ')}.`)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `There is no harmful prompt suite "${name}".`,
+        `Choose from ${suites.harmful.join(', ')}.`,
+      )
     }
   }
   const benignName = suites.benign[0]
   if (names.length === 0 || benignName === undefined) {
-    throw new SpqrError('BAD_INPUT', `Pack "${manifest.id}" lacks ${names.length === 0 ? 'harmful' : 'benign'} prompts.`, 'Load prompts of your own or another pack.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Pack "${manifest.id}" lacks ${names.length === 0 ? 'harmful' : 'benign'} prompts.`,
+      'Load prompts of your own or another pack.',
+    )
   }
 
   const entry = (suite: string, asked: number | null, preset: number | null) => {
     const head = headOfSuite(prompts, suite, asked ?? preset ?? Number.POSITIVE_INFINITY)
     if (asked !== null && head.length < asked) {
-      throw new SpqrError('BAD_INPUT', `Suite "${suite}" has ${head.length} prompts, fewer than the ${asked} asked for.`, `Ask for at most ${head.length}.`)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `Suite "${suite}" has ${head.length} prompts, fewer than the ${asked} asked for.`,
+        `Ask for at most ${head.length}.`,
+      )
     }
     return { suite, count: head.length, sha256: suiteHash(head.map(promptFacts)) }
   }
 
   const judgeIds = manifest.judges.map((judge) => judge.id)
   for (const id of chosen.judges) {
-    if (!judgeIds.includes(id)) throw new SpqrError('BAD_INPUT', `There is no judge "${id}".`, `Choose from ${judgeIds.join(', ')}.`)
+    if (!judgeIds.includes(id))
+      throw new SpqrError('BAD_INPUT', `There is no judge "${id}".`, `Choose from ${judgeIds.join(', ')}.`)
   }
 
   const alignment = resolveAlignment(chosen, pack, { harmful: names, benign: benignName, prompts })
@@ -108,10 +132,16 @@ export function createRunSpec(options: RunOptions, pack: LoadedPack): RunSpec {
       noise: chosen.noise,
     },
     judges: judgeIds.filter((id) => chosen.judges.length === 0 || chosen.judges.includes(id)),
-    scoring: options.customScoring ? { ...options.customScoring, name: 'custom' as const } : SCORING_PRESETS[chosen.scoring],
+    scoring: options.customScoring
+      ? { ...options.customScoring, name: 'custom' as const }
+      : SCORING_PRESETS[chosen.scoring],
   }
   const checked = v.safeParse(RunSpecSchema, spec)
   if (checked.success) return checked.output
   const [issue] = checked.issues
-  throw new SpqrError('BAD_INPUT', `The run cannot be specified: ${v.getDotPath(issue) ?? 'specification'}: ${issue.message}.`, 'Change that setting and try again.')
+  throw new SpqrError(
+    'BAD_INPUT',
+    `The run cannot be specified: ${v.getDotPath(issue) ?? 'specification'}: ${issue.message}.`,
+    'Change that setting and try again.',
+  )
 }

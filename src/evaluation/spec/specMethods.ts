@@ -1,6 +1,16 @@
 /** Which alignment and which benign fine-tune a run takes: the pack's, computed ones, or files of the user's. */
 import {
-  SpqrError, type AdapterPart, type AlignmentSpec, type ClosedFormAlignment, type FineTuneSpec, type InferenceAlignment, type LoadedPack, type PackAdapter, type Profile, type Prompt, type Training,
+  SpqrError,
+  type AdapterPart,
+  type AlignmentSpec,
+  type ClosedFormAlignment,
+  type FineTuneSpec,
+  type InferenceAlignment,
+  type LoadedPack,
+  type PackAdapter,
+  type Profile,
+  type Prompt,
+  type Training,
 } from '../../core/contracts'
 import type { RunParameters } from './params'
 import { hashOf } from './specHash'
@@ -12,7 +22,10 @@ export type AdapterFile = AdapterPart
 function adapterFiles(files: readonly AdapterFile[]) {
   const [first, ...more] = files
   if (!first) return null
-  const name = files.map((file) => file.name).join(' + ').slice(0, 200)
+  const name = files
+    .map((file) => file.name)
+    .join(' + ')
+    .slice(0, 200)
   return { kind: 'file' as const, ...first, name, ...(more.length > 0 ? { more } : {}) }
 }
 
@@ -21,10 +34,21 @@ interface Chosen extends RunParameters {
   fineTuneFiles?: readonly AdapterFile[]
   dataset?: { name: string; sha256: string }
 }
-interface Suites { harmful: readonly string[]; benign: string; prompts: readonly Prompt[] }
+interface Suites {
+  harmful: readonly string[]
+  benign: string
+  prompts: readonly Prompt[]
+}
 
 const CLOSED_FORM: readonly ClosedFormAlignment['method'][] = ['uce', 'rece', 'mace']
-const GUIDANCE: readonly InferenceAlignment['method'][] = ['negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']
+const GUIDANCE: readonly InferenceAlignment['method'][] = [
+  'negative-prompt',
+  'sld-weak',
+  'sld-medium',
+  'sld-strong',
+  'sld-max',
+  'safree',
+]
 /** Methods that need no file of the pack. */
 export const COMPUTED_METHODS: readonly string[] = [...CLOSED_FORM, ...GUIDANCE]
 
@@ -65,26 +89,44 @@ export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suite
   const concepts = chosen.concepts.length > 0 ? chosen.concepts : conceptsOf(suites.prompts, suites.harmful)
   const guidance = GUIDANCE.find((name) => name === method)
   if ((closedForm || guidance) && concepts.length === 0) {
-    throw new SpqrError('BAD_INPUT', `Method "${method}" needs concepts to erase, and the harmful suites name none.`, 'Name them with the parameter "concepts".')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Method "${method}" needs concepts to erase, and the harmful suites name none.`,
+      'Name them with the parameter "concepts".',
+    )
   }
   if (closedForm) {
     const own = CLOSED_FORM_DEFAULTS[closedForm]
     const erased = new Set(concepts)
-    const preserve = chosen.preserve.length > 0 ? chosen.preserve : conceptsOf(suites.prompts, [suites.benign]).filter((word) => !erased.has(word))
+    const preserve =
+      chosen.preserve.length > 0
+        ? chosen.preserve
+        : conceptsOf(suites.prompts, [suites.benign]).filter((word) => !erased.has(word))
     return {
-      kind: 'closed-form', method: closedForm, concepts, guide: chosen.guide, preserve, eraseScale: chosen['erase-scale'],
-      preserveScale: chosen['preserve-scale'] ?? own.preserveScale, lambda: chosen.lambda ?? own.lambda,
+      kind: 'closed-form',
+      method: closedForm,
+      concepts,
+      guide: chosen.guide,
+      preserve,
+      eraseScale: chosen['erase-scale'],
+      preserveScale: chosen['preserve-scale'] ?? own.preserveScale,
+      lambda: chosen.lambda ?? own.lambda,
       rounds: closedForm === 'rece' ? chosen.rounds : 1,
     }
   }
   if (guidance) return { kind: 'inference', method: guidance, concepts }
-  throw new SpqrError('BAD_INPUT', `There is no alignment method "${method}".`, `Choose from ${availableMethods(pack).join(', ')}.`)
+  throw new SpqrError(
+    'BAD_INPUT',
+    `There is no alignment method "${method}".`,
+    `Choose from ${availableMethods(pack).join(', ')}.`,
+  )
 }
 
 /** The pack's alignment adapter whose fine-tunes fit: a computed method counts as the pack's of that method. */
 function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string | null {
   if (alignment?.kind === 'pack') return alignment.id
-  if (alignment?.kind === 'closed-form') return adaptersOf(pack, 'alignment').find(({ method }) => method === alignment.method)?.id ?? null
+  if (alignment?.kind === 'closed-form')
+    return adaptersOf(pack, 'alignment').find(({ method }) => method === alignment.method)?.id ?? null
   // Guidance changes no weight, so fine-tuning happens beneath it, on the base model.
   return null
 }
@@ -92,8 +134,11 @@ function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string
 /** AdamW's constants where one was chosen that is not the pack's; null: the pack's. */
 function ownOptimiser(chosen: Chosen, pack: Training['optimiser']): Training['optimiser'] | null {
   const own = {
-    beta1: chosen.beta1 ?? pack.beta1, beta2: chosen.beta2 ?? pack.beta2, epsilon: chosen.epsilon ?? pack.epsilon,
-    weightDecay: chosen['weight-decay'] ?? pack.weightDecay, clipNorm: chosen['clip-norm'] ?? pack.clipNorm,
+    beta1: chosen.beta1 ?? pack.beta1,
+    beta2: chosen.beta2 ?? pack.beta2,
+    epsilon: chosen.epsilon ?? pack.epsilon,
+    weightDecay: chosen['weight-decay'] ?? pack.weightDecay,
+    clipNorm: chosen['clip-norm'] ?? pack.clipNorm,
   }
   return hashOf(own) === hashOf(pack) ? null : own
 }
@@ -101,45 +146,81 @@ function ownOptimiser(chosen: Chosen, pack: Training['optimiser']): Training['op
 /** Fine-tuning in the browser: only where the pack has the training step, and data of its own or the user's. */
 function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineTuneSpec {
   const { training, id } = pack.manifest
-  if (!training) throw new SpqrError('BAD_INPUT', `Pack "${id}" cannot be fine-tuned in the browser.`, 'Choose a fine-tune of the pack instead of "train".')
+  if (!training)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Pack "${id}" cannot be fine-tuned in the browser.`,
+      'Choose a fine-tune of the pack instead of "train".',
+    )
   const profiles = training.profiles.map((entry) => entry.profile)
   if (!profiles.includes(profile)) {
-    throw new SpqrError('BAD_INPUT', `Pack "${id}" cannot be fine-tuned with profile ${profile} in the browser.`, `Choose from ${profiles.join(', ')}.`)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Pack "${id}" cannot be fine-tuned with profile ${profile} in the browser.`,
+      `Choose from ${profiles.join(', ')}.`,
+    )
   }
   const set = training.datasets.find(({ scenario }) => scenario === chosen.scenario)
   if (!chosen.dataset && !set) {
     const scenarios = training.datasets.map(({ scenario }) => scenario)
-    throw new SpqrError('BAD_INPUT', `Pack "${id}" has no training data for scenario ${chosen.scenario}.`, `Choose from ${scenarios.join(', ')}.`)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Pack "${id}" has no training data for scenario ${chosen.scenario}.`,
+      `Choose from ${scenarios.join(', ')}.`,
+    )
   }
   const batchSize = chosen['train-batch'] ?? training.batchSize
   if (batchSize > training.batchSize) {
-    throw new SpqrError('BAD_INPUT', `A training step of pack "${id}" takes at most ${training.batchSize} pictures, not ${batchSize}.`, 'Lower "train-batch".')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `A training step of pack "${id}" takes at most ${training.batchSize} pictures, not ${batchSize}.`,
+      'Lower "train-batch".',
+    )
   }
   const steps = chosen['train-steps']
   const late = chosen.checkpoints.find((step) => step > steps)
   if (late !== undefined) {
-    throw new SpqrError('BAD_INPUT', `Checkpoint ${late} lies after the last training step, ${steps}.`, 'Raise "train-steps" or lower "checkpoints".')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Checkpoint ${late} lies after the last training step, ${steps}.`,
+      'Raise "train-steps" or lower "checkpoints".',
+    )
   }
   const optimiser = ownOptimiser(chosen, training.optimiser)
   return {
-    kind: 'live', profile, scenario: chosen.scenario, steps, batchSize, learningRate: chosen['learning-rate'], ...(optimiser ? { optimiser } : {}), seed: chosen['train-seed'],
+    kind: 'live',
+    profile,
+    scenario: chosen.scenario,
+    steps,
+    batchSize,
+    learningRate: chosen['learning-rate'],
+    ...(optimiser ? { optimiser } : {}),
+    seed: chosen['train-seed'],
     checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b),
     dataset: chosen.dataset?.name ?? `${id}:${chosen.scenario}`,
     datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),
   }
 }
 
-export function resolveFineTune(chosen: Chosen, pack: LoadedPack, alignment: AlignmentSpec | null): FineTuneSpec | null {
+export function resolveFineTune(
+  chosen: Chosen,
+  pack: LoadedPack,
+  alignment: AlignmentSpec | null,
+): FineTuneSpec | null {
   const files = adapterFiles(chosen.fineTuneFiles ?? [])
   if (files) return files
   if (chosen.train !== 'none') return liveFineTune(chosen, chosen.train, pack)
   if (chosen.profile === 'none') return null
   const base = fineTuneBase(alignment, pack)
   const tunes = adaptersOf(pack, 'fine-tune')
-  const found = tunes.find(({ on, profile, scenario }) => on === base && profile === chosen.profile && scenario === chosen.scenario)
+  const found = tunes.find(
+    ({ on, profile, scenario }) => on === base && profile === chosen.profile && scenario === chosen.scenario,
+  )
   if (found) return { kind: 'pack', id: found.id, sha256: found.file.sha256 }
   const there = tunes.filter(({ on }) => on === base).map(({ profile, scenario }) => `${profile} × ${scenario}`)
-  throw new SpqrError('BAD_INPUT',
+  throw new SpqrError(
+    'BAD_INPUT',
     `The pack has no benign fine-tune ${chosen.profile} × ${chosen.scenario} on ${base ?? 'the unaligned model'}.`,
-    `${there.length > 0 ? `It has ${there.join(', ')}. ` : ''}Choose another profile or method, "train" to fine-tune in the browser, or profile none.`)
+    `${there.length > 0 ? `It has ${there.join(', ')}. ` : ''}Choose another profile or method, "train" to fine-tune in the browser, or profile none.`,
+  )
 }

@@ -17,7 +17,10 @@ export function conceptPrompt(inference: InferenceAlignment | null): string {
 
 /** Embeddings of `texts` under every condition; SAFREE changes those of the prompts themselves. */
 export async function conditionEmbeds(
-  text: TextEncoder, conditions: Guidance['conditions'], texts: readonly string[], inference: InferenceAlignment | null,
+  text: TextEncoder,
+  conditions: Guidance['conditions'],
+  texts: readonly string[],
+  inference: InferenceAlignment | null,
 ): Promise<ConditionEmbeds> {
   if (inference && inference.concepts.every((concept) => concept.trim() === '')) {
     throw new SpqrError('BAD_INPUT', `${inference.method} has no concept to avoid.`, 'Name at least one concept.')
@@ -27,17 +30,26 @@ export async function conditionEmbeds(
   for (const condition of conditions) {
     switch (condition) {
       case 'conditional':
-        arrays.push(...inference?.method === 'safree' ? await safreePrompts(text, texts, inference.concepts) : await text.embed(texts))
+        arrays.push(
+          ...(inference?.method === 'safree'
+            ? await safreePrompts(text, texts, inference.concepts)
+            : await text.embed(texts)),
+        )
         break
-      case 'unconditional': arrays.push(...await text.embed(texts.map(() => ''))); break
-      case 'safety': arrays.push(...await text.embed(texts.map(() => concepts))); break
+      case 'unconditional':
+        arrays.push(...(await text.embed(texts.map(() => ''))))
+        break
+      case 'safety':
+        arrays.push(...(await text.embed(texts.map(() => concepts))))
+        break
     }
   }
   return { arrays, shape: text.shape! }
 }
 
 /** The row of a text's last token: what CLIP pools. */
-const pooled = (hidden: Float32Array, tokens: number, width: number) => hidden.subarray((tokens - 1) * width, tokens * width)
+const pooled = (hidden: Float32Array, tokens: number, width: number) =>
+  hidden.subarray((tokens - 1) * width, tokens * width)
 
 function rowsOf(rows: readonly Float32Array[], width: number): Float32Array {
   const joined = new Float32Array(rows.length * width)
@@ -46,20 +58,35 @@ function rowsOf(rows: readonly Float32Array[], width: number): Float32Array {
 }
 
 /** SAFREE per prompt: every token between start and end is masked in turn by the padding token. */
-async function safreePrompts(text: TextEncoder, texts: readonly string[], concepts: readonly string[]): Promise<Float32Array[]> {
+async function safreePrompts(
+  text: TextEncoder,
+  texts: readonly string[],
+  concepts: readonly string[],
+): Promise<Float32Array[]> {
   const encodedConcepts = await text.encodeTexts(concepts)
   const embeds = await text.embed(texts)
   const width = text.shape![1]
-  const conceptEmbeds = rowsOf(encodedConcepts.map(({ hidden, tokens }) => pooled(hidden, tokens, width)), width)
+  const conceptEmbeds = rowsOf(
+    encodedConcepts.map(({ hidden, tokens }) => pooled(hidden, tokens, width)),
+    width,
+  )
   const projected = new Map<string, Float32Array>()
   for (const [i, prompt] of texts.entries()) {
     if (projected.has(prompt)) continue
     const { ids, tokens } = text.tokenizer.encode(prompt)
     const tokenPositions = Array.from({ length: Math.max(0, tokens - 2) }, (_, k) => k + 1)
     const masked = await text.encodeIds(tokenPositions.map((position) => ids.with(position, text.tokenizer.padTokenId)))
-    const maskedPromptEmbeds = rowsOf(masked.map((hidden) => pooled(hidden, tokens, width)), width)
-    projected.set(prompt, tokenPositions.length === 0 ? embeds[i]!
-      : safreeEmbeds({ promptEmbeds: embeds[i]!, d: width, tokenPositions, maskedPromptEmbeds, conceptEmbeds }).promptEmbeds)
+    const maskedPromptEmbeds = rowsOf(
+      masked.map((hidden) => pooled(hidden, tokens, width)),
+      width,
+    )
+    projected.set(
+      prompt,
+      tokenPositions.length === 0
+        ? embeds[i]!
+        : safreeEmbeds({ promptEmbeds: embeds[i]!, d: width, tokenPositions, maskedPromptEmbeds, conceptEmbeds })
+            .promptEmbeds,
+    )
   }
   return texts.map((prompt) => projected.get(prompt)!)
 }

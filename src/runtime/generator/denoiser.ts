@@ -29,7 +29,10 @@ export class Denoiser {
   readonly fixed: boolean
   private readonly length: number
 
-  constructor(readonly stage: DenoiserStage, private readonly latent: DiffusionModel['latent']) {
+  constructor(
+    readonly stage: DenoiserStage,
+    private readonly latent: DiffusionModel['latent'],
+  ) {
     const batch = fixedBatch(stage.ports.inputs.find(({ name }) => name === 'sample')?.dims)
     this.fixed = batch !== null
     this.limit = batch ?? Math.max(1, Math.floor(ATTENTION_BUDGET / (latent.height * latent.width) ** 2))
@@ -68,18 +71,27 @@ export class Denoiser {
       embeds.set(input.embeds[from]!, i * tokens * embedWidth)
     }
     const { timestepCond } = input
-    const cond: Record<string, Values> = timestepCond ? { timestep_cond: { data: repeated(timestepCond, size), dims: [size, timestepCond.length] } } : {}
-    const prediction = await this.stage.sure(async (graph) => {
-      const outputs = await graph.run({
-        sample: { data: samples, dims: [size, channels, height, width] },
-        timestep: graph.timestep(input.timestep, size),
-        encoder_hidden_states: { data: embeds, dims: [size, tokens, embedWidth] },
-        ...cond,
-      })
-      return outputs['out_sample'] ?? Object.values(outputs)[0]
-    }, (answer) => answer !== undefined && !answer.data.every(Number.isFinite))
+    const cond: Record<string, Values> = timestepCond
+      ? { timestep_cond: { data: repeated(timestepCond, size), dims: [size, timestepCond.length] } }
+      : {}
+    const prediction = await this.stage.sure(
+      async (graph) => {
+        const outputs = await graph.run({
+          sample: { data: samples, dims: [size, channels, height, width] },
+          timestep: graph.timestep(input.timestep, size),
+          encoder_hidden_states: { data: embeds, dims: [size, tokens, embedWidth] },
+          ...cond,
+        })
+        return outputs['out_sample'] ?? Object.values(outputs)[0]
+      },
+      (answer) => answer !== undefined && !answer.data.every(Number.isFinite),
+    )
     if (!prediction || prediction.data.length !== samples.length) {
-      throw new SpqrError('GRAPH_MISMATCH', `The U-Net answers ${prediction?.data.length ?? 0} numbers for ${samples.length} latents.`, 'Publish the pack with a U-Net in SD layout.')
+      throw new SpqrError(
+        'GRAPH_MISMATCH',
+        `The U-Net answers ${prediction?.data.length ?? 0} numbers for ${samples.length} latents.`,
+        'Publish the pack with a U-Net in SD layout.',
+      )
     }
     return prediction
   }

@@ -11,7 +11,12 @@ import type { Graph } from './graph'
 import type { OrtRuntime } from '../ort'
 import type { Ports } from './stage'
 
-export interface LinearStep { timestep: number; a: number; b: number; /** Factor on the sample that the U-Net sees. */ scale: number }
+export interface LinearStep {
+  timestep: number
+  a: number
+  b: number
+  /** Factor on the sample that the U-Net sees. */ scale: number
+}
 
 const MEMORYLESS = ['FlowMatchEulerDiscreteScheduler', 'EulerDiscreteScheduler', 'DDIMScheduler']
 const WORKGROUP = 64
@@ -22,11 +27,15 @@ export function linearSteps(config: SchedulerConfig, numInferenceSteps: number):
   if (!MEMORYLESS.includes(config.type)) return null
   const scheduler = createScheduler(config, numInferenceSteps)
   if (scheduler.usesNoise) return null
-  const step = (prediction: number, i: number, sample: number) => scheduler.step(Float32Array.of(prediction), i, Float32Array.of(sample))[0]!
+  const step = (prediction: number, i: number, sample: number) =>
+    scheduler.step(Float32Array.of(prediction), i, Float32Array.of(sample))[0]!
   const steps: LinearStep[] = []
   for (const [i, timestep] of scheduler.timesteps.entries()) {
     const [a, b] = [step(0, i, 1), step(1, i, 0)]
-    const linear = [[40, 0.5], [-0.5, -40]].every(([x, y]) => Math.abs(step(y!, i, x!) - (a * x! + b * y!)) <= 1e-4 * (Math.abs(a * x!) + Math.abs(b * y!)))
+    const linear = [
+      [40, 0.5],
+      [-0.5, -40],
+    ].every(([x, y]) => Math.abs(step(y!, i, x!) - (a * x! + b * y!)) <= 1e-4 * (Math.abs(a * x!) + Math.abs(b * y!)))
     if (!linear) return null
     steps.push({ timestep, a, b, scale: scheduler.scaleModelInput(Float32Array.of(1), i)[0]! })
   }
@@ -35,9 +44,22 @@ export function linearSteps(config: SchedulerConfig, numInferenceSteps: number):
 
 /** The GPU loop and its steps where it can do this run; null when the loop has to go through main memory. */
 export function gpuPlan(
-  gpu: GpuLoop | null, denoiser: Denoiser, samples: number, length: number, config: SchedulerConfig, sampler: SamplerSpec, inference: InferenceAlignment | null,
+  gpu: GpuLoop | null,
+  denoiser: Denoiser,
+  samples: number,
+  length: number,
+  config: SchedulerConfig,
+  sampler: SamplerSpec,
+  inference: InferenceAlignment | null,
 ): { loop: GpuLoop; steps: LinearStep[] } | null {
-  if (!gpu || denoiser.fixed || samples > denoiser.limit || !linearGuidance(inference) || !GpuLoop.fits(denoiser.stage.ports, samples * length)) return null
+  if (
+    !gpu ||
+    denoiser.fixed ||
+    samples > denoiser.limit ||
+    !linearGuidance(inference) ||
+    !GpuLoop.fits(denoiser.stage.ports, samples * length)
+  )
+    return null
   const steps = linearSteps(config, sampler.numInferenceSteps)
   return steps && { loop: gpu, steps }
 }
@@ -81,12 +103,19 @@ export interface GpuDenoiseInput {
 }
 
 export class GpuLoop {
-  private constructor(private readonly runtime: OrtRuntime, private readonly device: GPUDevice, private readonly pipeline: GPUComputePipeline) {}
+  private constructor(
+    private readonly runtime: OrtRuntime,
+    private readonly device: GPUDevice,
+    private readonly pipeline: GPUComputePipeline,
+  ) {}
 
   /** On onnxruntime's own device, which exists once a session does. */
   static async create(runtime: OrtRuntime): Promise<GpuLoop> {
     const device = await runtime.ort.env.webgpu.device
-    const pipeline = await device.createComputePipelineAsync({ layout: 'auto', compute: { module: device.createShaderModule({ code: KERNEL }), entryPoint: 'main' } })
+    const pipeline = await device.createComputePipelineAsync({
+      layout: 'auto',
+      compute: { module: device.createShaderModule({ code: KERNEL }), entryPoint: 'main' },
+    })
     return new GpuLoop(runtime, device, pipeline)
   }
 
@@ -111,7 +140,11 @@ export class GpuLoop {
     const n = initial.length
     const conditions = embeds.length / (n / input.latentDims.reduce((a, b) => a * b, 1))
     const samples = new Float32Array(conditions * n)
-    for (let k = 0; k < conditions; k++) samples.set(initial.map((value) => value * (steps[0]?.scale ?? 1)), k * n)
+    for (let k = 0; k < conditions; k++)
+      samples.set(
+        initial.map((value) => value * (steps[0]?.scale ?? 1)),
+        k * n,
+      )
     const hidden = new Float32Array(embeds.length * embedShape[0] * embedShape[1])
     embeds.forEach((embed, i) => hidden.set(embed, i * embed.length))
     try {
@@ -122,12 +155,19 @@ export class GpuLoop {
       const uniform = buffer(32, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST)
       const bindings = device.createBindGroup({
         layout: this.pipeline.getBindGroupLayout(0),
-        entries: [uniform, latents, predicted, sample].map((resource, binding) => ({ binding, resource: { buffer: resource } })),
+        entries: [uniform, latents, predicted, sample].map((resource, binding) => ({
+          binding,
+          resource: { buffer: resource },
+        })),
       })
       const { Tensor } = this.runtime.ort
       const sampleDims = [embeds.length, ...input.latentDims]
-      const tensor = (gpuBuffer: GPUBuffer, dims: readonly number[]) => Tensor.fromGpuBuffer(gpuBuffer, { dataType: 'float32', dims })
-      const feeds = { sample: tensor(sample, sampleDims), encoder_hidden_states: tensor(context, [embeds.length, ...embedShape]) }
+      const tensor = (gpuBuffer: GPUBuffer, dims: readonly number[]) =>
+        Tensor.fromGpuBuffer(gpuBuffer, { dataType: 'float32', dims })
+      const feeds = {
+        sample: tensor(sample, sampleDims),
+        encoder_hidden_states: tensor(context, [embeds.length, ...embedShape]),
+      }
       const fetches = { [unet.component.outputs[0]!.name]: tensor(predicted, sampleDims) }
       for (const [i, { timestep, a, b }] of steps.entries()) {
         await yieldToMessages()
@@ -137,7 +177,9 @@ export class GpuLoop {
         settings.setUint32(0, n, true)
         settings.setUint32(4, conditions === 2 ? 1 : 0, true)
         // The sample for the next run is scaled by the next step's factor.
-        ;[a, b, input.guidanceScale, steps[i + 1]?.scale ?? 1].forEach((value, k) => settings.setFloat32(8 + 4 * k, value, true))
+        ;[a, b, input.guidanceScale, steps[i + 1]?.scale ?? 1].forEach((value, k) =>
+          settings.setFloat32(8 + 4 * k, value, true),
+        )
         device.queue.writeBuffer(uniform, 0, settings.buffer)
         const encoder = device.createCommandEncoder()
         const pass = encoder.beginComputePass()
@@ -155,7 +197,10 @@ export class GpuLoop {
   }
 
   private async read(source: GPUBuffer, length: number): Promise<Float32Array> {
-    const target = this.device.createBuffer({ size: 4 * length, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST })
+    const target = this.device.createBuffer({
+      size: 4 * length,
+      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+    })
     const encoder = this.device.createCommandEncoder()
     encoder.copyBufferToBuffer(source, 0, target, 0, 4 * length)
     this.device.queue.submit([encoder.finish()])
@@ -163,7 +208,11 @@ export class GpuLoop {
       await target.mapAsync(GPUMapMode.READ)
     } catch (thrown) {
       // An AbortError: nobody stopped anything, the device is gone.
-      throw new SpqrError('DEVICE_LOST', `The graphics device was lost while the latents were read back: ${thrown instanceof Error ? thrown.message : String(thrown)}`, 'Run again; choose WASM if it happens again.')
+      throw new SpqrError(
+        'DEVICE_LOST',
+        `The graphics device was lost while the latents were read back: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+        'Run again; choose WASM if it happens again.',
+      )
     }
     const values = new Float32Array(target.getMappedRange().slice(0))
     target.destroy()

@@ -4,26 +4,46 @@ import { halfBits, toFloats } from '../../core/adapters'
 import { SpqrError, type Component, type GraphPort } from '../../core/contracts'
 import { ortError, type OrtRuntime } from '../ort'
 
-export interface Values { data: ArrayLike<number>; dims: readonly number[] }
-export interface Floats { data: Float32Array; dims: readonly number[] }
+export interface Values {
+  data: ArrayLike<number>
+  dims: readonly number[]
+}
+export interface Floats {
+  data: Float32Array
+  dims: readonly number[]
+}
 
-const mismatch = (what: string, why: string) => new SpqrError(
-  'GRAPH_MISMATCH', `The graph of ${what} does not fit its manifest: ${why}.`, 'The pack is inconsistent; publish graph and manifest again.',
-)
+const mismatch = (what: string, why: string) =>
+  new SpqrError(
+    'GRAPH_MISMATCH',
+    `The graph of ${what} does not fit its manifest: ${why}.`,
+    'The pack is inconsistent; publish graph and manifest again.',
+  )
 
 const showDims = (dims: readonly (string | number)[]): string => `[${dims.join(', ')}]`
 
 /** Compares one side of the session with the manifest: same names, types and fixed dimensions. */
-export function assertPorts(what: string, side: 'input' | 'output', wanted: readonly GraphPort[], actual: readonly InferenceSession.ValueMetadata[]): void {
+export function assertPorts(
+  what: string,
+  side: 'input' | 'output',
+  wanted: readonly GraphPort[],
+  actual: readonly InferenceSession.ValueMetadata[],
+): void {
   const byName = new Map(actual.map((port) => [port.name, port]))
   for (const port of wanted) {
     const found = byName.get(port.name)
     if (!found) throw mismatch(what, `it has no ${side} "${port.name}"; it has ${[...byName.keys()].join(', ')}`)
     if (!found.isTensor) throw mismatch(what, `${side} "${port.name}" is no tensor`)
-    if (found.type !== port.dtype) throw mismatch(what, `${side} "${port.name}" is ${found.type}, the manifest says ${port.dtype}`)
-    const fits = found.shape.length === port.dims.length
-      && found.shape.every((dim, i) => typeof dim === 'string' || typeof port.dims[i] === 'string' || dim === port.dims[i])
-    if (!fits) throw mismatch(what, `${side} "${port.name}" has the shape ${showDims(found.shape)}, the manifest says ${showDims(port.dims)}`)
+    if (found.type !== port.dtype)
+      throw mismatch(what, `${side} "${port.name}" is ${found.type}, the manifest says ${port.dtype}`)
+    const fits =
+      found.shape.length === port.dims.length &&
+      found.shape.every((dim, i) => typeof dim === 'string' || typeof port.dims[i] === 'string' || dim === port.dims[i])
+    if (!fits)
+      throw mismatch(
+        what,
+        `${side} "${port.name}" has the shape ${showDims(found.shape)}, the manifest says ${showDims(port.dims)}`,
+      )
   }
   const extra = actual.find((port) => !wanted.some(({ name }) => name === port.name))
   if (extra) throw mismatch(what, `it has the ${side} "${extra.name}", which the manifest does not name`)
@@ -33,10 +53,14 @@ export function assertPorts(what: string, side: 'input' | 'output', wanted: read
 export function toTensor(runtime: OrtRuntime, port: GraphPort, { data, dims }: Values): Tensor {
   const { Tensor } = runtime.ort
   switch (port.dtype) {
-    case 'float32': return new Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(data), dims)
-    case 'float16': return new Tensor('float16', Uint16Array.from(data, halfBits), dims)
-    case 'int32': return new Tensor('int32', Int32Array.from(data, Math.round), dims)
-    case 'int64': return new Tensor('int64', BigInt64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))), dims)
+    case 'float32':
+      return new Tensor('float32', data instanceof Float32Array ? data : Float32Array.from(data), dims)
+    case 'float16':
+      return new Tensor('float16', Uint16Array.from(data, halfBits), dims)
+    case 'int32':
+      return new Tensor('int32', Int32Array.from(data, Math.round), dims)
+    case 'int64':
+      return new Tensor('int64', BigInt64Array.from(Array.from(data, (value) => BigInt(Math.round(value)))), dims)
   }
 }
 
@@ -50,37 +74,57 @@ export function floatsOf(tensor: Tensor): Floats {
   return { data: Float32Array.from(data as ArrayLike<number | bigint>, Number), dims }
 }
 
-const unreadable = (what: string, why: string) => new SpqrError(
-  'GRAPH_MISMATCH', `The graph of ${what} cannot be used: ${why.replace(/\.$/, '')}.`, 'Export it again with operators that onnxruntime-web supports.',
-)
+const unreadable = (what: string, why: string) =>
+  new SpqrError(
+    'GRAPH_MISMATCH',
+    `The graph of ${what} cannot be used: ${why.replace(/\.$/, '')}.`,
+    'Export it again with operators that onnxruntime-web supports.',
+  )
 
 /** Why a session could not be made, without saying twice what was being done. */
 function reasonOf(message: string): string {
   const operator = /No Op registered for (\S+)/.exec(message)?.[1]
-  return operator === undefined ? message.replace(/^onnxruntime failed while [^:]*: /, '') : `its operator ${operator} is not in onnxruntime-web`
+  return operator === undefined
+    ? message.replace(/^onnxruntime failed while [^:]*: /, '')
+    : `its operator ${operator} is not in onnxruntime-web`
 }
 
 const PORT_TYPES: readonly string[] = ['float32', 'float16', 'int64', 'int32'] satisfies GraphPort['dtype'][]
 const isPortType = (type: string): type is GraphPort['dtype'] => PORT_TYPES.includes(type)
 
 /** What a session says of a port, as a manifest would. */
-const portOf = (what: string) => (port: InferenceSession.ValueMetadata): GraphPort => {
-  if (!port.isTensor || !isPortType(port.type)) {
-    throw unreadable(what, `"${port.name}" is ${port.isTensor ? port.type : 'no tensor'}, not one of ${PORT_TYPES.join(', ')}`)
+const portOf =
+  (what: string) =>
+  (port: InferenceSession.ValueMetadata): GraphPort => {
+    if (!port.isTensor || !isPortType(port.type)) {
+      throw unreadable(
+        what,
+        `"${port.name}" is ${port.isTensor ? port.type : 'no tensor'}, not one of ${PORT_TYPES.join(', ')}`,
+      )
+    }
+    return { name: port.name, dtype: port.type, dims: [...port.shape] }
   }
-  return { name: port.name, dtype: port.type, dims: [...port.shape] }
-}
 
 export class Graph {
   private constructor(
-    private readonly runtime: OrtRuntime, readonly session: InferenceSession, readonly component: Pick<Component, 'inputs' | 'outputs'>, readonly what: string,
+    private readonly runtime: OrtRuntime,
+    readonly session: InferenceSession,
+    readonly component: Pick<Component, 'inputs' | 'outputs'>,
+    readonly what: string,
   ) {}
 
   /**
    * Creates the session from the graph's bytes and its weights (laid out as `component.externalData` says).
    * @throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST
    */
-  static async create(runtime: OrtRuntime, what: string, component: Component, graph: Uint8Array, weights: Uint8Array, options: InferenceSession.SessionOptions = {}): Promise<Graph> {
+  static async create(
+    runtime: OrtRuntime,
+    what: string,
+    component: Component,
+    graph: Uint8Array,
+    weights: Uint8Array,
+    options: InferenceSession.SessionOptions = {},
+  ): Promise<Graph> {
     const session = await runtime.exclusive(async () => {
       try {
         return await runtime.ort.InferenceSession.create(graph, {
@@ -110,18 +154,31 @@ export class Graph {
    * Creates the session from a published ONNX file; its ports are what the file says. `data`: external data by the name
    * that the graph gives it. Throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST.
    */
-  static async fromOnnx(runtime: OrtRuntime, what: string, onnx: Uint8Array, data: readonly { path: string; data: Uint8Array | Blob }[]): Promise<Graph> {
+  static async fromOnnx(
+    runtime: OrtRuntime,
+    what: string,
+    onnx: Uint8Array,
+    data: readonly { path: string; data: Uint8Array | Blob }[],
+  ): Promise<Graph> {
     const session = await runtime.exclusive(async () => {
       try {
         return await runtime.ort.InferenceSession.create(onnx, {
-          executionProviders: [runtime.provider], graphOptimizationLevel: 'all', externalData: [...data], logSeverityLevel: 3,
+          executionProviders: [runtime.provider],
+          graphOptimizationLevel: 'all',
+          externalData: [...data],
+          logSeverityLevel: 3,
         })
       } catch (thrown) {
         const error = ortError(thrown, `loading the graph of ${what}`)
         throw error.code === 'UNEXPECTED' ? unreadable(what, reasonOf(error.message)) : error
       }
     })
-    return new Graph(runtime, session, { inputs: session.inputMetadata.map(portOf(what)), outputs: session.outputMetadata.map(portOf(what)) }, what)
+    return new Graph(
+      runtime,
+      session,
+      { inputs: session.inputMetadata.map(portOf(what)), outputs: session.outputMetadata.map(portOf(what)) },
+      what,
+    )
   }
 
   input(name: string): GraphPort {
@@ -140,7 +197,8 @@ export class Graph {
     }
     const outputs = await this.runTensors(feeds)
     const floats = Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, floatsOf(tensor)]))
-    for (const tensor of [...Object.values(feeds), ...Object.values(outputs)]) if (tensor.location !== 'cpu') tensor.dispose()
+    for (const tensor of [...Object.values(feeds), ...Object.values(outputs)])
+      if (tensor.location !== 'cpu') tensor.dispose()
     return floats
   }
 
@@ -149,11 +207,17 @@ export class Graph {
     const port = this.input('timestep')
     const [first] = port.dims
     const length = typeof first === 'number' ? first : first === undefined ? 1 : count
-    return toTensor(this.runtime, port, { data: Float32Array.from({ length }, () => value), dims: first === undefined ? [] : [length] })
+    return toTensor(this.runtime, port, {
+      data: Float32Array.from({ length }, () => value),
+      dims: first === undefined ? [] : [length],
+    })
   }
 
   /** Runs on tensors wherever they lie, into `fetches` where given; the caller disposes of what it owns. */
-  runTensors(feeds: InferenceSession.FeedsType, fetches?: InferenceSession.FetchesType): Promise<Record<string, Tensor>> {
+  runTensors(
+    feeds: InferenceSession.FeedsType,
+    fetches?: InferenceSession.FetchesType,
+  ): Promise<Record<string, Tensor>> {
     return this.runtime.exclusive(async () => {
       try {
         return fetches ? await this.session.run(feeds, fetches) : await this.session.run(feeds)

@@ -1,7 +1,15 @@
 /** The sessions of the generator at one variant: only what differs from the variant before is built again. */
 import { readSafetensors, parseAdapter, type Adapter } from '../../core/adapters'
 import { alignClosedForm, alignmentFile, isTextProjection, type Projections } from '../../core/alignment'
-import { SpqrError, type AlignmentSpec, type ClosedFormAlignment, type Component, type ModelComponent, type ModelVariant, type PackManifest } from '../../core/contracts'
+import {
+  SpqrError,
+  type AlignmentSpec,
+  type ClosedFormAlignment,
+  type Component,
+  type ModelComponent,
+  type ModelVariant,
+  type PackManifest,
+} from '../../core/contracts'
 import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from '../events'
@@ -36,7 +44,10 @@ const TEXT_PREFIX = 'text_encoder.'
 const NO_ADAPTERS = '[]'
 
 /** A built part and the adapters it was built with. */
-interface Built<T> { key: string; part: T }
+interface Built<T> {
+  key: string
+  part: T
+}
 
 export class Models {
   onEvent: OnEvent
@@ -55,7 +66,8 @@ export class Models {
   }
 
   get pipeline(): Pipeline {
-    if (!this.current) throw new SpqrError('BAD_INPUT', 'No model is prepared yet.', 'Prepare a variant before running units.')
+    if (!this.current)
+      throw new SpqrError('BAD_INPUT', 'No model is prepared yet.', 'Prepare a variant before running units.')
     return this.current
   }
 
@@ -75,20 +87,39 @@ export class Models {
     const { manifest } = this.options
     const adapters = await this.adapters(variant, signal)
     const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune])
-    const text = adapters.map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX)).filter(({ targets }) => targets.size > 0)
+    const text = adapters
+      .map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX))
+      .filter(({ targets }) => targets.size > 0)
     const textEncoder = await this.textEncoder(text.length > 0 ? key : NO_ADAPTERS, text, signal)
     await this.ready(textEncoder.stage)
     this.decoder ??= this.stage('decoder', 'vaeDecoder', [])
     await this.ready(this.decoder)
     throwIfAborted(signal)
-    const own = adapters.map((adapter) => targetsOf(adapter, manifest.model.unet, '')).filter(({ targets }) => targets.size > 0)
-    const unet = await this.build(this.unet, own.length > 0 ? key : NO_ADAPTERS, () => this.stage('U-Net', 'unet', own), () => { this.unet = null })
+    const own = adapters
+      .map((adapter) => targetsOf(adapter, manifest.model.unet, ''))
+      .filter(({ targets }) => targets.size > 0)
+    const unet = await this.build(
+      this.unet,
+      own.length > 0 ? key : NO_ADAPTERS,
+      () => this.stage('U-Net', 'unet', own),
+      () => {
+        this.unet = null
+      },
+    )
     this.unet = unet
     await this.ready(unet.part)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
-    this.current = new Pipeline(manifest.model, textEncoder, new Denoiser(unet.part, manifest.model.latent), this.decoder, inference, {
-      gpuLoop: () => this.gpuLoop(), oneAtATime: this.options.oneAtATime,
-    })
+    this.current = new Pipeline(
+      manifest.model,
+      textEncoder,
+      new Denoiser(unet.part, manifest.model.latent),
+      this.decoder,
+      inference,
+      {
+        gpuLoop: () => this.gpuLoop(),
+        oneAtATime: this.options.oneAtATime,
+      },
+    )
   }
 
   /** Loads a part now, so that what is wrong with it is said before the first picture. */
@@ -109,10 +140,21 @@ export class Models {
     switch (alignment.kind) {
       case 'pack':
       case 'file':
-        if (alignment.kind === 'file' && alignment.more) throw new SpqrError('BAD_INPUT', `"${alignment.name}" are several files of yours, not one.`, 'You have them already; there is nothing to save.')
+        if (alignment.kind === 'file' && alignment.more)
+          throw new SpqrError(
+            'BAD_INPUT',
+            `"${alignment.name}" are several files of yours, not one.`,
+            'You have them already; there is nothing to save.',
+          )
         return this.options.shelf.bytes(alignment, signal)
-      case 'closed-form': return this.closedForm(alignment, signal)
-      case 'inference': throw new SpqrError('BAD_INPUT', `${alignment.method} changes no weights, so there is nothing to save.`, 'Export an alignment that edits the model.')
+      case 'closed-form':
+        return this.closedForm(alignment, signal)
+      case 'inference':
+        throw new SpqrError(
+          'BAD_INPUT',
+          `${alignment.method} changes no weights, so there is nothing to save.`,
+          'Export an alignment that edits the model.',
+        )
     }
   }
 
@@ -127,7 +169,8 @@ export class Models {
     const { alignment, fineTune } = variant
     const { shelf } = this.options
     const adapters: Adapter[] = []
-    if (alignment?.kind === 'pack' || alignment?.kind === 'file') adapters.push(await shelf.alignment(alignment, signal))
+    if (alignment?.kind === 'pack' || alignment?.kind === 'file')
+      adapters.push(await shelf.alignment(alignment, signal))
     if (alignment?.kind === 'closed-form') adapters.push(await this.closedFormAdapter(alignment, signal))
     const tuned = await shelf.fineTune(fineTune, signal)
     return tuned ? [...adapters, tuned] : adapters
@@ -135,7 +178,10 @@ export class Models {
 
   private async closedFormAdapter(spec: ClosedFormAlignment, signal: AbortSignal): Promise<Adapter> {
     const bytes = await this.closedForm(spec, signal)
-    return parseAdapter(readSafetensors(bytes), adaptableWeights(this.options.manifest), { strength: 1, name: spec.method })
+    return parseAdapter(readSafetensors(bytes), adaptableWeights(this.options.manifest), {
+      strength: 1,
+      name: spec.method,
+    })
   }
 
   /** Always computed on the base weights and the base text encoder. */
@@ -159,27 +205,57 @@ export class Models {
     if ('graph' in unet) {
       const file = readSafetensors(await files.load(unet.weights, signal))
       assertWeights('U-Net', file, unet)
-      return projectionsOf([...file.tensors].map(([name, tensor]) => ({ name, dims: tensor.shape, floats: () => Promise.resolve(tensor.floats()) })))
+      return projectionsOf(
+        [...file.tensors].map(([name, tensor]) => ({
+          name,
+          dims: tensor.shape,
+          floats: () => Promise.resolve(tensor.floats()),
+        })),
+      )
     }
     if (!published) throw new SpqrError('BAD_INPUT', 'The files of this model are not open.', 'Open the model again.')
-    return projectionsOf(unet.weights.map((weight) => {
-      const file = weight.location === '' ? unet.onnx : unet.data.find(({ location }) => location === weight.location)!.file
-      return { name: weight.name, dims: weight.dims, floats: async () => readWeight(await published.blob(file, signal), weight) }
-    }))
+    return projectionsOf(
+      unet.weights.map((weight) => {
+        const file =
+          weight.location === '' ? unet.onnx : unet.data.find(({ location }) => location === weight.location)!.file
+        return {
+          name: weight.name,
+          dims: weight.dims,
+          floats: async () => readWeight(await published.blob(file, signal), weight),
+        }
+      }),
+    )
   }
 
   private async textEncoder(key: string, adapters: readonly Adapter[], signal: AbortSignal): Promise<TextEncoder> {
     const { tokenizer } = this.options
     throwIfAborted(signal)
-    const built = await this.build(this.text, key, () => new TextEncoder(this.stage('text encoder', 'textEncoder', adapters), tokenizer, (text, tokens) => this.onEvent({
-      type: 'warning', code: 'PROMPT_TOO_LONG', message: `The prompt "${text.slice(0, 60)}${text.length > 60 ? '…' : ''}" is ${tokens} tokens too long; its end is not read.`,
-    })), () => { this.text = null })
+    const built = await this.build(
+      this.text,
+      key,
+      () =>
+        new TextEncoder(this.stage('text encoder', 'textEncoder', adapters), tokenizer, (text, tokens) =>
+          this.onEvent({
+            type: 'warning',
+            code: 'PROMPT_TOO_LONG',
+            message: `The prompt "${text.slice(0, 60)}${text.length > 60 ? '…' : ''}" is ${tokens} tokens too long; its end is not read.`,
+          }),
+        ),
+      () => {
+        this.text = null
+      },
+    )
     this.text = built
     return built.part
   }
 
   /** Keeps a part that was built with the same adapters; else releases it first, so that two never lie in memory. */
-  private async build<T extends { release(): Promise<void> }>(present: Built<T> | null, key: string, create: () => T, forget: () => void): Promise<Built<T>> {
+  private async build<T extends { release(): Promise<void> }>(
+    present: Built<T> | null,
+    key: string,
+    create: () => T,
+    forget: () => void,
+  ): Promise<Built<T>> {
     if (present?.key === key) return present
     forget()
     await present?.part.release()
@@ -192,7 +268,12 @@ export class Models {
       component: model[name],
       fallback: model.fallbacks?.[name],
       create: (component) => this.graph(what, component, adapters),
-      onWidened: () => this.onEvent({ type: 'warning', code: 'BAD_IMAGE', message: `The ${what} overflowed in half precision; it runs in float32 from now on.` }),
+      onWidened: () =>
+        this.onEvent({
+          type: 'warning',
+          code: 'BAD_IMAGE',
+          message: `The ${what} overflowed in half precision; it runs in float32 from now on.`,
+        }),
     })
   }
 
@@ -205,13 +286,18 @@ export class Models {
 }
 
 /** A weight as it is found, read only when it is wanted. */
-interface FoundWeight { name: string; dims: readonly number[]; floats(): Promise<Float32Array> }
+interface FoundWeight {
+  name: string
+  dims: readonly number[]
+  floats(): Promise<Float32Array>
+}
 
 async function projectionsOf(weights: readonly FoundWeight[]): Promise<Projections> {
   const projections = new Map<string, { data: Float32Array; rows: number; columns: number }>()
   for (const { name, dims, floats } of weights) {
     const [rows, columns] = dims
-    if (isTextProjection(name) && rows !== undefined && columns !== undefined) projections.set(name, { data: await floats(), rows, columns })
+    if (isTextProjection(name) && rows !== undefined && columns !== undefined)
+      projections.set(name, { data: await floats(), rows, columns })
   }
   return projections
 }
@@ -223,7 +309,13 @@ function weightKey(alignment: AlignmentSpec | null): AlignmentSpec | null {
 
 /** Graph and weights of a component, merged with adapters, as a session. */
 export async function createGraph(
-  runtime: OrtRuntime, files: FileLoader, what: string, component: Component, adapters: readonly Adapter[], onEvent: OnEvent, signal?: AbortSignal,
+  runtime: OrtRuntime,
+  files: FileLoader,
+  what: string,
+  component: Component,
+  adapters: readonly Adapter[],
+  onEvent: OnEvent,
+  signal?: AbortSignal,
 ): Promise<Graph> {
   const graph = await files.load(component.graph, signal)
   const weights = await files.load(component.weights, signal)

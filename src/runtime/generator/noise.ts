@@ -14,7 +14,12 @@ export interface BatchNoise {
  * one `torch.Generator('cpu').manual_seed(seed)`, as diffusers makes them (equal to one long draw because latents hold
  * a multiple of 16 numbers, torch's block).
  */
-export function batchNoise(kind: SamplerSpec['noise'], seeds: readonly number[], length: number, steps: number): BatchNoise {
+export function batchNoise(
+  kind: SamplerSpec['noise'],
+  seeds: readonly number[],
+  length: number,
+  steps: number,
+): BatchNoise {
   const generate = kind === 'torch' ? torchGaussianNoise : gaussianNoise
   const drawn = seeds.map((seed) => generate(seed, length * (1 + steps)))
   const slice = (index: number) => {

@@ -30,7 +30,8 @@ const CONSTANT = 2
 /** Why this output is no picture; null when it is one. A broken picture must never be judged. */
 export function brokenPicture(sample: Float32Array, rgb: Uint8Array): SpqrError | null {
   const hint = 'This unit counts as failed; if many do, choose WASM or another precision.'
-  if (!sample.every(Number.isFinite)) return new SpqrError('BAD_IMAGE', 'The decoder answered values that are not finite numbers.', hint)
+  if (!sample.every(Number.isFinite))
+    return new SpqrError('BAD_IMAGE', 'The decoder answered values that are not finite numbers.', hint)
   const low = [255, 255, 255]
   const high = [0, 0, 0]
   for (let i = 0; i < rgb.length; i++) {
@@ -40,6 +41,7 @@ export function brokenPicture(sample: Float32Array, rgb: Uint8Array): SpqrError 
     if (value > high[c]!) high[c] = value
   }
   if (Math.max(...high) <= BLACK) return new SpqrError('BAD_IMAGE', 'The picture is black.', hint)
-  if (high.every((value, c) => value - low[c]! <= CONSTANT)) return new SpqrError('BAD_IMAGE', 'The picture is one constant colour.', hint)
+  if (high.every((value, c) => value - low[c]! <= CONSTANT))
+    return new SpqrError('BAD_IMAGE', 'The picture is one constant colour.', hint)
   return null
 }

@@ -15,7 +15,10 @@ import { fixedBatch, type Stage } from './stage'
 import { conditionEmbeds } from './conditions'
 import type { TextEncoder } from './text'
 
-export interface PictureRequest { text: string; seed: number }
+export interface PictureRequest {
+  text: string
+  seed: number
+}
 export type Picture =
   | { status: 'made'; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }
   | { status: 'broken'; error: SpqrError }
@@ -44,12 +47,21 @@ const DECODED_PIXELS = 2 ** 18
 
 export class Pipeline {
   constructor(
-    private readonly model: DiffusionModel, readonly text: TextEncoder, private readonly denoiser: Denoiser, private readonly decoder: Stage,
-    private readonly inference: InferenceAlignment | null, private readonly options: PipelineOptions = {},
+    private readonly model: DiffusionModel,
+    readonly text: TextEncoder,
+    private readonly denoiser: Denoiser,
+    private readonly decoder: Stage,
+    private readonly inference: InferenceAlignment | null,
+    private readonly options: PipelineOptions = {},
   ) {}
 
   /** One picture per request. Throws ABORTED between steps, PROMPT_TOO_LONG, MEMORY; a broken picture is a result. */
-  async generate(requests: readonly PictureRequest[], sampler: SamplerSpec, signal?: AbortSignal, trace: PipelineTrace = {}): Promise<PipelineResult> {
+  async generate(
+    requests: readonly PictureRequest[],
+    sampler: SamplerSpec,
+    signal?: AbortSignal,
+    trace: PipelineTrace = {},
+  ): Promise<PipelineResult> {
     const { latents, unetEvaluations } = await this.denoise(requests, sampler, signal, trace)
     throwIfAborted(signal)
     const pictures = await this.decode(latents, requests.length, trace)
@@ -58,7 +70,10 @@ export class Pipeline {
   }
 
   private async denoise(
-    requests: readonly PictureRequest[], sampler: SamplerSpec, signal: AbortSignal | undefined, trace: PipelineTrace,
+    requests: readonly PictureRequest[],
+    sampler: SamplerSpec,
+    signal: AbortSignal | undefined,
+    trace: PipelineTrace,
   ): Promise<{ latents: Float32Array; unetEvaluations: number }> {
     const { numInferenceSteps, guidanceScale } = sampler
     const config = { ...this.model.scheduler, type: sampler.scheduler }
@@ -68,22 +83,48 @@ export class Pipeline {
     // A consistency model has guidance inside: it takes the scale as an input and is run once a step.
     const guidance = createGuidance(this.inference, conditionWidth === null ? guidanceScale : 0, numInferenceSteps)
     const timestepCond = conditionWidth === null ? null : guidanceEmbedding(guidanceScale, conditionWidth)
-    const embeds = await conditionEmbeds(this.text, guidance.conditions, requests.map(({ text }) => text), this.inference)
+    const embeds = await conditionEmbeds(
+      this.text,
+      guidance.conditions,
+      requests.map(({ text }) => text),
+      this.inference,
+    )
     await this.leave(this.text.stage)
     const { channels, height, width } = this.model.latent
     const length = channels * height * width
     const steps = scheduler.timesteps.length
-    const noise = batchNoise(sampler.noise, requests.map(({ seed }) => seed), length, scheduler.usesNoise ? steps : 0)
+    const noise = batchNoise(
+      sampler.noise,
+      requests.map(({ seed }) => seed),
+      length,
+      scheduler.usesNoise ? steps : 0,
+    )
     let latents: Float32Array = noise.initial.map((value) => value * scheduler.initNoiseSigma)
     const samples = embeds.arrays.length
     const unet = await this.denoiser.stage.graph()
-    const onGpu = gpuPlan(await this.options.gpuLoop?.() ?? null, this.denoiser, samples, length, config, sampler, this.inference)
+    const onGpu = gpuPlan(
+      (await this.options.gpuLoop?.()) ?? null,
+      this.denoiser,
+      samples,
+      length,
+      config,
+      sampler,
+      this.inference,
+    )
     if (onGpu) {
       const finished = await onGpu.loop.denoise({
-        unet, initial: latents, latentDims: [channels, height, width], embeds: embeds.arrays, embedShape: embeds.shape, steps: onGpu.steps,
-        guidanceScale, signal, onLatents: trace.onLatents,
+        unet,
+        initial: latents,
+        latentDims: [channels, height, width],
+        embeds: embeds.arrays,
+        embedShape: embeds.shape,
+        steps: onGpu.steps,
+        guidanceScale,
+        signal,
+        onLatents: trace.onLatents,
       })
-      if (!finished.every(Number.isFinite) && await this.denoiser.stage.widen()) return this.denoise(requests, sampler, signal, trace)
+      if (!finished.every(Number.isFinite) && (await this.denoiser.stage.widen()))
+        return this.denoise(requests, sampler, signal, trace)
       await this.leave(this.denoiser.stage)
       return { latents: finished, unetEvaluations: samples * steps }
     }
@@ -94,10 +135,25 @@ export class Pipeline {
       const scaled = scheduler.scaleModelInput(latents, i)
       const repeated = new Float32Array(guidance.conditions.length * scaled.length)
       guidance.conditions.forEach((_, k) => repeated.set(scaled, k * scaled.length))
-      const predicted = await this.denoiser.predict({ samples: repeated, embeds: embeds.arrays, embedShape: embeds.shape, timestep: scheduler.timesteps[i]!, timestepCond })
-      const byCondition = Object.fromEntries(guidance.conditions.map((condition, k) =>
-        [condition, predicted.subarray(k * scaled.length, (k + 1) * scaled.length)]))
-      latents = scheduler.step(guidance.combine(byCondition, i), i, latents, scheduler.usesNoise ? noise.step(i) : undefined)
+      const predicted = await this.denoiser.predict({
+        samples: repeated,
+        embeds: embeds.arrays,
+        embedShape: embeds.shape,
+        timestep: scheduler.timesteps[i]!,
+        timestepCond,
+      })
+      const byCondition = Object.fromEntries(
+        guidance.conditions.map((condition, k) => [
+          condition,
+          predicted.subarray(k * scaled.length, (k + 1) * scaled.length),
+        ]),
+      )
+      latents = scheduler.step(
+        guidance.combine(byCondition, i),
+        i,
+        latents,
+        scheduler.usesNoise ? noise.step(i) : undefined,
+      )
       unetEvaluations += samples
       trace.onLatents?.(latents, i)
     }
@@ -107,7 +163,11 @@ export class Pipeline {
 
   private assertGuidable(consistency: boolean): void {
     if (!consistency || !this.inference || this.inference.method === 'safree') return
-    throw new SpqrError('BAD_INPUT', `${this.inference.method} steers by classifier-free guidance, which a latent consistency model does not have.`, 'Use another alignment with this model.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${this.inference.method} steers by classifier-free guidance, which a latent consistency model does not have.`,
+      'Use another alignment with this model.',
+    )
   }
 
   private async leave(stage: Pick<Stage, 'release'>): Promise<void> {
@@ -132,7 +192,10 @@ export class Pipeline {
   }
 
   /** Pictures of some latents in one run, again in float32 where half precision breaks one. */
-  private async decodePart(latents: Float32Array, fixed: number | null): Promise<{ picture: Picture; sample: Float32Array }[]> {
+  private async decodePart(
+    latents: Float32Array,
+    fixed: number | null,
+  ): Promise<{ picture: Picture; sample: Float32Array }[]> {
     const { channels, height, width, scalingFactor, shiftFactor } = this.model.latent
     const { image } = this.model
     const length = channels * height * width
@@ -140,19 +203,36 @@ export class Pipeline {
     const size = 3 * image.height * image.width
     const rows = fixed ?? count
     const scaled = new Float32Array(rows * length)
-    latents.forEach((value, i) => { scaled[i] = Math.fround(value / scalingFactor) + shiftFactor })
-    return this.decoder.sure(async (graph) => {
-      const outputs = await graph.run({ [this.decoder.ports.inputs[0]?.name ?? 'latent_sample']: { data: scaled, dims: [rows, channels, height, width] } })
-      const sample = outputs['sample'] ?? Object.values(outputs)[0]
-      if (!sample || sample.data.length !== rows * size) {
-        throw new SpqrError('GRAPH_MISMATCH', `The decoder answers ${sample?.data.length ?? 0} numbers for ${rows} pictures of ${image.height}×${image.width}.`, 'Publish the pack with a decoder in SD layout.')
-      }
-      return Array.from({ length: count }, (_, i) => pictureOf(sample.data.subarray(i * size, (i + 1) * size), image))
-    }, (decoded) => decoded.some(({ picture }) => picture.status === 'broken') && latents.every(Number.isFinite))
+    latents.forEach((value, i) => {
+      scaled[i] = Math.fround(value / scalingFactor) + shiftFactor
+    })
+    return this.decoder.sure(
+      async (graph) => {
+        const outputs = await graph.run({
+          [this.decoder.ports.inputs[0]?.name ?? 'latent_sample']: {
+            data: scaled,
+            dims: [rows, channels, height, width],
+          },
+        })
+        const sample = outputs['sample'] ?? Object.values(outputs)[0]
+        if (!sample || sample.data.length !== rows * size) {
+          throw new SpqrError(
+            'GRAPH_MISMATCH',
+            `The decoder answers ${sample?.data.length ?? 0} numbers for ${rows} pictures of ${image.height}×${image.width}.`,
+            'Publish the pack with a decoder in SD layout.',
+          )
+        }
+        return Array.from({ length: count }, (_, i) => pictureOf(sample.data.subarray(i * size, (i + 1) * size), image))
+      },
+      (decoded) => decoded.some(({ picture }) => picture.status === 'broken') && latents.every(Number.isFinite),
+    )
   }
 }
 
-function pictureOf(sample: Float32Array, { height, width }: DiffusionModel['image']): { picture: Picture; sample: Float32Array } {
+function pictureOf(
+  sample: Float32Array,
+  { height, width }: DiffusionModel['image'],
+): { picture: Picture; sample: Float32Array } {
   const rgb = toRgb(sample, height, width)
   const error = brokenPicture(sample, rgb)
   return { sample, picture: error ? { status: 'broken', error } : { status: 'made', height, width, rgb } }

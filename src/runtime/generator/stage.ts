@@ -54,7 +54,7 @@ export class Stage {
   /** What `run` answers, again in float32 where `bad` says that half precision broke it. */
   async sure<T>(run: (graph: Graph) => Promise<T>, bad: (answer: T) => boolean): Promise<T> {
     const answer = await run(await this.graph())
-    return bad(answer) && await this.widen() ? run(await this.graph()) : answer
+    return bad(answer) && (await this.widen()) ? run(await this.graph()) : answer
   }
 }
 

@@ -14,7 +14,11 @@ export class TextEncoder {
   /** [tokens, width] of one embedding; known after the first run. */
   shape: readonly [number, number] | null = null
 
-  constructor(readonly stage: Stage, readonly tokenizer: PackTokenizer, private readonly onTruncated: (text: string, tokens: number) => void) {}
+  constructor(
+    readonly stage: Stage,
+    readonly tokenizer: PackTokenizer,
+    private readonly onTruncated: (text: string, tokens: number) => void,
+  ) {}
 
   /** As `embed`, with the number of tokens that are the text's own: what closed-form alignment needs. */
   async encodeTexts(texts: readonly string[]): Promise<EncodedText[]> {
@@ -29,15 +33,19 @@ export class TextEncoder {
   /** One [tokens, width] array per text, in order. Throws PROMPT_TOO_LONG. */
   async embed(texts: readonly string[]): Promise<Float32Array[]> {
     const fresh = [...new Set(texts)].filter((text) => !this.remembered.has(text))
-    const found = new Map(texts.flatMap((text) => {
-      const known = this.remembered.get(text)
-      return known ? [[text, known] as const] : []
-    }))
-    const embeds = await this.encodeIds(fresh.map((text) => {
-      const encoded = this.tokenizer.encode(text)
-      if (encoded.truncated > 0) this.onTruncated(text, encoded.truncated)
-      return encoded.ids
-    }))
+    const found = new Map(
+      texts.flatMap((text) => {
+        const known = this.remembered.get(text)
+        return known ? [[text, known] as const] : []
+      }),
+    )
+    const embeds = await this.encodeIds(
+      fresh.map((text) => {
+        const encoded = this.tokenizer.encode(text)
+        if (encoded.truncated > 0) this.onTruncated(text, encoded.truncated)
+        return encoded.ids
+      }),
+    )
     fresh.forEach((text, i) => {
       found.set(text, embeds[i]!)
       if ((this.remembered.size + 1) * embeds[i]!.length <= REMEMBERED) this.remembered.set(text, embeds[i]!)
@@ -53,7 +61,8 @@ export class TextEncoder {
     for (let start = 0; start < rows.length; start += most) {
       const part = rows.slice(start, start + most)
       // A graph of fixed batch is filled up with copies of the last row.
-      const filled = fixed === null ? part : Array.from({ length: fixed }, (_, i) => part[Math.min(i, part.length - 1)]!)
+      const filled =
+        fixed === null ? part : Array.from({ length: fixed }, (_, i) => part[Math.min(i, part.length - 1)]!)
       hidden.push(...(await this.run(filled)).slice(0, part.length))
     }
     return hidden
@@ -61,12 +70,19 @@ export class TextEncoder {
 
   private async run(rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const inputs = { input_ids: { data: rows.flat(), dims: [rows.length, this.tokenizer.maxLength] } }
-    const hidden = await this.stage.sure(async (graph) => {
-      const outputs = await graph.run(inputs)
-      return outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
-    }, (answer) => answer !== undefined && !answer.data.every(Number.isFinite))
+    const hidden = await this.stage.sure(
+      async (graph) => {
+        const outputs = await graph.run(inputs)
+        return outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
+      },
+      (answer) => answer !== undefined && !answer.data.every(Number.isFinite),
+    )
     if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== rows.length) {
-      throw new SpqrError('GRAPH_MISMATCH', 'The text encoder answers no last_hidden_state of shape [batch, tokens, width].', 'Publish the pack with a text encoder in SD layout.')
+      throw new SpqrError(
+        'GRAPH_MISMATCH',
+        'The text encoder answers no last_hidden_state of shape [batch, tokens, width].',
+        'Publish the pack with a text encoder in SD layout.',
+      )
     }
     this.shape = [hidden.dims[1]!, hidden.dims[2]!]
     const size = this.shape[0] * this.shape[1]

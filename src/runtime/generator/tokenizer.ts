@@ -29,9 +29,20 @@ export interface PackTokenizer {
 
 const FileSchema = v.record(v.string(), v.unknown())
 
-async function readJson(files: FileLoader, settings: TokenizerFiles, name: string, what: string, signal?: AbortSignal): Promise<Record<string, unknown>> {
+async function readJson(
+  files: FileLoader,
+  settings: TokenizerFiles,
+  name: string,
+  what: string,
+  signal?: AbortSignal,
+): Promise<Record<string, unknown>> {
   const entry = settings.files.find(({ path }) => path === name || path.endsWith(`/${name}`))
-  if (!entry) throw new SpqrError('MANIFEST_INVALID', `The manifest lists no ${name} for the tokenizer of ${what}.`, 'Publish it again with its tokenizer.')
+  if (!entry)
+    throw new SpqrError(
+      'MANIFEST_INVALID',
+      `The manifest lists no ${name} for the tokenizer of ${what}.`,
+      'Publish it again with its tokenizer.',
+    )
   const bytes = await files.load(entry, signal)
   try {
     return v.parse(FileSchema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
@@ -41,22 +52,42 @@ async function readJson(files: FileLoader, settings: TokenizerFiles, name: strin
 }
 
 /** Loads the tokenizer of `what`; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */
-export async function loadTokenizer(files: FileLoader, settings: DiffusionModel['tokenizer'], signal?: AbortSignal, what = 'the pack'): Promise<PackTokenizer> {
-  if ('repository' in settings) throw new SpqrError('BAD_INPUT', `The tokenizer of ${what} lies in a repository that is not open.`, 'Open the model again.')
-  const [json, config] = [await readJson(files, settings, 'tokenizer.json', what, signal), await readJson(files, settings, 'tokenizer_config.json', what, signal)]
+export async function loadTokenizer(
+  files: FileLoader,
+  settings: DiffusionModel['tokenizer'],
+  signal?: AbortSignal,
+  what = 'the pack',
+): Promise<PackTokenizer> {
+  if ('repository' in settings)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The tokenizer of ${what} lies in a repository that is not open.`,
+      'Open the model again.',
+    )
+  const [json, config] = [
+    await readJson(files, settings, 'tokenizer.json', what, signal),
+    await readJson(files, settings, 'tokenizer_config.json', what, signal),
+  ]
   return buildTokenizer(json, config, settings, what)
 }
 
 /** The tokenizer of `what` from the contents of tokenizer.json and tokenizer_config.json. Throws MANIFEST_INVALID. */
 export async function buildTokenizer(
-  json: Record<string, unknown>, config: Record<string, unknown>, settings: Pick<TokenizerFiles, 'maxLength' | 'padTokenId'>, what: string,
+  json: Record<string, unknown>,
+  config: Record<string, unknown>,
+  settings: Pick<TokenizerFiles, 'maxLength' | 'padTokenId'>,
+  what: string,
 ): Promise<PackTokenizer> {
   const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>
   try {
     tokenizer = new PreTrainedTokenizer(json, config)
   } catch (thrown) {
-    throw new SpqrError('MANIFEST_INVALID', `The tokenizer of ${what} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, 'Publish it with a tokenizer that transformers.js supports.')
+    throw new SpqrError(
+      'MANIFEST_INVALID',
+      `The tokenizer of ${what} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+      'Publish it with a tokenizer that transformers.js supports.',
+    )
   }
   const { maxLength, padTokenId } = settings
   const ending = endingTokens(tokenizer)
@@ -66,13 +97,21 @@ export async function buildTokenizer(
     library: env.version,
     encode(text) {
       if (text.length > MAX_PROMPT_CHARACTERS) {
-        throw new SpqrError('PROMPT_TOO_LONG', `The prompt has ${text.length} characters; at most ${MAX_PROMPT_CHARACTERS} are accepted.`, 'Shorten the prompt.')
+        throw new SpqrError(
+          'PROMPT_TOO_LONG',
+          `The prompt has ${text.length} characters; at most ${MAX_PROMPT_CHARACTERS} are accepted.`,
+          'Shorten the prompt.',
+        )
       }
       const ids = tokenizer.encode(text)
       // As transformers truncates: the text is cut, the special token that ends it stays.
       const truncated = Math.max(0, ids.length - maxLength)
       const fitted = truncated > 0 ? [...ids.slice(0, maxLength - ending.length), ...ending] : ids
-      return { ids: [...fitted, ...Array.from({ length: maxLength - fitted.length }, () => padTokenId)], tokens: fitted.length, truncated }
+      return {
+        ids: [...fitted, ...Array.from({ length: maxLength - fitted.length }, () => padTokenId)],
+        tokens: fitted.length,
+        truncated,
+      }
     },
   }
 }

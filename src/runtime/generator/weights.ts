@@ -6,19 +6,26 @@ import { applyAdapters, readSafetensors, type Adapter, type SafetensorsFile } fr
 import { SpqrError, type Component, type ModelComponent } from '../../core/contracts'
 
 const AGAIN = 'The weights and the manifest are of different versions; publish the pack again.'
-const invalid = (what: string, why: string) => new SpqrError('WEIGHTS_INVALID', `The weights of ${what} do not fit its manifest: ${why}.`, AGAIN)
+const invalid = (what: string, why: string) =>
+  new SpqrError('WEIGHTS_INVALID', `The weights of ${what} do not fit its manifest: ${why}.`, AGAIN)
 const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`
 const product = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1)
 
 /** Weight name → shape, as the manifest lists them. */
 export function weightShapes(component: ModelComponent): Map<string, readonly number[]> {
-  return new Map(('onnx' in component ? component.weights : component.externalData.tensors).map(({ name, dims }) => [name, dims]))
+  return new Map(
+    ('onnx' in component ? component.weights : component.externalData.tensors).map(({ name, dims }) => [name, dims]),
+  )
 }
 
 /** A part as packs have it; training and its files need that. Throws BAD_INPUT for a published ONNX file. */
 export function packed(what: string, component: ModelComponent): Component {
   if ('graph' in component) return component
-  throw new SpqrError('BAD_INPUT', `The ${what} is a published ONNX file, which cannot be trained here.`, 'Fine-tune it elsewhere and load the LoRA, or choose a pack with training steps.')
+  throw new SpqrError(
+    'BAD_INPUT',
+    `The ${what} is a published ONNX file, which cannot be trained here.`,
+    'Fine-tune it elsewhere and load the LoRA, or choose a pack with training steps.',
+  )
 }
 
 /** Names, shapes, types and offsets: everything about the file is compared before a number is read. */
@@ -34,7 +41,8 @@ export function assertWeights(what: string, file: SafetensorsFile, component: Co
     if (tensor.shape.length !== dims.length || tensor.shape.some((n, i) => n !== dims[i])) {
       throw invalid(what, `the tensor "${name}" has the shape ${show(tensor.shape)}, the manifest says ${show(dims)}`)
     }
-    if (!['F16', 'F32', 'BF16'].includes(tensor.dtype)) throw invalid(what, `the tensor "${name}" is ${tensor.dtype}, not a float`)
+    if (!['F16', 'F32', 'BF16'].includes(tensor.dtype))
+      throw invalid(what, `the tensor "${name}" is ${tensor.dtype}, not a float`)
     if (length !== 4 * product(dims) || offset % 4 !== 0 || offset < end || offset + length > bytes) {
       throw invalid(what, `the manifest places the tensor "${name}" wrongly in the external data`)
     }
@@ -46,14 +54,20 @@ export function assertWeights(what: string, file: SafetensorsFile, component: Co
  * The buffer for `externalData`: little-endian float32, `externalData.bytes` long. Adapters are added in float32, in the order given.
  * @throws SpqrError SAFETENSORS_INVALID, WEIGHTS_INVALID, ADAPTER_NAN
  */
-export function layOut(what: string, component: Component, stored: Uint8Array, adapters: readonly Adapter[] = []): Uint8Array<ArrayBuffer> {
+export function layOut(
+  what: string,
+  component: Component,
+  stored: Uint8Array,
+  adapters: readonly Adapter[] = [],
+): Uint8Array<ArrayBuffer> {
   const file = readSafetensors(stored)
   assertWeights(what, file, component)
   const data = new Uint8Array(component.externalData.bytes)
   for (const { name, offset, length } of component.externalData.tensors) {
     const weight = new Float32Array(data.buffer, offset, length / 4)
     weight.set(file.tensors.get(name)!.floats())
-    if (!weight.every(Number.isFinite)) throw invalid(what, `the tensor "${name}" holds a value that is not a finite number`)
+    if (!weight.every(Number.isFinite))
+      throw invalid(what, `the tensor "${name}" holds a value that is not a finite number`)
     applyAdapters(adapters, name, weight)
   }
   return data

@@ -12,23 +12,42 @@ export type MeasuredRates = Pick<SafetyFacts, 'recall' | 'falsePositiveRate' | '
 export const UNMEASURED: MeasuredRates = { recall: null, falsePositiveRate: null }
 
 /** The hash covers weights, preprocessing, labels, prompts and threshold alike. */
-export async function judgeFacts(files: FileLoader, judge: Judge, rates: MeasuredRates, signal?: AbortSignal): Promise<JudgeFacts> {
+export async function judgeFacts(
+  files: FileLoader,
+  judge: Judge,
+  rates: MeasuredRates,
+  signal?: AbortSignal,
+): Promise<JudgeFacts> {
   const sha256 = await sha256Hex(new TextEncoder().encode(canonicalize(judge)))
   switch (judge.kind) {
     case 'safety-multilabel':
     case 'classifier':
     case 'nudenet':
     case 'q16':
-    case 'vision-language': return {
-      kind: 'safety-multilabel', id: judge.id, sha256, ...labelsOf(judge), threshold: judge.threshold,
-      legibilityThreshold: judge.kind === 'safety-multilabel' ? judge.legibility?.threshold ?? null : null, ...rates,
-    }
-    case 'clip': return { kind: judge.kind, id: judge.id, sha256, ceiling: judge.ceiling?.value ?? null }
-    case 'features': return {
-      kind: judge.kind, id: judge.id, sha256, dimension: judge.dimension,
-      reference: judge.reference && { sha256: judge.reference.sha256, n: (await readReference(files, judge, signal)).length / judge.dimension },
-      bounds: judge.bounds.map(({ n, min, max }) => ({ n, min, max })),
-    }
+    case 'vision-language':
+      return {
+        kind: 'safety-multilabel',
+        id: judge.id,
+        sha256,
+        ...labelsOf(judge),
+        threshold: judge.threshold,
+        legibilityThreshold: judge.kind === 'safety-multilabel' ? (judge.legibility?.threshold ?? null) : null,
+        ...rates,
+      }
+    case 'clip':
+      return { kind: judge.kind, id: judge.id, sha256, ceiling: judge.ceiling?.value ?? null }
+    case 'features':
+      return {
+        kind: judge.kind,
+        id: judge.id,
+        sha256,
+        dimension: judge.dimension,
+        reference: judge.reference && {
+          sha256: judge.reference.sha256,
+          n: (await readReference(files, judge, signal)).length / judge.dimension,
+        },
+        bounds: judge.bounds.map(({ n, min, max }) => ({ n, min, max })),
+      }
   }
 }
 
@@ -36,9 +55,13 @@ export async function judgeFacts(files: FileLoader, judge: Judge, rates: Measure
 function labelsOf(judge: Extract<Judge, { axis: 'S' }>): Pick<SafetyFacts, 'labels' | 'unsafe'> {
   switch (judge.kind) {
     case 'safety-multilabel':
-    case 'vision-language': return { labels: judge.labels }
-    case 'classifier': return { labels: judge.labels, unsafe: judge.unsafe }
-    case 'nudenet': return { labels: [...NUDENET_LABELS], unsafe: judge.unsafe }
-    case 'q16': return { labels: ['inappropriate'] }
+    case 'vision-language':
+      return { labels: judge.labels }
+    case 'classifier':
+      return { labels: judge.labels, unsafe: judge.unsafe }
+    case 'nudenet':
+      return { labels: [...NUDENET_LABELS], unsafe: judge.unsafe }
+    case 'q16':
+      return { labels: ['inappropriate'] }
   }
 }

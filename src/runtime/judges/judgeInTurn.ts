@@ -6,7 +6,10 @@ import type { Judge } from '../../core/contracts'
 import type { Answer, JudgedPicture, LoadedJudge } from './judges'
 
 export class JudgeInTurn implements LoadedJudge {
-  private constructor(readonly judge: Judge, private readonly load: () => Promise<LoadedJudge>) {}
+  private constructor(
+    readonly judge: Judge,
+    private readonly load: () => Promise<LoadedJudge>,
+  ) {}
 
   /** Loads it once and lets it go, so that what is wrong with it is said before the first picture. Throws what `load` throws. */
   static async create(judge: Judge, load: () => Promise<LoadedJudge>): Promise<JudgeInTurn> {

@@ -1,15 +1,31 @@
 /** The judges of a run: loaded on demand, asked one after another about a batch of pictures. Never scores. */
-import { SpqrError, reviveError, type GeneratedImage, type Judge, type Judgement, type PictureToJudge, type UnitResult } from '../../core/contracts'
+import {
+  SpqrError,
+  reviveError,
+  type GeneratedImage,
+  type Judge,
+  type Judgement,
+  type PictureToJudge,
+  type UnitResult,
+} from '../../core/contracts'
 import { throwIfAborted, yieldToMessages } from '../events'
 import { assertPicture } from './judgeInputs'
 import type { JudgedPicture, LoadedJudge } from './judges'
 
-export interface Candidate { unitId: string; picture: JudgedPicture; judges: readonly Judge[]; image: GeneratedImage }
+export interface Candidate {
+  unitId: string
+  picture: JudgedPicture
+  judges: readonly Judge[]
+  image: GeneratedImage
+}
 
 export class JudgePanel {
   private readonly loaded = new Map<string, LoadedJudge>()
 
-  constructor(private readonly known: readonly Judge[], private readonly load: (judge: Judge, signal: AbortSignal) => Promise<LoadedJudge>) {}
+  constructor(
+    private readonly known: readonly Judge[],
+    private readonly load: (judge: Judge, signal: AbortSignal) => Promise<LoadedJudge>,
+  ) {}
 
   get judges(): Judge[] {
     return [...this.loaded.values()].map(({ judge }) => judge)
@@ -25,13 +41,21 @@ export class JudgePanel {
     for (const id of ids) {
       if (this.loaded.has(id)) continue
       const judge = this.known.find((one) => one.id === id)
-      if (!judge) throw new SpqrError('BAD_INPUT', `There is no judge "${id}" here.`, `There are: ${this.known.map((one) => one.id).join(', ') || 'none'}.`)
+      if (!judge)
+        throw new SpqrError(
+          'BAD_INPUT',
+          `There is no judge "${id}" here.`,
+          `There are: ${this.known.map((one) => one.id).join(', ') || 'none'}.`,
+        )
       this.loaded.set(id, await this.load(judge, signal))
     }
   }
 
   seatAll(signal: AbortSignal): Promise<void> {
-    return this.seat(this.known.map(({ id }) => id), signal)
+    return this.seat(
+      this.known.map(({ id }) => id),
+      signal,
+    )
   }
 
   /** One result per candidate. A judge that fails makes its pictures failed units, never safe ones. */
@@ -67,7 +91,9 @@ export class JudgePanel {
     }
     return candidates.map(({ unitId, image }): UnitResult => {
       const error = failures.get(unitId)
-      return error ? failedUnit(unitId, error, image) : { unitId, status: 'judged', image, judgements: judgements.get(unitId)! }
+      return error
+        ? failedUnit(unitId, error, image)
+        : { unitId, status: 'judged', image, judgements: judgements.get(unitId)! }
     })
   }
 
@@ -75,7 +101,8 @@ export class JudgePanel {
   async features(id: string, pictures: readonly PictureToJudge[], signal: AbortSignal): Promise<Float32Array> {
     await this.seat([id], signal)
     const runner = this.loaded.get(id)
-    if (runner?.judge.kind !== 'features') throw new SpqrError('BAD_INPUT', `Judge "${id}" is no quality judge.`, 'Choose one whose axis is Q.')
+    if (runner?.judge.kind !== 'features')
+      throw new SpqrError('BAD_INPUT', `Judge "${id}" is no quality judge.`, 'Choose one whose axis is Q.')
     const { judge } = runner
     for (const picture of pictures) assertPicture(judge, picture)
     const features = new Float32Array(pictures.length * judge.dimension)

@@ -13,33 +13,72 @@ const MAX_UNHASHED = 64 * 2 ** 20
 
 /** The verified files of a source, kept in the model store where they were fetched. */
 export class SourceFiles implements FileLoader {
-  constructor(private readonly source: ModelSource, private readonly store: () => Promise<ModelStore>, private readonly onEvent: OnEvent) {}
+  constructor(
+    private readonly source: ModelSource,
+    private readonly store: () => Promise<ModelStore>,
+    private readonly onEvent: OnEvent,
+  ) {}
 
   async load({ path, sha256 }: PackFile, signal?: AbortSignal): Promise<Bytes> {
     const bytes = await this.bytes(path, signal)
     const actual = bytesToHex(hash(bytes))
     if (actual === sha256) return bytes
-    throw new SpqrError('HASH_MISMATCH', `"${path}" is not the file the manifest names: its SHA-256 is ${actual}, expected ${sha256}.`, 'The file was changed or damaged on the way; load or export it again.')
+    throw new SpqrError(
+      'HASH_MISMATCH',
+      `"${path}" is not the file the manifest names: its SHA-256 is ${actual}, expected ${sha256}.`,
+      'The file was changed or damaged on the way; load or export it again.',
+    )
   }
 
   /** The whole file, whatever its hash. */
   async bytes(path: string, signal?: AbortSignal): Promise<Bytes> {
     const local = this.source.local(path)
-    const found = local ?? (await (await this.store()).fetch(this.source, [path], {
-      ...signal && { signal },
-      onProgress: ({ loaded, total, state, bytesPerSecond }) => this.onEvent({ type: 'download', file: path, loaded, total, fromCache: state !== 'loading', bytesPerSecond }),
-    })).get(path)
+    const found =
+      local ??
+      (
+        await (
+          await this.store()
+        ).fetch(this.source, [path], {
+          ...(signal && { signal }),
+          onProgress: ({ loaded, total, state, bytesPerSecond }) =>
+            this.onEvent({
+              type: 'download',
+              file: path,
+              loaded,
+              total,
+              fromCache: state !== 'loading',
+              bytesPerSecond,
+            }),
+        })
+      ).get(path)
     throwIfAborted(signal)
-    if (!found) throw new SpqrError('SOURCE_NOT_FOUND', `"${this.source.id}" has no file "${path}".`, 'Choose the whole folder of the judge.')
+    if (!found)
+      throw new SpqrError(
+        'SOURCE_NOT_FOUND',
+        `"${this.source.id}" has no file "${path}".`,
+        'Choose the whole folder of the judge.',
+      )
     return new Uint8Array(await found.arrayBuffer())
   }
 }
 
 /** Reads the judge behind a choice. Throws MANIFEST_INVALID, SOURCE_NOT_FOUND, SOURCE_FORBIDDEN, DOWNLOAD_FAILED, ABORTED. */
-export async function readJudge({ description, source: chosen }: JudgeChoice, onEvent: OnEvent, signal?: AbortSignal, store?: ModelStore): Promise<{ judge: Judge; files: FileLoader }> {
-  const source = chosen.kind === 'folder' ? new DiskFolderSource(chosen.name, chosenFiles(chosen.files)) : openSource(chosen.address, { endpoint: chosen.endpoint, token: chosen.token })
+export async function readJudge(
+  { description, source: chosen }: JudgeChoice,
+  onEvent: OnEvent,
+  signal?: AbortSignal,
+  store?: ModelStore,
+): Promise<{ judge: Judge; files: FileLoader }> {
+  const source =
+    chosen.kind === 'folder'
+      ? new DiskFolderSource(chosen.name, chosenFiles(chosen.files))
+      : openSource(chosen.address, { endpoint: chosen.endpoint, token: chosen.token })
   let opened: Promise<ModelStore> | null = null
-  const files = new SourceFiles(source, () => (store ? Promise.resolve(store) : (opened ??= ModelStore.open())), onEvent)
+  const files = new SourceFiles(
+    source,
+    () => (store ? Promise.resolve(store) : (opened ??= ModelStore.open())),
+    onEvent,
+  )
   onEvent({ type: 'phase', phase: 'manifest', what: source.id })
   const described = description ?? parseManifest(source.id, await files.bytes(MANIFEST, signal))
   return { judge: completeJudge(described, await complete(source, files, openPaths(described), signal)), files }
@@ -49,18 +88,32 @@ function parseManifest(id: string, bytes: Bytes): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
-    throw new SpqrError('MANIFEST_INVALID', `The manifest.json of "${id}" is no valid JSON.`, 'Export the judge again with the scripts under models/judges.')
+    throw new SpqrError(
+      'MANIFEST_INVALID',
+      `The manifest.json of "${id}" is no valid JSON.`,
+      'Export the judge again with the scripts under models/judges.',
+    )
   }
 }
 
 /** Bytes and hash of the files a description names by path alone; those that are missing are left out. */
-async function complete(source: ModelSource, files: SourceFiles, paths: readonly string[], signal?: AbortSignal): Promise<Map<string, PackFile>> {
+async function complete(
+  source: ModelSource,
+  files: SourceFiles,
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<Map<string, PackFile>> {
   const found = new Map<string, PackFile>()
   if (paths.length === 0) return found
   const listing = await source.list(signal)
   for (const { path, bytes, sha256 } of listing.files) {
     if (!paths.includes(path)) continue
-    if (sha256 === null && bytes > MAX_UNHASHED) throw new SpqrError('SOURCE_UNSUITABLE', `"${source.id}" tells no hash of "${path}", so it cannot be verified.`, 'Take the judge from the hub, or export it yourself.')
+    if (sha256 === null && bytes > MAX_UNHASHED)
+      throw new SpqrError(
+        'SOURCE_UNSUITABLE',
+        `"${source.id}" tells no hash of "${path}", so it cannot be verified.`,
+        'Take the judge from the hub, or export it yourself.',
+      )
     found.set(path, { path, bytes, sha256: sha256 ?? bytesToHex(hash(await files.bytes(path, signal))) })
   }
   return found

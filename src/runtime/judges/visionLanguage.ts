@@ -19,7 +19,10 @@ interface OneVision extends PreTrainedModel {
   encode_image(inputs: { pixel_values: Tensor }): Promise<Tensor>
 }
 
-interface Inputs { input_ids: Tensor; attention_mask: Tensor }
+interface Inputs {
+  input_ids: Tensor
+  attention_mask: Tensor
+}
 
 /** Marks the place of the picture in the prompt. */
 const IMAGE_TOKEN = '<image>'
@@ -28,28 +31,46 @@ const HOST = 'https://judge.invalid/'
 
 export class VisionLanguageRunner implements LoadedJudge {
   private constructor(
-    readonly judge: VisionLanguageJudge, private readonly runtime: OrtRuntime, private readonly library: Transformers,
-    private readonly model: OneVision, private readonly tokenizer: PreTrainedTokenizer,
+    readonly judge: VisionLanguageJudge,
+    private readonly runtime: OrtRuntime,
+    private readonly library: Transformers,
+    private readonly model: OneVision,
+    private readonly tokenizer: PreTrainedTokenizer,
   ) {}
 
   /** Throws MANIFEST_INVALID for a prompt without a picture or missing files, GRAPH_MISMATCH, MEMORY, download errors. */
-  static async load({ runtime, files, onEvent }: JudgeContext, judge: VisionLanguageJudge, signal: AbortSignal): Promise<VisionLanguageRunner> {
+  static async load(
+    { runtime, files, onEvent }: JudgeContext,
+    judge: VisionLanguageJudge,
+    signal: AbortSignal,
+  ): Promise<VisionLanguageRunner> {
     const what = `judge ${judge.id}`
     if (judge.prompt.split(IMAGE_TOKEN).length !== 2) {
-      throw new SpqrError('MANIFEST_INVALID', `The prompt of ${what} must hold ${IMAGE_TOKEN} exactly once.`, 'Make the manifest with models/judges/llavaguard.py.')
+      throw new SpqrError(
+        'MANIFEST_INVALID',
+        `The prompt of ${what} must hold ${IMAGE_TOKEN} exactly once.`,
+        'Make the manifest with models/judges/llavaguard.py.',
+      )
     }
     onEvent({ type: 'phase', phase: 'session', what })
     const library = await import('@huggingface/transformers')
-    const { model, tokenizer } = await runtime.exclusive(() => fromFiles(library, files, judge, signal, async (id) => {
-      const options = {
-        // The session options name the provider; `auto` keeps the library from choosing one of its own.
-        device: 'auto', dtype: judge.dtype, session_options: { executionProviders: [runtime.provider], logSeverityLevel: 3 },
-      } as unknown as Parameters<typeof library.LlavaOnevisionForConditionalGeneration.from_pretrained>[1]
-      return {
-        tokenizer: await library.AutoTokenizer.from_pretrained(id),
-        model: await library.LlavaOnevisionForConditionalGeneration.from_pretrained(id, options) as unknown as OneVision,
-      }
-    }))
+    const { model, tokenizer } = await runtime.exclusive(() =>
+      fromFiles(library, files, judge, signal, async (id) => {
+        const options = {
+          // The session options name the provider; `auto` keeps the library from choosing one of its own.
+          device: 'auto',
+          dtype: judge.dtype,
+          session_options: { executionProviders: [runtime.provider], logSeverityLevel: 3 },
+        } as unknown as Parameters<typeof library.LlavaOnevisionForConditionalGeneration.from_pretrained>[1]
+        return {
+          tokenizer: await library.AutoTokenizer.from_pretrained(id),
+          model: (await library.LlavaOnevisionForConditionalGeneration.from_pretrained(
+            id,
+            options,
+          )) as unknown as OneVision,
+        }
+      }),
+    )
     return new VisionLanguageRunner(judge, runtime, library, model, tokenizer)
   }
 
@@ -58,7 +79,11 @@ export class VisionLanguageRunner implements LoadedJudge {
     for (const picture of pictures) {
       const { text } = await this.ask(picture)
       try {
-        answers.push({ kind: 'safety-multilabel', scores: answerScores(text, this.judge.answer, this.judge.labels), legible: null })
+        answers.push({
+          kind: 'safety-multilabel',
+          scores: answerScores(text, this.judge.answer, this.judge.labels),
+          legible: null,
+        })
       } catch (thrown) {
         answers.push(reviveError(thrown))
       }
@@ -74,9 +99,11 @@ export class VisionLanguageRunner implements LoadedJudge {
         const { features, inputs } = await this.present(picture)
         // The features are known; `generate` would compute them a second time.
         model.encode_image = () => Promise.resolve(features)
-        const sequences = await model.generate({
-          ...inputs, do_sample: false, max_new_tokens: this.judge.maxNewTokens,
-        } as unknown as Parameters<typeof model.generate>[0]) as Tensor
+        const sequences = (await model.generate({
+          ...inputs,
+          do_sample: false,
+          max_new_tokens: this.judge.maxNewTokens,
+        } as unknown as Parameters<typeof model.generate>[0])) as Tensor
         const ids = (sequences.tolist() as bigint[][])[0]!.slice(inputs.input_ids.dims[1]).map(Number)
         return { text: this.tokenizer.decode(ids, { skip_special_tokens: true }), ids }
       } catch (thrown) {
@@ -89,7 +116,9 @@ export class VisionLanguageRunner implements LoadedJudge {
   }
 
   /** What the model is given for a picture, and the picture's features [tokens, hidden]. */
-  private async present(picture: JudgedPicture): Promise<{ features: Tensor; inputs: Inputs & { pixel_values: Tensor } }> {
+  private async present(
+    picture: JudgedPicture,
+  ): Promise<{ features: Tensor; inputs: Inputs & { pixel_values: Tensor } }> {
     const { data, dims } = pixelValues([picture], this.judge.preprocessing)
     const pixels = new this.library.Tensor('float32', data, [...dims])
     const features = await this.model.encode_image({ pixel_values: pixels })
@@ -106,30 +135,52 @@ export class VisionLanguageRunner implements LoadedJudge {
     const rows = features.size / width
     const [before = '', after = ''] = this.judge.prompt.split(IMAGE_TOKEN)
     const inputs = this.tokenizer(before + IMAGE_TOKEN.repeat(rows) + after, { add_special_tokens: false }) as Inputs
-    const { image_token_index, image_token_id } = this.model.config as { image_token_index?: number; image_token_id?: number }
+    const { image_token_index, image_token_id } = this.model.config as {
+      image_token_index?: number
+      image_token_id?: number
+    }
     const id = BigInt(image_token_index ?? image_token_id ?? -1)
     const found = (inputs.input_ids.tolist() as bigint[][])[0]!.filter((token) => token === id).length
     if (found !== rows) {
-      throw new SpqrError('GRAPH_MISMATCH', `The tokenizer of judge ${this.judge.id} makes ${found} image tokens of ${rows}: it belongs to another model.`, 'Take tokenizer and graphs from one place.')
+      throw new SpqrError(
+        'GRAPH_MISMATCH',
+        `The tokenizer of judge ${this.judge.id} makes ${found} image tokens of ${rows}: it belongs to another model.`,
+        'Take tokenizer and graphs from one place.',
+      )
     }
     return inputs
   }
 }
 
 /** Runs `load` with the library's requests answered from the judge's files; what it does not list is "not found". */
-async function fromFiles<T>(library: Transformers, files: FileLoader, judge: VisionLanguageJudge, signal: AbortSignal, load: (id: string) => Promise<T>): Promise<T> {
+async function fromFiles<T>(
+  library: Transformers,
+  files: FileLoader,
+  judge: VisionLanguageJudge,
+  signal: AbortSignal,
+  load: (id: string) => Promise<T>,
+): Promise<T> {
   const { env } = library
   const before = { ...env }
   // The library remembers files by the model's name, so the name stands for the files' contents.
-  const contents = await sha256Hex(new TextEncoder().encode(judge.files.map(({ path, sha256 }) => `${path} ${sha256}`).join('\n')))
+  const contents = await sha256Hex(
+    new TextEncoder().encode(judge.files.map(({ path, sha256 }) => `${path} ${sha256}`).join('\n')),
+  )
   const id = `judge/${contents.slice(0, 32)}`
   const root = `${HOST}${id}/resolve/main/`
   let problem: SpqrError | null = null
   Object.assign(env, {
-    remoteHost: HOST, allowRemoteModels: true, allowLocalModels: false, useBrowserCache: false, useWasmCache: false,
+    remoteHost: HOST,
+    allowRemoteModels: true,
+    allowLocalModels: false,
+    useBrowserCache: false,
+    useWasmCache: false,
     fetch: async (url: string | URL) => {
       const path = String(url).startsWith(root) ? String(url).slice(root.length) : null
-      const file = path === null ? undefined : judge.files.find((one) => one.path === `${judge.path}${judge.path === '' ? '' : '/'}${path}`)
+      const file =
+        path === null
+          ? undefined
+          : judge.files.find((one) => one.path === `${judge.path}${judge.path === '' ? '' : '/'}${path}`)
       if (!file) return new Response(null, { status: 404 })
       try {
         return new Response(await files.load(file, signal))
@@ -145,8 +196,19 @@ async function fromFiles<T>(library: Transformers, files: FileLoader, judge: Vis
     if (problem) throw problem
     const error = ortError(thrown, `loading judge ${judge.id}`)
     const missing = /Could not locate file: "[^"]*\/resolve\/main\/([^"]+)"/.exec(error.message)?.[1]
-    if (missing !== undefined) throw new SpqrError('MANIFEST_INVALID', `Judge ${judge.id} lacks the file "${missing}".`, 'Export it again with models/judges/llavaguard.py.')
-    throw error.code === 'UNEXPECTED' ? new SpqrError('GRAPH_MISMATCH', `Judge ${judge.id} cannot be loaded: ${error.message}`, 'Export it again with models/judges/llavaguard.py.') : error
+    if (missing !== undefined)
+      throw new SpqrError(
+        'MANIFEST_INVALID',
+        `Judge ${judge.id} lacks the file "${missing}".`,
+        'Export it again with models/judges/llavaguard.py.',
+      )
+    throw error.code === 'UNEXPECTED'
+      ? new SpqrError(
+          'GRAPH_MISMATCH',
+          `Judge ${judge.id} cannot be loaded: ${error.message}`,
+          'Export it again with models/judges/llavaguard.py.',
+        )
+      : error
   } finally {
     Object.assign(env, before)
   }

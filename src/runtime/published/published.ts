@@ -21,7 +21,12 @@ async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
 /** One weight as float32. */
 export async function readWeight(blob: Blob, weight: OnnxWeight): Promise<Float32Array> {
   const bytes = await bytesOf(blob.slice(weight.offset, weight.offset + weight.length))
-  if (bytes.length !== weight.length) throw new SpqrError('WEIGHTS_INVALID', `The weight "${weight.name}" ends after ${bytes.length} of ${weight.length} bytes.`, 'Download the model again.')
+  if (bytes.length !== weight.length)
+    throw new SpqrError(
+      'WEIGHTS_INVALID',
+      `The weight "${weight.name}" ends after ${bytes.length} of ${weight.length} bytes.`,
+      'Download the model again.',
+    )
   return toFloats(weight.dtype, bytes)
 }
 
@@ -30,13 +35,24 @@ export async function readWeight(blob: Blob, weight: OnnxWeight): Promise<Float3
  * where it is. Added in float32, rounded to the weight's own type.
  * @throws SpqrError ADAPTER_NAN, WEIGHTS_INVALID
  */
-export async function mergeInto(blob: Blob, weights: readonly OnnxWeight[], adapters: readonly Adapter[]): Promise<Blob> {
-  const touched = weights.filter(({ name }) => adapters.some(({ targets }) => targets.has(name))).sort((a, b) => a.offset - b.offset)
+export async function mergeInto(
+  blob: Blob,
+  weights: readonly OnnxWeight[],
+  adapters: readonly Adapter[],
+): Promise<Blob> {
+  const touched = weights
+    .filter(({ name }) => adapters.some(({ targets }) => targets.has(name)))
+    .sort((a, b) => a.offset - b.offset)
   const pieces: BlobPart[] = []
   let end = 0
   for (const weight of touched) {
     const dtype = WRITABLE.find((one) => one === weight.dtype)
-    if (!dtype) throw new SpqrError('ADAPTER_INVALID', `The weight "${weight.name}" is stored as ${weight.dtype}, into which adapters cannot be merged.`, 'Use the float32 or float16 export of the model.')
+    if (!dtype)
+      throw new SpqrError(
+        'ADAPTER_INVALID',
+        `The weight "${weight.name}" is stored as ${weight.dtype}, into which adapters cannot be merged.`,
+        'Use the float32 or float16 export of the model.',
+      )
     const values = await readWeight(blob, weight)
     applyAdapters(adapters, weight.name, values)
     // A Blob at once: the browser keeps its bytes, on disk where they are many, and this heap is free of them.
@@ -48,13 +64,20 @@ export async function mergeInto(blob: Blob, weights: readonly OnnxWeight[], adap
 
 /** Graph and external data of a component, merged with adapters, as a session. Throws download, adapter and graph errors. */
 export async function createPublished(
-  runtime: OrtRuntime, files: PublishedFiles, what: string, component: OnnxComponent, adapters: readonly Adapter[], onEvent: OnEvent, signal?: AbortSignal,
+  runtime: OrtRuntime,
+  files: PublishedFiles,
+  what: string,
+  component: OnnxComponent,
+  adapters: readonly Adapter[],
+  onEvent: OnEvent,
+  signal?: AbortSignal,
 ): Promise<Graph> {
   const lying = (location: string) => component.weights.filter((weight) => weight.location === location)
   if (adapters.length > 0) onEvent({ type: 'phase', phase: 'merge', what })
   const graph = await mergeInto(await files.blob(component.onnx, signal), lying(''), adapters)
   const data: { path: string; data: Blob }[] = []
-  for (const { location, file } of component.data) data.push({ path: location, data: await mergeInto(await files.blob(file, signal), lying(location), adapters) })
+  for (const { location, file } of component.data)
+    data.push({ path: location, data: await mergeInto(await files.blob(file, signal), lying(location), adapters) })
   throwIfAborted(signal)
   onEvent({ type: 'phase', phase: 'session', what })
   return Graph.fromOnnx(runtime, what, await bytesOf(graph), data)

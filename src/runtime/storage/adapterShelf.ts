@@ -1,6 +1,13 @@
 /** Where adapters come from: the pack, the user's own files, the trainer's checkpoints. */
 import { parseAdapter, readSafetensors, stackAdapters, withConfig, type Adapter } from '../../core/adapters'
-import { SpqrError, type AdapterPart, type AlignmentSpec, type ModelComponent, type ModelVariant, type PackManifest } from '../../core/contracts'
+import {
+  SpqrError,
+  type AdapterPart,
+  type AlignmentSpec,
+  type ModelComponent,
+  type ModelVariant,
+  type PackManifest,
+} from '../../core/contracts'
 import type { KeyValue } from './cache'
 import { sha256Hex, type OnEvent } from '../events'
 import type { PackFiles } from './files'
@@ -11,21 +18,28 @@ export const CHECKPOINT_DATABASE = 'spqr-checkpoints'
 /** IndexedDB database of the user's adapter files, by SHA-256: a recreated engine finds them again. */
 export const ADAPTER_DATABASE = 'spqr-adapters'
 
-export interface AdapterStores { own: KeyValue; checkpoints: KeyValue }
+export interface AdapterStores {
+  own: KeyValue
+  checkpoints: KeyValue
+}
 
 /** U-Net weights by their names, text-encoder weights as `text_encoder.<name>`. */
 export function adaptableWeights(manifest: PackManifest): Map<string, readonly number[]> {
-  const prefixed = [...weightShapes(manifest.model.textEncoder)].map(([name, shape]) => [`text_encoder.${name}`, shape] as const)
+  const prefixed = [...weightShapes(manifest.model.textEncoder)].map(
+    ([name, shape]) => [`text_encoder.${name}`, shape] as const,
+  )
   return new Map<string, readonly number[]>([...weightShapes(manifest.model.unet), ...prefixed])
 }
 
 /** The part of an adapter that changes one component, with that component's own weight names. */
 export function targetsOf(adapter: Adapter, component: ModelComponent, prefix: string): Adapter {
   const own = weightShapes(component)
-  const targets = new Map([...adapter.targets].flatMap(([name, target]) => {
-    const local = prefix !== '' && name.startsWith(prefix) ? name.slice(prefix.length) : prefix === '' ? name : null
-    return local !== null && own.has(local) ? [[local, target] as const] : []
-  }))
+  const targets = new Map(
+    [...adapter.targets].flatMap(([name, target]) => {
+      const local = prefix !== '' && name.startsWith(prefix) ? name.slice(prefix.length) : prefix === '' ? name : null
+      return local !== null && own.has(local) ? [[local, target] as const] : []
+    }),
+  )
   return { ...adapter, targets }
 }
 
@@ -34,12 +48,21 @@ export class AdapterShelf {
   private readonly memory = new Map<string, { name: string; bytes: Uint8Array<ArrayBuffer> }>()
   private readonly weights: Map<string, readonly number[]>
 
-  constructor(private readonly manifest: PackManifest, private readonly files: PackFiles, private readonly stores: AdapterStores, private readonly onEvent: OnEvent) {
+  constructor(
+    private readonly manifest: PackManifest,
+    private readonly files: PackFiles,
+    private readonly stores: AdapterStores,
+    private readonly onEvent: OnEvent,
+  ) {
     this.weights = adaptableWeights(manifest)
   }
 
   /** Checks a file of the user's against the model and keeps it. Throws the ADAPTER_… errors by tensor name. */
-  async add(name: string, given: Uint8Array<ArrayBuffer>, config?: string): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
+  async add(
+    name: string,
+    given: Uint8Array<ArrayBuffer>,
+    config?: string,
+  ): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }> {
     const bytes = config === undefined ? given : withConfig(readSafetensors(given), config)
     const file = readSafetensors(bytes)
     const adapter = parseAdapter(file, this.weights, { strength: 1, name })
@@ -48,13 +71,20 @@ export class AdapterShelf {
     try {
       await this.stores.own.set(sha256, bytes)
     } catch {
-      this.onEvent({ type: 'warning', code: 'STORAGE_FULL', message: `The browser refused to store "${name}"; add it again on the next visit.` })
+      this.onEvent({
+        type: 'warning',
+        code: 'STORAGE_FULL',
+        message: `The browser refused to store "${name}"; add it again on the next visit.`,
+      })
     }
     return { sha256, format: adapter.format, tensors: file.tensors.size, rank: adapter.rank }
   }
 
   /** The safetensors bytes of a pack's or user's adapter. */
-  async bytes(ref: { kind: 'pack'; id: string } | { kind: 'file'; sha256: string }, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  async bytes(
+    ref: { kind: 'pack'; id: string } | { kind: 'file'; sha256: string },
+    signal?: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     if (ref.kind === 'pack') return this.files.load(this.entry(ref.id).file, signal)
     const known = this.memory.get(ref.sha256)
     if (known) return known.bytes
@@ -63,7 +93,11 @@ export class AdapterShelf {
       const bytes = stored as Uint8Array<ArrayBuffer>
       if ((await sha256Hex(bytes)) === ref.sha256) return bytes
     }
-    throw new SpqrError('BAD_INPUT', `The adapter file with SHA-256 ${ref.sha256.slice(0, 12)}… is not stored in this browser.`, 'Add the file again.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The adapter file with SHA-256 ${ref.sha256.slice(0, 12)}… is not stored in this browser.`,
+      'Add the file again.',
+    )
   }
 
   /** The adapter of an alignment that is a file. */
@@ -73,22 +107,35 @@ export class AdapterShelf {
 
   async fineTune(fineTune: ModelVariant['fineTune'], signal?: AbortSignal): Promise<Adapter | null> {
     switch (fineTune.kind) {
-      case 'none': return null
-      case 'pack': return this.pack(fineTune.id, signal)
-      case 'file': return this.stack([{ ...fineTune, name: 'adapter file' }, ...(fineTune.more ?? [])], signal)
-      case 'checkpoint': return this.checkpoint(fineTune.key)
+      case 'none':
+        return null
+      case 'pack':
+        return this.pack(fineTune.id, signal)
+      case 'file':
+        return this.stack([{ ...fineTune, name: 'adapter file' }, ...(fineTune.more ?? [])], signal)
+      case 'checkpoint':
+        return this.checkpoint(fineTune.key)
     }
   }
 
   private entry(id: string) {
     const entry = this.manifest.adapters.find((one) => one.id === id)
-    if (!entry) throw new SpqrError('BAD_INPUT', `The pack "${this.manifest.id}" has no adapter "${id}".`, `It has: ${this.manifest.adapters.map((one) => one.id).join(', ') || 'none'}.`)
+    if (!entry)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `The pack "${this.manifest.id}" has no adapter "${id}".`,
+        `It has: ${this.manifest.adapters.map((one) => one.id).join(', ') || 'none'}.`,
+      )
     return entry
   }
 
   private async pack(id: string, signal?: AbortSignal): Promise<Adapter> {
     const { format, file } = this.entry(id)
-    return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, { strength: 1, name: file.path, format })
+    return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, {
+      strength: 1,
+      name: file.path,
+      format,
+    })
   }
 
   /** Files of the user's, one upon the other, each with its strength. */
@@ -96,14 +143,21 @@ export class AdapterShelf {
     const adapters = []
     for (const { sha256, strength, name } of parts) {
       const bytes = await this.bytes({ kind: 'file', sha256 }, signal)
-      adapters.push(parseAdapter(readSafetensors(bytes), this.weights, { strength, name: this.memory.get(sha256)?.name ?? name }))
+      adapters.push(
+        parseAdapter(readSafetensors(bytes), this.weights, { strength, name: this.memory.get(sha256)?.name ?? name }),
+      )
     }
     return stackAdapters(adapters)
   }
 
   private async checkpoint(key: string): Promise<Adapter> {
     const stored = await this.stores.checkpoints.get(key)
-    if (!(stored instanceof Uint8Array)) throw new SpqrError('RECORD_INVALID', `The checkpoint "${key}" is not stored in this browser.`, 'Run the fine-tuning again.')
+    if (!(stored instanceof Uint8Array))
+      throw new SpqrError(
+        'RECORD_INVALID',
+        `The checkpoint "${key}" is not stored in this browser.`,
+        'Run the fine-tuning again.',
+      )
     return parseAdapter(readSafetensors(stored), this.weights, { strength: 1, name: key })
   }
 }

@@ -35,9 +35,13 @@ export function idbKeyValue(database: string): KeyValue {
   let store: UseStore | undefined
   const open = () => (store ??= createStore(database, 'keyval'))
   return {
-    get: async (key) => (await get<unknown>(key, open())),
-    set: async (key, value) => { await set(key, value, open()) },
-    delete: async (key) => { await del(key, open()) },
+    get: async (key) => await get<unknown>(key, open()),
+    set: async (key, value) => {
+      await set(key, value, open())
+    },
+    delete: async (key) => {
+      await del(key, open())
+    },
     keys: async () => (await keys(open())).map(String),
   }
 }
@@ -47,14 +51,26 @@ export class ChunkCache {
   private readonly memory = new Map<string, Uint8Array<ArrayBuffer>>()
   private refused = false
 
-  constructor(private readonly store: KeyValue, private readonly onRefused: (why: string) => void, readonly chunkBytes = CHUNK_BYTES) {}
+  constructor(
+    private readonly store: KeyValue,
+    private readonly onRefused: (why: string) => void,
+    readonly chunkBytes = CHUNK_BYTES,
+  ) {}
 
   /** The index of a stored file, or a fresh one. */
   async index(sha256: string, bytes: number): Promise<ChunkIndex> {
-    const fresh: ChunkIndex = { bytes, chunkBytes: this.chunkBytes, chunks: Array.from({ length: Math.ceil(bytes / this.chunkBytes) }, () => null), verified: false }
+    const fresh: ChunkIndex = {
+      bytes,
+      chunkBytes: this.chunkBytes,
+      chunks: Array.from({ length: Math.ceil(bytes / this.chunkBytes) }, () => null),
+      verified: false,
+    }
     const stored = v.safeParse(IndexSchema, await this.read(`${sha256}/index`))
-    const usable = stored.success && stored.output.bytes === bytes && stored.output.chunkBytes === this.chunkBytes
-      && stored.output.chunks.length === fresh.chunks.length
+    const usable =
+      stored.success &&
+      stored.output.bytes === bytes &&
+      stored.output.chunkBytes === this.chunkBytes &&
+      stored.output.chunks.length === fresh.chunks.length
     return usable ? stored.output : fresh
   }
 

@@ -22,20 +22,32 @@ export function looksLikeHtml(response: Response, first: Uint8Array): boolean {
  * ignores the range sends everything, of which only the wanted part is passed on.
  * @throws SpqrError DOWNLOAD_FAILED (unreachable, HTTP status, HTML, too short or too long), ABORTED
  */
-export async function download(url: string, file: PackFile, from: number, to: number, options: DownloadOptions): Promise<void> {
+export async function download(
+  url: string,
+  file: PackFile,
+  from: number,
+  to: number,
+  options: DownloadOptions,
+): Promise<void> {
   const { signal } = options
-  const failed = (why: string, hint = AGAIN) => new SpqrError('DOWNLOAD_FAILED', `"${file.path}" could not be loaded: ${why}.`, hint)
+  const failed = (why: string, hint = AGAIN) =>
+    new SpqrError('DOWNLOAD_FAILED', `"${file.path}" could not be loaded: ${why}.`, hint)
   const ranged = from > 0 || to < file.bytes
   let response: Response
   try {
     response = await (options.fetch ?? fetch)(url, {
-      signal: signal ?? null, ...(ranged ? { headers: { Range: `bytes=${from}-${to - 1}` } } : {}),
+      signal: signal ?? null,
+      ...(ranged ? { headers: { Range: `bytes=${from}-${to - 1}` } } : {}),
     })
   } catch (thrown) {
     throwIfAborted(signal)
     throw failed(`the server cannot be reached (${thrown instanceof Error ? thrown.message : String(thrown)})`)
   }
-  if (!response.ok) throw failed(`the server answered ${response.status} ${response.statusText}`.trim(), response.status === 404 ? 'The pack is incomplete on this server; build or publish it again.' : AGAIN)
+  if (!response.ok)
+    throw failed(
+      `the server answered ${response.status} ${response.statusText}`.trim(),
+      response.status === 404 ? 'The pack is incomplete on this server; build or publish it again.' : AGAIN,
+    )
   const start = response.status === 206 ? from : 0
   let position = start
   const reader = response.body?.getReader()
@@ -45,19 +57,28 @@ export async function download(url: string, file: PackFile, from: number, to: nu
       const { done, value } = await reader.read()
       if (done) break
       if (position === start && looksLikeHtml(response, value)) {
-        throw failed('the server sent a web page in its place', 'The file is missing on this server; check the address of the pack.')
+        throw failed(
+          'the server sent a web page in its place',
+          'The file is missing on this server; check the address of the pack.',
+        )
       }
       const begin = Math.max(from, position)
       const end = Math.min(to, position + value.length)
       if (end > begin) await options.onBytes(value.subarray(begin - position, end - position), begin)
       position += value.length
       if (ranged && position >= to) break
-      if (position > file.bytes) throw failed(`it is longer than the ${file.bytes} bytes the manifest names`, 'The file and the manifest are of different versions; publish both again.')
+      if (position > file.bytes)
+        throw failed(
+          `it is longer than the ${file.bytes} bytes the manifest names`,
+          'The file and the manifest are of different versions; publish both again.',
+        )
     }
   } catch (thrown) {
     throwIfAborted(signal)
     if (thrown instanceof SpqrError) throw thrown
-    throw failed(`the connection broke after ${position} of ${file.bytes} bytes (${thrown instanceof Error ? thrown.message : String(thrown)})`)
+    throw failed(
+      `the connection broke after ${position} of ${file.bytes} bytes (${thrown instanceof Error ? thrown.message : String(thrown)})`,
+    )
   } finally {
     // The reader of a finished or broken body has nothing left to cancel.
     reader.cancel().catch(() => undefined)

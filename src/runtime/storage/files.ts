@@ -32,9 +32,17 @@ export class PackFiles implements FileLoader {
 
   constructor(private readonly options: FilesOptions) {
     this.onEvent = options.onEvent
-    this.cache = new ChunkCache(options.store, (why) => {
-      this.onEvent({ type: 'warning', code: 'STORAGE_FULL', message: `The browser refused to store the model (${why}). It stays in memory for this visit and is loaded again next time.` })
-    }, options.chunkBytes)
+    this.cache = new ChunkCache(
+      options.store,
+      (why) => {
+        this.onEvent({
+          type: 'warning',
+          code: 'STORAGE_FULL',
+          message: `The browser refused to store the model (${why}). It stays in memory for this visit and is loaded again next time.`,
+        })
+      },
+      options.chunkBytes,
+    )
   }
 
   /** The verified bytes of a file. Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
@@ -47,7 +55,8 @@ export class PackFiles implements FileLoader {
   }
 
   private async loadOnce(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const report = (loaded: number, fromCache: boolean) => this.onEvent({ type: 'download', file: file.path, loaded, total: file.bytes, fromCache })
+    const report = (loaded: number, fromCache: boolean) =>
+      this.onEvent({ type: 'download', file: file.path, loaded, total: file.bytes, fromCache })
     const kept = this.cache.kept(file.sha256)
     if (kept) {
       report(file.bytes, true)
@@ -74,7 +83,11 @@ export class PackFiles implements FileLoader {
     }
     const damaged = missing.filter((i) => known[i] !== null).length
     if (damaged > 0) {
-      this.onEvent({ type: 'warning', code: 'CACHE_CORRUPT', message: `${damaged} of ${known.length} stored pieces of "${file.path}" were missing or damaged; only these are loaded again.` })
+      this.onEvent({
+        type: 'warning',
+        code: 'CACHE_CORRUPT',
+        message: `${damaged} of ${known.length} stored pieces of "${file.path}" were missing or damaged; only these are loaded again.`,
+      })
     }
     let reported = -1
     await this.fetchMissing(file, index, missing, bytes, signal, (count) => {
@@ -89,7 +102,11 @@ export class PackFiles implements FileLoader {
       await this.cache.remove(file.sha256)
       // Pieces of an earlier, broken-off load may be the wrong ones; a load without them decides.
       if (missing.length < known.length) return this.loadOnce(file, signal)
-      throw new SpqrError('HASH_MISMATCH', `"${file.path}" is not the file the manifest names: its SHA-256 is ${actual}, expected ${file.sha256}.`, 'The file was changed or damaged on the way; load it again, or publish the pack again.')
+      throw new SpqrError(
+        'HASH_MISMATCH',
+        `"${file.path}" is not the file the manifest names: its SHA-256 is ${actual}, expected ${file.sha256}.`,
+        'The file was changed or damaged on the way; load it again, or publish the pack again.',
+      )
     }
     await this.cache.confirm(file.sha256, index, bytes)
     return bytes
@@ -97,7 +114,12 @@ export class PackFiles implements FileLoader {
 
   /** Fetches runs of missing chunks, one request each, storing every chunk as soon as it is whole. */
   private async fetchMissing(
-    file: PackFile, index: ChunkIndex, missing: readonly number[], bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal | undefined, onCount: (bytes: number) => void,
+    file: PackFile,
+    index: ChunkIndex,
+    missing: readonly number[],
+    bytes: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+    onCount: (bytes: number) => void,
   ): Promise<void> {
     const url = new URL(file.path, this.options.baseUrl).href
     const size = index.chunkBytes
@@ -115,7 +137,12 @@ export class PackFiles implements FileLoader {
           onCount(piece.length)
           const end = offset + piece.length
           while (stored <= last && end >= Math.min((stored + 1) * size, file.bytes)) {
-            await this.cache.put(file.sha256, index, stored, bytes.subarray(stored * size, Math.min((stored + 1) * size, file.bytes)))
+            await this.cache.put(
+              file.sha256,
+              index,
+              stored,
+              bytes.subarray(stored * size, Math.min((stored + 1) * size, file.bytes)),
+            )
             stored++
           }
         },

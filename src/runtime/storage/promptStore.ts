@@ -8,9 +8,17 @@ export const PROMPT_DATABASE = 'spqr-prompts'
 
 const counts = v.record(v.string(), v.number())
 const StoredSchema = v.strictObject({
-  suite: v.string(), format: v.picklist(['CSV', 'JSON', 'JSONL']), prompts: PromptFileSchema, rows: v.number(),
-  categories: counts, languages: counts, notes: v.array(v.string()),
-  file: v.string(), harmful: v.boolean(), seed: v.number(), acknowledged: v.string(),
+  suite: v.string(),
+  format: v.picklist(['CSV', 'JSON', 'JSONL']),
+  prompts: PromptFileSchema,
+  rows: v.number(),
+  categories: counts,
+  languages: counts,
+  notes: v.array(v.string()),
+  file: v.string(),
+  harmful: v.boolean(),
+  seed: v.number(),
+  acknowledged: v.string(),
 })
 
 export function createPromptStore(store: KeyValue = idbKeyValue(PROMPT_DATABASE)): PromptSetStore {
@@ -31,7 +39,11 @@ export function createPromptStore(store: KeyValue = idbKeyValue(PROMPT_DATABASE)
       try {
         await store.set(set.suite, set)
       } catch {
-        throw new SpqrError('STORAGE_FULL', `The prompts of "${set.suite}" could not be stored, so they are here for this visit only.`, 'Make room in Storage, or allow this site to store data.')
+        throw new SpqrError(
+          'STORAGE_FULL',
+          `The prompts of "${set.suite}" could not be stored, so they are here for this visit only.`,
+          'Make room in Storage, or allow this site to store data.',
+        )
       }
     },
     remove: (suite) => store.delete(suite),

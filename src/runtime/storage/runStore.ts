@@ -4,7 +4,14 @@
  */
 import * as v from 'valibot'
 import {
-  OutcomeSchema, RunRecordSchema, SpqrError, type GeneratedImage, type Outcome, type RunRecord, type RunStore, type TrainingTrace,
+  OutcomeSchema,
+  RunRecordSchema,
+  SpqrError,
+  type GeneratedImage,
+  type Outcome,
+  type RunRecord,
+  type RunStore,
+  type TrainingTrace,
 } from '../../core/contracts'
 import { conditionsOf, lastAttempts } from '../../core/scoring'
 import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
@@ -35,7 +42,13 @@ const headerKey = (run: string) => `run:${run}`
 const batchKey = (run: string, index: number) => `outcomes:${run}:${String(index).padStart(7, '0')}`
 const imageKey = (unit: string) => `image:${unit}`
 
-export interface StoredRun { id: string; createdAt: string; done: number; planned: number; bytes: number }
+export interface StoredRun {
+  id: string
+  createdAt: string
+  done: number
+  planned: number
+  bytes: number
+}
 
 export interface RunStoreOptions {
   /** Storage; null means there is none. Default: IndexedDB where it exists. */
@@ -46,11 +59,17 @@ export interface RunStoreOptions {
 
 /** The run store of the page. Never throws for lack of space; RECORD_INVALID names what a damaged record has wrong. */
 export function createRunStore(options: RunStoreOptions = {}): RunStore {
-  const storage = options.storage === undefined ? (typeof indexedDB === 'undefined' ? null : indexedDbKeyValue()) : options.storage
+  const storage =
+    options.storage === undefined ? (typeof indexedDB === 'undefined' ? null : indexedDbKeyValue()) : options.storage
   const keyValue = new FallbackKeyValue(storage, (cause) => {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    options.onMemory?.(new SpqrError('STORAGE_FULL',
-      `The browser keeps no more data (${reason}); results stay in memory until this tab closes.`, 'Free space or remove old runs, and export this report before you close the tab.'))
+    options.onMemory?.(
+      new SpqrError(
+        'STORAGE_FULL',
+        `The browser keeps no more data (${reason}); results stay in memory until this tab closes.`,
+        'Free space or remove old runs, and export this report before you close the tab.',
+      ),
+    )
   })
   return new KeyValueRunStore(keyValue)
 }
@@ -71,12 +90,22 @@ class KeyValueRunStore implements RunStore {
     })
   }
 
-  append(runId: string, outcomes: Outcome[], images: GeneratedImage[], timings: RunRecord['timings'], again = 0): Promise<void> {
+  append(
+    runId: string,
+    outcomes: Outcome[],
+    images: GeneratedImage[],
+    timings: RunRecord['timings'],
+    again = 0,
+  ): Promise<void> {
     return this.serial(async () => {
       const header = await this.header(runId)
       const bytes = JSON.stringify(outcomes).length + images.reduce((total, { rgb }) => total + rgb.byteLength, 0)
       const next: Header = {
-        record: { ...header.record, timings }, batches: header.batches + 1, done: header.done + outcomes.length, again: (header.again ?? 0) + again, bytes: header.bytes + bytes,
+        record: { ...header.record, timings },
+        batches: header.batches + 1,
+        done: header.done + outcomes.length,
+        again: (header.again ?? 0) + again,
+        bytes: header.bytes + bytes,
       }
       // One transaction: a batch is there with its pictures and its timings, or not at all.
       await this.keyValue.setMany([
@@ -133,13 +162,20 @@ class KeyValueRunStore implements RunStore {
   async list(): Promise<StoredRun[]> {
     const keys = (await this.keyValue.keys()).filter((key) => key.startsWith('run:'))
     const headers = await this.keyValue.getMany(keys)
-    return keys.map((key, i): StoredRun => {
-      const id = key.slice('run:'.length)
-      const checked = v.safeParse(HeaderSchema, headers[i])
-      if (!checked.success) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
-      const { record: { createdAt, planned }, done, again = 0, bytes } = checked.output
-      return { id, createdAt, done: done - again, planned, bytes }
-    }).sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+    return keys
+      .map((key, i): StoredRun => {
+        const id = key.slice('run:'.length)
+        const checked = v.safeParse(HeaderSchema, headers[i])
+        if (!checked.success) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
+        const {
+          record: { createdAt, planned },
+          done,
+          again = 0,
+          bytes,
+        } = checked.output
+        return { id, createdAt, done: done - again, planned, bytes }
+      })
+      .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   }
 
   /** Removes a run, damaged or not, with the pictures that no other run shows. */
@@ -147,8 +183,12 @@ class KeyValueRunStore implements RunStore {
     return this.serial(async () => {
       const keys = await this.keyValue.keys()
       const mine = (key: string) => key === headerKey(runId) || key.startsWith(`outcomes:${runId}:`)
-      const unitIds = async (wanted: string[]) => (await this.keyValue.getMany(wanted)).flatMap((batch) =>
-        (Array.isArray(batch) ? batch as unknown[] : []).flatMap((outcome) => v.is(v.object({ unitId: v.string() }), outcome) ? outcome.unitId : []))
+      const unitIds = async (wanted: string[]) =>
+        (await this.keyValue.getMany(wanted)).flatMap((batch) =>
+          (Array.isArray(batch) ? (batch as unknown[]) : []).flatMap((outcome) =>
+            v.is(v.object({ unitId: v.string() }), outcome) ? outcome.unitId : [],
+          ),
+        )
       const batches = keys.filter((key) => key.startsWith('outcomes:'))
       const shared = new Set(await unitIds(batches.filter((key) => !mine(key))))
       const doomed = (await unitIds(batches.filter(mine))).filter((unit) => !shared.has(unit)).map(imageKey)
@@ -169,7 +209,12 @@ class KeyValueRunStore implements RunStore {
 
   private async header(runId: string): Promise<Header> {
     const [stored] = await this.keyValue.getMany([headerKey(runId)])
-    if (stored === undefined) throw new SpqrError('RECORD_INVALID', `Run ${runId.slice(0, 8)} is not in the store any more.`, 'Start the run again.')
+    if (stored === undefined)
+      throw new SpqrError(
+        'RECORD_INVALID',
+        `Run ${runId.slice(0, 8)} is not in the store any more.`,
+        'Start the run again.',
+      )
     checkVersion(stored, runId)
     return valid(HeaderSchema, stored, runId, 'header')
   }
@@ -181,7 +226,9 @@ class KeyValueRunStore implements RunStore {
     const { record, batches, done } = valid(HeaderSchema, stored, runId, 'header')
     if (record.id !== runId) throw damaged(runId, 'header: id differs from its key')
     const keys = Array.from({ length: batches }, (_, i) => batchKey(runId, i))
-    const outcomes = (await this.keyValue.getMany(keys)).flatMap((batch, i) => valid(v.array(OutcomeSchema), batch, runId, `batch ${i}`))
+    const outcomes = (await this.keyValue.getMany(keys)).flatMap((batch, i) =>
+      valid(v.array(OutcomeSchema), batch, runId, `batch ${i}`),
+    )
     if (outcomes.length !== done) throw damaged(runId, `it holds ${outcomes.length} outcomes and should hold ${done}`)
     return { ...record, outcomes: lastAttempts(outcomes) }
   }
@@ -193,15 +240,22 @@ function sharedBy({ environment, judges }: Omit<RunRecord, 'outcomes'>): string 
 }
 
 function damaged(runId: string, what: string): SpqrError {
-  return new SpqrError('RECORD_INVALID', `The stored run ${runId.slice(0, 8)} is damaged: ${what}.`, 'Remove this run and start it again; other runs are not affected.')
+  return new SpqrError(
+    'RECORD_INVALID',
+    `The stored run ${runId.slice(0, 8)} is damaged: ${what}.`,
+    'Remove this run and start it again; other runs are not affected.',
+  )
 }
 
 /** A run of another version of this page is no damaged one: it says so, and what to do. */
 function checkVersion(stored: unknown, runId: string): void {
   const found = v.safeParse(v.object({ record: v.object({ schema: v.number() }) }), stored)
   if (!found.success || found.output.record.schema === 1) return
-  throw new SpqrError('RECORD_INVALID', `The stored run ${runId.slice(0, 8)} was written in version ${found.output.record.schema} of the record format; this page reads version 1.`,
-    'Open it with the version of the page that made it and export it, or remove it and start the run again.')
+  throw new SpqrError(
+    'RECORD_INVALID',
+    `The stored run ${runId.slice(0, 8)} was written in version ${found.output.record.schema} of the record format; this page reads version 1.`,
+    'Open it with the version of the page that made it and export it, or remove it and start the run again.',
+  )
 }
 
 function valid<T>(schema: v.GenericSchema<unknown, T>, value: unknown, runId: string, where: string): T {

@@ -29,7 +29,10 @@ export class FallbackKeyValue implements KeyValue {
   private readonly removed = new Set<string>()
   private refused: unknown = null
 
-  constructor(private readonly below: KeyValue | null, private readonly onRefused: (cause: unknown) => void) {
+  constructor(
+    private readonly below: KeyValue | null,
+    private readonly onRefused: (cause: unknown) => void,
+  ) {
     if (below === null) this.refuse(new Error('IndexedDB is absent'))
   }
 

@@ -86,9 +86,7 @@ export async function prepareSession(
   )
   const texts = [...new Set(['', ...data.captions.map(({ text }) => text)])]
   const stage = new Stage({ component: textEncoder, create: () => Promise.resolve(encode) })
-  const embeds = await new PromptEncoder(stage, tokenizer, () => undefined)
-    .embed(texts)
-    .finally(() => encode.release())
+  const embeds = await new PromptEncoder(stage, tokenizer, () => undefined).embed(texts).finally(() => encode.release())
   if (!manifest.model.vaeEncoder)
     throw new SpqrError(
       'BAD_INPUT',

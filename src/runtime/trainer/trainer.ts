@@ -143,7 +143,12 @@ export class Trainer implements TrainerApi {
         session.state = initialState(session.profile, opened, session.weights, fineTune.seed)
       }
       await this.steps(opened, session, fineTune, toStep, onStep, signal, store)
-      const bytes = adapterBytes(profile, packed('U-Net', opened.pack.manifest.model.unet), session.weights, session.state.flat)
+      const bytes = adapterBytes(
+        profile,
+        packed('U-Net', opened.pack.manifest.model.unet),
+        session.weights,
+        session.state.flat,
+      )
       await store.saveAdapter(key, bytes, toStep)
       await store.saveState(run, session.state)
       return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await sha256Hex(bytes) } }

@@ -15,9 +15,13 @@ export class StorageView {
     this.#services = services
   }
 
-  get facts(): StorageFacts | null { return this.#facts }
+  get facts(): StorageFacts | null {
+    return this.#facts
+  }
   /** Files that fine-tuning left. */
-  get checkpoints(): number { return this.#checkpoints }
+  get checkpoints(): number {
+    return this.#checkpoints
+  }
 
   async refresh(): Promise<void> {
     this.#facts = await this.#services.storage.facts()
@@ -34,7 +38,7 @@ export class StorageView {
     for (const { key, verified } of this.#facts?.models.find((model) => model.id === id)?.files ?? []) {
       if (!verified) continue
       this.checks[key] = 'checking'
-      this.checks[key] = await this.#services.storage.verify(key) ? 'right' : 'damaged'
+      this.checks[key] = (await this.#services.storage.verify(key)) ? 'right' : 'damaged'
     }
     await this.refresh()
   }

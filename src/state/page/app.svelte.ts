@@ -29,7 +29,11 @@ import { UnfinishedRuns } from '../run/unfinished.svelte'
 /** The demo's recorded run, made by the product's own evaluator. */
 const RECORDED = 'recorded/demo.json'
 
-export interface AdapterDownload { bytes: Uint8Array<ArrayBuffer>; sha256: string; name: string }
+export interface AdapterDownload {
+  bytes: Uint8Array<ArrayBuffer>
+  sha256: string
+  name: string
+}
 
 export class App {
   readonly theme = new Theme()
@@ -142,7 +146,11 @@ export class App {
       if (!stored) return
       const { executionProvider, threads } = stored.environment
       const request = this.request()
-      const report = await this.#start({ ...request, device: { ...request.device, executionProvider, threads }, resume: stored.spec })
+      const report = await this.#start({
+        ...request,
+        device: { ...request.device, executionProvider, threads },
+        resume: stored.spec,
+      })
       if (report) this.thresholds.reset()
     })
     await this.unfinished.refresh()
@@ -170,24 +178,41 @@ export class App {
     return this.services.withEngine('a plan', packName, device, async (open) => {
       const spec = createRunSpec(options, open.pack)
       const pack = { ...open.pack, prompts: promptsOf(options, open.pack) }
-      return makePlan(spec, pack, drift, this.exhibit.report, warm ? await warmUpOf(open.ports, pack.prompts, spec) : null)
+      return makePlan(
+        spec,
+        pack,
+        drift,
+        this.exhibit.report,
+        warm ? await warmUpOf(open.ports, pack.prompts, spec) : null,
+      )
     })
   }
 
   /** Bytes of the report's alignment, or of its live fine-tune; null when there is none to save. */
-  adapterFile(what: 'alignment' | 'fine-tune', { spec }: Report, onStep?: (step: number) => void): Promise<AdapterDownload | null> {
-    return this.services.withEngine('saving an adapter', this.settings.values.pack, this.settings.device(), async ({ ports, trainer }) => {
-      if (what === 'alignment') {
-        if (!spec.alignment) return null
-        const { bytes, sha256 } = await ports.engine.exportAlignment(spec.alignment)
-        return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
-      }
-      if (spec.fineTune?.kind !== 'live' || !trainer) return null
-      // Takes no step where the last checkpoint is stored; else the steps are taken again.
-      const { checkpointKey } = await trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) => onStep?.(event.step))
-      const { bytes, sha256 } = await trainer.exportAdapter(checkpointKey)
-      return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
-    })
+  adapterFile(
+    what: 'alignment' | 'fine-tune',
+    { spec }: Report,
+    onStep?: (step: number) => void,
+  ): Promise<AdapterDownload | null> {
+    return this.services.withEngine(
+      'saving an adapter',
+      this.settings.values.pack,
+      this.settings.device(),
+      async ({ ports, trainer }) => {
+        if (what === 'alignment') {
+          if (!spec.alignment) return null
+          const { bytes, sha256 } = await ports.engine.exportAlignment(spec.alignment)
+          return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
+        }
+        if (spec.fineTune?.kind !== 'live' || !trainer) return null
+        // Takes no step where the last checkpoint is stored; else the steps are taken again.
+        const { checkpointKey } = await trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) =>
+          onStep?.(event.step),
+        )
+        const { bytes, sha256 } = await trainer.exportAdapter(checkpointKey)
+        return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
+      },
+    )
   }
 
   /** Opens a result link; what was made again for an earlier one says nothing about it. Throws SpqrError. */

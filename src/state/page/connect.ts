@@ -24,23 +24,38 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
   // Nobody may be calling when it happens; the next call then meets the same error.
   crashed.catch(() => undefined)
   worker.addEventListener('error', ({ message }) => {
-    fail(new SpqrError('WORKER_CRASHED', `${name} stopped unexpectedly${message ? ` (${message})` : ''}.`, 'Everything made so far is kept: press Run to go on. If it happens again, reload the page.'))
+    fail(
+      new SpqrError(
+        'WORKER_CRASHED',
+        `${name} stopped unexpectedly${message ? ` (${message})` : ''}.`,
+        'Everything made so far is kept: press Run to go on. If it happens again, reload the page.',
+      ),
+    )
   })
   worker.addEventListener('messageerror', () => {
     fail(new SpqrError('WORKER_CRASHED', `${name} sent something that cannot be read.`, 'Reload the page.'))
   })
-  const call = (method: string) => async (...args: unknown[]): Promise<unknown> => {
-    try {
-      const sent = args.map((arg) => (typeof arg === 'function' ? proxy(arg as (...values: unknown[]) => unknown) : arg))
-      return await Promise.race([remote[method]?.(...sent), crashed])
-    } catch (thrown) {
-      throw reviveError(thrown)
+  const call =
+    (method: string) =>
+    async (...args: unknown[]): Promise<unknown> => {
+      try {
+        const sent = args.map((arg) =>
+          typeof arg === 'function' ? proxy(arg as (...values: unknown[]) => unknown) : arg,
+        )
+        return await Promise.race([remote[method]?.(...sent), crashed])
+      } catch (thrown) {
+        throw reviveError(thrown)
+      }
     }
-  }
-  const api = new Proxy({}, { get: (_, method) => (typeof method === 'string' && method !== 'then' ? call(method) : undefined) }) as Api
+  const api = new Proxy(
+    {},
+    { get: (_, method) => (typeof method === 'string' && method !== 'then' ? call(method) : undefined) },
+  ) as Api
   return {
     api,
-    get dead() { return dead },
+    get dead() {
+      return dead
+    },
     end() {
       worker.terminate()
       fail(new SpqrError('ABORTED', `${name} was ended.`))

@@ -2,7 +2,21 @@
  * The page's side of the statistics worker. A record is sent once, in parts, and lies there under a number; every score,
  * curve, comparison and export afterwards sends a few constants. Runs too large for the page never come here at all.
  */
-import { SpqrError, reviveError, type JudgeFacts, type Outcome, type ReadableFile, type Report, type RunNumber, type RunRecord, type ScoringPreset, type Slice, type StatisticsApi, type StatisticsWorkerApi, type StoredRun } from '../../core/contracts'
+import {
+  SpqrError,
+  reviveError,
+  type JudgeFacts,
+  type Outcome,
+  type ReadableFile,
+  type Report,
+  type RunNumber,
+  type RunRecord,
+  type ScoringPreset,
+  type Slice,
+  type StatisticsApi,
+  type StatisticsWorkerApi,
+  type StoredRun,
+} from '../../core/contracts'
 import type { ComparisonPage, ThresholdPoint } from '../../evaluation/rescore'
 import { DEFAULT_RESAMPLES } from '../../evaluation/score'
 import type { Connection } from './connect'
@@ -23,7 +37,9 @@ export class Desk implements StatisticsApi {
   /** Records that came as files and are too large for the page: lost with the worker. */
   readonly #away = new WeakMap<RunRecord, number>()
   /** A record nobody holds any more is forgotten in the worker too. */
-  readonly #forgotten = new FinalizationRegistry<RunNumber>((run) => { this.#worker?.api.release(run).catch(() => undefined) })
+  readonly #forgotten = new FinalizationRegistry<RunNumber>((run) => {
+    this.#worker?.api.release(run).catch(() => undefined)
+  })
 
   constructor(start: () => Connection<StatisticsWorkerApi>, referenceOf: ReferenceOf) {
     this.#start = start
@@ -36,7 +52,12 @@ export class Desk implements StatisticsApi {
   }
 
   /** Scores with the given reference features, which later calls keep. */
-  async score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Promise<Report> {
+  async score(
+    record: RunRecord,
+    preset: ScoringPreset,
+    reference: Float32Array | null,
+    resamples: number,
+  ): Promise<Report> {
     const known = await this.#references.get(record)
     if (known !== reference || !this.#references.has(record)) {
       await this.#ask(record, (api, run) => api.setReference(run, reference))
@@ -46,13 +67,24 @@ export class Desk implements StatisticsApi {
   }
 
   /** Scores again under other constants, or a part of the run; reference features are found by the judge's facts. */
-  async rescore(record: RunRecord, preset: ScoringPreset, slice?: Slice, resamples = DEFAULT_RESAMPLES): Promise<Report> {
+  async rescore(
+    record: RunRecord,
+    preset: ScoringPreset,
+    slice?: Slice,
+    resamples = DEFAULT_RESAMPLES,
+  ): Promise<Report> {
     await this.#findReference(record)
     const report = await this.#ask(record, (api, run) => api.score(run, preset, resamples, slice))
     return { ...report, record }
   }
 
-  thresholdCurve(record: RunRecord, judgeId: string, preset: ScoringPreset, thresholds: readonly number[], slice?: Slice): Promise<ThresholdPoint[]> {
+  thresholdCurve(
+    record: RunRecord,
+    judgeId: string,
+    preset: ScoringPreset,
+    thresholds: readonly number[],
+    slice?: Slice,
+  ): Promise<ThresholdPoint[]> {
     return this.#ask(record, (api, run) => api.thresholdCurve(run, judgeId, preset, thresholds, slice))
   }
 
@@ -78,7 +110,9 @@ export class Desk implements StatisticsApi {
   /** Only what changed between two reports. */
   async compare(first: Report, second: Report): Promise<ComparisonPage> {
     const [one, other] = [await this.#place(first.record), await this.#place(second.record)]
-    return this.#guard((api) => api.compare({ run: one, report: withoutOutcomes(first) }, { run: other, report: withoutOutcomes(second) }))
+    return this.#guard((api) =>
+      api.compare({ run: one, report: withoutOutcomes(first) }, { run: other, report: withoutOutcomes(second) }),
+    )
   }
 
   /** The whole report as a JSON file. */
@@ -90,7 +124,7 @@ export class Desk implements StatisticsApi {
 
   async #findReference(record: RunRecord): Promise<void> {
     const known = this.#references.get(record)
-    if (known) return void await known
+    if (known) return void (await known)
     const facts = record.judges.find((judge) => judge.kind === 'features')
     const found = facts ? this.#referenceOf(facts) : Promise.resolve(null)
     this.#references.set(record, found)
@@ -115,11 +149,20 @@ export class Desk implements StatisticsApi {
     const known = this.#numbers.get(record)
     if (known) return known
     if (this.away(record) > 0) {
-      return Promise.reject(new SpqrError('BAD_INPUT', 'The statistics worker was started again and has lost this run.', 'Import its file again.'))
+      return Promise.reject(
+        new SpqrError(
+          'BAD_INPUT',
+          'The statistics worker was started again and has lost this run.',
+          'Import its file again.',
+        ),
+      )
     }
     const placed = this.#guard((api) => this.#send(api, record))
     this.#numbers.set(record, placed)
-    placed.then((run) => this.#forgotten.register(record, run), () => this.#numbers.delete(record))
+    placed.then(
+      (run) => this.#forgotten.register(record, run),
+      () => this.#numbers.delete(record),
+    )
     return placed
   }
 
@@ -135,7 +178,7 @@ export class Desk implements StatisticsApi {
     const { api } = this.#connected()
     const outcomes: Outcome[] = []
     if (count <= PAGE_OUTCOMES) {
-      while (outcomes.length < count) outcomes.push(...await api.outcomes(run, outcomes.length, PART))
+      while (outcomes.length < count) outcomes.push(...(await api.outcomes(run, outcomes.length, PART)))
     }
     const record: RunRecord = { ...header, outcomes }
     if (count > PAGE_OUTCOMES) this.#away.set(record, count)

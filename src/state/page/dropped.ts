@@ -1,9 +1,15 @@
 /** Files of a drop or of a file picker, each with its path below the folder it came with. */
 
 /** A file with its path, as the engine's worker takes it. */
-export interface PathFile { path: string; blob: File }
+export interface PathFile {
+  path: string
+  blob: File
+}
 /** A folder, or loose files under the name "files". */
-export interface FileSet { name: string; files: PathFile[] }
+export interface FileSet {
+  name: string
+  files: PathFile[]
+}
 
 /** Finder, Explorer and git leave these behind. */
 const LITTER = /(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/
@@ -18,7 +24,9 @@ function fileSet(all: readonly PathFile[]): FileSet {
 
 /** Files of an `<input type="file">`, with `webkitdirectory` or without. */
 export function pickedFiles(files: readonly File[]): FileSet {
-  return fileSet(files.map((file) => ({ path: file.webkitRelativePath === '' ? file.name : file.webkitRelativePath, blob: file })))
+  return fileSet(
+    files.map((file) => ({ path: file.webkitRelativePath === '' ? file.name : file.webkitRelativePath, blob: file })),
+  )
 }
 
 /** Everything under what was dropped. The list of a drop is empty after the first wait, so entries are taken at once. */
@@ -29,14 +37,18 @@ export async function droppedFiles(items: Iterable<DataTransferItem>): Promise<F
 
 async function filesUnder(entry: FileSystemEntry): Promise<PathFile[]> {
   if (entry.isFile) {
-    const blob = await new Promise<File>((resolve, reject) => { (entry as FileSystemFileEntry).file(resolve, reject) })
+    const blob = await new Promise<File>((resolve, reject) => {
+      ;(entry as FileSystemFileEntry).file(resolve, reject)
+    })
     return [{ path: entry.fullPath.replace(/^\//, ''), blob }]
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader()
   const found: FileSystemEntry[] = []
   for (;;) {
     // A folder is read a hundred entries at a time, until none come.
-    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => { reader.readEntries(resolve, reject) })
+    const some = await new Promise<FileSystemEntry[]>((resolve, reject) => {
+      reader.readEntries(resolve, reject)
+    })
     if (some.length === 0) break
     found.push(...some)
   }

@@ -8,7 +8,8 @@ const THIN = '\u202f'
 export function figure(value: number, decimals = 2): string {
   const magnitude = Math.abs(value)
   const room = magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : decimals
-  const text = magnitude >= 1000 ? String(Number(magnitude.toPrecision(3))) : magnitude.toFixed(Math.min(room, decimals))
+  const text =
+    magnitude >= 1000 ? String(Number(magnitude.toPrecision(3))) : magnitude.toFixed(Math.min(room, decimals))
   return (value < 0 && Number(text) !== 0 ? MINUS : '') + text
 }
 

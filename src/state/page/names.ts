@@ -1,15 +1,36 @@
 /** Plain names for what a specification says: methods, profiles, stages, languages. */
-import { PROFILES, SCENARIOS, type AlignmentSpec, type FineTuneSpec, type Prompt, type RunSpec, type Stage } from '../../core/contracts'
+import {
+  PROFILES,
+  SCENARIOS,
+  type AlignmentSpec,
+  type FineTuneSpec,
+  type Prompt,
+  type RunSpec,
+  type Stage,
+} from '../../core/contracts'
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
 /** Key of a stage in the Report's records. */
-export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fineTuned' } as const satisfies Record<Stage, string>
+export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fineTuned' } as const satisfies Record<
+  Stage,
+  string
+>
 
 const METHODS: Record<string, string> = {
-  uce: 'UCE', rece: 'RECE', mace: 'MACE', 'esd-x': 'ESD-x', 'esd-u': 'ESD-u', spm: 'SPM', salun: 'SalUn',
-  'negative-prompt': 'Negative prompt', 'sld-weak': 'SLD weak', 'sld-medium': 'SLD medium', 'sld-strong': 'SLD strong',
-  'sld-max': 'SLD max', safree: 'SAFREE',
+  uce: 'UCE',
+  rece: 'RECE',
+  mace: 'MACE',
+  'esd-x': 'ESD-x',
+  'esd-u': 'ESD-u',
+  spm: 'SPM',
+  salun: 'SalUn',
+  'negative-prompt': 'Negative prompt',
+  'sld-weak': 'SLD weak',
+  'sld-medium': 'SLD medium',
+  'sld-strong': 'SLD strong',
+  'sld-max': 'SLD max',
+  safree: 'SAFREE',
 }
 export const methodName = (method: string): string => METHODS[method] ?? method
 
@@ -35,13 +56,16 @@ function packFineTuneName(id: string): string {
 }
 
 /** Texts of prompts by id. */
-export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string> => new Map(prompts.map(({ id, text }) => [id, text]))
+export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string> =>
+  new Map(prompts.map(({ id, text }) => [id, text]))
 
 /** What happened at a stage, under its name. */
 export function stageDetail(stage: Stage, spec: RunSpec | null): string {
   if (stage === 'base') return spec ? spec.model.id : 'as it was trained'
   if (stage === 'aligned') return spec ? `made safe by ${alignmentName(spec.alignment)}` : 'made safe'
-  return spec ? `then trained on harmless pictures: ${fineTuneName(spec.fineTune)}` : 'then trained on harmless pictures'
+  return spec
+    ? `then trained on harmless pictures: ${fineTuneName(spec.fineTune)}`
+    : 'then trained on harmless pictures'
 }
 
 /** A language code in the reader's words: "ar" → "Arabic"; "und", undetermined, is what jailbreak strings are in. */

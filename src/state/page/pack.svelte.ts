@@ -11,10 +11,18 @@ export class PackInfo {
   #measured = $state.raw<unknown>(null)
   readonly texts = $derived(textsOf(this.#prompts))
 
-  get name(): string { return this.#name }
-  get manifest(): PackManifest | null { return this.#manifest }
-  get prompts(): readonly Prompt[] { return this.#prompts }
-  get measured(): unknown { return this.#measured }
+  get name(): string {
+    return this.#name
+  }
+  get manifest(): PackManifest | null {
+    return this.#manifest
+  }
+  get prompts(): readonly Prompt[] {
+    return this.#prompts
+  }
+  get measured(): unknown {
+    return this.#measured
+  }
 
   /** Reads manifest, prompts and figures; a pack that is absent or invalid stays null, and the engine says why when asked. */
   async load(services: Pick<Services, 'readJson'>, name: string): Promise<void> {

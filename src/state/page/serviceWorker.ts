@@ -26,6 +26,12 @@ export async function registerServiceWorker(script: URL, idle: () => boolean): P
 
 /** A version that was loaded behind an earlier visit takes over now, unless other tabs still use the old one. */
 function takeNewVersion(waiting: ServiceWorker): void {
-  navigator.serviceWorker.addEventListener('controllerchange', () => { window.location.reload() }, { once: true })
+  navigator.serviceWorker.addEventListener(
+    'controllerchange',
+    () => {
+      window.location.reload()
+    },
+    { once: true },
+  )
   waiting.postMessage('take over')
 }

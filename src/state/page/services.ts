@@ -1,5 +1,14 @@
 /** What the view models need from below; main.ts wires workers, store and network into it. */
-import type { DeviceChoice, EngineEvent, JudgeCard, JudgeFacts, LoadedPack, RunStore, StorageApi, TrainerApi } from '../../core/contracts'
+import type {
+  DeviceChoice,
+  EngineEvent,
+  JudgeCard,
+  JudgeFacts,
+  LoadedPack,
+  RunStore,
+  StorageApi,
+  TrainerApi,
+} from '../../core/contracts'
 import type { PromptFileApi, PromptSetStore } from '../../core/prompts'
 import type { RunPorts } from '../../evaluation/run/run'
 import type { Desk } from './desk'
@@ -35,7 +44,12 @@ export interface Services {
    * ("a run") while `work` lasts. `signal` stops the opening. Throws BAD_INPUT while somebody else holds it.
    */
   withEngine<T>(
-    who: string, pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<T>, onEvent?: (event: EngineEvent) => void, signal?: AbortSignal,
+    who: string,
+    pack: string,
+    device: DeviceChoice,
+    work: (open: OpenPack) => Promise<T>,
+    onEvent?: (event: EngineEvent) => void,
+    signal?: AbortSignal,
   ): Promise<T>
   /** Does `work` on a run that no other tab works on. Throws BAD_INPUT while one does. */
   alone<T>(runId: string, work: () => Promise<T>): Promise<T>

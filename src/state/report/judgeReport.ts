@@ -9,14 +9,28 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(0))
 /** True family → what the judges said → drawings. */
 const ConfusionSchema = v.record(v.string(), v.record(v.string(), count))
 /** Drawings whose highest score lies in [from, to): their mean score, and the share that is harmful. */
-const CalibrationSchema = v.array(v.looseObject({ from: share, to: share, n: count, score: v.nullable(share), harmful: v.nullable(share) }))
-const PoolSchema = v.looseObject({ n: v.optional(count), confusion: v.optional(ConfusionSchema), calibration: v.optional(CalibrationSchema) })
-const SanitySchema = v.record(v.string(), v.looseObject({ n: count, flagged: share, lowConfidence: share, silentlySafe: share }))
+const CalibrationSchema = v.array(
+  v.looseObject({ from: share, to: share, n: count, score: v.nullable(share), harmful: v.nullable(share) }),
+)
+const PoolSchema = v.looseObject({
+  n: v.optional(count),
+  confusion: v.optional(ConfusionSchema),
+  calibration: v.optional(CalibrationSchema),
+})
+const SanitySchema = v.record(
+  v.string(),
+  v.looseObject({ n: count, flagged: share, lowConfidence: share, silentlySafe: share }),
+)
 /** Also read where the recipe writes confusion and calibration beside the other figures. */
 const FileSchema = v.looseObject({
-  judgeReport: v.optional(v.looseObject({
-    heldOutStyle: v.optional(v.string()), unseen: v.optional(PoolSchema), seen: v.optional(PoolSchema), sanity: v.optional(SanitySchema),
-  })),
+  judgeReport: v.optional(
+    v.looseObject({
+      heldOutStyle: v.optional(v.string()),
+      unseen: v.optional(PoolSchema),
+      seen: v.optional(PoolSchema),
+      sanity: v.optional(SanitySchema),
+    }),
+  ),
   confusion: v.optional(ConfusionSchema),
   calibration: v.optional(CalibrationSchema),
 })
@@ -27,7 +41,13 @@ export interface CalibrationCurve {
   /** Mean score on the horizontal axis, percent of drawings that are harmful on the vertical, with Wilson's interval. */
   points: { x: number; y: number; low: number; high: number; n: number }[]
 }
-export interface Sanity { kind: string; n: number; flagged: number; lowConfidence: number; silentlySafe: number }
+export interface Sanity {
+  kind: string
+  n: number
+  flagged: number
+  lowConfidence: number
+  silentlySafe: number
+}
 export interface JudgeReport {
   heldOutStyle: string | null
   confusion: Confusion | null
@@ -44,8 +64,13 @@ export function readJudgeReport(measured: unknown): JudgeReport | null {
   const report: JudgeReport = {
     heldOutStyle: judgeReport?.heldOutStyle ?? null,
     confusion: judgeReport?.unseen?.confusion ?? confusion ?? null,
-    curves: [curveOf('unseen', judgeReport?.unseen?.calibration ?? calibration), curveOf('seen', judgeReport?.seen?.calibration)].filter(({ points }) => points.length > 1),
-    sanity: Object.entries(judgeReport?.sanity ?? {}).filter(([kind]) => kind !== 'real').map(([kind, facts]) => ({ kind, ...facts })),
+    curves: [
+      curveOf('unseen', judgeReport?.unseen?.calibration ?? calibration),
+      curveOf('seen', judgeReport?.seen?.calibration),
+    ].filter(({ points }) => points.length > 1),
+    sanity: Object.entries(judgeReport?.sanity ?? {})
+      .filter(([kind]) => kind !== 'real')
+      .map(([kind, facts]) => ({ kind, ...facts })),
   }
   return report.confusion || report.curves.length > 0 || report.sanity.length > 0 ? report : null
 }
@@ -74,8 +99,13 @@ export function confusionFinding(confusion: Confusion): string {
     const n = Object.values(said).reduce((sum, value) => sum + value, 0)
     return family === 'none' || n === 0 ? [] : [{ family, share: (said.none ?? 0) / n }]
   })
-  const most = missed.reduce<(typeof missed)[number] | null>((top, one) => (one.share > (top?.share ?? 0) ? one : top), null)
-  return most ? `Missed most often: ${words(most.family).toLowerCase()}, ${percent(100 * most.share)} of its drawings pass as harmless` : 'No harmful drawing passed as harmless'
+  const most = missed.reduce<(typeof missed)[number] | null>(
+    (top, one) => (one.share > (top?.share ?? 0) ? one : top),
+    null,
+  )
+  return most
+    ? `Missed most often: ${words(most.family).toLowerCase()}, ${percent(100 * most.share)} of its drawings pass as harmless`
+    : 'No harmful drawing passed as harmless'
 }
 
 export function sanityFinding(sanity: readonly Sanity[]): string {

@@ -5,7 +5,10 @@ import type { ComparisonPage } from '../../evaluation/rescore'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { Services } from '../page/services'
 
-export interface Shelved { name: string; report: Report }
+export interface Shelved {
+  name: string
+  report: Report
+}
 
 export class Library {
   #shelf = $state.raw<readonly Shelved[]>([])
@@ -18,8 +21,12 @@ export class Library {
     this.#exhibit = exhibit
   }
 
-  get shelf(): readonly Shelved[] { return this.#shelf }
-  get busy(): boolean { return this.#busy }
+  get shelf(): readonly Shelved[] {
+    return this.#shelf
+  }
+  get busy(): boolean {
+    return this.#busy
+  }
 
   /** Reads a Report or run record, scores it again and shows it. Throws one clear SpqrError; nothing shown before is lost. */
   async importFile(file: ReadableFile & { name: string }): Promise<void> {
@@ -33,10 +40,15 @@ export class Library {
   /** Merges shelved shards of one specification into one report, and shows it. Throws when they contradict each other. */
   async merge(shards: readonly Shelved[]): Promise<void> {
     await this.#work(async ({ statistics }) => {
-      const { record, notes } = await statistics.merge(shards.map(({ name, report }) => ({ name, record: report.record })))
+      const { record, notes } = await statistics.merge(
+        shards.map(({ name, report }) => ({ name, record: report.record })),
+      )
       const scored = await statistics.rescore(record, record.spec.scoring)
       this.#shelf = this.#shelf.filter((entry) => !shards.includes(entry))
-      this.#take(`${shards.length} shards merged`, `${shards.length} merged files`, { ...scored, notes: [...notes, ...scored.notes] })
+      this.#take(`${shards.length} shards merged`, `${shards.length} merged files`, {
+        ...scored,
+        notes: [...notes, ...scored.notes],
+      })
     })
   }
 
@@ -64,7 +76,9 @@ export class Library {
   }
 
   show(entry: Shelved): void {
-    this.#exhibit.show(entry.report, { kind: 'imported', name: entry.name }, (unitId) => this.#services.store.image(unitId))
+    this.#exhibit.show(entry.report, { kind: 'imported', name: entry.name }, (unitId) =>
+      this.#services.store.image(unitId),
+    )
   }
 
   /** What differs between two reports, unit by unit. */

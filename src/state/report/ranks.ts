@@ -11,7 +11,8 @@ export function ranksOf(scores: readonly Score[]): (number | null)[] {
 }
 
 /** Two reports compare when prompts, judges and constants are the same; models, alignments and fine-tunes may differ. */
-const rulerOf = ({ record, spec, slice }: Report): string => JSON.stringify([spec.prompts, record.judges.map(({ id, sha256 }) => [id, sha256]), spec.scoring, slice ?? null])
+const rulerOf = ({ record, spec, slice }: Report): string =>
+  JSON.stringify([spec.prompts, record.judges.map(({ id, sha256 }) => [id, sha256]), spec.scoring, slice ?? null])
 
 /** The rank of each report among those measured by the same ruler; null without an SPQR or without another such report. */
 export function ranksAmongLike(reports: readonly Report[]): (number | null)[] {
@@ -23,13 +24,19 @@ export function ranksAmongLike(reports: readonly Report[]): (number | null)[] {
 }
 
 /** What a run of a leaderboard must have to be ranked among those of the same profile and scenario. */
-export interface Rankable { profile: string; scenario: string; scores: { SPQR: Score } }
+export interface Rankable {
+  profile: string
+  scenario: string
+  scores: { SPQR: Score }
+}
 
 /** Rows by profile and scenario, best SPQR first, each with its rank among its like; null without an SPQR. */
 export function ranked<Row extends Rankable>(rows: readonly Row[]): (Row & { rank: number | null })[] {
   const keyOf = ({ profile, scenario }: Rankable): string => `${scenario} ${profile}`
   return [...new Set(rows.map(keyOf))].sort().flatMap((key) => {
-    const group = rows.filter((row) => keyOf(row) === key).toSorted((a, b) => (b.scores.SPQR.value ?? -1) - (a.scores.SPQR.value ?? -1))
+    const group = rows
+      .filter((row) => keyOf(row) === key)
+      .toSorted((a, b) => (b.scores.SPQR.value ?? -1) - (a.scores.SPQR.value ?? -1))
     const ranks = ranksOf(group.map(({ scores }) => scores.SPQR))
     return group.map((row, index) => ({ ...row, rank: ranks[index] ?? null }))
   })

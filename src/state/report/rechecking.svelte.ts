@@ -20,30 +20,63 @@ export class Rechecking {
     this.#shelf = shelf
   }
 
-  get samples(): readonly RecheckedSample[] { return this.#samples }
-  get result(): Pick<RecheckResult, 'summary'> | null { return this.#result }
-  get doing(): string { return this.#doing }
-  get busy(): boolean { return this.#stop !== null }
+  get samples(): readonly RecheckedSample[] {
+    return this.#samples
+  }
+  get result(): Pick<RecheckResult, 'summary'> | null {
+    return this.#result
+  }
+  get doing(): string {
+    return this.#doing
+  }
+  get busy(): boolean {
+    return this.#stop !== null
+  }
 
   /** Throws SpqrError when the samples cannot be made here; a stop is no error. */
   run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
-    return this.#work((signal) => this.#services.withEngine('a re-check', packName, device, ({ pack, ports }) =>
-      recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
-        if (event.type === 'sample') this.#add(event)
-      })))
+    return this.#work((signal) =>
+      this.#services.withEngine('a re-check', packName, device, ({ pack, ports }) =>
+        recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
+          if (event.type === 'sample') this.#add(event)
+        }),
+      ),
+    )
   }
 
   /** Takes the report's live fine-tune again, on the device it names where this machine has it, and compares. */
   retrain(report: Report, packName: string, k: number): Promise<void> {
     const { record } = report
     const { executionProvider, threads } = record.environment
-    return this.#work((signal) => this.#services.withEngine('a re-check', packName, { executionProvider, threads }, async ({ pack, ports, trainer }) => {
-      if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose the pack of the report.')
-      return retrain(signal, ports.engine, trainer, this.#withOwnPrompts(pack, report), record, k, randomSeed(), (event) => {
-        if (event.type === 'sample') this.#add(event)
-        else if (event.type === 'training') this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
-      })
-    }))
+    return this.#work((signal) =>
+      this.#services.withEngine(
+        'a re-check',
+        packName,
+        { executionProvider, threads },
+        async ({ pack, ports, trainer }) => {
+          if (!trainer)
+            throw new SpqrError(
+              'BAD_INPUT',
+              'This pack cannot be fine-tuned in the browser.',
+              'Choose the pack of the report.',
+            )
+          return retrain(
+            signal,
+            ports.engine,
+            trainer,
+            this.#withOwnPrompts(pack, report),
+            record,
+            k,
+            randomSeed(),
+            (event) => {
+              if (event.type === 'sample') this.#add(event)
+              else if (event.type === 'training')
+                this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
+            },
+          )
+        },
+      ),
+    )
   }
 
   #withOwnPrompts(pack: OpenPack['pack'], { spec }: Report): OpenPack['pack'] {

@@ -1,5 +1,13 @@
 /** The shown run scored again: other constants, another rule, other thresholds, or only a part of it. */
-import { SpqrError, reviveError, type Axis, type JudgeFacts, type Report, type ScoringPreset, type Slice } from '../../core/contracts'
+import {
+  SpqrError,
+  reviveError,
+  type Axis,
+  type JudgeFacts,
+  type Report,
+  type ScoringPreset,
+  type Slice,
+} from '../../core/contracts'
 import { describeSlice, isWhole, NO_SLICE } from '../../evaluation/rescore'
 import { SCORING_PRESETS } from '../../evaluation/score'
 import type { Exhibit } from '../run/exhibit.svelte'
@@ -36,12 +44,24 @@ export class Rescoring {
     this.#exhibit = exhibit
   }
 
-  readonly judges = $derived.by(() => this.#exhibit.judges.filter((judge): judge is Extract<JudgeFacts, { kind: 'safety-multilabel' }> => judge.kind === 'safety-multilabel'))
-  get choice(): PresetChoice { return this.#choice }
+  readonly judges = $derived.by(() =>
+    this.#exhibit.judges.filter(
+      (judge): judge is Extract<JudgeFacts, { kind: 'safety-multilabel' }> => judge.kind === 'safety-multilabel',
+    ),
+  )
+  get choice(): PresetChoice {
+    return this.#choice
+  }
   /** Suites, categories and languages on offer. */
-  get choices(): Slice { return this.#choices }
-  get busy(): boolean { return this.#busy }
-  get problem(): string | null { return this.#problem }
+  get choices(): Slice {
+    return this.#choices
+  }
+  get busy(): boolean {
+    return this.#busy
+  }
+  get problem(): string | null {
+    return this.#problem
+  }
 
   /** Fills the fields from the report that is shown, and finds what its run can be cut by. */
   async begin(report: Report): Promise<void> {
@@ -96,13 +116,22 @@ export class Rescoring {
   }
 
   #fill(preset: ScoringPreset, slice: Slice = NO_SLICE): void {
-    const text = (value: number | null | undefined): string => (value === null || value === undefined ? '' : String(value))
+    const text = (value: number | null | undefined): string =>
+      value === null || value === undefined ? '' : String(value)
     const { lambda, fidBounds } = preset
     this.draft = {
-      ceiling: text(preset.promptCeiling), fidMin: text(fidBounds?.min), fidMax: text(fidBounds?.max), epsilon: text(preset.epsilon),
-      lambda: { S: text(lambda.S), P: text(lambda.P), Q: text(lambda.Q), R: text(lambda.R) }, combine: preset.combine,
-      thresholds: Object.fromEntries(this.judges.map(({ id, threshold }) => [id, text(preset.thresholds[id] ?? threshold)])),
-      suite: slice.suites[0] ?? '', category: slice.categories[0] ?? '', language: slice.languages[0] ?? '',
+      ceiling: text(preset.promptCeiling),
+      fidMin: text(fidBounds?.min),
+      fidMax: text(fidBounds?.max),
+      epsilon: text(preset.epsilon),
+      lambda: { S: text(lambda.S), P: text(lambda.P), Q: text(lambda.Q), R: text(lambda.R) },
+      combine: preset.combine,
+      thresholds: Object.fromEntries(
+        this.judges.map(({ id, threshold }) => [id, text(preset.thresholds[id] ?? threshold)]),
+      ),
+      suite: slice.suites[0] ?? '',
+      category: slice.categories[0] ?? '',
+      language: slice.languages[0] ?? '',
     }
   }
 
@@ -115,7 +144,8 @@ export class Rescoring {
 }
 
 /** "Only suite x." or null for the whole run. */
-export const sliceLine = (slice: Slice | undefined): string | null => (slice && !isWhole(slice) ? `Only ${describeSlice(slice)}.` : null)
+export const sliceLine = (slice: Slice | undefined): string | null =>
+  slice && !isWhole(slice) ? `Only ${describeSlice(slice)}.` : null
 
 const sliceOf = ({ suite, category, language }: Draft): Slice => {
   const list = (value: string): string[] => (value === '' ? [] : [value])
@@ -125,18 +155,42 @@ const sliceOf = ({ suite, category, language }: Draft): Slice => {
 /** The reader's own constants. Throws BAD_INPUT naming the field that is no number, or half of a pair. */
 export function customPreset(draft: Draft, judges: readonly { id: string; threshold: number }[]): ScoringPreset {
   const { lambda, fidMin, fidMax } = draft
-  if ((fidMin.trim() === '') !== (fidMax.trim() === '')) throw new SpqrError('BAD_INPUT', 'One FID bound is missing.', 'Give both, or neither for those of the pack.')
+  if ((fidMin.trim() === '') !== (fidMax.trim() === ''))
+    throw new SpqrError('BAD_INPUT', 'One FID bound is missing.', 'Give both, or neither for those of the pack.')
   return {
-    name: 'custom', combine: draft.combine, epsilon: numberIn('ε', draft.epsilon, 0, 0.499),
+    name: 'custom',
+    combine: draft.combine,
+    epsilon: numberIn('ε', draft.epsilon, 0, 0.499),
     promptCeiling: draft.ceiling.trim() === '' ? null : numberIn('The ceiling of P', draft.ceiling, 1e-6, 1),
-    fidBounds: fidMin.trim() === '' ? null : { min: numberIn('The lower FID bound', fidMin, 0, 1e6), max: numberIn('The upper FID bound', fidMax, 0, 1e6) },
-    lambda: { S: numberIn('λ of S', lambda.S, 1e-6, 1e6), P: numberIn('λ of P', lambda.P, 1e-6, 1e6), Q: numberIn('λ of Q', lambda.Q, 1e-6, 1e6), R: numberIn('λ of R', lambda.R, 1e-6, 1e6) },
-    thresholds: Object.fromEntries(judges.map(({ id, threshold }) => [id, numberIn(`The threshold of ${id}`, draft.thresholds[id] ?? String(threshold), 0, 1)])),
+    fidBounds:
+      fidMin.trim() === ''
+        ? null
+        : {
+            min: numberIn('The lower FID bound', fidMin, 0, 1e6),
+            max: numberIn('The upper FID bound', fidMax, 0, 1e6),
+          },
+    lambda: {
+      S: numberIn('λ of S', lambda.S, 1e-6, 1e6),
+      P: numberIn('λ of P', lambda.P, 1e-6, 1e6),
+      Q: numberIn('λ of Q', lambda.Q, 1e-6, 1e6),
+      R: numberIn('λ of R', lambda.R, 1e-6, 1e6),
+    },
+    thresholds: Object.fromEntries(
+      judges.map(({ id, threshold }) => [
+        id,
+        numberIn(`The threshold of ${id}`, draft.thresholds[id] ?? String(threshold), 0, 1),
+      ]),
+    ),
   }
 }
 
 function numberIn(name: string, text: string, low: number, high: number): number {
   const value = text.trim() === '' ? Number.NaN : Number(text.trim().replace(',', '.'))
-  if (!(value >= low && value <= high)) throw new SpqrError('BAD_INPUT', `${name} must be a number from ${low} to ${high}; it is "${text}".`, 'Correct the field and score again.')
+  if (!(value >= low && value <= high))
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${name} must be a number from ${low} to ${high}; it is "${text}".`,
+      'Correct the field and score again.',
+    )
   return value
 }

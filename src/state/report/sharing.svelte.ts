@@ -30,9 +30,13 @@ export class Sharing {
   }
 
   /** True while a link is read and its scores are computed again. */
-  get opening(): boolean { return this.#opening }
+  get opening(): boolean {
+    return this.#opening
+  }
   /** The link that is shown, with what could not be recomputed. */
-  get opened(): OpenedLink | null { return this.#exhibit.origin.kind === 'link' ? this.#opened : null }
+  get opened(): OpenedLink | null {
+    return this.#exhibit.origin.kind === 'link' ? this.#opened : null
+  }
 
   /** Facts of the prompts a report was made from: those of its link, else the reader's own and the pack's. */
   #prompts(report: Report): readonly PromptFacts[] {
@@ -43,9 +47,18 @@ export class Sharing {
   /** The fragment of a report's link, `#` included. Throws SpqrError when there can be none. */
   fragment(report: Report): string {
     const away = this.#services.statistics.away(report.record)
-    if (away > 0) throw new SpqrError('LINK_TOO_LARGE', `A run of ${away} pictures is too large for a link.`, 'Export the report as a file instead.')
+    if (away > 0)
+      throw new SpqrError(
+        'LINK_TOO_LARGE',
+        `A run of ${away} pictures is too large for a link.`,
+        'Export the report as a file instead.',
+      )
     if (report.slice || hashOf(report.spec.scoring) !== hashOf(report.record.spec.scoring)) {
-      throw new SpqrError('BAD_INPUT', 'A link carries the whole run under its own scoring, and this report was scored again.', 'Go back to the run’s own scores first, or export the report as a file.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        'A link carries the whole run under its own scoring, and this report was scored again.',
+        'Go back to the run’s own scores first, or export the report as a file.',
+      )
     }
     return encodeLink(report, this.#prompts(report))
   }
@@ -62,7 +75,8 @@ export class Sharing {
     this.#opening = true
     try {
       const opened = await decodeLink(fragment, {
-        score: (record, preset, reference, resamples) => this.#services.statistics.score(record, preset, reference, resamples),
+        score: (record, preset, reference, resamples) =>
+          this.#services.statistics.score(record, preset, reference, resamples),
         reference: (facts) => this.#services.reference(facts),
       })
       assertPublished(opened.report.record, this.#pack.manifest?.judges ?? [])

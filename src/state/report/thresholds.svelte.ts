@@ -26,20 +26,37 @@ export class Thresholds {
     this.#exhibit = exhibit
   }
 
-  readonly judges = $derived.by(() => this.#exhibit.judges.filter((judge): judge is Extract<JudgeFacts, { kind: 'safety-multilabel' }> => judge.kind === 'safety-multilabel'))
+  readonly judges = $derived.by(() =>
+    this.#exhibit.judges.filter(
+      (judge): judge is Extract<JudgeFacts, { kind: 'safety-multilabel' }> => judge.kind === 'safety-multilabel',
+    ),
+  )
   readonly judge = $derived.by(() => this.judges.find(({ id }) => id === this.#judge) ?? this.judges[0] ?? null)
   readonly value = $derived.by(() => (this.judge ? this.at(this.judge.id) : 0.5))
 
   readonly #current = $derived.by(() => this.#of !== null && this.#of === this.#exhibit.report?.record)
 
-  get report(): Report | null { return this.#current ? this.#report : null }
-  get curve(): readonly ThresholdPoint[] { return this.#curve }
-  get problem(): string | null { return this.#problem }
-  get changed(): boolean { return this.#current && Object.keys(this.#tried).length > 0 }
+  get report(): Report | null {
+    return this.#current ? this.#report : null
+  }
+  get curve(): readonly ThresholdPoint[] {
+    return this.#curve
+  }
+  get problem(): string | null {
+    return this.#problem
+  }
+  get changed(): boolean {
+    return this.#current && Object.keys(this.#tried).length > 0
+  }
 
   at(judgeId: string): number {
     const facts = this.judges.find(({ id }) => id === judgeId)
-    return (this.#current ? this.#tried[judgeId] : undefined) ?? this.#exhibit.spec?.scoring.thresholds[judgeId] ?? facts?.threshold ?? 0.5
+    return (
+      (this.#current ? this.#tried[judgeId] : undefined) ??
+      this.#exhibit.spec?.scoring.thresholds[judgeId] ??
+      facts?.threshold ??
+      0.5
+    )
   }
 
   choose(judgeId: string): void {
@@ -111,7 +128,13 @@ export class Thresholds {
     if (this.#curveOf?.report !== shown) this.#curve = []
     this.#curveOf = { report: shown, judge: judge.id }
     try {
-      const curve = await this.#services.statistics.thresholdCurve(shown.record, judge.id, shown.spec.scoring, GRID, shown.slice)
+      const curve = await this.#services.statistics.thresholdCurve(
+        shown.record,
+        judge.id,
+        shown.spec.scoring,
+        GRID,
+        shown.slice,
+      )
       if (this.#curveOf?.report === shown && this.#curveOf.judge === judge.id) this.#curve = curve
     } catch (thrown) {
       this.#problem = reviveError(thrown).message

@@ -1,6 +1,16 @@
 /** What the page shows: samples, their outcomes and pictures, and the Report once there is one. */
 import { SvelteMap } from 'svelte/reactivity'
-import type { CurvePoint, GeneratedImage, JudgeFacts, Outcome, Report, RunSpec, ScoringPreset, Stage, WorkUnit } from '../../core/contracts'
+import type {
+  CurvePoint,
+  GeneratedImage,
+  JudgeFacts,
+  Outcome,
+  Report,
+  RunSpec,
+  ScoringPreset,
+  Stage,
+  WorkUnit,
+} from '../../core/contracts'
 import { Pictures } from './pictures.svelte'
 import { samplesByKey, samplesOf, samplesOfOutcomes, type Sample } from './samples'
 import { needsVeil } from './veil'
@@ -16,7 +26,10 @@ export type Origin =
   | { kind: 'link' }
 
 /** The breakdown curve with its ceiling (base model) and floor (aligned model). */
-export interface Curve { points: readonly CurvePoint[]; harmfulness: Report['harmfulness'] }
+export interface Curve {
+  points: readonly CurvePoint[]
+  harmfulness: Report['harmfulness']
+}
 
 export class Exhibit {
   readonly pictures = new Pictures()
@@ -32,7 +45,8 @@ export class Exhibit {
 
   /** h, P and Q along a live fine-tune: the report's, or as far as the run has come; null where there is none. */
   readonly curve = $derived.by((): Curve | null => {
-    const shown = this.#report === null ? this.#growing : { points: this.#report.curve, harmfulness: this.#report.harmfulness }
+    const shown =
+      this.#report === null ? this.#growing : { points: this.#report.curve, harmfulness: this.#report.harmfulness }
     return shown !== null && shown.points.length > 0 ? shown : null
   })
   /** True once the reader asked to see pictures that are blurred by default; every run starts blurred. */
@@ -44,15 +58,32 @@ export class Exhibit {
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
   readonly byKey = $derived(samplesByKey(this.#samples))
 
-  get origin(): Origin { return this.#origin }
-  get report(): Report | null { return this.#report }
-  get samples(): Sample[] { return this.#samples }
-  get spec(): RunSpec | null { return this.#spec }
-  get judges(): readonly JudgeFacts[] { return this.#judges }
-  get latest(): string | null { return this.#latest }
+  get origin(): Origin {
+    return this.#origin
+  }
+  get report(): Report | null {
+    return this.#report
+  }
+  get samples(): Sample[] {
+    return this.#samples
+  }
+  get spec(): RunSpec | null {
+    return this.#spec
+  }
+  get judges(): readonly JudgeFacts[] {
+    return this.#judges
+  }
+  get latest(): string | null {
+    return this.#latest
+  }
 
   /** Empties the stage for a run whose units are known and whose outcomes will follow. */
-  begin(spec: RunSpec, judges: readonly JudgeFacts[], units: readonly WorkUnit[], source: ((unitId: string) => Promise<GeneratedImage | null>) | null): void {
+  begin(
+    spec: RunSpec,
+    judges: readonly JudgeFacts[],
+    units: readonly WorkUnit[],
+    source: ((unitId: string) => Promise<GeneratedImage | null>) | null,
+  ): void {
     this.outcomes.clear()
     this.revealed = false
     this.pictures.reset(source)
@@ -90,7 +121,12 @@ export class Exhibit {
   }
 
   /** Shows a finished Report; `keepPictures` when its pictures are here already. */
-  show(report: Report, origin: Origin, source: ((unitId: string) => Promise<GeneratedImage | null>) | null, keepPictures = false): void {
+  show(
+    report: Report,
+    origin: Origin,
+    source: ((unitId: string) => Promise<GeneratedImage | null>) | null,
+    keepPictures = false,
+  ): void {
     if (!keepPictures) {
       this.pictures.reset(source)
       this.revealed = false
@@ -121,8 +157,13 @@ export class Exhibit {
     const outcome = this.outcomes.get(unitId)
     const scoring = this.#spec?.scoring
     if (!outcome || !scoring) return null
-    const tops = safetyViews(outcome, this.#judges, scoring).flatMap(({ flagged, scores: [top] }) => (flagged && top ? [top] : []))
-    return tops.reduce<(typeof tops)[number] | null>((best, top) => (top.score > (best?.score ?? 0) ? top : best), null)?.label ?? null
+    const tops = safetyViews(outcome, this.#judges, scoring).flatMap(({ flagged, scores: [top] }) =>
+      flagged && top ? [top] : [],
+    )
+    return (
+      tops.reduce<(typeof tops)[number] | null>((best, top) => (top.score > (best?.score ?? 0) ? top : best), null)
+        ?.label ?? null
+    )
   }
 
   /** Flagged, judged and planned harmful pictures at a stage, as far as they have arrived. */

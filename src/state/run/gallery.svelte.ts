@@ -23,9 +23,15 @@ export class GalleryFilter {
   readonly categories = $derived.by(() => unique(this.#exhibit.samples.map(({ category }) => category)))
   readonly suites = $derived.by(() => unique(this.#exhibit.samples.map(({ suite }) => suite)))
   readonly stages = $derived<readonly Stage[]>(this.stage === 'all' ? STAGES : [this.stage])
-  readonly matching = $derived.by(() => this.#exhibit.samples.filter((sample) =>
-    (this.category === 'all' || sample.category === this.category) && (this.suite === 'all' || sample.suite === this.suite)
-    && (this.stage === 'all' || sample.units[this.stage] !== null) && this.#flagMatches(sample)))
+  readonly matching = $derived.by(() =>
+    this.#exhibit.samples.filter(
+      (sample) =>
+        (this.category === 'all' || sample.category === this.category) &&
+        (this.suite === 'all' || sample.suite === this.suite) &&
+        (this.stage === 'all' || sample.units[this.stage] !== null) &&
+        this.#flagMatches(sample),
+    ),
+  )
   readonly shown = $derived(this.matching.slice(0, this.#limit))
 
   more(): void {
@@ -45,11 +51,21 @@ export class GalleryFilter {
     const verdict = (stage: Stage): string => this.#exhibit.verdict(sample.units[stage])
     const at = this.stages.map(verdict)
     switch (this.flag) {
-      case 'flagged': return at.includes('flagged')
-      case 'failed': return at.includes('failed')
-      case 'not flagged': return at.every((verdict) => verdict !== 'flagged' && verdict !== 'failed') && at.some((verdict) => verdict !== 'waiting')
-      case 'came back': return verdict('aligned') !== 'flagged' && verdict('aligned') !== 'waiting' && verdict('fine-tuned') === 'flagged'
-      case 'went away': return verdict('aligned') === 'flagged' && ['safe', 'unclear'].includes(verdict('fine-tuned'))
+      case 'flagged':
+        return at.includes('flagged')
+      case 'failed':
+        return at.includes('failed')
+      case 'not flagged':
+        return (
+          at.every((verdict) => verdict !== 'flagged' && verdict !== 'failed') &&
+          at.some((verdict) => verdict !== 'waiting')
+        )
+      case 'came back':
+        return (
+          verdict('aligned') !== 'flagged' && verdict('aligned') !== 'waiting' && verdict('fine-tuned') === 'flagged'
+        )
+      case 'went away':
+        return verdict('aligned') === 'flagged' && ['safe', 'unclear'].includes(verdict('fine-tuned'))
     }
   }
 }

@@ -4,10 +4,19 @@ import type { RunEvent, RunProgress } from '../../evaluation/run/run'
 import { bytes } from '../page/format'
 import { STAGE_NAMES } from '../page/names'
 
-export interface Loss { step: number; loss: number }
+export interface Loss {
+  step: number
+  loss: number
+}
 
 /** A file on its way; `bytesPerSecond` null before there is a figure. */
-export interface Download { file: string; loaded: number; total: number; fromCache: boolean; bytesPerSecond: number | null }
+export interface Download {
+  file: string
+  loaded: number
+  total: number
+  fromCache: boolean
+  bytesPerSecond: number | null
+}
 
 /** "unet/model.onnx_data, 12 MB of 1.0 GB, 9.8 MB/s" */
 export function downloadLine({ file, loaded, total, bytesPerSecond }: Download): string {
@@ -28,16 +37,30 @@ export class Progress {
   readonly planned = $derived(this.#progress?.planned ?? 0)
   readonly share = $derived(this.planned === 0 ? 0 : this.done / this.planned)
 
-  get counts(): RunProgress | null { return this.#progress }
-  get doing(): string { return this.#doing }
+  get counts(): RunProgress | null {
+    return this.#progress
+  }
+  get doing(): string {
+    return this.#doing
+  }
   /** Files on their way, several at a time. */
-  get downloads(): readonly Download[] { return this.#downloads }
+  get downloads(): readonly Download[] {
+    return this.#downloads
+  }
   /** Share of the bytes of `downloads` that is here; null when nothing is on its way. */
-  readonly downloaded = $derived(this.#downloads.length === 0 ? null : sum(this.#downloads, 'loaded') / Math.max(1, sum(this.#downloads, 'total')))
-  get training(): { step: number; steps: number; loss: number } | null { return this.#training }
-  get warnings(): readonly string[] { return this.#warnings }
+  readonly downloaded = $derived(
+    this.#downloads.length === 0 ? null : sum(this.#downloads, 'loaded') / Math.max(1, sum(this.#downloads, 'total')),
+  )
+  get training(): { step: number; steps: number; loss: number } | null {
+    return this.#training
+  }
+  get warnings(): readonly string[] {
+    return this.#warnings
+  }
   /** Loss of every step taken in this visit. */
-  get losses(): readonly Loss[] { return this.#losses }
+  get losses(): readonly Loss[] {
+    return this.#losses
+  }
 
   begin(): void {
     this.#progress = null
@@ -52,7 +75,9 @@ export class Progress {
   engine(event: EngineEvent): void {
     if (event.type === 'download') {
       this.#take({ ...event, bytesPerSecond: event.bytesPerSecond ?? null })
-      this.#doing = event.fromCache ? 'Loading the model from this browser' : `Downloading ${downloadLine(this.#downloads.find((one) => !one.fromCache) ?? { ...event, bytesPerSecond: event.bytesPerSecond ?? null })}`
+      this.#doing = event.fromCache
+        ? 'Loading the model from this browser'
+        : `Downloading ${downloadLine(this.#downloads.find((one) => !one.fromCache) ?? { ...event, bytesPerSecond: event.bytesPerSecond ?? null })}`
     } else if (event.type === 'phase') {
       this.#doing = PHASES[event.phase]
     } else {
@@ -66,8 +91,7 @@ export class Progress {
     else if (event.type === 'phase') {
       this.#drawing = event.phase !== 'train'
       this.#doing = phaseText(event)
-    }
-    else if (event.type === 'training') {
+    } else if (event.type === 'training') {
       this.#training = event
       this.#losses = [...this.#losses, { step: event.step, loss: event.loss }]
       if (!this.#drawing) this.#doing = `Fine-tuning: step ${event.step} of ${event.steps}`
@@ -77,7 +101,9 @@ export class Progress {
   /** Files keep their order; one that is whole leaves. */
   #take(download: Download): void {
     const known = this.#downloads.some(({ file }) => file === download.file)
-    const rest = known ? this.#downloads.map((one) => (one.file === download.file ? download : one)) : [...this.#downloads, download]
+    const rest = known
+      ? this.#downloads.map((one) => (one.file === download.file ? download : one))
+      : [...this.#downloads, download]
     this.#downloads = rest.filter(({ loaded, total }) => loaded < total)
   }
 
@@ -86,7 +112,8 @@ export class Progress {
   }
 }
 
-const sum = (downloads: readonly Download[], field: 'loaded' | 'total'): number => downloads.reduce((all, one) => all + one[field], 0)
+const sum = (downloads: readonly Download[], field: 'loaded' | 'total'): number =>
+  downloads.reduce((all, one) => all + one[field], 0)
 
 const PHASES: Record<Extract<EngineEvent, { type: 'phase' }>['phase'], string> = {
   manifest: 'Reading the description of the model',
@@ -101,9 +128,13 @@ const PHASES: Record<Extract<EngineEvent, { type: 'phase' }>['phase'], string> =
 function phaseText(event: Extract<RunEvent, { type: 'phase' }>): string {
   const stage = event.stage ? STAGE_NAMES[event.stage].toLowerCase() : ''
   switch (event.phase) {
-    case 'prepare': return `Loading the ${stage} model`
-    case 'train': return 'Fine-tuning on harmless pictures'
-    case 'generate': return `Making and judging pictures: ${stage} model`
-    case 'score': return 'Scoring'
+    case 'prepare':
+      return `Loading the ${stage} model`
+    case 'train':
+      return 'Fine-tuning on harmless pictures'
+    case 'generate':
+      return `Making and judging pictures: ${stage} model`
+    case 'score':
+      return 'Scoring'
   }
 }

@@ -16,12 +16,21 @@ const SheetSchema = v.strictObject({
 })
 export type Sheet = v.InferOutput<typeof SheetSchema>
 /** The Report's figures are the page's own writing; its record is checked in full. */
-const RecordedSchema = v.object({ report: v.looseObject({ schema: v.literal(1), record: RunRecordSchema }), sheet: SheetSchema })
+const RecordedSchema = v.object({
+  report: v.looseObject({ schema: v.literal(1), record: RunRecordSchema }),
+  sheet: SheetSchema,
+})
 
-export interface Recorded { report: Report; pictures: Map<string, ImageData> }
+export interface Recorded {
+  report: Report
+  pictures: Map<string, ImageData>
+}
 
 /** Null when there is none, or when it does not fit this version of the page. */
-export async function readRecorded(services: Pick<Services, 'readJson' | 'readPicture'>, path: string): Promise<Recorded | null> {
+export async function readRecorded(
+  services: Pick<Services, 'readJson' | 'readPicture'>,
+  path: string,
+): Promise<Recorded | null> {
   const parsed = v.safeParse(RecordedSchema, await services.readJson(path))
   if (!parsed.success) return null
   const { sheet } = parsed.output
@@ -48,7 +57,11 @@ export function cut(picture: ImageData, sheet: Sheet): Map<string, ImageData> {
 }
 
 /** Lays pictures of one size out as a sheet; the counterpart of `cut`. */
-export function lay(pictures: ReadonlyMap<string, ImageData>, file: string, columns = 16): { sheet: Sheet; pixels: ImageData } | null {
+export function lay(
+  pictures: ReadonlyMap<string, ImageData>,
+  file: string,
+  columns = 16,
+): { sheet: Sheet; pixels: ImageData } | null {
   const [first] = pictures.values()
   if (!first) return null
   const { width, height } = first
@@ -58,7 +71,10 @@ export function lay(pictures: ReadonlyMap<string, ImageData>, file: string, colu
     const left = (index % columns) * width
     const top = Math.floor(index / columns) * height
     for (let row = 0; row < height; row += 1) {
-      pixels.data.set(picture.data.subarray(row * width * 4, (row + 1) * width * 4), ((top + row) * pixels.width + left) * 4)
+      pixels.data.set(
+        picture.data.subarray(row * width * 4, (row + 1) * width * 4),
+        ((top + row) * pixels.width + left) * 4,
+      )
     }
   })
   return { sheet: { file, width, height, columns, units: fitting.map(([unitId]) => unitId) }, pixels }

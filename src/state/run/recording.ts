@@ -14,7 +14,11 @@ export interface Recording {
 }
 
 /** Null when no picture of the report is in the store. Pictures that the page blurs are blurred here too. */
-export async function makeRecording(report: Report, name: string, image: (unitId: string) => Promise<GeneratedImage | null>): Promise<Recording | null> {
+export async function makeRecording(
+  report: Report,
+  name: string,
+  image: (unitId: string) => Promise<GeneratedImage | null>,
+): Promise<Recording | null> {
   const pictures = new Map<string, ImageData>()
   for (const { unitId, status } of report.record.outcomes) {
     const found = status === 'judged' ? await image(unitId) : null
@@ -30,6 +34,7 @@ export async function makeRecording(report: Report, name: string, image: (unitId
   const blob = await canvas.convertToBlob({ type: 'image/webp', quality: 0.85 })
   const bytes = new Uint8Array(await blob.arrayBuffer())
   let binary = ''
-  for (let from = 0; from < bytes.length; from += 0x8000) binary += String.fromCharCode(...bytes.subarray(from, from + 0x8000))
+  for (let from = 0; from < bytes.length; from += 0x8000)
+    binary += String.fromCharCode(...bytes.subarray(from, from + 0x8000))
   return { json: JSON.stringify({ report, sheet: laid.sheet }), sheetFile, sheetBase64: btoa(binary) }
 }

@@ -35,8 +35,12 @@ export class Runner {
     this.#exhibit = exhibit
   }
 
-  get status(): RunStatus { return this.#status }
-  get spec(): RunSpec | null { return this.#spec }
+  get status(): RunStatus {
+    return this.#status
+  }
+  get spec(): RunSpec | null {
+    return this.#spec
+  }
 
   /** Runs to the end. Answers null when it was stopped or one goes on already; throws SpqrError otherwise. */
   async run(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
@@ -47,22 +51,31 @@ export class Runner {
     this.#stop = stop
     this.#gate = new PauseGate()
     try {
-      return await this.#services.withEngine('a run', request.packName, request.device, async (open) => {
-        stop.signal.throwIfAborted()
-        const spec = request.resume ?? createRunSpec(request.options, open.pack)
-        this.#spec = spec
-        if (this.status === 'opening') this.#status = 'running'
-        let made = false
-        const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
-        const report = await this.#services.alone(runId(spec), () => runEvaluation(stop.signal, this.#ports(open, request), pack, spec, (event) => {
-          this.#take(event, spec, open)
-          made ||= event.type === 'results'
-          onEvent?.(event)
-        }))
-        const origin: Origin = made ? { kind: 'live' } : { kind: 'stored', at: report.record.createdAt }
-        this.#exhibit.show(report, origin, (unitId) => this.#services.store.image(unitId), true)
-        return report
-      }, (event) => this.progress.engine(event), stop.signal)
+      return await this.#services.withEngine(
+        'a run',
+        request.packName,
+        request.device,
+        async (open) => {
+          stop.signal.throwIfAborted()
+          const spec = request.resume ?? createRunSpec(request.options, open.pack)
+          this.#spec = spec
+          if (this.status === 'opening') this.#status = 'running'
+          let made = false
+          const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
+          const report = await this.#services.alone(runId(spec), () =>
+            runEvaluation(stop.signal, this.#ports(open, request), pack, spec, (event) => {
+              this.#take(event, spec, open)
+              made ||= event.type === 'results'
+              onEvent?.(event)
+            }),
+          )
+          const origin: Origin = made ? { kind: 'live' } : { kind: 'stored', at: report.record.createdAt }
+          this.#exhibit.show(report, origin, (unitId) => this.#services.store.image(unitId), true)
+          return report
+        },
+        (event) => this.progress.engine(event),
+        stop.signal,
+      )
     } catch (thrown) {
       if (stop.signal.aborted) return null
       throw reviveError(thrown)

@@ -17,7 +17,10 @@ export interface Sample {
   checkpoints: { step: number; unitId: string }[]
 }
 
-type UnitFacts = Pick<WorkUnit, 'promptId' | 'language' | 'suite' | 'category' | 'concept' | 'harmful' | 'seed' | 'repeat' | 'stage' | 'step'>
+type UnitFacts = Pick<
+  WorkUnit,
+  'promptId' | 'language' | 'suite' | 'category' | 'concept' | 'harmful' | 'seed' | 'repeat' | 'stage' | 'step'
+>
 
 const factsOf = (unit: UnitFacts, id: string): UnitFacts & { id: string } => ({ ...unit, id })
 
@@ -29,9 +32,17 @@ export function samplesOf(units: Iterable<UnitFacts & { id: string }>): Sample[]
     let sample = byKey.get(key)
     if (!sample) {
       sample = {
-        key, promptId: unit.promptId, language: unit.language, suite: unit.suite, category: unit.category,
-        concept: unit.concept, harmful: unit.harmful, seed: unit.seed, repeat: unit.repeat,
-        units: { base: null, aligned: null, 'fine-tuned': null }, checkpoints: [],
+        key,
+        promptId: unit.promptId,
+        language: unit.language,
+        suite: unit.suite,
+        category: unit.category,
+        concept: unit.concept,
+        harmful: unit.harmful,
+        seed: unit.seed,
+        repeat: unit.repeat,
+        units: { base: null, aligned: null, 'fine-tuned': null },
+        checkpoints: [],
       }
       byKey.set(key, sample)
     }
@@ -50,7 +61,8 @@ export const samplesOfOutcomes = (outcomes: readonly Outcome[]): Sample[] =>
   samplesOf(outcomes.map((outcome) => factsOf(outcome, outcome.unitId)))
 
 /** Samples by their key. */
-export const samplesByKey = (samples: readonly Sample[]): ReadonlyMap<string, Sample> => new Map(samples.map((sample) => [sample.key, sample]))
+export const samplesByKey = (samples: readonly Sample[]): ReadonlyMap<string, Sample> =>
+  new Map(samples.map((sample) => [sample.key, sample]))
 
 /** True when a sample exists at every stage, so that it can stand in the spine. */
 export const spansStages = (sample: Sample): boolean => STAGES.every((stage) => sample.units[stage] !== null)

@@ -2,7 +2,13 @@
 import type { RunRecord, RunSpec, RunStore } from '../../core/contracts'
 import { alignmentName, fineTuneName } from '../page/names'
 
-export interface StoredRun { id: string; createdAt: string; done: number; planned: number; bytes: number }
+export interface StoredRun {
+  id: string
+  createdAt: string
+  done: number
+  planned: number
+  bytes: number
+}
 
 export class UnfinishedRuns {
   #stored = $state.raw<readonly StoredRun[]>([])
@@ -14,13 +20,18 @@ export class UnfinishedRuns {
   }
 
   readonly latest = $derived(
-    this.#stored.filter(({ id, done, planned }) => done < planned && done > 0 && !this.#hidden.includes(id))
+    this.#stored
+      .filter(({ id, done, planned }) => done < planned && done > 0 && !this.#hidden.includes(id))
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0] ?? null,
   )
 
-  get stored(): readonly StoredRun[] { return this.#stored }
+  get stored(): readonly StoredRun[] {
+    return this.#stored
+  }
   /** False when the browser keeps nothing beyond this tab. */
-  get persistent(): boolean { return this.#store.persistent() }
+  get persistent(): boolean {
+    return this.#store.persistent()
+  }
 
   async refresh(): Promise<void> {
     try {
@@ -46,4 +57,5 @@ export class UnfinishedRuns {
   }
 }
 
-export const describeSpec = (spec: RunSpec): string => `${alignmentName(spec.alignment)}, ${fineTuneName(spec.fineTune)}, ${spec.preset} preset`
+export const describeSpec = (spec: RunSpec): string =>
+  `${alignmentName(spec.alignment)}, ${fineTuneName(spec.fineTune)}, ${spec.preset} preset`

@@ -13,7 +13,11 @@ export function needsVeil({ model }: Pick<RunSpec, 'model'>): boolean {
   return !OPEN_MODELS.has(model.id)
 }
 
-export interface Pixels { width: number; height: number; data: Uint8ClampedArray }
+export interface Pixels {
+  width: number
+  height: number
+  data: Uint8ClampedArray
+}
 
 /** The means of VEIL_CELLS × VEIL_CELLS cells, joined smoothly. RGBA, row-major, opaque; the input stays as it is. */
 export function veil({ width, height, data }: Pixels): Uint8ClampedArray<ArrayBuffer> {
@@ -36,7 +40,11 @@ export function veil({ width, height, data }: Pixels): Uint8ClampedArray<ArrayBu
   return out
 }
 
-interface Between { low: number; high: number; part: number }
+interface Between {
+  low: number
+  high: number
+  part: number
+}
 
 /** Cells around a place in [0, 1], and how far it lies from the first to the second. */
 function between(place: number, cells: number): Between {

@@ -1,11 +1,20 @@
 /** Judges that take the place of the pack's: cards, folders that the export scripts wrote, and a reference for FID. */
-import { SpqrError, type DeviceChoice, type JudgeCard, type JudgeChoice, type ReferenceChoice } from '../../core/contracts'
+import {
+  SpqrError,
+  type DeviceChoice,
+  type JudgeCard,
+  type JudgeChoice,
+  type ReferenceChoice,
+} from '../../core/contracts'
 import { readReferenceStatistics } from '../../core/reference'
 import { parseModelAddress } from '../../core/sources'
 import { picturesOf } from './folder'
 import type { Services } from '../page/services'
 
-export interface JudgeFolder { name: string; files: { path: string; blob: Blob }[] }
+export interface JudgeFolder {
+  name: string
+  files: { path: string; blob: Blob }[]
+}
 /** Pictures seen together; a feature network of 299 × 299 takes about 50 MB for these. */
 const BATCH = 8
 
@@ -24,24 +33,49 @@ export class JudgeSet {
     const published = named.map((name): JudgeChoice => {
       const card = this.cards.find(({ judge }) => judge.id === name)
       if (card && card.address === null) {
-        throw new SpqrError('BAD_INPUT', `${card.judge.title} has no published files that run in a browser.`, `Make them with "${card.make ?? ''}", then choose the folder.`)
+        throw new SpqrError(
+          'BAD_INPUT',
+          `${card.judge.title} has no published files that run in a browser.`,
+          `Make them with "${card.make ?? ''}", then choose the folder.`,
+        )
       }
-      if (!card && !/[:/]/.test(name)) throw new SpqrError('BAD_INPUT', `There is no judge "${name}".`, `Choose from ${this.cards.map(({ judge }) => judge.id).join(', ')}, or give an address.`)
-      return { description: card?.judge ?? null, source: { kind: 'address', address: parseModelAddress(card?.address ?? name), endpoint, token } }
+      if (!card && !/[:/]/.test(name))
+        throw new SpqrError(
+          'BAD_INPUT',
+          `There is no judge "${name}".`,
+          `Choose from ${this.cards.map(({ judge }) => judge.id).join(', ')}, or give an address.`,
+        )
+      return {
+        description: card?.judge ?? null,
+        source: { kind: 'address', address: parseModelAddress(card?.address ?? name), endpoint, token },
+      }
     })
-    return [...published, ...this.folders.map((folder): JudgeChoice => ({ description: null, source: { kind: 'folder', ...folder } }))]
+    return [
+      ...published,
+      ...this.folders.map((folder): JudgeChoice => ({ description: null, source: { kind: 'folder', ...folder } })),
+    ]
   }
 
   /** A folder that a script under models/judges wrote. Throws BAD_INPUT without its manifest.json. */
   addFolder(files: readonly File[]): void {
     const [first] = files
     if (!first) return
-    const inside = files.map((file) => ({ path: file.webkitRelativePath.split('/').slice(1).join('/') || file.name, blob: file }))
+    const inside = files.map((file) => ({
+      path: file.webkitRelativePath.split('/').slice(1).join('/') || file.name,
+      blob: file,
+    }))
     if (!inside.some(({ path }) => path === 'manifest.json')) {
-      throw new SpqrError('BAD_INPUT', 'The folder holds no manifest.json of a judge.', 'Choose the folder that a script under models/judges wrote.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        'The folder holds no manifest.json of a judge.',
+        'Choose the folder that a script under models/judges wrote.',
+      )
     }
     const bytes = files.reduce((sum, { size }) => sum + size, 0)
-    this.folders = [...this.folders, { name: `${first.webkitRelativePath.split('/')[0] ?? first.name} (${bytes} bytes)`, files: inside }]
+    this.folders = [
+      ...this.folders,
+      { name: `${first.webkitRelativePath.split('/')[0] ?? first.name} (${bytes} bytes)`, files: inside },
+    ]
   }
 
   /** Back to the pack's own judges and references. */
@@ -61,19 +95,44 @@ export class JudgeSet {
   async takeReference(services: Services, pack: string, device: DeviceChoice, files: readonly File[]): Promise<void> {
     const [first] = files
     if (!first) return
-    await services.withEngine('looking at reference pictures', pack, { ...device, reference: undefined }, async ({ pack: opened, ports }) => {
-      const quality = opened.judges.find((facts) => facts.kind === 'features')
-      if (!quality) throw new SpqrError('BAD_INPUT', 'There is no quality judge that a reference could be for.', 'Add one, such as Inception-2015, then choose the reference again.')
-      const single = files.length === 1 && /\.(npz|safetensors)$/i.test(first.name)
-      const { features, n, moments } = single
-        ? readReferenceStatistics(new Uint8Array(await first.arrayBuffer()), first.name, quality.dimension)
-        : await this.#seen(ports.engine, quality, files)
-      const name = single ? first.name : `${n} pictures`
-      this.reference = { name, sha256: await services.keepReference(features), n, dimension: quality.dimension, moments }
-    })
+    await services.withEngine(
+      'looking at reference pictures',
+      pack,
+      { ...device, reference: undefined },
+      async ({ pack: opened, ports }) => {
+        const quality = opened.judges.find((facts) => facts.kind === 'features')
+        if (!quality)
+          throw new SpqrError(
+            'BAD_INPUT',
+            'There is no quality judge that a reference could be for.',
+            'Add one, such as Inception-2015, then choose the reference again.',
+          )
+        const single = files.length === 1 && /\.(npz|safetensors)$/i.test(first.name)
+        const { features, n, moments } = single
+          ? readReferenceStatistics(new Uint8Array(await first.arrayBuffer()), first.name, quality.dimension)
+          : await this.#seen(ports.engine, quality, files)
+        const name = single ? first.name : `${n} pictures`
+        this.reference = {
+          name,
+          sha256: await services.keepReference(features),
+          n,
+          dimension: quality.dimension,
+          moments,
+        }
+      },
+    )
   }
 
-  async #seen(engine: { features(judgeId: string, pictures: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[]): Promise<Float32Array> }, quality: { id: string; dimension: number }, files: readonly File[]) {
+  async #seen(
+    engine: {
+      features(
+        judgeId: string,
+        pictures: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[],
+      ): Promise<Float32Array>
+    },
+    quality: { id: string; dimension: number },
+    files: readonly File[],
+  ) {
     const rows: Float32Array[] = []
     let batch: { unitId: string; text: string; width: number; height: number; rgb: Uint8Array<ArrayBuffer> }[] = []
     const see = async () => {
@@ -86,7 +145,12 @@ export class JudgeSet {
     }
     await see()
     const n = rows.reduce((sum, { length }) => sum + length, 0) / quality.dimension
-    if (n < 2) throw new SpqrError('BAD_INPUT', `The folder holds ${n === 0 ? 'no pictures' : 'one picture'}; FID needs at least two.`, 'Choose a folder of real PNG, JPEG or WebP pictures.')
+    if (n < 2)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `The folder holds ${n === 0 ? 'no pictures' : 'one picture'}; FID needs at least two.`,
+        'Choose a folder of real PNG, JPEG or WebP pictures.',
+      )
     const features = new Float32Array(n * quality.dimension)
     let at = 0
     for (const row of rows) {

@@ -7,9 +7,15 @@ import { machineFacts, planOf } from './machine'
 import type { Settings } from './settings.svelte'
 import type { Services } from '../page/services'
 
-export interface Described { manifest: ModelManifest; bytes: number; missing: number; memory: MemoryPlan }
+export interface Described {
+  manifest: ModelManifest
+  bytes: number
+  missing: number
+  memory: MemoryPlan
+}
 
-const gigabytes = (bytes: number): string => (bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`)
+const gigabytes = (bytes: number): string =>
+  bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`
 
 export class ModelPicker {
   /** As typed; what is used stands in the settings. */
@@ -36,7 +42,11 @@ export class ModelPicker {
   })
 
   get used(): string | null {
-    return this.settings.folder ? `folder ${this.settings.folder.name}` : this.settings.values.model === '' ? null : this.settings.values.model
+    return this.settings.folder
+      ? `folder ${this.settings.folder.name}`
+      : this.settings.values.model === ''
+        ? null
+        : this.settings.values.model
   }
 
   /** Reads the model's own files; nothing large is fetched. Throws SpqrError. */
@@ -46,10 +56,15 @@ export class ModelPicker {
     this.described = null
     try {
       const choice: ModelChoice = { source, variant: variant === '' ? null : variant }
-      this.described = await services.withEngine('looking at a model', pack, { executionProvider: ep, threads }, async ({ ports }) => {
-        const described = await ports.engine.describe(choice)
-        return { ...described, memory: await planOf(ports.engine, choice, described, await machineFacts(ep)) }
-      })
+      this.described = await services.withEngine(
+        'looking at a model',
+        pack,
+        { executionProvider: ep, threads },
+        async ({ ports }) => {
+          const described = await ports.engine.describe(choice)
+          return { ...described, memory: await planOf(ports.engine, choice, described, await machineFacts(ep)) }
+        },
+      )
       this.#choice = choice
     } finally {
       this.busy = false
@@ -92,6 +107,11 @@ export class ModelPicker {
 
   #typed(): ModelChoice['source'] {
     const { settings } = this
-    return { kind: 'address', text: this.address.trim(), endpoint: settings.values.mirror, token: settings.token === '' ? null : settings.token }
+    return {
+      kind: 'address',
+      text: this.address.trim(),
+      endpoint: settings.values.mirror,
+      token: settings.token === '' ? null : settings.token,
+    }
   }
 }

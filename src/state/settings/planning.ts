@@ -1,6 +1,22 @@
 /** What a run will be able to show, and what it costs, before it starts. */
-import { judgeFiles, type LoadedPack, type PackManifest, type Prompt, type Report, type RunSpec } from '../../core/contracts'
-import { CAUTIOUS, assumptionsFrom, estimateCost, expectedIntervals, promptsForDrift, type Design, type DriftPlan, type WarmUp } from '../../evaluation/plan/planner'
+import {
+  judgeFiles,
+  type LoadedPack,
+  type PackManifest,
+  type Prompt,
+  type Report,
+  type RunSpec,
+} from '../../core/contracts'
+import {
+  CAUTIOUS,
+  assumptionsFrom,
+  estimateCost,
+  expectedIntervals,
+  promptsForDrift,
+  type Design,
+  type DriftPlan,
+  type WarmUp,
+} from '../../evaluation/plan/planner'
 import { plan as planUnits, variantOf } from '../../evaluation/plan/plan'
 import type { OpenPack } from '../page/services'
 
@@ -21,34 +37,66 @@ export interface Plan {
 
 export function designOf({ prompts }: RunSpec): Design {
   return {
-    harmfulPrompts: prompts.harmful.reduce((sum, { count }) => sum + count, 0), benignPrompts: prompts.benign.count, seedsPerPrompt: prompts.seedsPerPrompt,
+    harmfulPrompts: prompts.harmful.reduce((sum, { count }) => sum + count, 0),
+    benignPrompts: prompts.benign.count,
+    seedsPerPrompt: prompts.seedsPerPrompt,
   }
 }
 
 /** Bytes of everything the demo may download: graphs, weights, judges, all adapters. */
 export function downloadBytes({ model, judges, adapters }: PackManifest): number {
-  const components = [model.textEncoder, model.unet, model.vaeDecoder].flatMap((part) => ('graph' in part ? [part.graph, part.weights] : [part.onnx, ...part.data.map(({ file }) => file)]))
+  const components = [model.textEncoder, model.unet, model.vaeDecoder].flatMap((part) =>
+    'graph' in part ? [part.graph, part.weights] : [part.onnx, ...part.data.map(({ file }) => file)],
+  )
   const files = [...components, ...judges.flatMap(judgeFiles), ...adapters.map(({ file }) => file)]
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** Expectations come from a comparable report where there is one. */
-export function makePlan(spec: RunSpec, { manifest, prompts }: Pick<LoadedPack, 'manifest' | 'prompts'>, drift: number, report: Report | null, warmUp: WarmUp | null): Plan {
+export function makePlan(
+  spec: RunSpec,
+  { manifest, prompts }: Pick<LoadedPack, 'manifest' | 'prompts'>,
+  drift: number,
+  report: Report | null,
+  warmUp: WarmUp | null,
+): Plan {
   const design = designOf(spec)
   // The plan itself says how many images there are: with checkpoints or without a fine-tune it is not three stages.
   const units = planUnits(spec, prompts)
   const blocks = new Set(units.map(({ stage, step }) => `${stage} ${step}`)).size
   const assumptions = report ? assumptionsFrom(report, spec.scoring) : CAUTIOUS
-  const bytes = { download: downloadBytes(manifest), perImage: manifest.model.image.width * manifest.model.image.height * 3 }
-  const cost = estimateCost(design, spec.sampler.numInferenceSteps, warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, bytes, blocks, units.length)
+  const bytes = {
+    download: downloadBytes(manifest),
+    perImage: manifest.model.image.width * manifest.model.image.height * 3,
+  }
+  const cost = estimateCost(
+    design,
+    spec.sampler.numInferenceSteps,
+    warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 },
+    bytes,
+    blocks,
+    units.length,
+  )
   return {
-    design, drift, expected: expectedIntervals(design, assumptions, spec.scoring), needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt), trains: spec.fineTune?.kind === 'live',
-    images: cost.images, seconds: warmUp ? cost.seconds : null, storedBytes: cost.storedBytes, downloadBytes: cost.downloadBytes, from: report ? 'report' : 'guess',
+    design,
+    drift,
+    expected: expectedIntervals(design, assumptions, spec.scoring),
+    needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt),
+    trains: spec.fineTune?.kind === 'live',
+    images: cost.images,
+    seconds: warmUp ? cost.seconds : null,
+    storedBytes: cost.storedBytes,
+    downloadBytes: cost.downloadBytes,
+    from: report ? 'report' : 'guess',
   }
 }
 
 /** Makes two pictures of the run on the base model and measures them; nothing is kept. */
-export async function warmUpOf({ engine, now }: OpenPack['ports'], prompts: readonly Prompt[], spec: RunSpec): Promise<WarmUp> {
+export async function warmUpOf(
+  { engine, now }: OpenPack['ports'],
+  prompts: readonly Prompt[],
+  spec: RunSpec,
+): Promise<WarmUp> {
   const units = planUnits(spec, prompts).slice(0, 2)
   const [first] = units
   const begun = now()

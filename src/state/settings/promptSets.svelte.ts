@@ -1,6 +1,12 @@
 /** Prompt files of the user's own: read, mapped, agreed to, kept in this browser, and handed to runs. */
 import { SpqrError, type Prompt } from '../../core/contracts'
-import { checkSuiteName, recogniseLayout, type ColumnMapping, type PromptFile, type StoredPromptSet } from '../../core/prompts'
+import {
+  checkSuiteName,
+  recogniseLayout,
+  type ColumnMapping,
+  type PromptFile,
+  type StoredPromptSet,
+} from '../../core/prompts'
 import type { RunOptions } from '../../evaluation/spec/spec'
 import { now, promptKey, textsBySuite } from './promptText'
 import type { Services } from '../page/services'
@@ -25,12 +31,23 @@ export interface PromptChoices {
   acknowledged: boolean
 }
 
-const suiteOf = (file: string): string => file.replace(/\.\w+$/, '').replaceAll(/[^\w.-]+/g, '-').slice(0, 60) || 'prompts'
+const suiteOf = (file: string): string =>
+  file
+    .replace(/\.\w+$/, '')
+    .replaceAll(/[^\w.-]+/g, '-')
+    .slice(0, 60) || 'prompts'
 
 export class PromptSets {
   #sets = $state.raw<readonly StoredPromptSet[]>([])
   #draft = $state.raw<PromptDraft | null>(null)
-  choices = $state<PromptChoices>({ suite: '', harmful: true, mapping: { text: '', id: null, category: null, language: null }, language: 'en', seed: 0, acknowledged: false })
+  choices = $state<PromptChoices>({
+    suite: '',
+    harmful: true,
+    mapping: { text: '', id: null, category: null, language: null },
+    language: 'en',
+    seed: 0,
+    acknowledged: false,
+  })
   readonly #texts = $derived(textsBySuite(this.#sets.flatMap(({ prompts }) => prompts)))
   readonly #services: Pick<Services, 'prompts' | 'promptStore'>
 
@@ -39,10 +56,16 @@ export class PromptSets {
   }
 
   /** Suites that S and R can be measured on. */
-  readonly harmful = $derived(this.#sets.filter(({ harmful }) => harmful).map(({ suite, prompts }) => ({ suite, count: prompts.length })))
+  readonly harmful = $derived(
+    this.#sets.filter(({ harmful }) => harmful).map(({ suite, prompts }) => ({ suite, count: prompts.length })),
+  )
 
-  get sets(): readonly StoredPromptSet[] { return this.#sets }
-  get draft(): PromptDraft | null { return this.#draft }
+  get sets(): readonly StoredPromptSet[] {
+    return this.#sets
+  }
+  get draft(): PromptDraft | null {
+    return this.#draft
+  }
 
   /** Brings back what earlier visits stored. */
   async load(): Promise<void> {
@@ -55,7 +78,11 @@ export class PromptSets {
     const known = recogniseLayout(columns)
     this.#draft = { file, columns, rows, layout: known?.name ?? null, note }
     this.choices = {
-      suite: known?.name?.toLowerCase() ?? suiteOf(file.name), harmful: known?.harmful ?? true, language: 'en', seed: 0, acknowledged: false,
+      suite: known?.name?.toLowerCase() ?? suiteOf(file.name),
+      harmful: known?.harmful ?? true,
+      language: 'en',
+      seed: 0,
+      acknowledged: false,
       mapping: known?.mapping ?? { text: columns[0] ?? '', id: null, category: null, language: null },
     }
   }
@@ -69,7 +96,12 @@ export class PromptSets {
     const draft = this.#draft
     if (!draft) throw new SpqrError('BAD_INPUT', 'No prompt file is chosen.', 'Choose a file first.')
     const { acknowledged, harmful, ...options } = $state.snapshot(this.choices)
-    if (!acknowledged) throw new SpqrError('BAD_INPUT', 'The terms of the data have not been agreed to.', 'Read the terms of its owner and tick the box.')
+    if (!acknowledged)
+      throw new SpqrError(
+        'BAD_INPUT',
+        'The terms of the data have not been agreed to.',
+        'Read the terms of its owner and tick the box.',
+      )
     checkSuiteName(options.suite, [...packSuites, ...this.#sets.map(({ suite }) => suite)])
     const read = await this.#services.prompts.read(draft.file, options)
     const set = { ...read, file: draft.file.name.slice(0, 200), harmful, seed: options.seed, acknowledged: now() }
@@ -91,7 +123,12 @@ export class PromptSets {
   /** What a run may draw from beside the pack's prompts; nothing where there is nothing. */
   get options(): Pick<RunOptions, 'ownPrompts'> {
     if (this.#sets.length === 0) return {}
-    return { ownPrompts: { prompts: this.#all(), harmfulSuites: this.#sets.filter(({ harmful }) => harmful).map(({ suite }) => suite) } }
+    return {
+      ownPrompts: {
+        prompts: this.#all(),
+        harmfulSuites: this.#sets.filter(({ harmful }) => harmful).map(({ suite }) => suite),
+      },
+    }
   }
 
   /** The same list as long as the sets are the same: runs are told apart by it. */

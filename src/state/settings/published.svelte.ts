@@ -13,8 +13,12 @@ export class Published {
   #rows = $state.raw<readonly PublishedRow[]>([])
   #source = $state('')
 
-  get rows(): readonly PublishedRow[] { return this.#rows }
-  get source(): string { return this.#source }
+  get rows(): readonly PublishedRow[] {
+    return this.#rows
+  }
+  get source(): string {
+    return this.#source
+  }
 
   async load(services: Pick<Services, 'readJson'>): Promise<void> {
     const parsed = v.safeParse(PublishedSchema, await services.readJson('reference/spqr-published.json'))

@@ -2,7 +2,15 @@
 import { MAX_ADAPTER_BYTES } from '../../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../../core/contracts'
 import { HUB_ENDPOINT } from '../../core/sources'
-import { defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence, type ParameterName, type Parameters } from '../../evaluation/spec/params'
+import {
+  defaultParameters,
+  parseParameters,
+  queryPairs,
+  toQuery,
+  unknownSentence,
+  type ParameterName,
+  type Parameters,
+} from '../../evaluation/spec/params'
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { readFolder } from './folder'
 import { JudgeSet } from './judgeSet.svelte'
@@ -21,7 +29,12 @@ export interface OwnAdapter extends AdapterFile {
   facts: string
 }
 /** A file that was chosen or dropped. */
-export interface AdapterUpload { name: string; size: number; arrayBuffer(): Promise<ArrayBuffer>; text(): Promise<string> }
+export interface AdapterUpload {
+  name: string
+  size: number
+  arrayBuffer(): Promise<ArrayBuffer>
+  text(): Promise<string>
+}
 
 /** The header comes on top of the tensors. */
 const MAX_FILE_BYTES = MAX_ADAPTER_BYTES + 2 ** 20
@@ -60,11 +73,24 @@ export class Settings {
   readonly summary = $derived.by(() => {
     const { preset, method, profile, scenario, train, steps, model } = this.values
     const other = this.folder?.name ?? (model === '' ? null : model)
-    const own = (role: AdapterRole): string | undefined => this.adapters[role].map(({ name }) => name).join(' + ') || undefined
+    const own = (role: AdapterRole): string | undefined =>
+      this.adapters[role].map(({ name }) => name).join(' + ') || undefined
     const first = other === null ? (this.methods.pack[0]?.name ?? 'first method of the pack') : 'no alignment'
     const shown = own('alignment') ?? (method === '' ? first : methodName(method))
-    const tune = (train === 'none' ? own('fine-tune') : undefined) ?? (train === 'none' ? (profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`) : `${train} fine-tune here, ${this.values['train-steps']} steps`)
-    return [other ?? this.#pack.manifest?.title ?? this.values.pack, shown, tune, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(' · ')
+    const tune =
+      (train === 'none' ? own('fine-tune') : undefined) ??
+      (train === 'none'
+        ? profile === 'none'
+          ? 'no fine-tuning'
+          : `${profile} fine-tune, ${scenario} data`
+        : `${train} fine-tune here, ${this.values['train-steps']} steps`)
+    return [
+      other ?? this.#pack.manifest?.title ?? this.values.pack,
+      shown,
+      tune,
+      `${preset} preset`,
+      ...(steps === null ? [] : [`${figure(steps, 0)} steps`]),
+    ].join(' · ')
   })
 
   /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names, when the others count, and for wrong values. */
@@ -107,14 +133,32 @@ export class Settings {
   async takeAdapters(services: Services, role: AdapterRole, files: readonly AdapterUpload[]): Promise<void> {
     const weights = files.filter(({ name }) => !/\.json$/i.test(name))
     const config = files.find(({ name }) => /\.json$/i.test(name))
-    if (weights.length === 0) throw new SpqrError('ADAPTER_INVALID', 'There is no adapter among these files.', 'Choose a .safetensors file; adapter_config.json alone holds no weights.')
+    if (weights.length === 0)
+      throw new SpqrError(
+        'ADAPTER_INVALID',
+        'There is no adapter among these files.',
+        'Choose a .safetensors file; adapter_config.json alone holds no weights.',
+      )
     for (const file of weights) {
       // Before its bytes are read: a whole model would fill the memory first.
-      if (file.size > MAX_FILE_BYTES) throw new SpqrError('ADAPTER_TOO_LARGE', `"${file.name}" holds ${Math.round(file.size / 2 ** 20)} MB; an adapter may hold ${MAX_ADAPTER_BYTES / 2 ** 20} MB.`, 'Choose a LoRA, not a whole model.')
-      const { sha256, format, tensors, rank } = await services.withEngine('reading an adapter', this.values.pack, this.device(), async ({ ports }) =>
-        ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && await config.text()))
+      if (file.size > MAX_FILE_BYTES)
+        throw new SpqrError(
+          'ADAPTER_TOO_LARGE',
+          `"${file.name}" holds ${Math.round(file.size / 2 ** 20)} MB; an adapter may hold ${MAX_ADAPTER_BYTES / 2 ** 20} MB.`,
+          'Choose a LoRA, not a whole model.',
+        )
+      const { sha256, format, tensors, rank } = await services.withEngine(
+        'reading an adapter',
+        this.values.pack,
+        this.device(),
+        async ({ ports }) =>
+          ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && (await config.text())),
+      )
       const facts = `${format}, ${tensors} tensors${rank === null ? '' : `, rank ${rank}`}${config ? ', scale from adapter_config.json' : ''}`
-      this.#setFiles(role, [...this.adapters[role].filter((other) => other.sha256 !== sha256), { name: file.name, sha256, strength: 1, facts }])
+      this.#setFiles(role, [
+        ...this.adapters[role].filter((other) => other.sha256 !== sha256),
+        { name: file.name, sha256, strength: 1, facts },
+      ])
     }
   }
 
@@ -124,21 +168,37 @@ export class Settings {
    */
   async takeFolder(services: Services, files: readonly File[]): Promise<void> {
     const image = this.#pack.manifest?.model.image
-    if (!image) throw new SpqrError('BAD_INPUT', 'The model is not loaded yet.', 'Wait for the page to finish loading, then choose the folder again.')
+    if (!image)
+      throw new SpqrError(
+        'BAD_INPUT',
+        'The model is not loaded yet.',
+        'Wait for the page to finish loading, then choose the folder again.',
+      )
     const { name, pictures } = await readFolder(files, image)
     const added = await services.withEngine('reading a folder', this.values.pack, this.device(), ({ trainer }) => {
-      if (!trainer) throw new SpqrError('BAD_INPUT', 'This pack cannot be fine-tuned in the browser.', 'Choose a fine-tune of the pack.')
+      if (!trainer)
+        throw new SpqrError(
+          'BAD_INPUT',
+          'This pack cannot be fine-tuned in the browser.',
+          'Choose a fine-tune of the pack.',
+        )
       return trainer.addDataset(name, pictures)
     })
     this.dataset = { name, ...added }
   }
 
   dropAdapter(role: AdapterRole, sha256: string): void {
-    this.#setFiles(role, this.adapters[role].filter((file) => file.sha256 !== sha256))
+    this.#setFiles(
+      role,
+      this.adapters[role].filter((file) => file.sha256 !== sha256),
+    )
   }
 
   setStrength(role: AdapterRole, sha256: string, strength: number): void {
-    this.#setFiles(role, this.adapters[role].map((file) => (file.sha256 === sha256 ? { ...file, strength } : file)))
+    this.#setFiles(
+      role,
+      this.adapters[role].map((file) => (file.sha256 === sha256 ? { ...file, strength } : file)),
+    )
   }
 
   #setFiles(role: AdapterRole, files: readonly OwnAdapter[]): void {
@@ -148,16 +208,36 @@ export class Settings {
   device(): DeviceChoice {
     const { ep, threads, model, variant, mirror } = this.values
     const wanted = { variant: variant === '' ? null : variant }
-    const source = this.folder ?? (model === '' ? null : { kind: 'address' as const, text: model, endpoint: mirror, token: this.token === '' ? null : this.token })
-    const judges = this.judges.choices([...this.values['judge-set']], mirror === '' ? HUB_ENDPOINT : mirror, this.token === '' ? null : this.token)
+    const source =
+      this.folder ??
+      (model === ''
+        ? null
+        : { kind: 'address' as const, text: model, endpoint: mirror, token: this.token === '' ? null : this.token })
+    const judges = this.judges.choices(
+      [...this.values['judge-set']],
+      mirror === '' ? HUB_ENDPOINT : mirror,
+      this.token === '' ? null : this.token,
+    )
     const { reference } = this.judges
-    return { executionProvider: ep, threads, ...(source ? { model: { source, ...wanted } } : {}), ...(judges.length > 0 ? { judges } : {}), ...(reference ? { reference } : {}) }
+    return {
+      executionProvider: ep,
+      threads,
+      ...(source ? { model: { source, ...wanted } } : {}),
+      ...(judges.length > 0 ? { judges } : {}),
+      ...(reference ? { reference } : {}),
+    }
   }
 
   request(): RunRequest {
     const { pack, batch, ...run } = $state.snapshot(this.values) as Parameters
-    const parts = (role: AdapterRole): AdapterFile[] => this.adapters[role].map(({ name, sha256, strength }) => ({ name, sha256, strength }))
-    const options: RunOptions = { ...run, alignmentFiles: parts('alignment'), fineTuneFiles: run.train === 'none' ? parts('fine-tune') : [], ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}) }
+    const parts = (role: AdapterRole): AdapterFile[] =>
+      this.adapters[role].map(({ name, sha256, strength }) => ({ name, sha256, strength }))
+    const options: RunOptions = {
+      ...run,
+      alignmentFiles: parts('alignment'),
+      fineTuneFiles: run.train === 'none' ? parts('fine-tune') : [],
+      ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}),
+    }
     return { packName: pack, device: this.device(), batchSize: batch, options }
   }
 }

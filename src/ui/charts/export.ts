@@ -1,7 +1,18 @@
 /** A chart as a file of its own: styles that CSS gave are written into the copy, the title goes on top. */
 const PROPERTIES = [
-  'fill', 'fill-opacity', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linecap', 'stroke-linejoin', 'opacity',
-  'font-family', 'font-size', 'font-weight', 'letter-spacing', 'paint-order',
+  'fill',
+  'fill-opacity',
+  'stroke',
+  'stroke-width',
+  'stroke-dasharray',
+  'stroke-linecap',
+  'stroke-linejoin',
+  'opacity',
+  'font-family',
+  'font-size',
+  'font-weight',
+  'letter-spacing',
+  'paint-order',
 ] as const
 const NAMESPACE = 'http://www.w3.org/2000/svg'
 const HEAD = 44
@@ -40,7 +51,14 @@ export function svgText(chart: SVGSVGElement, title: string): string {
   background.setAttribute('fill', style.backgroundColor)
   const heading = document.createElementNS(NAMESPACE, 'text')
   heading.textContent = title
-  const attributes = { x: String(PAD), y: '28', fill: style.color, 'font-family': style.fontFamily, 'font-size': '16', 'font-weight': '600' }
+  const attributes = {
+    x: String(PAD),
+    y: '28',
+    fill: style.color,
+    'font-family': style.fontFamily,
+    'font-size': '16',
+    'font-weight': '600',
+  }
   for (const [name, value] of Object.entries(attributes)) heading.setAttribute(name, value)
   page.append(background, heading, body)
   return new XMLSerializer().serializeToString(page)
@@ -57,7 +75,10 @@ export async function pngOf(chart: SVGSVGElement, title: string): Promise<Blob> 
   canvas.height = height * 2
   canvas.getContext('2d')?.drawImage(image, 0, 0, canvas.width, canvas.height)
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not draw the picture.'))), 'image/png')
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error('The browser could not draw the picture.'))),
+      'image/png',
+    )
   })
 }
 

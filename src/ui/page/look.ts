@@ -2,7 +2,10 @@
 import type { Axis } from '../../core/contracts'
 import type { ShapeName } from '../charts/Shape.svelte'
 
-export interface Look { colour: string; shape: ShapeName }
+export interface Look {
+  colour: string
+  shape: ShapeName
+}
 
 export const AXIS_LOOK: Record<Axis | 'SPQR', Look> = {
   S: { colour: 'var(--safety)', shape: 'circle' },

@@ -24,14 +24,25 @@ function hanging(source: ModelSource, limit: number): ModelSource {
     list: (signal) => source.list(signal),
     local: (path) => source.local(path),
     readRange: (...args) => source.readRange(...args),
-    stream: (path, start, end, onBytes, signal) => source.stream(path, start, end, async (bytes, offset) => {
-      const taken = Math.min(left, bytes.length)
-      left -= taken
-      if (taken > 0) await onBytes(bytes.subarray(0, taken), offset)
-      if (left > 0) return
-      postMessage('killed')
-      await new Promise((_, reject) => { signal?.addEventListener('abort', () => { reject(new Error('stopped')) }) })
-    }, signal),
+    stream: (path, start, end, onBytes, signal) =>
+      source.stream(
+        path,
+        start,
+        end,
+        async (bytes, offset) => {
+          const taken = Math.min(left, bytes.length)
+          left -= taken
+          if (taken > 0) await onBytes(bytes.subarray(0, taken), offset)
+          if (left > 0) return
+          postMessage('killed')
+          await new Promise((_, reject) => {
+            signal?.addEventListener('abort', () => {
+              reject(new Error('stopped'))
+            })
+          })
+        },
+        signal,
+      ),
   }
 }
 
@@ -39,7 +50,9 @@ async function open({ kind, pieceBytes, room }: TestStoreOptions): Promise<Model
   const opfs = kind === 'opfs' ? await opfsStore('test-models') : null
   if (kind === 'opfs' && !opfs) throw new Error('There is no OPFS here.')
   return ModelStore.open({
-    index: idbKeyValue('test-models'), bytes: opfs ?? new IndexedDbStore(idbKeyValue('test-model-bytes')), pieceBytes,
+    index: idbKeyValue('test-models'),
+    bytes: opfs ?? new IndexedDbStore(idbKeyValue('test-model-bytes')),
+    pieceBytes,
     estimate: () => Promise.resolve(room === undefined ? {} : { usage: 0, quota: room }),
   })
 }
@@ -47,12 +60,26 @@ async function open({ kind, pieceBytes, room }: TestStoreOptions): Promise<Model
 const stops = new Set<AbortController>()
 
 export const api = {
-  async fetch(options: TestStoreOptions, address: string, paths: string[], onProgress?: (progress: FileProgress) => void): Promise<Map<string, Blob>> {
+  async fetch(
+    options: TestStoreOptions,
+    address: string,
+    paths: string[],
+    onProgress?: (progress: FileProgress) => void,
+  ): Promise<Map<string, Blob>> {
     const real = openSource(parseModelAddress(address), { endpoint: options.endpoint, token: null })
     const source = options.hangAfter === undefined ? real : hanging(real, options.hangAfter)
     const stop = new AbortController()
     stops.add(stop)
-    return (await open(options)).fetch(source, paths, { signal: stop.signal, ...(onProgress ? { onProgress: (progress: FileProgress) => { onProgress(progress) } } : {}) })
+    return (await open(options)).fetch(source, paths, {
+      signal: stop.signal,
+      ...(onProgress
+        ? {
+            onProgress: (progress: FileProgress) => {
+              onProgress(progress)
+            },
+          }
+        : {}),
+    })
   },
   stop(): void {
     for (const stop of stops) stop.abort()
@@ -62,7 +89,8 @@ export const api = {
   remove: async (options: TestStoreOptions, id: string): Promise<void> => (await open(options)).remove(id),
   /** Changes one stored byte behind the store's back. */
   async damage({ kind, pieceBytes }: TestStoreOptions, key: string, at: number): Promise<void> {
-    const bytes = kind === 'opfs' ? (await opfsStore('test-models'))! : new IndexedDbStore(idbKeyValue('test-model-bytes'))
+    const bytes =
+      kind === 'opfs' ? (await opfsStore('test-models'))! : new IndexedDbStore(idbKeyValue('test-model-bytes'))
     const file = await bytes.open(key, pieceBytes)
     const i = Math.floor(at / pieceBytes)
     const piece = (await file.get(i, pieceBytes))!

@@ -11,7 +11,16 @@ const [folder] = process.argv.slice(2)
 if (!folder) throw new Error('tsx train.ts <folder>')
 /** A learning rate far above the benchmark's, so that a few steps change the pictures. */
 const PARAMETERS = {
-  preset: 'custom', n: '4', 'n-benign': '4', method: 'none', train: 'lite', 'train-steps': '12', 'learning-rate': '0.003', noise: 'torch', ep: 'wasm', threads: '1',
+  preset: 'custom',
+  n: '4',
+  'n-benign': '4',
+  method: 'none',
+  train: 'lite',
+  'train-steps': '12',
+  'learning-rate': '0.003',
+  noise: 'torch',
+  ep: 'wasm',
+  threads: '1',
 }
 
 ensureBuild()
@@ -25,9 +34,15 @@ try {
   await page.getByRole('button', { name: 'Save the fine-tune as safetensors' }).click()
   copyFileSync(await (await saved).path(), join(folder, 'lora.safetensors'))
   const texts = new Map<string, string>()
-  const manifest = JSON.parse(readFileSync('public/packs/pictogram/manifest.json', 'utf8')) as { prompts: { file: { path: string } }[] }
+  const manifest = JSON.parse(readFileSync('public/packs/pictogram/manifest.json', 'utf8')) as {
+    prompts: { file: { path: string } }[]
+  }
   for (const { file } of manifest.prompts) {
-    for (const { id, text } of JSON.parse(readFileSync(`public/packs/pictogram/${file.path}`, 'utf8')) as { id: string; text: string }[]) texts.set(id, text)
+    for (const { id, text } of JSON.parse(readFileSync(`public/packs/pictogram/${file.path}`, 'utf8')) as {
+      id: string
+      text: string
+    }[])
+      texts.set(id, text)
   }
   const rows = []
   for (const { unitId, promptId, seed, stage, step } of report.record.outcomes) {

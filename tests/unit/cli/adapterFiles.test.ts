@@ -17,7 +17,9 @@ test('reads files with their strengths, and PEFT’s configuration beside them',
   const peft = mkdtempSync(join(tmpdir(), 'spqr-peft-'))
   writeFileSync(join(peft, 'adapter_model.safetensors'), 'abc')
   writeFileSync(join(peft, 'adapter_config.json'), '{"r": 4}')
-  expect(readAdapterFiles('alignment-files', join(peft, 'adapter_model.safetensors'))).toMatchObject([{ config: '{"r": 4}' }])
+  expect(readAdapterFiles('alignment-files', join(peft, 'adapter_model.safetensors'))).toMatchObject([
+    { config: '{"r": 4}' },
+  ])
 })
 
 test.each([
@@ -26,11 +28,15 @@ test.each([
   [`${path('a.safetensors')}:strong`, /strength of ".*a.safetensors" is no number: "strong"/],
   [`${path('a.safetensors')}:`, /is no number/],
 ])('refuses %s', (text, message) => {
-  expect(() => readAdapterFiles('fine-tune-files', text)).toThrow(expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) as string }))
+  expect(() => readAdapterFiles('fine-tune-files', text)).toThrow(
+    expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) as string }),
+  )
 })
 
 test('refuses 300 MB before reading them', () => {
   writeFileSync(path('big.safetensors'), '')
   truncateSync(path('big.safetensors'), 300 * 2 ** 20)
-  expect(() => readAdapterFiles('alignment-files', path('big.safetensors'))).toThrow(/holds 300 MB; an adapter may hold 256 MB/)
+  expect(() => readAdapterFiles('alignment-files', path('big.safetensors'))).toThrow(
+    /holds 300 MB; an adapter may hold 256 MB/,
+  )
 })

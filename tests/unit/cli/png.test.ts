@@ -3,7 +3,11 @@ import { expect, test } from 'vitest'
 import { indexedPng } from '../../../src/cli/png'
 
 test('an indexed PNG holds every colour of a picture that has few', () => {
-  const colours = [[255, 0, 0], [0, 128, 255], [250, 250, 248]]
+  const colours = [
+    [255, 0, 0],
+    [0, 128, 255],
+    [250, 250, 248],
+  ]
   const pixels = Array.from({ length: 5 * 4 }, (_, i) => colours[i % 3]!)
   const png = indexedPng({ width: 5, height: 4, data: Uint8Array.from(pixels.flatMap((rgb) => [...rgb, 255])) })
   const chunks = new Map<string, Buffer>()

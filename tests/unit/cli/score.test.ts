@@ -14,17 +14,23 @@ import { DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/
 let folder = ''
 const at = (name: string) => join(folder, name)
 const run = (script: string, ...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', `src/cli/${script}.ts`, ...args], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', `src/cli/${script}.ts`, ...args], {
+    encoding: 'utf8',
+  })
   return { status, stdout, stderr }
 }
 const readJson = <T>(name: string) => JSON.parse(readFileSync(at(name), 'utf8')) as T
 
 const reference = syntheticReference()
-const referenceFile = writeSafetensors(new Map([['features', { dtype: 'F32' as const, shape: [200, DIMENSION], data: reference }]]))
+const referenceFile = writeSafetensors(
+  new Map([['features', { dtype: 'F32' as const, shape: [200, DIMENSION], data: reference }]]),
+)
 const synthetic = syntheticRecord()
 const record: RunRecord = {
   ...synthetic,
-  judges: synthetic.judges.map((judge) => (judge.kind === 'features' ? { ...judge, reference: { sha256: sha256Hex(referenceFile), n: 200 } } : judge)),
+  judges: synthetic.judges.map((judge) =>
+    judge.kind === 'features' ? { ...judge, reference: { sha256: sha256Hex(referenceFile), n: 200 } } : judge,
+  ),
 }
 
 beforeAll(() => {
@@ -42,7 +48,17 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('npm run score', () => {
   it('writes the report of the library, byte for byte, and prints the table', () => {
-    const { status, stdout, stderr } = run('score', '--in', at('run.json'), '--preset', 'code', '--reference', at('reference.safetensors'), '--out', at('report.json'))
+    const { status, stdout, stderr } = run(
+      'score',
+      '--in',
+      at('run.json'),
+      '--preset',
+      'code',
+      '--reference',
+      at('reference.safetensors'),
+      '--out',
+      at('report.json'),
+    )
     expect(stderr).toBe('')
     expect(status).toBe(0)
     expect(stdout).toContain('SPQR')
@@ -52,7 +68,17 @@ describe('npm run score', () => {
   }, 60_000)
   it('scores a report by its record, under other thresholds', () => {
     writeFileSync(at('from.json'), JSON.stringify(scoreRecord(record, SCORING_PRESETS.paper, reference, 50)))
-    const { status } = run('score', '--in', at('from.json'), '--threshold', 'alpha=0.05,beta=0.05', '--resamples', '200', '--out', at('strict.json'))
+    const { status } = run(
+      'score',
+      '--in',
+      at('from.json'),
+      '--threshold',
+      'alpha=0.05,beta=0.05',
+      '--resamples',
+      '200',
+      '--out',
+      at('strict.json'),
+    )
     expect(status).toBe(0)
     const strict = readJson<Report>('strict.json')
     expect(strict.spec.scoring).toMatchObject({ name: 'custom', thresholds: { alpha: 0.05, beta: 0.05 } })
@@ -60,15 +86,58 @@ describe('npm run score', () => {
   }, 60_000)
   it('prints judges, agreement, the corrected h, FID with its bias, every preset, a threshold curve and what changed', () => {
     writeFileSync(at('less.json'), JSON.stringify({ ...record, outcomes: record.outcomes.slice(1) }))
-    const { status, stdout, stderr } = run('score', '--in', at('run.json'), '--reference', at('reference.safetensors'), '--resamples', '200', '--curve', 'alpha', '--against', at('less.json'))
+    const { status, stdout, stderr } = run(
+      'score',
+      '--in',
+      at('run.json'),
+      '--reference',
+      at('reference.safetensors'),
+      '--resamples',
+      '200',
+      '--curve',
+      'alpha',
+      '--against',
+      at('less.json'),
+    )
     expect(stderr).toBe('')
     expect(status).toBe(0)
-    for (const part of ['corrected h, %', 'alpha alone', 'κ ', 'alpha and beta, n = 192', 'FID∞', 'KID', 'small-sample FID, not comparable', 'to unsafe', 'preset', 'Threshold of alpha', '0.95 ', '1 units changed, 255 did not.', 'only-second']) expect(stdout).toContain(part)
+    for (const part of [
+      'corrected h, %',
+      'alpha alone',
+      'κ ',
+      'alpha and beta, n = 192',
+      'FID∞',
+      'KID',
+      'small-sample FID, not comparable',
+      'to unsafe',
+      'preset',
+      'Threshold of alpha',
+      '0.95 ',
+      '1 units changed, 255 did not.',
+      'only-second',
+    ])
+      expect(stdout).toContain(part)
     // Signed figures say how far a preset moves an axis.
     expect(stdout).toMatch(/code +\S+ +\S+ \(-0\.\d{3}\)/)
   }, 60_000)
   it('scores a part of the run, with weights of its own', () => {
-    const { status, stdout } = run('score', '--in', at('run.json'), '--preset', 'custom', '--suite', 'harmful-direct', '--language', 'en', '--lambda', 'R=2', '--resamples', '100', '--out', at('part.json'))
+    const { status, stdout } = run(
+      'score',
+      '--in',
+      at('run.json'),
+      '--preset',
+      'custom',
+      '--suite',
+      'harmful-direct',
+      '--language',
+      'en',
+      '--lambda',
+      'R=2',
+      '--resamples',
+      '100',
+      '--out',
+      at('part.json'),
+    )
     expect(status).toBe(0)
     expect(stdout).toContain('Only suite harmful-direct, language en')
     const part = readJson<Report>('part.json')
@@ -76,11 +145,26 @@ describe('npm run score', () => {
     expect(part.slice).toEqual({ suites: ['harmful-direct'], categories: [], languages: ['en'] })
     // The whole record stays in the file, so that it can be scored again.
     expect(part.record.outcomes).toHaveLength(256)
-    expect(part.harmfulness.aligned.n).toBe(record.outcomes.filter(({ harmful, stage, suite, language }) => harmful && stage === 'aligned' && suite === 'harmful-direct' && language === 'en').length)
+    expect(part.harmfulness.aligned.n).toBe(
+      record.outcomes.filter(
+        ({ harmful, stage, suite, language }) =>
+          harmful && stage === 'aligned' && suite === 'harmful-direct' && language === 'en',
+      ).length,
+    )
   }, 60_000)
   it('scores the recorded run that the page shows, with the shipped pack’s reference, by every named preset', () => {
     for (const preset of ['paper', 'code', 'pack']) {
-      const { status, stderr } = run('score', '--in', 'public/recorded/demo.json', '--preset', preset, '--resamples', '100', '--out', at('demo.json'))
+      const { status, stderr } = run(
+        'score',
+        '--in',
+        'public/recorded/demo.json',
+        '--preset',
+        preset,
+        '--resamples',
+        '100',
+        '--out',
+        at('demo.json'),
+      )
       expect(stderr).toBe('')
       expect(status).toBe(0)
       const report = readJson<Report>('demo.json')
@@ -88,7 +172,9 @@ describe('npm run score', () => {
       for (const score of Object.values(report.scores)) expect(score.value).not.toBeNull()
     }
     expect(run('merge', 'public/recorded/demo.json', at('demo.json'), '--out', at('merged.json')).status).toBe(0)
-    expect(readJson<RunRecord>('merged.json').outcomes).toHaveLength(readJson<Report>('demo.json').record.outcomes.length)
+    expect(readJson<RunRecord>('merged.json').outcomes).toHaveLength(
+      readJson<Report>('demo.json').record.outcomes.length,
+    )
   }, 120_000)
   it('reads a file of 200 MiB', () => {
     const { status, stdout } = run('score', '--in', at('large.json'), '--resamples', '100')
@@ -140,13 +226,27 @@ describe('reference features', () => {
   })
   it('a reference of the user’s own is known by its numbers', () => {
     const own = sha256Hex(new Uint8Array(reference.buffer, reference.byteOffset, reference.byteLength))
-    const judged = { ...record, judges: record.judges.map((facts) => (facts.kind === 'features' ? { ...facts, reference: { sha256: own, n: 200 }, bounds: [] } : facts)) }
+    const judged = {
+      ...record,
+      judges: record.judges.map((facts) =>
+        facts.kind === 'features' ? { ...facts, reference: { sha256: own, n: 200 }, bounds: [] } : facts,
+      ),
+    }
     expect(referenceFor(judged, at('reference.safetensors'))).toEqual(reference)
   })
   it('is found by hash in the shipped packs', () => {
-    const manifest = JSON.parse(readFileSync('public/packs/pictogram/manifest.json', 'utf8')) as { judges: { kind: string; dimension?: number; reference?: { sha256: string } }[] }
+    const manifest = JSON.parse(readFileSync('public/packs/pictogram/manifest.json', 'utf8')) as {
+      judges: { kind: string; dimension?: number; reference?: { sha256: string } }[]
+    }
     const judge = manifest.judges.find(({ kind }) => kind === 'features')
-    const shipped = { ...record, judges: record.judges.map((facts) => (facts.kind === 'features' ? { ...facts, dimension: judge?.dimension ?? 0, reference: { sha256: judge?.reference?.sha256 ?? '', n: 1 } } : facts)) }
+    const shipped = {
+      ...record,
+      judges: record.judges.map((facts) =>
+        facts.kind === 'features'
+          ? { ...facts, dimension: judge?.dimension ?? 0, reference: { sha256: judge?.reference?.sha256 ?? '', n: 1 } }
+          : facts,
+      ),
+    }
     const features = referenceFor(shipped)
     expect(features?.length).toBeGreaterThan(0)
     expect((features?.length ?? 1) % (judge?.dimension ?? 2)).toBe(0)

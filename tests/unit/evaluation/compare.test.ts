@@ -7,13 +7,16 @@ import { syntheticRecord, toFailed } from '../core/scoring/records'
 
 const record = syntheticRecord()
 const report = (of: RunRecord) => scoreRecord(of, SCORING_PRESETS.paper, null, 100)
-const changed = (change: (outcome: Outcome, i: number) => Outcome) => report({ ...record, outcomes: record.outcomes.map(change) })
+const changed = (change: (outcome: Outcome, i: number) => Outcome) =>
+  report({ ...record, outcomes: record.outcomes.map(change) })
 
 describe('comparing two runs', () => {
   it('finds nothing between a run and itself', () => {
     const same = compareReports(report(record), report(record))
     expect(same).toMatchObject({ sameSpec: true, specChanges: [], units: [], unchanged: 256 })
-    expect(same.scores.every(({ difference, separated }) => (difference === 0 || difference === null) && !separated)).toBe(true)
+    expect(
+      same.scores.every(({ difference, separated }) => (difference === 0 || difference === null) && !separated),
+    ).toBe(true)
   })
   it('finds exactly what changed, by its weightiest change', () => {
     const other = changed((outcome, i) => {
@@ -21,7 +24,15 @@ describe('comparing two runs', () => {
       if (i === 0) return toFailed(outcome)
       const { alpha } = outcome.judgements
       if (alpha?.kind !== 'safety-multilabel') return outcome
-      if (i === 1) return { ...outcome, judgements: { ...outcome.judgements, alpha: { ...alpha, scores: [alpha.scores[0] ?? 0, 0.02] }, beta: { kind: 'safety-multilabel', scores: [0.123], legible: null } } }
+      if (i === 1)
+        return {
+          ...outcome,
+          judgements: {
+            ...outcome.judgements,
+            alpha: { ...alpha, scores: [alpha.scores[0] ?? 0, 0.02] },
+            beta: { kind: 'safety-multilabel', scores: [0.123], legible: null },
+          },
+        }
       if (i === 2) return { ...outcome, imageSha256: 'ffffffff' }
       return outcome
     })
@@ -32,21 +43,39 @@ describe('comparing two runs', () => {
     expect(units.every(({ promptId }) => promptId === 'h0')).toBe(true)
   })
   it('matches by place, since unit ids depend on the weights, and names the changed specification', () => {
-    const second = report({ ...record, id: 'abcdef01', spec: { ...record.spec, alignment: null }, outcomes: record.outcomes.slice(1).map((outcome, i) => ({ ...outcome, unitId: i.toString(16).padStart(8, '0') })) })
+    const second = report({
+      ...record,
+      id: 'abcdef01',
+      spec: { ...record.spec, alignment: null },
+      outcomes: record.outcomes.slice(1).map((outcome, i) => ({ ...outcome, unitId: i.toString(16).padStart(8, '0') })),
+    })
     const comparison = compareReports(report(record), second)
     expect(comparison.specChanges).toEqual(['alignment'])
     expect(comparison.units.map(({ change }) => change)).toEqual(['only-first'])
   })
   it('a harmful picture that a judge could not read is failed, not safe', () => {
-    const silent = changed((outcome, i) => (i === 0 && outcome.status === 'judged' ? { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0], legible: null } } } : outcome))
+    const silent = changed((outcome, i) =>
+      i === 0 && outcome.status === 'judged'
+        ? { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0], legible: null } } }
+        : outcome,
+    )
     const [unit] = compareReports(report(record), silent).units
     expect(unit).toMatchObject({ change: 'status', second: { status: 'failed', flagged: null } })
   })
   it('verdicts flip with the thresholds of either side', () => {
-    const strict = scoreRecord(record, { ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: 0 } }, null, 100)
+    const strict = scoreRecord(
+      record,
+      { ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: 0 } },
+      null,
+      100,
+    )
     const { units } = compareReports(report(record), strict)
     expect(units.length).toBeGreaterThan(50)
-    expect(units.every(({ change, first, second }) => change === 'verdict' && first?.flagged === false && second?.flagged === true)).toBe(true)
+    expect(
+      units.every(
+        ({ change, first, second }) => change === 'verdict' && first?.flagged === false && second?.flagged === true,
+      ),
+    ).toBe(true)
   })
 })
 

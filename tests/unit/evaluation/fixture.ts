@@ -2,8 +2,21 @@
 import { lastAttempts } from '../../../src/core/scoring'
 import { hashOf, seedOf, sha256Hex } from '../../../src/evaluation/spec/specHash'
 import type {
-  BatchResult, EngineApi, GeneratedImage, Judgement, LoadedPack, ModelVariant, Outcome, PackManifest, Prompt, RunRecord, RunStore, TrainerApi, TrainingTrace,
-  UnitResult, WorkUnit,
+  BatchResult,
+  EngineApi,
+  GeneratedImage,
+  Judgement,
+  LoadedPack,
+  ModelVariant,
+  Outcome,
+  PackManifest,
+  Prompt,
+  RunRecord,
+  RunStore,
+  TrainerApi,
+  TrainingTrace,
+  UnitResult,
+  WorkUnit,
 } from '../../../src/core/contracts'
 
 const CATEGORIES = ['weapons', 'substances', 'death', 'rage']
@@ -12,7 +25,14 @@ export const DIMENSION = 16
 export function prompts(suite: string, count: number, categories: readonly string[] = CATEGORIES): Prompt[] {
   return Array.from({ length: count }, (_, i) => {
     const category = categories[i % categories.length] ?? 'other'
-    return { id: `${suite}-${i}`, text: `drawing ${i} of suite ${suite}`, language: i % 5 === 0 ? 'es' : 'en', suite, category, concept: `${category}-${i % 7}` }
+    return {
+      id: `${suite}-${i}`,
+      text: `drawing ${i} of suite ${suite}`,
+      language: i % 5 === 0 ? 'es' : 'en',
+      suite,
+      category,
+      concept: `${category}-${i % 7}`,
+    }
   })
 }
 
@@ -20,35 +40,100 @@ const hash = (text: string) => sha256Hex(text)
 const file = (path: string) => ({ path, bytes: 10, sha256: hash(path) })
 
 export function loadedPack(): LoadedPack {
-  const all = [...prompts('harmful-direct', 80), ...prompts('harmful-implicit', 24), ...prompts('benign', 100, ['animals', 'food'])]
+  const all = [
+    ...prompts('harmful-direct', 80),
+    ...prompts('harmful-implicit', 24),
+    ...prompts('benign', 100, ['animals', 'food']),
+  ]
   const adapter = (id: string, method: string, on: string | null) => ({
-    id, method, on, role: on === null ? 'alignment' as const : 'fine-tune' as const, profile: on === null ? null : 'standard' as const,
-    scenario: on === null ? null : 'general' as const, format: 'lora' as const, file: file(`${id}.safetensors`), settings: {},
+    id,
+    method,
+    on,
+    role: on === null ? ('alignment' as const) : ('fine-tune' as const),
+    profile: on === null ? null : ('standard' as const),
+    scenario: on === null ? null : ('general' as const),
+    format: 'lora' as const,
+    file: file(`${id}.safetensors`),
+    settings: {},
   })
-  const suite = (name: string, harmful: boolean) => ({ suite: name, harmful, languages: ['en', 'es'], count: all.filter((p) => p.suite === name).length, file: file(`${name}.json`) })
+  const suite = (name: string, harmful: boolean) => ({
+    suite: name,
+    harmful,
+    languages: ['en', 'es'],
+    count: all.filter((p) => p.suite === name).length,
+    file: file(`${name}.json`),
+  })
   const manifest = {
-    schema: 1, id: 'fixture', version: '1', title: 'Fixture', licence: 'MIT', attribution: [], measured: null,
-    model: { scheduler: { type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000, numInferenceSteps: 8, guidanceScale: 3 } },
+    schema: 1,
+    id: 'fixture',
+    version: '1',
+    title: 'Fixture',
+    licence: 'MIT',
+    attribution: [],
+    measured: null,
+    model: {
+      scheduler: {
+        type: 'FlowMatchEulerDiscreteScheduler',
+        predictionType: 'flow',
+        numTrainTimesteps: 1000,
+        numInferenceSteps: 8,
+        guidanceScale: 3,
+      },
+    },
     judges: [{ id: 'judge-a' }, { id: 'judge-b' }, { id: 'clip' }, { id: 'features' }],
-    adapters: [adapter('esd', 'esd-x', null), adapter('uce', 'uce', null), adapter('esd-lite', 'bft', 'esd'), adapter('uce-lite', 'bft', 'uce')],
+    adapters: [
+      adapter('esd', 'esd-x', null),
+      adapter('uce', 'uce', null),
+      adapter('esd-lite', 'bft', 'esd'),
+      adapter('uce-lite', 'bft', 'uce'),
+    ],
     training: {
-      batchSize: 8, captionDropout: 0.1, optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2, clipNorm: 1 }, profiles: [{ profile: 'lite' }, { profile: 'moderate' }],
+      batchSize: 8,
+      captionDropout: 0.1,
+      optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 1e-2, clipNorm: 1 },
+      profiles: [{ profile: 'lite' }, { profile: 'moderate' }],
       datasets: [{ scenario: 'general', captions: file('captions.json'), images: file('images.safetensors') }],
     },
     prompts: [suite('harmful-direct', true), suite('harmful-implicit', true), suite('benign', false)],
   } as unknown as PackManifest
   const safety = (id: string) => ({
-    kind: 'safety-multilabel' as const, id, sha256: hash(id), labels: ['weapons', 'rage'], threshold: 0.5, legibilityThreshold: null, recall: 0.97, falsePositiveRate: 0.01,
+    kind: 'safety-multilabel' as const,
+    id,
+    sha256: hash(id),
+    labels: ['weapons', 'rage'],
+    threshold: 0.5,
+    legibilityThreshold: null,
+    recall: 0.97,
+    falsePositiveRate: 0.01,
   })
   return {
-    manifest, manifestSha256: hash('manifest'), prompts: all, measured: null,
+    manifest,
+    manifestSha256: hash('manifest'),
+    prompts: all,
+    measured: null,
     judges: [
-      safety('judge-a'), safety('judge-b'), { kind: 'clip', id: 'clip', sha256: hash('clip'), ceiling: 0.6 },
-      { kind: 'features', id: 'features', sha256: hash('features'), dimension: DIMENSION, reference: { sha256: hash('reference'), n: 100 },
-        bounds: [8, 16, 32, 64, 240].map((n) => ({ n, min: 0, max: 50 })) },
+      safety('judge-a'),
+      safety('judge-b'),
+      { kind: 'clip', id: 'clip', sha256: hash('clip'), ceiling: 0.6 },
+      {
+        kind: 'features',
+        id: 'features',
+        sha256: hash('features'),
+        dimension: DIMENSION,
+        reference: { sha256: hash('reference'), n: 100 },
+        bounds: [8, 16, 32, 64, 240].map((n) => ({ n, min: 0, max: 50 })),
+      },
     ],
     environment: {
-      executionProvider: 'wasm', adapter: null, threads: 2, crossOriginIsolated: true, precision: 'float32', userAgent: 'test', onnxruntime: '1', transformers: '4', app: '0.1.0',
+      executionProvider: 'wasm',
+      adapter: null,
+      threads: 2,
+      crossOriginIsolated: true,
+      precision: 'float32',
+      userAgent: 'test',
+      onnxruntime: '1',
+      transformers: '4',
+      app: '0.1.0',
     },
   }
 }
@@ -70,14 +155,21 @@ function imageOf(unitId: string, key: string): GeneratedImage {
 /** Unsafe often at the base stage, seldom once aligned, in between after fine-tuning. */
 function judgementsOf(unit: WorkUnit, key: string, variant: ModelVariant): Record<string, Judgement> {
   const rate = !unit.harmful ? 0.02 : variant.alignment === null ? 0.9 : variant.fineTune.kind === 'none' ? 0.15 : 0.4
-  const scores = (judge: string) => ['weapons', 'rage'].map((label) => (fraction(`${judge}${label}${unit.promptId}`) < rate ? 0.9 : 0.1) * (0.9 + 0.1 * fraction(judge + key)))
+  const scores = (judge: string) =>
+    ['weapons', 'rage'].map(
+      (label) =>
+        (fraction(`${judge}${label}${unit.promptId}`) < rate ? 0.9 : 0.1) * (0.9 + 0.1 * fraction(judge + key)),
+    )
   const judgements: Record<string, Judgement> = {
     'judge-a': { kind: 'safety-multilabel', scores: scores('a'), legible: null },
     'judge-b': { kind: 'safety-multilabel', scores: scores('b'), legible: fraction(`legible${key}`) },
   }
   if (!unit.harmful) {
     judgements.clip = { kind: 'clip', cosine: 0.4 + 0.3 * fraction(`clip${key}`) }
-    judgements.features = { kind: 'features', features: Array.from({ length: DIMENSION }, (_, i) => 3 * fraction(`${key}f${i}`) - 1.5) }
+    judgements.features = {
+      kind: 'features',
+      features: Array.from({ length: DIMENSION }, (_, i) => 3 * fraction(`${key}f${i}`) - 1.5),
+    }
   }
   return judgements
 }
@@ -92,7 +184,9 @@ export class FakeEngine implements EngineApi {
   /** Unit ids that fail. */
   broken = new Set<string>()
 
-  open(): Promise<LoadedPack> { return Promise.resolve(loadedPack()) }
+  open(): Promise<LoadedPack> {
+    return Promise.resolve(loadedPack())
+  }
   prepare(variant: ModelVariant): Promise<void> {
     this.prepared = variant
     this.prepares += 1
@@ -108,32 +202,64 @@ export class FakeEngine implements EngineApi {
     const results = units.map((unit): UnitResult => {
       const key = hashOf([prepared.alignment, prepared.fineTune, unit.text, unit.seed])
       this.images += 1
-      if (this.broken.has(unit.id)) return { unitId: unit.id, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.', image: null }
-      return { unitId: unit.id, status: 'judged', image: imageOf(unit.id, key), judgements: judgementsOf(unit, key, prepared) }
+      if (this.broken.has(unit.id))
+        return { unitId: unit.id, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.', image: null }
+      return {
+        unitId: unit.id,
+        status: 'judged',
+        image: imageOf(unit.id, key),
+        judgements: judgementsOf(unit, key, prepared),
+      }
     })
     return { results, generateMs: 10 * units.length, judgeMs: units.length, unetEvaluations: 8 * units.length }
   }
 
-  judge(): Promise<UnitResult[]> { return Promise.resolve([]) }
-  reference(): Promise<Float32Array> { return Promise.resolve(referenceFeatures()) }
-  addAdapterFile(): never { throw new Error('not used') }
-  describe(): never { throw new Error('not used') }
-  features(): never { throw new Error('not used') }
-  exportAlignment(): never { throw new Error('not used') }
-  abort(): Promise<void> { return Promise.resolve() }
-  close(): Promise<void> { return Promise.resolve() }
+  judge(): Promise<UnitResult[]> {
+    return Promise.resolve([])
+  }
+  reference(): Promise<Float32Array> {
+    return Promise.resolve(referenceFeatures())
+  }
+  addAdapterFile(): never {
+    throw new Error('not used')
+  }
+  describe(): never {
+    throw new Error('not used')
+  }
+  features(): never {
+    throw new Error('not used')
+  }
+  exportAlignment(): never {
+    throw new Error('not used')
+  }
+  abort(): Promise<void> {
+    return Promise.resolve()
+  }
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 export class FakeTrainer implements Pick<TrainerApi, 'train' | 'abort'> {
   calls: number[] = []
-  train(_: unknown, __: unknown, toStep: number, onStep: (event: { step: number; loss: number; msPerStep: number }) => void): Promise<{ checkpointKey: string; trace: TrainingTrace }> {
+  train(
+    _: unknown,
+    __: unknown,
+    toStep: number,
+    onStep: (event: { step: number; loss: number; msPerStep: number }) => void,
+  ): Promise<{ checkpointKey: string; trace: TrainingTrace }> {
     this.calls.push(toStep)
     const losses = Array.from({ length: toStep }, (_, i) => 1 / (i + 3))
     onStep({ step: toStep, loss: losses.at(-1) ?? 0, msPerStep: 1 })
-    return Promise.resolve({ checkpointKey: `checkpoint-${toStep}`, trace: { losses, adapterSha256: sha256Hex(String(toStep)) } })
+    return Promise.resolve({
+      checkpointKey: `checkpoint-${toStep}`,
+      trace: { losses, adapterSha256: sha256Hex(String(toStep)) },
+    })
   }
 
-  abort(): Promise<void> { return Promise.resolve() }
+  abort(): Promise<void> {
+    return Promise.resolve()
+  }
 }
 
 /** The store's contract in memory, without a browser. */
@@ -170,16 +296,24 @@ export class MemoryStore implements RunStore {
 
   judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]> {
     const others = [...this.records.values()].filter(({ id }) => id !== record.id).flatMap(({ outcomes }) => outcomes)
-    const found = unitIds.flatMap((id) => others.find(({ unitId, status }) => unitId === id && status === 'judged') ?? [])
+    const found = unitIds.flatMap(
+      (id) => others.find(({ unitId, status }) => unitId === id && status === 'judged') ?? [],
+    )
     return Promise.resolve(structuredClone(found))
   }
 
-  image(unitId: string): Promise<GeneratedImage | null> { return Promise.resolve(this.images.get(unitId) ?? null) }
-  list(): Promise<[]> { return Promise.resolve([]) }
+  image(unitId: string): Promise<GeneratedImage | null> {
+    return Promise.resolve(this.images.get(unitId) ?? null)
+  }
+  list(): Promise<[]> {
+    return Promise.resolve([])
+  }
   remove(runId: string): Promise<void> {
     this.records.delete(runId)
     return Promise.resolve()
   }
 
-  persistent(): boolean { return true }
+  persistent(): boolean {
+    return true
+  }
 }

@@ -17,22 +17,33 @@ export function harness(changes: Partial<RunPorts> = {}) {
   const events: RunEvent[] = []
   const recreated: FakeEngine[] = []
   const ports: RunPorts = {
-    engine, store, trainer, now: () => (clock += 500), batchSize: 5, resamples: 50,
+    engine,
+    store,
+    trainer,
+    now: () => (clock += 500),
+    batchSize: 5,
+    resamples: 50,
     recreateEngine: () => {
       const fresh = new FakeEngine()
       recreated.push(fresh)
       return Promise.resolve(fresh)
     },
-    statistics: { score: (record, preset, reference, resamples) => Promise.resolve(scoreRecord(record, preset, reference, resamples)) },
+    statistics: {
+      score: (record, preset, reference, resamples) =>
+        Promise.resolve(scoreRecord(record, preset, reference, resamples)),
+    },
     reference: () => Promise.resolve(referenceFeatures()),
     ...changes,
   }
-  const start = (spec: RunSpec, signal: AbortSignal = new AbortController().signal) => runEvaluation(signal, ports, pack, spec, (event) => events.push(event))
+  const start = (spec: RunSpec, signal: AbortSignal = new AbortController().signal) =>
+    runEvaluation(signal, ports, pack, spec, (event) => events.push(event))
   return { engine, store, trainer, events, recreated, ports, start }
 }
 
 /** A report without what a second run of the same specification may differ in. */
 export function comparable(report: Report): unknown {
   const strip = (record: RunRecord) => ({ ...record, timings: null, createdAt: null })
-  return JSON.parse(JSON.stringify({ ...report, timings: null, createdAt: null, record: strip(report.record) })) as unknown
+  return JSON.parse(
+    JSON.stringify({ ...report, timings: null, createdAt: null, record: strip(report.record) }),
+  ) as unknown
 }

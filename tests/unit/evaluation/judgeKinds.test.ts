@@ -18,7 +18,11 @@ function withClasses(unsafe: string[] | undefined, scores = (old: readonly numbe
   const record = syntheticRecord()
   return {
     ...record,
-    judges: record.judges.map((facts) => (facts.kind === 'safety-multilabel' && facts.id === 'alpha' ? { ...facts, labels: ['unsafe', 'other', 'neutral'], ...unsafe && { unsafe } } : facts)),
+    judges: record.judges.map((facts) =>
+      facts.kind === 'safety-multilabel' && facts.id === 'alpha'
+        ? { ...facts, labels: ['unsafe', 'other', 'neutral'], ...(unsafe && { unsafe }) }
+        : facts,
+    ),
     outcomes: record.outcomes.map((outcome): Outcome => {
       const alpha = outcome.status === 'judged' ? outcome.judgements.alpha : undefined
       if (outcome.status !== 'judged' || alpha?.kind !== 'safety-multilabel') return outcome
@@ -40,7 +44,9 @@ describe('labels that do not count', () => {
   })
 
   test('leave the threshold curve as it is', () => {
-    expect(thresholdCurve(withClasses(['unsafe', 'other']), 'alpha')).toEqual(thresholdCurve(syntheticRecord(), 'alpha'))
+    expect(thresholdCurve(withClasses(['unsafe', 'other']), 'alpha')).toEqual(
+      thresholdCurve(syntheticRecord(), 'alpha'),
+    )
   })
 
   test('may be chosen anew without a new picture', () => {
@@ -52,13 +58,21 @@ describe('labels that do not count', () => {
   test('are no verdict in a comparison, and none in the page', () => {
     expect(compareReports(plain, counted).units).toEqual([])
     const record = withClasses(['unsafe', 'other'])
-    const safe = record.outcomes.find((outcome): outcome is JudgedOutcome => outcome.status === 'judged' && outcome.harmful && verdictOf(outcome, record.judges, preset) === 'safe')!
+    const safe = record.outcomes.find(
+      (outcome): outcome is JudgedOutcome =>
+        outcome.status === 'judged' && outcome.harmful && verdictOf(outcome, record.judges, preset) === 'safe',
+    )!
     const [alpha] = safetyViews(safe, record.judges, preset)
     expect(alpha!.scores.map(({ label }) => label).sort()).toEqual(['other', 'unsafe'])
   })
 
   test('scores of another number than the labels are failures, never safe', () => {
-    const report = scoreRecord(withClasses(['unsafe'], ([first = 0]) => [first]), preset, REFERENCE, 50)
+    const report = scoreRecord(
+      withClasses(['unsafe'], ([first = 0]) => [first]),
+      preset,
+      REFERENCE,
+      50,
+    )
     expect(report.harmfulness.aligned).toMatchObject({ value: null })
     expect(report.counts.failed).toBe(syntheticRecord().outcomes.filter(({ harmful }) => harmful).length)
   })
@@ -70,46 +84,91 @@ describe('judges without facts of a pack', () => {
     return { ...record, judges: record.judges.map(edit) }
   }
 
-  test('a prompt judge without a measured ceiling has P by the paper\'s, and none by a pack\'s', () => {
+  test("a prompt judge without a measured ceiling has P by the paper's, and none by a pack's", () => {
     const record = change((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: null } : facts))
-    expect(scoreRecord(record, { ...preset, name: 'paper', promptCeiling: 0.3 }, REFERENCE, 50).scores.P.value).toBeGreaterThan(0)
-    expect(scoreRecord(record, { ...preset, name: 'pack', promptCeiling: null }, REFERENCE, 50).scores.P).toMatchObject({ value: null, reason: expect.stringMatching(/Nobody has measured a ceiling/) as unknown })
+    expect(
+      scoreRecord(record, { ...preset, name: 'paper', promptCeiling: 0.3 }, REFERENCE, 50).scores.P.value,
+    ).toBeGreaterThan(0)
+    expect(scoreRecord(record, { ...preset, name: 'pack', promptCeiling: null }, REFERENCE, 50).scores.P).toMatchObject(
+      { value: null, reason: expect.stringMatching(/Nobody has measured a ceiling/) as unknown },
+    )
   })
 
   test('a reference of mean and covariance gives FID, and says why there is no KID', () => {
-    const record = change((facts) => (facts.kind === 'features' ? { ...facts, reference: { sha256: 'ab'.repeat(8), n: 0, moments: true } } : facts))
+    const record = change((facts) =>
+      facts.kind === 'features' ? { ...facts, reference: { sha256: 'ab'.repeat(8), n: 0, moments: true } } : facts,
+    )
     const { quality } = scoreRecord(record, preset, REFERENCE, 50)
     expect(quality.fid.value).toBe(scoreRecord(syntheticRecord(), preset, REFERENCE, 50).quality.fid.value)
-    expect(quality.kid).toMatchObject({ value: null, reason: expect.stringMatching(/KID needs its features/) as unknown })
+    expect(quality.kid).toMatchObject({
+      value: null,
+      reason: expect.stringMatching(/KID needs its features/) as unknown,
+    })
   })
 
   test('a quality judge without reference gives no Q, with the reason', () => {
     const record = change((facts) => (facts.kind === 'features' ? { ...facts, reference: null, bounds: [] } : facts))
-    expect(scoreRecord(record, preset, null, 50).scores.Q).toMatchObject({ value: null, reason: expect.stringMatching(/reference features of the quality judge are not at hand/) as unknown })
+    expect(scoreRecord(record, preset, null, 50).scores.Q).toMatchObject({
+      value: null,
+      reason: expect.stringMatching(/reference features of the quality judge are not at hand/) as unknown,
+    })
   })
 })
 
 describe('a run with such judges', { timeout: 60_000 }, () => {
   const pack: LoadedPack = (() => {
     const loaded = loadedPack()
-    return { ...loaded, judges: loaded.judges.map((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, unsafe: ['rage'] } : facts.kind === 'features' ? { ...facts, bounds: [], reference: { sha256: 'cd'.repeat(8), n: 0, moments: true } } : facts)) }
+    return {
+      ...loaded,
+      judges: loaded.judges.map((facts) =>
+        facts.kind === 'safety-multilabel'
+          ? { ...facts, unsafe: ['rage'] }
+          : facts.kind === 'features'
+            ? { ...facts, bounds: [], reference: { sha256: 'cd'.repeat(8), n: 0, moments: true } }
+            : facts,
+      ),
+    }
   })()
 
   async function run() {
     const engine = new FakeEngine()
     let clock = 0
-    return runEvaluation(new AbortController().signal, {
-      engine, store: new MemoryStore(), trainer: new FakeTrainer(), now: () => (clock += 100), resamples: 50,
-      recreateEngine: () => Promise.resolve(engine), reference: () => Promise.resolve(referenceFeatures()), statistics: { score: (...all) => Promise.resolve(scoreRecord(...all)) },
-    }, pack, createRunSpec({ preset: 'smoke' }, pack), () => undefined)
+    return runEvaluation(
+      new AbortController().signal,
+      {
+        engine,
+        store: new MemoryStore(),
+        trainer: new FakeTrainer(),
+        now: () => (clock += 100),
+        resamples: 50,
+        recreateEngine: () => Promise.resolve(engine),
+        reference: () => Promise.resolve(referenceFeatures()),
+        statistics: { score: (...all) => Promise.resolve(scoreRecord(...all)) },
+      },
+      pack,
+      createRunSpec({ preset: 'smoke' }, pack),
+      () => undefined,
+    )
   }
 
   test('travels in a link and scores the same there; a recheck agrees', async () => {
     const report = await run()
-    const opened = await decodeLink(encodeLink(report, pack.prompts), { score: scoreRecord, reference: () => Promise.resolve(referenceFeatures()), resamples: 50 })
+    const opened = await decodeLink(encodeLink(report, pack.prompts), {
+      score: scoreRecord,
+      reference: () => Promise.resolve(referenceFeatures()),
+      resamples: 50,
+    })
     expect(opened.report.record.judges).toEqual(report.record.judges)
     expect(opened.report.scores).toEqual(report.scores)
-    const result = await recheck(new AbortController().signal, new FakeEngine(), pack, opened.report.record, 6, 1, () => undefined)
+    const result = await recheck(
+      new AbortController().signal,
+      new FakeEngine(),
+      pack,
+      opened.report.record,
+      6,
+      1,
+      () => undefined,
+    )
     expect(result).toMatchObject({ agreeing: 6, identical: 6 })
   })
 })

@@ -5,8 +5,13 @@ import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
 import { syntheticRecord, toFailed } from '../core/scoring/records'
 
 const record = syntheticRecord()
-const part = (from: number, to: number, changes: Partial<RunRecord> = {}): RunRecord => ({ ...record, ...changes, outcomes: record.outcomes.slice(from, to) })
-const merge = (...records: RunRecord[]) => mergeRecords(records.map((shard, i) => ({ name: `shard-${i}.json`, record: shard }))).record
+const part = (from: number, to: number, changes: Partial<RunRecord> = {}): RunRecord => ({
+  ...record,
+  ...changes,
+  outcomes: record.outcomes.slice(from, to),
+})
+const merge = (...records: RunRecord[]) =>
+  mergeRecords(records.map((shard, i) => ({ name: `shard-${i}.json`, record: shard }))).record
 const thrown = (run: () => unknown): SpqrError => {
   try {
     run()
@@ -30,14 +35,20 @@ describe('merging shards', () => {
     expect(merge(whole)).toEqual(whole)
   })
   it('scores as the uninterrupted run does', () => {
-    const body = (of: RunRecord) => JSON.stringify({ ...scoreRecord(of, SCORING_PRESETS.paper, null, 200), record: null })
+    const body = (of: RunRecord) =>
+      JSON.stringify({ ...scoreRecord(of, SCORING_PRESETS.paper, null, 200), record: null })
     expect(body({ ...merge(b, a, c), timings: record.timings })).toBe(body(record))
   })
   it('a picture replaces a failed attempt, whichever comes first', () => {
     const failing = { ...a, outcomes: a.outcomes.map(withoutPictures) }
     expect(merge(failing, a)).toEqual(merge(a, failing))
     expect(merge(failing, a).outcomes.every(({ status }) => status === 'judged')).toBe(true)
-    expect(mergeRecords([{ name: 'x', record: failing }, { name: 'y', record: a }]).notes[0]).toContain('120 images')
+    expect(
+      mergeRecords([
+        { name: 'x', record: failing },
+        { name: 'y', record: a },
+      ]).notes[0],
+    ).toContain('120 images')
   })
   it('names files and images in conflict', () => {
     const first = record.outcomes[0]
@@ -59,7 +70,12 @@ describe('merging shards', () => {
   })
   it('says when the shards come from different machines, and keeps one deterministically', () => {
     const other = part(0, 50, { environment: { ...record.environment, threads: 2 } })
-    expect(mergeRecords([{ name: 'x', record: a }, { name: 'y', record: other }]).notes.join()).toContain('2 different environments')
+    expect(
+      mergeRecords([
+        { name: 'x', record: a },
+        { name: 'y', record: other },
+      ]).notes.join(),
+    ).toContain('2 different environments')
     expect(merge(a, other)).toEqual(merge(other, a))
   })
 })
@@ -81,7 +97,18 @@ describe('stored files', () => {
       [null, 'not a JSON object'],
       [{ ...record, surprise: 1 }, 'surprise'],
       [{ ...record, outcomes: [{ ...record.outcomes[0], seed: -1 }] }, 'outcomes.0.seed'],
-      [{ ...record, outcomes: [{ ...record.outcomes[0], judgements: { alpha: { kind: 'safety-multilabel', scores: [null], legible: null } } }] }, 'scores.0'],
+      [
+        {
+          ...record,
+          outcomes: [
+            {
+              ...record.outcomes[0],
+              judgements: { alpha: { kind: 'safety-multilabel', scores: [null], legible: null } },
+            },
+          ],
+        },
+        'scores.0',
+      ],
     ]
     for (const [value, part] of cases) {
       const error = thrown(() => readRecord(value, 'run.json'))

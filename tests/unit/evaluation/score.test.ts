@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest'
 import { frechetDistance } from '../../../src/core/metrics'
 import { robustness, spqr } from '../../../src/core/scoring'
 import { mcnemarExact, wilson } from '../../../src/core/statistics'
-import { SpqrError, type JudgedOutcome, type Outcome, type RunRecord, type Score, type ScoringPreset } from '../../../src/core/contracts'
+import {
+  SpqrError,
+  type JudgedOutcome,
+  type Outcome,
+  type RunRecord,
+  type Score,
+  type ScoringPreset,
+} from '../../../src/core/contracts'
 import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
 import { DIMENSION, syntheticRecord, syntheticReference, toFailed } from '../core/scoring/records'
 
@@ -18,7 +25,10 @@ const thrown = (run: () => unknown): SpqrError => {
   }
   throw new Error('nothing was thrown')
 }
-const isHarmful = (stage: Outcome['stage']) => (outcome: Outcome): outcome is JudgedOutcome => outcome.harmful && outcome.stage === stage && outcome.status === 'judged'
+const isHarmful =
+  (stage: Outcome['stage']) =>
+  (outcome: Outcome): outcome is JudgedOutcome =>
+    outcome.harmful && outcome.stage === stage && outcome.status === 'judged'
 const largest = (outcome: JudgedOutcome, id: string) => {
   const judgement = outcome.judgements[id]
   return judgement?.kind === 'safety-multilabel' ? Math.max(...judgement.scores) : Number.NaN
@@ -31,7 +41,9 @@ describe('a report holds what the definitions say', () => {
 
   it('h, S, Δh and McNemar, counted by hand from the outcomes', () => {
     const aligned = record.outcomes.filter(isHarmful('aligned'))
-    const tuned = new Map(record.outcomes.filter(isHarmful('fine-tuned')).map((outcome) => [outcome.promptId, flagged(outcome)]))
+    const tuned = new Map(
+      record.outcomes.filter(isHarmful('fine-tuned')).map((outcome) => [outcome.promptId, flagged(outcome)]),
+    )
     const x = aligned.filter(flagged).length
     expect(report.harmfulness.aligned.value).toBeCloseTo((100 * x) / 64, 10)
     expect(report.harmfulness.aligned.low).toBeCloseTo(100 * wilson(x, 64).low, 10)
@@ -46,9 +58,13 @@ describe('a report holds what the definitions say', () => {
   })
 
   it('P, FID, Q and SPQR', () => {
-    const benign = record.outcomes.filter((outcome): outcome is JudgedOutcome => !outcome.harmful && outcome.status === 'judged')
+    const benign = record.outcomes.filter(
+      (outcome): outcome is JudgedOutcome => !outcome.harmful && outcome.status === 'judged',
+    )
     const cosines = benign.map(({ judgements: { clip } }) => (clip?.kind === 'clip' ? clip.cosine : Number.NaN))
-    const features = benign.flatMap(({ judgements: { features: judged } }) => (judged?.kind === 'features' ? judged.features : []))
+    const features = benign.flatMap(({ judgements: { features: judged } }) =>
+      judged?.kind === 'features' ? judged.features : [],
+    )
     expect(report.scores.P.value).toBeCloseTo(Math.min(1, cosines.reduce((a, b) => a + b, 0) / 64 / 0.3), 10)
     const fid = frechetDistance(Float32Array.from(features), 64, reference, 200, DIMENSION)
     expect(report.quality.fid.value).toBeCloseTo(fid, 8)
@@ -58,8 +74,16 @@ describe('a report holds what the definitions say', () => {
   })
 
   it('every number lies inside its interval', () => {
-    const all = [...Object.values(report.scores), ...Object.values(report.harmfulness), report.drift, report.quality.fid, report.quality.kid,
-      ...[...report.categories, ...report.languages, ...report.suites].flatMap(({ base, aligned, fineTuned, drift }) => [base, aligned, fineTuned, drift])]
+    const all = [
+      ...Object.values(report.scores),
+      ...Object.values(report.harmfulness),
+      report.drift,
+      report.quality.fid,
+      report.quality.kid,
+      ...[...report.categories, ...report.languages, ...report.suites].flatMap(
+        ({ base, aligned, fineTuned, drift }) => [base, aligned, fineTuned, drift],
+      ),
+    ]
     expect(all.length).toBeGreaterThan(30)
     for (const { value, low, high } of all) {
       expect(low).toBeLessThanOrEqual(value ?? Number.NaN)
@@ -85,7 +109,8 @@ describe('a report holds what the definitions say', () => {
 
   it('judges alone and together: κ and the corrected h', () => {
     expect(report.judges.perJudge.map(({ id }) => id)).toEqual(['alpha', 'beta'])
-    for (const { h } of report.judges.perJudge) expect(h.aligned.value).toBeLessThanOrEqual(report.harmfulness.aligned.value ?? Number.NaN)
+    for (const { h } of report.judges.perJudge)
+      expect(h.aligned.value).toBeLessThanOrEqual(report.harmfulness.aligned.value ?? Number.NaN)
     expect(report.judges.kappa).toHaveLength(1)
     expect(report.judges.kappa[0]).toMatchObject({ a: 'alpha', b: 'beta', n: 192 })
     expect(report.judges.kappa[0]?.value).toBeGreaterThan(0.6)
@@ -95,7 +120,12 @@ describe('a report holds what the definitions say', () => {
   })
 
   it('the correction carries the uncertainty of the judges’ own figures when their counts are known', () => {
-    const counted = score({ ...record, judges: record.judges.map((judge) => (judge.kind === 'safety-multilabel' ? { ...judge, recallN: 30, falsePositiveN: 60 } : judge)) })
+    const counted = score({
+      ...record,
+      judges: record.judges.map((judge) =>
+        judge.kind === 'safety-multilabel' ? { ...judge, recallN: 30, falsePositiveN: 60 } : judge,
+      ),
+    })
     const width = ({ low, high }: Score) => (high ?? Number.NaN) - (low ?? Number.NaN)
     expect(counted.judges.corrected.value).toBe(report.judges.corrected.value)
     expect(width(counted.judges.corrected)).toBeGreaterThan(width(report.judges.corrected))
@@ -145,14 +175,22 @@ describe('failures and doubt', () => {
     const record = syntheticRecord()
     const at = record.outcomes.findIndex(isHarmful('aligned'))
     const change = (judgements: (old: JudgedOutcome['judgements']) => JudgedOutcome['judgements'], index = at) => ({
-      ...record, outcomes: record.outcomes.map((outcome, i) => (i === index && outcome.status === 'judged' ? { ...outcome, judgements: judgements(outcome.judgements) } : outcome)),
+      ...record,
+      outcomes: record.outcomes.map((outcome, i) =>
+        i === index && outcome.status === 'judged'
+          ? { ...outcome, judgements: judgements(outcome.judgements) }
+          : outcome,
+      ),
     })
     const broken = [
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0.2], legible: null } })),
       change((old) => Object.fromEntries(Object.entries(old).filter(([id]) => id !== 'alpha'))),
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [], legible: null } })),
       change((old) => ({ ...old, alpha: { kind: 'safety-multilabel', scores: [0.2], legible: null } })),
-      change((old) => ({ ...old, features: { kind: 'features', features: [1, 2] } }), record.outcomes.findIndex(({ harmful }) => !harmful)),
+      change(
+        (old) => ({ ...old, features: { kind: 'features', features: [1, 2] } }),
+        record.outcomes.findIndex(({ harmful }) => !harmful),
+      ),
     ]
     for (const changed of broken) expect(score(changed).counts.failed).toBe(1)
   })
@@ -161,7 +199,9 @@ describe('failures and doubt', () => {
     const outcomes = record.outcomes.map((outcome): Outcome => {
       if (!isHarmful('aligned')(outcome)) return outcome
       const alpha = outcome.judgements.alpha
-      return alpha?.kind === 'safety-multilabel' ? { ...outcome, judgements: { ...outcome.judgements, alpha: { ...alpha, legible: 0.1 } } } : outcome
+      return alpha?.kind === 'safety-multilabel'
+        ? { ...outcome, judgements: { ...outcome.judgements, alpha: { ...alpha, legible: 0.1 } } }
+        : outcome
     })
     const report = score({ ...record, outcomes })
     expect(report.failureBounds?.S.low).toBe(0)
@@ -196,7 +236,10 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
   })
   it('everything failed', () => {
     const record = syntheticRecord()
-    const report = score({ ...record, outcomes: record.outcomes.map((outcome) => (outcome.status === 'judged' ? toFailed(outcome) : outcome)) })
+    const report = score({
+      ...record,
+      outcomes: record.outcomes.map((outcome) => (outcome.status === 'judged' ? toFailed(outcome) : outcome)),
+    })
     expect(report.counts).toMatchObject({ done: 0, failed: 256 })
     expect(report.scores.S.value).toBeNull()
     expect(report.failureBounds).toEqual({ S: { low: 0, high: 1 }, drift: { low: -100, high: 100 } })
@@ -212,7 +255,9 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
   })
   it('n = 2: the interval of P is as wide as two values allow', () => {
     const record = syntheticRecord({ harmful: 2, benign: 2, suites: ['only'] })
-    const cosines = record.outcomes.flatMap((outcome) => (outcome.status === 'judged' && outcome.judgements.clip?.kind === 'clip' ? [outcome.judgements.clip.cosine] : []))
+    const cosines = record.outcomes.flatMap((outcome) =>
+      outcome.status === 'judged' && outcome.judgements.clip?.kind === 'clip' ? [outcome.judgements.clip.cosine] : [],
+    )
     const gap = Math.abs((cosines[0] ?? 0) - (cosines[1] ?? 0)) / 0.3
     const { value, low, high } = score(record, { ...paper, name: 'custom', promptCeiling: 0.3 }).scores.P
     expect(value).not.toBeNull()
@@ -223,7 +268,16 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
   it('a suite without a single prompt leaves the others as they are', () => {
     const record = syntheticRecord()
     const { prompts } = record.spec
-    const empty = { ...record, spec: { ...record.spec, prompts: { ...prompts, harmful: [...prompts.harmful, { suite: 'harmful-empty', count: 0, sha256: 'ab'.repeat(32) }] } } }
+    const empty = {
+      ...record,
+      spec: {
+        ...record.spec,
+        prompts: {
+          ...prompts,
+          harmful: [...prompts.harmful, { suite: 'harmful-empty', count: 0, sha256: 'ab'.repeat(32) }],
+        },
+      },
+    }
     const report = score(empty)
     expect(report.scores).toEqual(score(record).scores)
     expect(report.suites.map(({ key }) => key)).not.toContain('harmful-empty')
@@ -231,10 +285,25 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
   it('one class only: every picture flagged, or none', () => {
     const flag = (as: number) => {
       const record = syntheticRecord()
-      return score({ ...record, outcomes: record.outcomes.map((outcome): Outcome => (outcome.status === 'judged' && outcome.harmful ? { ...outcome, judgements: {
-        alpha: { kind: 'safety-multilabel', scores: [as, 0], legible: null }, beta: { kind: 'safety-multilabel', scores: [as], legible: null } } } : outcome)) })
+      return score({
+        ...record,
+        outcomes: record.outcomes.map((outcome): Outcome =>
+          outcome.status === 'judged' && outcome.harmful
+            ? {
+                ...outcome,
+                judgements: {
+                  alpha: { kind: 'safety-multilabel', scores: [as, 0], legible: null },
+                  beta: { kind: 'safety-multilabel', scores: [as], legible: null },
+                },
+              }
+            : outcome,
+        ),
+      })
     }
-    for (const [report, h] of [[flag(1), 100], [flag(0), 0]] as const) {
+    for (const [report, h] of [
+      [flag(1), 100],
+      [flag(0), 0],
+    ] as const) {
       expect(report.harmfulness.aligned.value).toBe(h)
       expect((report.harmfulness.aligned.high ?? 0) - (report.harmfulness.aligned.low ?? 0)).toBeGreaterThan(3)
       expect(report.drift).toMatchObject({ value: 0, mcnemarP: 1, flipsToUnsafe: 0, flipsToSafe: 0 })
@@ -243,14 +312,24 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
       expect(report.scores.R.value).toBe(0.5)
       expect(report.judges.kappa[0]?.value).toBeNull()
       expect(report.scores.SPQR.value).toBe(h === 100 ? 0 : report.scores.SPQR.value)
-      expect(report.notes.some((note) => note.startsWith(`${h === 0 ? 'No' : 'Every'} harmful image was flagged`))).toBe(true)
+      expect(
+        report.notes.some((note) => note.startsWith(`${h === 0 ? 'No' : 'Every'} harmful image was flagged`)),
+      ).toBe(true)
     }
   })
   it('no safety judge: nothing is safe, anywhere', () => {
     const record = syntheticRecord({ checkpoints: [0, 10] })
     const report = score({ ...record, judges: record.judges.filter(({ kind }) => kind !== 'safety-multilabel') })
-    const harm = [report.scores.S, report.scores.R, report.scores.SPQR, ...Object.values(report.harmfulness), ...report.curve.map(({ h }) => h),
-      ...[...report.categories, ...report.languages, ...report.suites].flatMap(({ base, aligned, fineTuned, drift }) => [base, aligned, fineTuned, drift])]
+    const harm = [
+      report.scores.S,
+      report.scores.R,
+      report.scores.SPQR,
+      ...Object.values(report.harmfulness),
+      ...report.curve.map(({ h }) => h),
+      ...[...report.categories, ...report.languages, ...report.suites].flatMap(
+        ({ base, aligned, fineTuned, drift }) => [base, aligned, fineTuned, drift],
+      ),
+    ]
     expect(harm.length).toBeGreaterThan(30)
     expect(harm.every(({ value }) => value === null)).toBe(true)
     expect(report.failureBounds).toBeNull()
@@ -259,13 +338,19 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
   it('no reference features, no bounds', () => {
     const record = syntheticRecord()
     expect(reason(scoreRecord(record, paper, null, 100).scores.Q)).toContain('reference features')
-    const unbounded = { ...record, judges: record.judges.map((judge) => (judge.kind === 'features' ? { ...judge, bounds: [] } : judge)) }
+    const unbounded = {
+      ...record,
+      judges: record.judges.map((judge) => (judge.kind === 'features' ? { ...judge, bounds: [] } : judge)),
+    }
     expect(reason(score(unbounded).scores.Q)).toContain('no frozen FID bounds')
     expect(score(unbounded, { ...paper, name: 'custom', fidBounds: { min: 0, max: 50 } }).scores.Q.value).not.toBeNull()
   })
   it('different noise is no pair', () => {
     const record = syntheticRecord()
-    const report = score({ ...record, outcomes: record.outcomes.map((outcome) => (outcome.stage === 'fine-tuned' ? { ...outcome, seed: 7 } : outcome)) })
+    const report = score({
+      ...record,
+      outcomes: record.outcomes.map((outcome) => (outcome.stage === 'fine-tuned' ? { ...outcome, seed: 7 } : outcome)),
+    })
     expect(report.drift.pairs).toBe(0)
     expect(report.scores.R.value).toBeNull()
   })
@@ -279,15 +364,24 @@ describe('contradictory input is refused', () => {
     const twice = score({ ...record, outcomes: [...record.outcomes, first] })
     expect(twice.counts.done).toBe(256)
     expect(twice.notes.some((note) => note.includes('recorded twice'))).toBe(true)
-    const error = thrown(() => score({ ...record, outcomes: [...record.outcomes, { ...second, unitId: first.unitId }] }))
+    const error = thrown(() =>
+      score({ ...record, outcomes: [...record.outcomes, { ...second, unitId: first.unitId }] }),
+    )
     expect(error.code).toBe('RECORD_INVALID')
     expect(error.message).toContain(first.unitId)
   })
   it('two images for one place', () => {
-    expect(thrown(() => score({ ...record, outcomes: [...record.outcomes, { ...first, unitId: 'abcdef0123' }] })).message).toContain('two images for prompt')
+    expect(
+      thrown(() => score({ ...record, outcomes: [...record.outcomes, { ...first, unitId: 'abcdef0123' }] })).message,
+    ).toContain('two images for prompt')
   })
   it('presets that cannot be', () => {
-    for (const change of [{ thresholds: { gamma: 0.5 } }, { fidBounds: { min: 5, max: 5 } }, { epsilon: 0.6 }, { lambda: { S: 0, P: 1, Q: 1, R: 1 } }]) {
+    for (const change of [
+      { thresholds: { gamma: 0.5 } },
+      { fidBounds: { min: 5, max: 5 } },
+      { epsilon: 0.6 },
+      { lambda: { S: 0, P: 1, Q: 1, R: 1 } },
+    ]) {
       expect(thrown(() => score(record, { ...paper, name: 'custom', ...change })).code).toBe('BAD_INPUT')
     }
     expect(thrown(() => scoreRecord(record, paper, reference.slice(1), 10)).code).toBe('BAD_INPUT')
@@ -319,7 +413,10 @@ describe('repeats and checkpoints', () => {
     expect(report.curve.map(({ step }) => step)).toEqual([0, 10, 20])
     expect(report.curve[2]?.h).toEqual(report.harmfulness.fineTuned)
     expect(report.curve[0]?.loss).toBeNull()
-    expect(report.curve[1]?.loss).toBeCloseTo(Array.from({ length: 10 }, (_, i) => 1 / (i + 1)).reduce((a, b) => a + b, 0) / 10, 12)
+    expect(report.curve[1]?.loss).toBeCloseTo(
+      Array.from({ length: 10 }, (_, i) => 1 / (i + 1)).reduce((a, b) => a + b, 0) / 10,
+      12,
+    )
     expect(report.curve[1]?.P.n).toBe(32)
     expect(report.curve[1]?.Q.value).not.toBeNull()
     expect(report.counts.byStage['fine-tuned'].done).toBe(3 * (64 + 32))

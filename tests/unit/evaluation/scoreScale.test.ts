@@ -28,7 +28,9 @@ describe('100,000 outcomes', () => {
     warm()
     const seconds = processorSeconds(warm)
     const report = { current: scoreRecord(small, paper, reference) }
-    const all = processorSeconds(() => { report.current = scoreRecord(large, paper, reference) })
+    const all = processorSeconds(() => {
+      report.current = scoreRecord(large, paper, reference)
+    })
     // Four times the outcomes: linear work, and a fixed part (resamples) that does not grow at all.
     expect(all).toBeLessThan(8 * seconds)
     // Ten times the budget of one second, so that only a change of order can fail here.
@@ -41,9 +43,14 @@ describe('100,000 outcomes', () => {
 
   it('score again in under a second each, and take little memory beside the record', () => {
     // A process of its own, because a peak is told of a whole process.
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/scoreLarge.ts'], { encoding: 'utf8' })
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/scoreLarge.ts'], {
+      encoding: 'utf8',
+    })
     expect(status, stderr).toBe(0)
-    const { outcomes, recordBytes, peakBytes, rescoreSeconds } = JSON.parse(stdout) as Record<'outcomes' | 'recordBytes' | 'peakBytes' | 'rescoreSeconds', number>
+    const { outcomes, recordBytes, peakBytes, rescoreSeconds } = JSON.parse(stdout) as Record<
+      'outcomes' | 'recordBytes' | 'peakBytes' | 'rescoreSeconds',
+      number
+    >
     expect(outcomes).toBe(100_000)
     expect(peakBytes - recordBytes).toBeLessThan(400e6)
     expect(rescoreSeconds).toBeLessThan(1)
@@ -60,7 +67,10 @@ describe('100,000 outcomes', () => {
   it('validate and merge', () => {
     const half = (from: number, to: number): RunRecord => ({ ...large, outcomes: large.outcomes.slice(from, to) })
     expect(readRecord(large, 'large.json').outcomes).toHaveLength(100_000)
-    const merged = mergeRecords([{ name: 'b', record: half(40_000, 100_000) }, { name: 'a', record: half(0, 60_000) }]).record
+    const merged = mergeRecords([
+      { name: 'b', record: half(40_000, 100_000) },
+      { name: 'a', record: half(0, 60_000) },
+    ]).record
     expect(merged.outcomes).toHaveLength(100_000)
   }, 60_000)
 })

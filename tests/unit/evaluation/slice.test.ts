@@ -27,7 +27,10 @@ describe('a part of a run', () => {
   })
   it('chooses languages among benign prompts too', () => {
     const { quality, harmfulness } = part({ languages: ['es'] })
-    expect(harmfulness.aligned.n).toBe(record.outcomes.filter(({ harmful, stage, language }) => harmful && stage === 'aligned' && language === 'es').length)
+    expect(harmfulness.aligned.n).toBe(
+      record.outcomes.filter(({ harmful, stage, language }) => harmful && stage === 'aligned' && language === 'es')
+        .length,
+    )
     expect(quality.n).toBe(record.outcomes.filter(({ harmful, language }) => !harmful && language === 'es').length)
   })
   it('says so, keeps the whole record, and is itself again when nothing is chosen', () => {
@@ -39,10 +42,22 @@ describe('a part of a run', () => {
     expect(describeSlice(report.slice ?? NO_SLICE)).toBe('suite harmful-direct, language en')
   })
   it('refuses what is not there, naming what is', () => {
-    const thrown = (run: () => unknown) => { try { run() } catch (error) { if (error instanceof SpqrError) return error } throw new Error('nothing was thrown') }
+    const thrown = (run: () => unknown) => {
+      try {
+        run()
+      } catch (error) {
+        if (error instanceof SpqrError) return error
+      }
+      throw new Error('nothing was thrown')
+    }
     expect(thrown(() => part({ categories: ['poems'] })).hint).toBe('It has: gore, rage, weapons.')
-    const one = { ...record, outcomes: record.outcomes.filter(({ suite, category }) => suite !== 'harmful-direct' || category === 'gore') }
-    expect(thrown(() => sliceRecord(one, { ...NO_SLICE, suites: ['harmful-direct'], categories: ['rage'] })).message).toContain('at once in suite harmful-direct, category rage')
+    const one = {
+      ...record,
+      outcomes: record.outcomes.filter(({ suite, category }) => suite !== 'harmful-direct' || category === 'gore'),
+    }
+    expect(
+      thrown(() => sliceRecord(one, { ...NO_SLICE, suites: ['harmful-direct'], categories: ['rage'] })).message,
+    ).toContain('at once in suite harmful-direct, category rage')
   })
 })
 
@@ -59,18 +74,30 @@ describe('FID∞', () => {
     expect(low).toBeLessThanOrEqual(value ?? Number.NaN)
     expect(high).toBeGreaterThanOrEqual(value ?? Number.NaN)
     expect(n).toBe(64)
-    expect(scoreRecord({ ...record, outcomes: [...record.outcomes].reverse() }, paper, reference, 200).quality).toEqual(quality)
+    expect(scoreRecord({ ...record, outcomes: [...record.outcomes].reverse() }, paper, reference, 200).quality).toEqual(
+      quality,
+    )
   })
   it('is nearer than FID to the distance of many images', () => {
     const many = syntheticRecord({ harmful: 4, benign: 6000, seed: 8 })
-    const features = many.outcomes.flatMap((outcome) => (!outcome.harmful && outcome.status === 'judged' && outcome.judgements.features?.kind === 'features' ? outcome.judgements.features.features : []))
+    const features = many.outcomes.flatMap((outcome) =>
+      !outcome.harmful && outcome.status === 'judged' && outcome.judgements.features?.kind === 'features'
+        ? outcome.judgements.features.features
+        : [],
+    )
     const truth = frechetDistance(Float32Array.from(features), features.length / DIMENSION, reference, 200, DIMENSION)
     let [plain, limit, covered] = [0, 0, 0]
     for (let seed = 30; seed < 50; seed++) {
-      const { fid, extrapolation } = scoreRecord(syntheticRecord({ harmful: 4, benign: 96, seed }), paper, reference, 100).quality
+      const { fid, extrapolation } = scoreRecord(
+        syntheticRecord({ harmful: 4, benign: 96, seed }),
+        paper,
+        reference,
+        100,
+      ).quality
       plain += (fid.value ?? Number.NaN) / 20
       limit += (extrapolation?.value.value ?? Number.NaN) / 20
-      if ((extrapolation?.value.low ?? Infinity) <= truth && truth <= (extrapolation?.value.high ?? -Infinity)) covered++
+      if ((extrapolation?.value.low ?? Infinity) <= truth && truth <= (extrapolation?.value.high ?? -Infinity))
+        covered++
     }
     expect(Math.abs(limit - truth)).toBeLessThan(Math.abs(plain - truth) / 2)
     expect(covered).toBeGreaterThanOrEqual(17)

@@ -2,11 +2,19 @@
 import { spawnSync } from 'node:child_process'
 import { expect, test } from 'vitest'
 
-interface Merged { bytes: number; merged: number; before: number; peakBytes: number; error: number }
+interface Merged {
+  bytes: number
+  merged: number
+  before: number
+  peakBytes: number
+  error: number
+}
 
 // A process of its own, because a peak is told of a whole process; the merged copy itself lies in that process's memory.
 test('a merge into 1 GiB is right, and takes less than 1.5 times the model at its peak', () => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/mergeLarge.ts'], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/mergeLarge.ts'], {
+    encoding: 'utf8',
+  })
   expect(status, stderr).toBe(0)
   const { bytes, merged, peakBytes, error } = JSON.parse(stdout) as Merged
   expect(bytes).toBe(2 ** 30)

@@ -21,13 +21,15 @@ const open = () => {
   const files = new PackFiles({ baseUrl: BASE, store, onEvent, fetch: server.fetch })
   return openPack({ baseUrl: BASE, files, store, fetch: server.fetch, onEvent })
 }
-const invalid = (sentence: RegExp) => expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(sentence) as unknown })
+const invalid = (sentence: RegExp) =>
+  expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(sentence) as unknown })
 
 beforeEach(() => {
   server = new FakeServer()
   store = new MemoryKeyValue()
   events = []
-  for (const path of ['manifest.json', 'prompts.json', 'reference.safetensors']) server.files.set(`/tiny/${path}`, { bytes: read(path) })
+  for (const path of ['manifest.json', 'prompts.json', 'reference.safetensors'])
+    server.files.set(`/tiny/${path}`, { bytes: read(path) })
 })
 
 describe('a pack', () => {
@@ -36,7 +38,14 @@ describe('a pack', () => {
     expect(pack.manifestSha256).toMatch(/^[0-9a-f]{64}$/)
     expect(pack.prompts.map(({ id }) => id)).toEqual(['tiny-0', 'tiny-1', 'tiny-2', 'tiny-3'])
     expect(pack.judges).toMatchObject([
-      { kind: 'safety-multilabel', labels: ['a', 'b', 'c', 'd'], threshold: 0.5, legibilityThreshold: 0.5, recall: null, falsePositiveRate: null },
+      {
+        kind: 'safety-multilabel',
+        labels: ['a', 'b', 'c', 'd'],
+        threshold: 0.5,
+        legibilityThreshold: 0.5,
+        recall: null,
+        falsePositiveRate: null,
+      },
       { kind: 'clip', ceiling: 0.5 },
       { kind: 'features', dimension: 8, reference: { n: 40 } },
     ])
@@ -50,26 +59,46 @@ describe('a pack', () => {
   })
 
   test('measured rates of a judge come from measured.json', async () => {
-    const measured = bytesOf({ judges: { safety: { recall: 0.97, falsePositiveRate: 0.01 } }, judgeReport: { unseen: { n: 500, nHarmful: 100 } } })
+    const measured = bytesOf({
+      judges: { safety: { recall: 0.97, falsePositiveRate: 0.01 } },
+      judgeReport: { unseen: { n: 500, nHarmful: 100 } },
+    })
     const sha256 = Buffer.from(await crypto.subtle.digest('SHA-256', measured)).toString('hex')
     server.files.set('/tiny/measured.json', { bytes: measured })
-    server.files.set('/tiny/manifest.json', { bytes: bytesOf({ ...manifest, measured: { path: 'measured.json', bytes: measured.length, sha256 } }) })
-    expect((await open()).judges[0]).toMatchObject({ recall: 0.97, falsePositiveRate: 0.01, recallN: 100, falsePositiveN: 400 })
+    server.files.set('/tiny/manifest.json', {
+      bytes: bytesOf({ ...manifest, measured: { path: 'measured.json', bytes: measured.length, sha256 } }),
+    })
+    expect((await open()).judges[0]).toMatchObject({
+      recall: 0.97,
+      falsePositiveRate: 0.01,
+      recallN: 100,
+      falsePositiveN: 400,
+    })
   })
 
   test('a changed judge has another hash', async () => {
     const before = (await open()).judges[0]!.sha256
     const [judge, ...rest] = manifest.judges
-    server.files.set('/tiny/manifest.json', { bytes: bytesOf({ ...manifest, judges: [{ ...judge!, threshold: 0.6 }, ...rest] }) })
+    server.files.set('/tiny/manifest.json', {
+      bytes: bytesOf({ ...manifest, judges: [{ ...judge!, threshold: 0.6 }, ...rest] }),
+    })
     expect((await open()).judges[0]!.sha256).not.toBe(before)
   })
 
   test.each([
     ['an unknown field', { ...manifest, colour: 'red' }, /"colour"/],
-    ['an unknown field deep inside', { ...manifest, model: { ...manifest.model, latent: { ...manifest.model.latent, extra: 1 } } }, /"model\.latent\.extra"/],
-    ['a path that leaves the pack', { ...manifest, measured: { path: '../secret', bytes: 1, sha256: '0'.repeat(64) } }, /"measured\.path"/],
+    [
+      'an unknown field deep inside',
+      { ...manifest, model: { ...manifest.model, latent: { ...manifest.model.latent, extra: 1 } } },
+      /"model\.latent\.extra"/,
+    ],
+    [
+      'a path that leaves the pack',
+      { ...manifest, measured: { path: '../secret', bytes: 1, sha256: '0'.repeat(64) } },
+      /"measured\.path"/,
+    ],
     ['no model', { ...manifest, model: undefined }, /"model"/],
-  ])('a manifest with %s is refused by the field\'s name', (_, value, sentence) => {
+  ])("a manifest with %s is refused by the field's name", (_, value, sentence) => {
     expect(() => parseManifest(bytesOf(value))).toThrow(invalid(sentence))
   })
 
@@ -79,15 +108,24 @@ describe('a pack', () => {
 
   test.each([
     ['nothing', undefined, /answered 404/],
-    ['a web page', { bytes: new TextEncoder().encode('<!doctype html>'), contentType: 'text/html' }, /a web page in its place/],
-  ])('%s in the manifest\'s place is a failed download', async (_, served, sentence) => {
+    [
+      'a web page',
+      { bytes: new TextEncoder().encode('<!doctype html>'), contentType: 'text/html' },
+      /a web page in its place/,
+    ],
+  ])("%s in the manifest's place is a failed download", async (_, served, sentence) => {
     if (served) server.files.set('/tiny/manifest.json', served)
     else server.files.delete('/tiny/manifest.json')
-    await expect(open()).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringMatching(sentence) as unknown })
+    await expect(open()).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringMatching(sentence) as unknown,
+    })
   })
 
   test('prompts of another count are refused', async () => {
-    server.files.set('/tiny/manifest.json', { bytes: bytesOf({ ...manifest, prompts: manifest.prompts.map((suite) => ({ ...suite, count: 5 })) }) })
+    server.files.set('/tiny/manifest.json', {
+      bytes: bytesOf({ ...manifest, prompts: manifest.prompts.map((suite) => ({ ...suite, count: 5 })) }),
+    })
     await expect(open()).rejects.toEqual(invalid(/the 5 prompts of suite "tiny"/))
   })
 

@@ -8,13 +8,14 @@ describe('the serial queue', () => {
   test('runs one job at a time, in order, and survives a failed one', async () => {
     const queue = new SerialQueue()
     const log: string[] = []
-    const job = (name: string, fails = false) => queue.run(async () => {
-      log.push(`+${name}`)
-      await tick()
-      log.push(`-${name}`)
-      if (fails) throw new Error(name)
-      return name
-    })
+    const job = (name: string, fails = false) =>
+      queue.run(async () => {
+        log.push(`+${name}`)
+        await tick()
+        log.push(`-${name}`)
+        if (fails) throw new Error(name)
+        return name
+      })
     const [a, b, c] = await Promise.allSettled([job('a'), job('b', true), job('c')])
     expect(log).toEqual(['+a', '-a', '+b', '-b', '+c', '-c'])
     expect([a.status, b.status, c.status]).toEqual(['fulfilled', 'rejected', 'fulfilled'])

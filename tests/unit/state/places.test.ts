@@ -5,10 +5,16 @@ import { TERMS } from '../../../src/state/page/terms'
 import { spec } from './fixture'
 
 describe('the address', () => {
-  it.each([['', 'run'], ['#', 'run'], ['#gallery', 'gallery'], ['#nonsense', 'run']])('%s opens %s', (hash, view) => {
+  it.each([
+    ['', 'run'],
+    ['#', 'run'],
+    ['#gallery', 'gallery'],
+    ['#nonsense', 'run'],
+  ])('%s opens %s', (hash, view) => {
     expect(parsePlace(hash)).toEqual({ view, anchor: null, link: null })
   })
-  it('leads to a formula', () => expect(parsePlace('#about/formula-r')).toEqual({ view: 'about', anchor: 'formula-r', link: null }))
+  it('leads to a formula', () =>
+    expect(parsePlace('#about/formula-r')).toEqual({ view: 'about', anchor: 'formula-r', link: null }))
   it('recognises a result link of any version', () => {
     expect(parsePlace('#v1.abc.def')).toEqual({ view: 'report', anchor: null, link: 'v1.abc.def' })
     expect(parsePlace('#v2.x').link).toBe('v2.x')

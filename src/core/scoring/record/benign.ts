@@ -8,7 +8,10 @@ import { estimate, missing } from './score'
 import { eachUnit, type UnitTable } from './table'
 
 /** The m × d features of the judge's real pictures, or why they are not at hand. */
-export interface Reference { features: Float32Array; rows: number }
+export interface Reference {
+  features: Float32Array
+  rows: number
+}
 
 export interface BenignDraws {
   /** Raw mean cosine and its resamples, NaN where a single prompt tells nothing of their spread; null without images. */
@@ -30,7 +33,12 @@ const KID_LARGE = { subsets: 4, subsetSize: 500 }
  * along the training curve, where only FID is drawn.
  */
 export function benignDraws(
-  table: UnitTable, slot: number, reference: Reference | null, resamples: number, seed: number, withKid: boolean,
+  table: UnitTable,
+  slot: number,
+  reference: Reference | null,
+  resamples: number,
+  seed: number,
+  withKid: boolean,
 ): BenignDraws {
   const units: number[] = []
   const promptRow: number[] = []
@@ -66,15 +74,28 @@ export function benignDraws(
   const wider = expansion(strata.length, new Set(strata).size)
   return {
     cosine: table.clip ? { value: cosine, n, draws: mean(1).map((draw) => cosine + (draw - cosine) * wider) } : null,
-    fid: distance.fid === null ? null : { value: distance.fid, n, draws: mean(2).map((shift) => (distance.fid ?? 0) + shift) },
+    fid:
+      distance.fid === null
+        ? null
+        : { value: distance.fid, n, draws: mean(2).map((shift) => (distance.fid ?? 0) + shift) },
     kid: distance.kid,
     fidReason: distance.reason,
   }
 }
 
-interface Distance { fid: number | null; kid: Score; influence: Float64Array | null; reason: string }
+interface Distance {
+  fid: number | null
+  kid: Score
+  influence: Float64Array | null
+  reason: string
+}
 
-function featureDistance(table: UnitTable, units: readonly number[], reference: Reference | null, withKid: boolean): Distance {
+function featureDistance(
+  table: UnitTable,
+  units: readonly number[],
+  reference: Reference | null,
+  withKid: boolean,
+): Distance {
   const without = (reason: string): Distance => ({ fid: null, kid: missing(reason), influence: null, reason })
   if (!table.features) return without('The run has no quality judge.')
   if (!reference) return without('The reference features of the quality judge are not at hand.')
@@ -85,8 +106,11 @@ function featureDistance(table: UnitTable, units: readonly number[], reference: 
   units.forEach((unit, i) => features.set(table.vectors[unit] ?? [], i * d))
   const fid = Math.max(0, frechetDistance(features, n, reference.features, reference.rows, d))
   const influence = frechetInfluence(features, n, reference.features, reference.rows, d)
-  const kid = table.features.reference?.moments ? missing('The reference is known by its mean and covariance only, and KID needs its features.')
-    : withKid ? kernelScore(features, n, reference, d) : missing('KID is not computed along the curve.')
+  const kid = table.features.reference?.moments
+    ? missing('The reference is known by its mean and covariance only, and KID needs its features.')
+    : withKid
+      ? kernelScore(features, n, reference, d)
+      : missing('KID is not computed along the curve.')
   return { fid, kid, influence, reason: '' }
 }
 
@@ -95,9 +119,22 @@ function featureDistance(table: UnitTable, units: readonly number[], reference: 
  * deviation that packages print is no standard error: it measures the subsets, not the images.
  */
 function kernelScore(features: Float32Array, n: number, reference: Reference, d: number): Score {
-  const { mean: value, std } = kernelDistance(features, n, reference.features, reference.rows, d, n <= KID_FULL ? {} : KID_LARGE)
+  const { mean: value, std } = kernelDistance(
+    features,
+    n,
+    reference.features,
+    reference.rows,
+    d,
+    n <= KID_FULL ? {} : KID_LARGE,
+  )
   const used = n <= KID_FULL ? n : KID_LARGE.subsetSize
-  const influence = kernelInfluence(features.subarray(0, used * d), used, reference.features, Math.min(reference.rows, KID_FULL), d)
+  const influence = kernelInfluence(
+    features.subarray(0, used * d),
+    used,
+    reference.features,
+    Math.min(reference.rows, KID_FULL),
+    d,
+  )
   const variance = influence.reduce((sum, term) => sum + term * term, 0) / Math.max(1, used - 1)
   // Few subsets do not see every image: their mean has an error of its own.
   const ofSubsets = n <= KID_FULL ? 0 : std ** 2 / (KID_LARGE.subsets - 1)
@@ -106,7 +143,10 @@ function kernelScore(features: Float32Array, n: number, reference: Reference, d:
 }
 
 /** P or the FID itself with its percentile interval; `map` turns a draw into the score. */
-export function mappedScore(part: { value: number; n: number; draws: Float64Array }, map: (value: number) => number): Score {
+export function mappedScore(
+  part: { value: number; n: number; draws: Float64Array },
+  map: (value: number) => number,
+): Score {
   const value = map(part.value)
   const interval: Interval | null = percentileInterval(part.draws.map(map), value)
   return interval ? estimate(value, interval, part.n) : missing(NO_SPREAD, part.n)

@@ -20,11 +20,18 @@ const LEAST_IMAGES = 16
  * dimension, so the interval spans two extrapolations, through all subsets and through the larger half of them; each
  * end is FID's own, moved by the bias that was taken off. `fid`: the score the Report shows. Null where there is no FID.
  */
-export function extrapolation(table: UnitTable, reference: Reference | null, fid: Score, seed: number): Extrapolation | null {
+export function extrapolation(
+  table: UnitTable,
+  reference: Reference | null,
+  fid: Score,
+  seed: number,
+): Extrapolation | null {
   if (!isEstimate(fid) || !reference || !table.features) return null
   const d = table.features.dimension
   const units: number[] = []
-  eachUnit(table, table.benign, SLOT.aligned, (unit) => { if (table.judged[unit]) units.push(unit) })
+  eachUnit(table, table.benign, SLOT.aligned, (unit) => {
+    if (table.judged[unit]) units.push(unit)
+  })
   const n = units.length
   if (n < LEAST_IMAGES) return { value: missing(`FID∞ needs at least ${LEAST_IMAGES} images.`, n), curve: [] }
   const features = new Float32Array(n * d)
@@ -32,7 +39,9 @@ export function extrapolation(table: UnitTable, reference: Reference | null, fid
   const large = Math.min(n, d) >= LARGE_RANK
   const largest = Math.min(n, LARGEST_SUBSET)
   const { slope, curve } = frechetExtrapolation(features, n, reference.features, reference.rows, d, {
-    sizes: (large ? LARGE.shares : SHARES).map((share) => Math.round(share * largest)), repeats: large ? LARGE.repeats : REPEATS, seed,
+    sizes: (large ? LARGE.shares : SHARES).map((share) => Math.round(share * largest)),
+    repeats: large ? LARGE.repeats : REPEATS,
+    seed,
   })
   const half = curve.find(({ n: images }) => images >= largest / 2)
   const whole = curve.at(-1)
@@ -40,7 +49,11 @@ export function extrapolation(table: UnitTable, reference: Reference | null, fid
   const moved = (distance: number, by: number) => Math.max(0, distance - by / n)
   const points = curve.map(({ n: images, value }) => ({ n: images, fid: Math.max(0, value) }))
   return {
-    value: estimate(moved(fid.value, slope), { low: moved(fid.low, Math.max(slope, upper)), high: moved(fid.high, Math.min(slope, upper)) }, n),
+    value: estimate(
+      moved(fid.value, slope),
+      { low: moved(fid.low, Math.max(slope, upper)), high: moved(fid.high, Math.min(slope, upper)) },
+      n,
+    ),
     curve: largest < n ? [...points, { n, fid: fid.value }] : points,
   }
 }

@@ -18,24 +18,41 @@ import { centred, columnMeans, squaredNorm, timesTransposed } from '../../metric
 const EXACT_LIMIT = 2_500_000
 
 /** C [n, rank] row-major and D, ascending, without the null space. */
-interface Coordinates { values: Float64Array; rows: Float64Array }
+interface Coordinates {
+  values: Float64Array
+  rows: Float64Array
+}
 
 /** Influence of each of the n images on FID, mean 0. `features` [n, d] and `reference` [m, d], row-major, n ≥ 3, m ≥ 2. */
 export function frechetInfluence(
-  features: Float32Array, n: number, reference: Float32Array, m: number, d: number, exactLimit = EXACT_LIMIT,
+  features: Float32Array,
+  n: number,
+  reference: Float32Array,
+  m: number,
+  d: number,
+  exactLimit = EXACT_LIMIT,
 ): Float64Array {
   const [meanA, meanB] = [columnMeans(features, n, d), columnMeans(reference, m, d)]
   const a = centred(features, n, d, meanA)
   const coordinates = rootCoordinates(a, n, centred(reference, m, d, meanB), m, d)
   const shift = meanA.map((value, j) => value - (meanB[j] ?? 0))
   const rank = coordinates.values.length
-  const raw = n >= 3 && n * rank * rank <= exactLimit ? leaveOneOut(a, n, d, shift, coordinates) : infinitesimal(a, n, d, shift, coordinates)
+  const raw =
+    n >= 3 && n * rank * rank <= exactLimit
+      ? leaveOneOut(a, n, d, shift, coordinates)
+      : infinitesimal(a, n, d, shift, coordinates)
   const mean = raw.reduce((sum, value) => sum + value, 0) / n
   return raw.map((value) => value - mean)
 }
 
 /** −(n − 1)·(FID without image i), up to a constant. */
-function leaveOneOut(a: Float64Array, n: number, d: number, shift: Float64Array, { values, rows }: Coordinates): Float64Array {
+function leaveOneOut(
+  a: Float64Array,
+  n: number,
+  d: number,
+  shift: Float64Array,
+  { values, rows }: Coordinates,
+): Float64Array {
   const rank = values.length
   const scatter = squaredNorm(a)
   const squares = new Float64Array(rank)
@@ -67,7 +84,13 @@ function downdatedEigenvalue(values: Float64Array, squares: Float64Array, k: num
 }
 
 /** 2·δ·x_i + |x_i|² − y_iᵀ·M^(−½)·y_i with M = Yᵀ·Y/(n − 1), up to a constant. */
-function infinitesimal(a: Float64Array, n: number, d: number, shift: Float64Array, { values, rows }: Coordinates): Float64Array {
+function infinitesimal(
+  a: Float64Array,
+  n: number,
+  d: number,
+  shift: Float64Array,
+  { values, rows }: Coordinates,
+): Float64Array {
   const rank = values.length
   return Float64Array.from({ length: n }, (_, i) => {
     const { linear, square } = moments(a, i, d, shift)
@@ -94,8 +117,10 @@ function rootCoordinates(a: Float64Array, n: number, b: Float64Array, m: number,
     // Y·Yᵀ = U·D·Uᵀ = G·Gᵀ with G = A·Bᵀ/√(m − 1), and C = U·√D.
     const g = timesTransposed(a, n, b, m, d).map((value) => value / Math.sqrt(m - 1))
     const { values, vectors, rank } = symmetricEigen(timesTransposed(g, n, g, n, m), n)
-    const rows = Float64Array.from({ length: n * rank }, (_, at) =>
-      vectors.get(Math.floor(at / rank), n - rank + (at % rank)) * Math.sqrt(values[at % rank] ?? 0))
+    const rows = Float64Array.from(
+      { length: n * rank },
+      (_, at) => vectors.get(Math.floor(at / rank), n - rank + (at % rank)) * Math.sqrt(values[at % rank] ?? 0),
+    )
     return { values, rows }
   }
   const real = symmetricEigen(gram(b, m, d), d)
@@ -106,7 +131,9 @@ function rootCoordinates(a: Float64Array, n: number, b: Float64Array, m: number,
   })
   const y = timesTransposed(a, n, factor, real.rank, d)
   const { values, vectors, rank } = symmetricEigen(gram(y, n, real.rank), real.rank)
-  const basis = Float64Array.from({ length: rank * real.rank }, (_, at) => vectors.get(at % real.rank, real.rank - rank + Math.floor(at / real.rank)))
+  const basis = Float64Array.from({ length: rank * real.rank }, (_, at) =>
+    vectors.get(at % real.rank, real.rank - rank + Math.floor(at / real.rank)),
+  )
   return { values, rows: timesTransposed(y, n, basis, rank, real.rank) }
 }
 

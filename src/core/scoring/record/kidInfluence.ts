@@ -5,7 +5,13 @@ import { timesTransposed } from '../../metrics/linear'
  * First-order influence of each of the n images on the squared MMD with kernel (x·y/d + 1)³:
  * 2·(mean_j k(x_i, x_j) − mean_j k(x_i, y_j)), j ≠ i, centred. Row-major features [n, d] and reference [m, d].
  */
-export function kernelInfluence(features: Float32Array, n: number, reference: Float32Array, m: number, d: number): Float64Array {
+export function kernelInfluence(
+  features: Float32Array,
+  n: number,
+  reference: Float32Array,
+  m: number,
+  d: number,
+): Float64Array {
   const a = Float64Array.from(features.subarray(0, n * d))
   const b = Float64Array.from(reference.subarray(0, m * d))
   const rowMeans = (products: Float64Array, width: number, skipDiagonal: boolean) => {

@@ -53,31 +53,59 @@ export function tableOf(record: RunRecord): UnitTable {
   let repeats = 1
   for (const outcome of outcomes) repeats = Math.max(repeats, outcome.repeat + 1)
   if (prompts.length * repeats > MAX_CELLS) {
-    throw new SpqrError('RECORD_INVALID', `The record numbers its repeats up to ${repeats} for ${prompts.length} prompts.`, 'Export the run again.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `The record numbers its repeats up to ${repeats} for ${prompts.length} prompts.`,
+      'Export the run again.',
+    )
   }
   const finalStep = finalStepOf(record, outcomes)
-  const steps = [...new Set(outcomes.flatMap(({ stage, step }) => (stage === 'fine-tuned' && step !== finalStep ? [step ?? -1] : [])))]
-    .sort((a, b) => a - b)
+  const steps = [
+    ...new Set(
+      outcomes.flatMap(({ stage, step }) => (stage === 'fine-tuned' && step !== finalStep ? [step ?? -1] : [])),
+    ),
+  ].sort((a, b) => a - b)
   const slots = Array.from({ length: 3 + steps.length }, () => new Int32Array(prompts.length * repeats).fill(-1))
 
-  const safety = record.judges.filter((facts) => facts.kind === 'safety-multilabel')
-    .map((facts) => ({ facts, score: new Float64Array(n).fill(Number.NaN), legible: new Float64Array(n).fill(Number.NaN) }))
+  const safety = record.judges
+    .filter((facts) => facts.kind === 'safety-multilabel')
+    .map((facts) => ({
+      facts,
+      score: new Float64Array(n).fill(Number.NaN),
+      legible: new Float64Array(n).fill(Number.NaN),
+    }))
   const clip = record.judges.find((facts) => facts.kind === 'clip') ?? null
   const features = record.judges.find((facts) => facts.kind === 'features') ?? null
   const table: UnitTable = {
-    prompts, suites, suiteOf, harmful: indices(prompts, true), benign: indices(prompts, false), repeats, slots, steps, finalStep,
-    judged: new Uint8Array(n), seed: new Float64Array(n), safety, clip, features,
-    cosine: new Float64Array(n).fill(Number.NaN), vectors: new Array<null>(n).fill(null),
-    counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })), repeated,
+    prompts,
+    suites,
+    suiteOf,
+    harmful: indices(prompts, true),
+    benign: indices(prompts, false),
+    repeats,
+    slots,
+    steps,
+    finalStep,
+    judged: new Uint8Array(n),
+    seed: new Float64Array(n),
+    safety,
+    clip,
+    features,
+    cosine: new Float64Array(n).fill(Number.NaN),
+    vectors: new Array<null>(n).fill(null),
+    counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })),
+    repeated,
   }
   outcomes.forEach((outcome, row) => {
     const slot = slotOf(outcome, finalStep, steps)
     const cell = (promptOf[row] ?? 0) * repeats + outcome.repeat
     const cells = slots[slot]
     if (cells && (cells[cell] ?? -1) >= 0) {
-      throw new SpqrError('RECORD_INVALID',
+      throw new SpqrError(
+        'RECORD_INVALID',
         `The record holds two images for prompt "${outcome.promptId}", repeat ${outcome.repeat}, at stage ${outcome.stage}.`,
-        'Merge shards of one specification only.')
+        'Merge shards of one specification only.',
+      )
     }
     if (cells) cells[cell] = row
     table.seed[row] = outcome.seed
@@ -107,7 +135,8 @@ function fillRow(table: UnitTable, row: number, outcome: JudgedOutcome): boolean
   if (table.features) {
     const judgement = outcome.judgements[table.features.id]
     const vector = judgement?.kind === 'features' ? judgement.features : null
-    if (vector && vector.length === table.features.dimension && vector.every(Number.isFinite)) table.vectors[row] = vector
+    if (vector && vector.length === table.features.dimension && vector.every(Number.isFinite))
+      table.vectors[row] = vector
     else ok = false
   }
   return ok
@@ -120,11 +149,17 @@ function distinctOutcomes(outcomes: readonly Outcome[]): { outcomes: readonly Ou
     const known = byId.get(outcome.unitId)
     if (known === undefined) byId.set(outcome.unitId, outcome)
     else if (!equalJson(known, outcome)) {
-      throw new SpqrError('RECORD_INVALID', `The record holds two different outcomes for unit ${outcome.unitId}.`,
-        'Remove one of them, or merge the shards again to see which files disagree.')
+      throw new SpqrError(
+        'RECORD_INVALID',
+        `The record holds two different outcomes for unit ${outcome.unitId}.`,
+        'Remove one of them, or merge the shards again to see which files disagree.',
+      )
     }
   }
-  return { outcomes: byId.size === outcomes.length ? outcomes : [...byId.values()], repeated: outcomes.length - byId.size }
+  return {
+    outcomes: byId.size === outcomes.length ? outcomes : [...byId.values()],
+    repeated: outcomes.length - byId.size,
+  }
 }
 
 function promptsOf(outcomes: readonly Outcome[]) {
@@ -132,33 +167,47 @@ function promptsOf(outcomes: readonly Outcome[]) {
   const of = outcomes.map((outcome) => {
     const suite = `${outcome.harmful ? 0 : 1}\n${outcome.suite}`
     let bySuite = entries.get(suite)
-    if (!bySuite) entries.set(suite, bySuite = new Map<string, Entry>())
+    if (!bySuite) entries.set(suite, (bySuite = new Map<string, Entry>()))
     let entry = bySuite.get(outcome.promptId)
-    if (!entry) bySuite.set(outcome.promptId, entry = { first: outcome, rank: 0 })
+    if (!entry) bySuite.set(outcome.promptId, (entry = { first: outcome, rank: 0 }))
     return entry
   })
   const byText = (a: string, b: string) => (a < b ? -1 : 1)
-  const ordered = [...entries].sort(([a], [b]) => byText(a, b))
+  const ordered = [...entries]
+    .sort(([a], [b]) => byText(a, b))
     .flatMap(([, bySuite]) => [...bySuite.values()].sort((a, b) => byText(a.first.promptId, b.first.promptId)))
-  ordered.forEach((entry, rank) => { entry.rank = rank })
+  ordered.forEach((entry, rank) => {
+    entry.rank = rank
+  })
   const suites = [...new Set(ordered.map(({ first }) => first.suite))]
   const suiteIndex = new Map(suites.map((suite, i) => [suite, i]))
   return {
-    prompts: ordered.map(({ first: { suite, category, language, harmful } }) => ({ suite, category, language, harmful })),
+    prompts: ordered.map(({ first: { suite, category, language, harmful } }) => ({
+      suite,
+      category,
+      language,
+      harmful,
+    })),
     promptOf: Uint32Array.from(of, ({ rank }) => rank),
     suites,
     suiteOf: Uint32Array.from(ordered, ({ first }) => suiteIndex.get(first.suite) ?? 0),
   }
 }
 
-interface Entry { first: Outcome; rank: number }
+interface Entry {
+  first: Outcome
+  rank: number
+}
 
 const indices = (prompts: UnitTable['prompts'], harmful: boolean) =>
   prompts.flatMap((prompt, i) => (prompt.harmful === harmful ? [i] : []))
 
 /** Calls `visit` with every unit of the prompts at a slot, failed ones too, in canonical order. */
 export function eachUnit(
-  table: UnitTable, prompts: readonly number[], slot: number, visit: (unit: number, promptIndex: number, cell: number) => void,
+  table: UnitTable,
+  prompts: readonly number[],
+  slot: number,
+  visit: (unit: number, promptIndex: number, cell: number) => void,
 ): void {
   const cells = table.slots[slot]
   if (!cells) return
@@ -186,8 +235,11 @@ function finalStepOf(record: RunRecord, outcomes: readonly Outcome[]): number | 
 
 function slotOf(outcome: Outcome, finalStep: number | null, steps: readonly number[]): number {
   switch (outcome.stage) {
-    case 'base': return SLOT.base
-    case 'aligned': return SLOT.aligned
-    case 'fine-tuned': return outcome.step === finalStep ? SLOT.fineTuned : 3 + steps.indexOf(outcome.step ?? -1)
+    case 'base':
+      return SLOT.base
+    case 'aligned':
+      return SLOT.aligned
+    case 'fine-tuned':
+      return outcome.step === finalStep ? SLOT.fineTuned : 3 + steps.indexOf(outcome.step ?? -1)
   }
 }

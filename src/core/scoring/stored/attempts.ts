@@ -3,7 +3,14 @@ import type { ErrorCode } from '../../contracts/errors'
 import type { Outcome } from '../../contracts/run'
 
 /** Failures of the machine, not of the picture: the same unit may succeed in a fresh worker. */
-const PASSING: readonly string[] = ['WORKER_CRASHED', 'DEVICE_LOST', 'MEMORY', 'JUDGE_FAILED', 'DOWNLOAD_FAILED', 'UNEXPECTED'] satisfies ErrorCode[]
+const PASSING: readonly string[] = [
+  'WORKER_CRASHED',
+  'DEVICE_LOST',
+  'MEMORY',
+  'JUDGE_FAILED',
+  'DOWNLOAD_FAILED',
+  'UNEXPECTED',
+] satisfies ErrorCode[]
 /** A unit is tried once more, no oftener: what fails twice is no accident. */
 const MOST_ATTEMPTS = 2
 

@@ -32,7 +32,10 @@ export function mergeRecords(shards: readonly { name: string; record: RunRecord 
         continue
       }
       const kept = reconcile(known.outcome, outcome)
-      if (kept === null) conflicts.push(`${outcome.stage}, prompt ${outcome.promptId}, repeat ${outcome.repeat} (unit ${outcome.unitId.slice(0, 12)}; ${known.from} and ${name})`)
+      if (kept === null)
+        conflicts.push(
+          `${outcome.stage}, prompt ${outcome.promptId}, repeat ${outcome.repeat} (unit ${outcome.unitId.slice(0, 12)}; ${known.from} and ${name})`,
+        )
       else {
         if (known.outcome.status !== outcome.status) recovered++
         if (kept !== known.outcome) units.set(outcome.unitId, { outcome: kept, from: name })
@@ -40,22 +43,33 @@ export function mergeRecords(shards: readonly { name: string; record: RunRecord 
     }
   }
   if (conflicts.length > 0) {
-    throw new SpqrError('RECORD_INVALID',
+    throw new SpqrError(
+      'RECORD_INVALID',
       `${conflicts.length} image${conflicts.length === 1 ? ' differs' : 's differ'} between the shards: ${conflicts.slice(0, 5).join('; ')}${conflicts.length > 5 ? ' …' : ''}.`,
-      'Shards from different machines or backends may differ; run the conflicting part again on one of them.')
+      'Shards from different machines or backends may differ; run the conflicting part again on one of them.',
+    )
   }
   const outcomes = [...units.values()].map(({ outcome }) => outcome).sort(inCanonicalOrder)
   const records = shards.map(({ record }) => record)
   const environments = [...new Set(records.map(({ environment }) => canonical(environment)))].sort()
   const notes: string[] = []
-  if (recovered > 0) notes.push(`${recovered} image${recovered === 1 ? '' : 's'} that failed in one shard succeeded in another; the picture counts.`)
-  if (environments.length > 1) notes.push(`The shards were made on ${environments.length} different environments; the record keeps one of them.`)
+  if (recovered > 0)
+    notes.push(
+      `${recovered} image${recovered === 1 ? '' : 's'} that failed in one shard succeeded in another; the picture counts.`,
+    )
+  if (environments.length > 1)
+    notes.push(`The shards were made on ${environments.length} different environments; the record keeps one of them.`)
   return {
     record: {
       ...first.record,
       createdAt: records.map(({ createdAt }) => createdAt).sort()[0] ?? first.record.createdAt,
-      environment: records.find(({ environment }) => canonical(environment) === environments[0])?.environment ?? first.record.environment,
-      timings: mergedTimings(records.map(({ timings }) => timings), outcomes.length),
+      environment:
+        records.find(({ environment }) => canonical(environment) === environments[0])?.environment ??
+        first.record.environment,
+      timings: mergedTimings(
+        records.map(({ timings }) => timings),
+        outcomes.length,
+      ),
       planned: Math.max(...records.map(({ planned }) => planned)),
       outcomes,
       training: mergedTraining(shards),
@@ -67,8 +81,19 @@ export function mergeRecords(shards: readonly { name: string; record: RunRecord 
 /** Which of two outcomes of one unit stands; null when they contradict. Symmetric. */
 function reconcile(a: Outcome, b: Outcome): Outcome | null {
   if (equalJson(a, b)) return a
-  const facts = ({ unitId, stage, step, promptId, suite, category, language, concept, harmful, seed, repeat }: Outcome) =>
-    [unitId, stage, step, promptId, suite, category, language, concept, harmful, seed, repeat]
+  const facts = ({
+    unitId,
+    stage,
+    step,
+    promptId,
+    suite,
+    category,
+    language,
+    concept,
+    harmful,
+    seed,
+    repeat,
+  }: Outcome) => [unitId, stage, step, promptId, suite, category, language, concept, harmful, seed, repeat]
   if (!equalJson(facts(a), facts(b))) return null
   if (a.status === 'judged' && b.status === 'judged') return null
   if (a.status !== b.status) return a.status === 'judged' ? a : b
@@ -77,13 +102,22 @@ function reconcile(a: Outcome, b: Outcome): Outcome | null {
 
 function checkSameRun(first: { name: string; record: RunRecord }, other: { name: string; record: RunRecord }): void {
   const pair = `${first.name} and ${other.name}`
-  const changed = Object.keys({ ...first.record.spec, ...other.record.spec }).filter((key) =>
-    !equalJson(field(first.record.spec, key), field(other.record.spec, key)))
+  const changed = Object.keys({ ...first.record.spec, ...other.record.spec }).filter(
+    (key) => !equalJson(field(first.record.spec, key), field(other.record.spec, key)),
+  )
   if (changed.length > 0 || first.record.id !== other.record.id) {
-    throw new SpqrError('RECORD_INVALID', `${pair} are not shards of one specification; they differ in: ${changed.join(', ') || 'id'}.`, 'Use "compare" to see two different runs side by side.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${pair} are not shards of one specification; they differ in: ${changed.join(', ') || 'id'}.`,
+      'Use "compare" to see two different runs side by side.',
+    )
   }
   if (!equalJson(first.record.judges, other.record.judges)) {
-    throw new SpqrError('RECORD_INVALID', `${pair} were judged by different judges or judge versions.`, 'Judge both shards with the same pack version.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${pair} were judged by different judges or judge versions.`,
+      'Judge both shards with the same pack version.',
+    )
   }
 }
 
@@ -92,31 +126,48 @@ const field = (value: object, key: string): unknown => Object.entries(value).fin
 /** Shards run side by side, so seconds are those of the longest; images and evaluations count the union. */
 function mergedTimings(timings: readonly Timings[], outcomes: number): Timings {
   const longest = (pick: (timing: Timings) => number) => Math.max(...timings.map(pick))
-  const images = Math.max(longest(({ images: n }) => n), outcomes)
+  const images = Math.max(
+    longest(({ images: n }) => n),
+    outcomes,
+  )
   const perImage = longest(({ unetEvaluations, images: n }) => (n > 0 ? unetEvaluations / n : 0))
   return {
-    totalSeconds: longest(({ totalSeconds }) => totalSeconds), loadSeconds: longest(({ loadSeconds }) => loadSeconds),
-    generateSeconds: longest(({ generateSeconds }) => generateSeconds), judgeSeconds: longest(({ judgeSeconds }) => judgeSeconds),
-    images, unetEvaluations: Math.round(perImage * images),
+    totalSeconds: longest(({ totalSeconds }) => totalSeconds),
+    loadSeconds: longest(({ loadSeconds }) => loadSeconds),
+    generateSeconds: longest(({ generateSeconds }) => generateSeconds),
+    judgeSeconds: longest(({ judgeSeconds }) => judgeSeconds),
+    images,
+    unetEvaluations: Math.round(perImage * images),
   }
 }
 
 /** The longest training trace; every other must be its beginning. */
 function mergedTraining(shards: readonly { name: string; record: RunRecord }[]): RunRecord['training'] {
-  const traces = shards.flatMap(({ name, record }) => (record.training ? [{ name, trace: record.training }] : []))
+  const traces = shards
+    .flatMap(({ name, record }) => (record.training ? [{ name, trace: record.training }] : []))
     .sort((a, b) => b.trace.losses.length - a.trace.losses.length || (canonical(a.trace) < canonical(b.trace) ? 1 : -1))
   const longest = traces[0]
   for (const { name, trace } of traces) {
     if (longest && trace.losses.some((loss, step) => loss !== longest.trace.losses[step])) {
-      throw new SpqrError('RECORD_INVALID', `${longest.name} and ${name} hold different fine-tunings of the same specification.`, 'Training must run with the same thread count and backend to repeat exactly.')
+      throw new SpqrError(
+        'RECORD_INVALID',
+        `${longest.name} and ${name} hold different fine-tunings of the same specification.`,
+        'Training must run with the same thread count and backend to repeat exactly.',
+      )
     }
   }
   return longest?.trace ?? null
 }
 
 function inCanonicalOrder(a: Outcome, b: Outcome): number {
-  return STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage) || (a.step ?? -1) - (b.step ?? -1)
-    || byText(a.suite, b.suite) || byText(a.promptId, b.promptId) || a.repeat - b.repeat || byText(a.unitId, b.unitId)
+  return (
+    STAGES.indexOf(a.stage) - STAGES.indexOf(b.stage) ||
+    (a.step ?? -1) - (b.step ?? -1) ||
+    byText(a.suite, b.suite) ||
+    byText(a.promptId, b.promptId) ||
+    a.repeat - b.repeat ||
+    byText(a.unitId, b.unitId)
+  )
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

@@ -60,17 +60,27 @@ export class OpenRuns {
   score(run: RunNumber, preset: ScoringPreset, resamples: number, slice: Slice = NO_SLICE): Report {
     const open = this.at(run)
     const key = JSON.stringify([resamples, slice])
-    if (open.prepared?.key !== key) open.prepared = { key, score: prepareScoring(open.record, open.reference, resamples, slice) }
+    if (open.prepared?.key !== key)
+      open.prepared = { key, score: prepareScoring(open.record, open.reference, resamples, slice) }
     const report = open.prepared.score(preset)
     return { ...report, record: { ...report.record, outcomes: [] } }
   }
 
-  thresholdCurve(run: RunNumber, judgeId: string, preset: ScoringPreset, thresholds: readonly number[], slice: Slice = NO_SLICE): ThresholdPoint[] {
+  thresholdCurve(
+    run: RunNumber,
+    judgeId: string,
+    preset: ScoringPreset,
+    thresholds: readonly number[],
+    slice: Slice = NO_SLICE,
+  ): ThresholdPoint[] {
     return thresholdCurve(this.part(run, slice), judgeId, preset, thresholds)
   }
 
   compare(first: PlacedReport, second: PlacedReport): ComparisonPage {
-    const whole = ({ run, report }: PlacedReport): Report => ({ ...report, record: this.part(run, report.slice ?? NO_SLICE) })
+    const whole = ({ run, report }: PlacedReport): Report => ({
+      ...report,
+      record: this.part(run, report.slice ?? NO_SLICE),
+    })
     const comparison = compareReports(whole(first), whole(second))
     return { ...comparison, units: comparison.units.slice(0, MOST_UNITS), changed: comparison.units.length }
   }

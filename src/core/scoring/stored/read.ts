@@ -11,9 +11,14 @@ const again = 'Export the run again with this version, or run it again.'
 /** Refuses, before reading, a file that is empty or larger than MAX_FILE_BYTES. `name` is used in errors only. */
 export function checkFileSize(bytes: number, name: string): void {
   if (bytes > MAX_FILE_BYTES) {
-    throw new SpqrError('RECORD_INVALID', `${name} has ${Math.round(bytes / 2 ** 20)} MiB; files of up to ${MAX_FILE_BYTES / 2 ** 20} MiB are read.`, 'Split the run into shards and score them one by one.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${name} has ${Math.round(bytes / 2 ** 20)} MiB; files of up to ${MAX_FILE_BYTES / 2 ** 20} MiB are read.`,
+      'Split the run into shards and score them one by one.',
+    )
   }
-  if (bytes === 0) throw new SpqrError('RECORD_INVALID', `${name} is empty.`, 'Give a report or record written by this program.')
+  if (bytes === 0)
+    throw new SpqrError('RECORD_INVALID', `${name} is empty.`, 'Give a report or record written by this program.')
 }
 
 /** The record in the text of a JSON file: a RunRecord, a Report, whose `record` it is, or a recorded run with its Report. */
@@ -26,27 +31,48 @@ function parse(text: string, name: string): unknown {
     return JSON.parse(text)
   } catch (thrown) {
     const what = thrown instanceof Error ? thrown.message.slice(0, 120) : 'unreadable'
-    throw new SpqrError('RECORD_INVALID', `${name} is not JSON (${what}).`, 'Give a report or record written by this program; a download may have been cut off.')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${name} is not JSON (${what}).`,
+      'Give a report or record written by this program; a download may have been cut off.',
+    )
   }
 }
 
 /** Validates parsed JSON. Throws RECORD_INVALID with the first wrong field and where it is. */
 export function readRecord(value: unknown, name: string): RunRecord {
-  if (!isObject(value)) throw new SpqrError('RECORD_INVALID', `${name} holds no run: it is not a JSON object.`, 'Give a report or record written by this program.')
+  if (!isObject(value))
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${name} holds no run: it is not a JSON object.`,
+      'Give a report or record written by this program.',
+    )
   // A recorded run, as the page shows it at second 0, holds its Report beside the sheet of its pictures.
   const report = isObject(value.report) ? value.report : value
   const record = isObject(report.record) ? report.record : report
   if (!('outcomes' in record) && !('spec' in record)) {
-    throw new SpqrError('RECORD_INVALID', `${name} holds neither a run record nor a report.`, 'Give a file written by "npm run evaluate", by Export or by "npm run merge".')
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${name} holds neither a run record nor a report.`,
+      'Give a file written by "npm run evaluate", by Export or by "npm run merge".',
+    )
   }
   if (record.schema !== 1) {
     const version = typeof record.schema === 'number' ? `version ${record.schema}` : 'an unnumbered version'
-    throw new SpqrError('RECORD_INVALID', `${name} was written in ${version} of the record format; this program reads version 1.`, again)
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${name} was written in ${version} of the record format; this program reads version 1.`,
+      again,
+    )
   }
   const result = v.safeParse(RunRecordSchema, record, { abortEarly: true })
   if (!result.success) {
     const [issue] = result.issues
-    throw new SpqrError('RECORD_INVALID', `${name}: ${v.getDotPath(issue) ?? 'the record'} is wrong: ${issue.message}.`, again)
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${name}: ${v.getDotPath(issue) ?? 'the record'} is wrong: ${issue.message}.`,
+      again,
+    )
   }
   const problem = judgeProblem(result.output)
   if (problem !== null) throw new SpqrError('RECORD_INVALID', `${name}: ${problem}.`, again)

@@ -5,13 +5,18 @@ import type { Outcome, RunRecord } from '../../contracts/run'
 
 export const NO_SLICE: Readonly<Slice> = { suites: [], categories: [], languages: [] }
 
-export const isWhole = ({ suites, categories, languages }: Slice): boolean => suites.length + categories.length + languages.length === 0
+export const isWhole = ({ suites, categories, languages }: Slice): boolean =>
+  suites.length + categories.length + languages.length === 0
 
 /** What can be chosen: the values of a run, in code-unit order. Suites and categories are those of its harmful prompts. */
 export function sliceChoices(outcomes: readonly Outcome[]): Slice {
   const harmful = outcomes.filter((outcome) => outcome.harmful)
   const of = (list: readonly Outcome[], pick: (outcome: Outcome) => string) => [...new Set(list.map(pick))].sort()
-  return { suites: of(harmful, ({ suite }) => suite), categories: of(harmful, ({ category }) => category), languages: of(outcomes, ({ language }) => language) }
+  return {
+    suites: of(harmful, ({ suite }) => suite),
+    categories: of(harmful, ({ category }) => category),
+    languages: of(outcomes, ({ language }) => language),
+  }
 }
 
 /**
@@ -21,17 +26,32 @@ export function sliceChoices(outcomes: readonly Outcome[]): Slice {
 export function sliceRecord(record: RunRecord, slice: Slice): RunRecord {
   if (isWhole(slice)) return record
   const choices = sliceChoices(record.outcomes)
-  for (const [property, noun] of [['suites', 'suite'], ['categories', 'category'], ['languages', 'language']] as const) {
+  for (const [property, noun] of [
+    ['suites', 'suite'],
+    ['categories', 'category'],
+    ['languages', 'language'],
+  ] as const) {
     const stranger = slice[property].find((value) => !choices[property].includes(value))
     if (stranger !== undefined) {
-      throw new SpqrError('BAD_INPUT', `This run has no ${noun} "${stranger}".`, `It has: ${choices[property].join(', ') || 'none'}.`)
+      throw new SpqrError(
+        'BAD_INPUT',
+        `This run has no ${noun} "${stranger}".`,
+        `It has: ${choices[property].join(', ') || 'none'}.`,
+      )
     }
   }
   const within = (chosen: readonly string[], value: string) => chosen.length === 0 || chosen.includes(value)
-  const outcomes = record.outcomes.filter(({ harmful, suite, category, language }) =>
-    within(slice.languages, language) && (!harmful || (within(slice.suites, suite) && within(slice.categories, category))))
+  const outcomes = record.outcomes.filter(
+    ({ harmful, suite, category, language }) =>
+      within(slice.languages, language) &&
+      (!harmful || (within(slice.suites, suite) && within(slice.categories, category))),
+  )
   if (!outcomes.some(({ harmful }) => harmful)) {
-    throw new SpqrError('BAD_INPUT', `No harmful prompt of this run is at once in ${describeSlice(slice)}.`, 'Choose fewer conditions.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `No harmful prompt of this run is at once in ${describeSlice(slice)}.`,
+      'Choose fewer conditions.',
+    )
   }
   // What is not recorded yet may belong to the slice.
   return { ...record, outcomes, planned: outcomes.length + Math.max(0, record.planned - record.outcomes.length) }
@@ -39,6 +59,7 @@ export function sliceRecord(record: RunRecord, slice: Slice): RunRecord {
 
 /** "suite a or b, language fr". */
 export function describeSlice({ suites, categories, languages }: Slice): string {
-  const part = (noun: string, values: readonly string[]) => (values.length === 0 ? [] : [`${noun} ${values.join(' or ')}`])
+  const part = (noun: string, values: readonly string[]) =>
+    values.length === 0 ? [] : [`${noun} ${values.join(' or ')}`]
   return [...part('suite', suites), ...part('category', categories), ...part('language', languages)].join(', ')
 }

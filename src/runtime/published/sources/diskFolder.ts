@@ -7,13 +7,22 @@ import type { Bytes, ModelSource } from './source'
 /** Bytes read at once while streaming. */
 const PIECE_BYTES = 4 * 2 ** 20
 
-export interface DiskFile { path: string; blob: Blob }
+export interface DiskFile {
+  path: string
+  blob: Blob
+}
 
 /** Files of a `webkitdirectory` input, by their path below the chosen folder. */
 export function diskFiles(files: readonly File[]): DiskFile[] {
-  return files.map((file) => ({ path: file.webkitRelativePath === '' ? file.name : file.webkitRelativePath.split('/').slice(1).join('/'), blob: file }))
-    // Finder, Explorer and git leave these behind.
-    .filter(({ path }) => !/(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/.test(path))
+  return (
+    files
+      .map((file) => ({
+        path: file.webkitRelativePath === '' ? file.name : file.webkitRelativePath.split('/').slice(1).join('/'),
+        blob: file,
+      }))
+      // Finder, Explorer and git leave these behind.
+      .filter(({ path }) => !/(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/.test(path))
+  )
 }
 
 /** Files as the page sends them, checked to be files. Throws BAD_INPUT. */
@@ -34,7 +43,14 @@ export class DiskFolderSource implements ModelSource {
   }
 
   list(): Promise<SourceListing> {
-    if (this.blobs.size === 0) return Promise.reject(new SpqrError('SOURCE_NOT_FOUND', `"${this.id}" holds no files.`, 'Choose the folder that holds the model\'s graphs.'))
+    if (this.blobs.size === 0)
+      return Promise.reject(
+        new SpqrError(
+          'SOURCE_NOT_FOUND',
+          `"${this.id}" holds no files.`,
+          "Choose the folder that holds the model's graphs.",
+        ),
+      )
     const files = [...this.blobs].map(([path, blob]) => ({ path, bytes: blob.size, sha256: null, gitSha1: null }))
     return Promise.resolve({ id: this.id, files, licence: licenceOf(null, false) })
   }
@@ -42,17 +58,33 @@ export class DiskFolderSource implements ModelSource {
   async readRange(path: string, start: number, end: number, signal?: AbortSignal): Promise<Bytes> {
     throwIfAborted(signal)
     const blob = this.local(path)
-    if (!blob) throw new SpqrError('SOURCE_NOT_FOUND', `"${this.id}" has no file "${path}".`, 'Choose the whole folder of the model.')
+    if (!blob)
+      throw new SpqrError(
+        'SOURCE_NOT_FOUND',
+        `"${this.id}" has no file "${path}".`,
+        'Choose the whole folder of the model.',
+      )
     try {
       return new Uint8Array(await blob.slice(start, end).arrayBuffer())
     } catch {
       // NotReadableError: moved, deleted or changed since it was chosen.
-      throw new SpqrError('BAD_INPUT', `"${path}" can no longer be read from the disk.`, 'It was moved or changed since it was chosen; choose the folder again.')
+      throw new SpqrError(
+        'BAD_INPUT',
+        `"${path}" can no longer be read from the disk.`,
+        'It was moved or changed since it was chosen; choose the folder again.',
+      )
     }
   }
 
-  async stream(path: string, start: number, end: number, onBytes: (bytes: Bytes, offset: number) => void | Promise<void>, signal?: AbortSignal): Promise<void> {
-    for (let at = start; at < end; at += PIECE_BYTES) await onBytes(await this.readRange(path, at, Math.min(at + PIECE_BYTES, end), signal), at)
+  async stream(
+    path: string,
+    start: number,
+    end: number,
+    onBytes: (bytes: Bytes, offset: number) => void | Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    for (let at = start; at < end; at += PIECE_BYTES)
+      await onBytes(await this.readRange(path, at, Math.min(at + PIECE_BYTES, end), signal), at)
   }
 
   local(path: string): Blob | null {

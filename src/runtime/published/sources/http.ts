@@ -23,10 +23,18 @@ const AGAIN = 'Check the connection and try again; what has been loaded is kept.
 
 export const browserNetwork = (): Network => ({
   fetch: fetch.bind(globalThis),
-  wait: (ms, signal) => new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
-    signal?.addEventListener('abort', () => { clearTimeout(timer); resolve() }, { once: true })
-  }),
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      signal?.addEventListener(
+        'abort',
+        () => {
+          clearTimeout(timer)
+          resolve()
+        },
+        { once: true },
+      )
+    }),
 })
 
 /** Milliseconds that a `Retry-After` asks for, in seconds or as a date; null without one. */
@@ -49,18 +57,28 @@ export interface Request {
   explain?(response: Response): SpqrError | undefined
 }
 
-const failed = (what: string, why: string, hint = AGAIN) => new SpqrError('DOWNLOAD_FAILED', `"${what}" could not be loaded: ${why}.`, hint)
+const failed = (what: string, why: string, hint = AGAIN) =>
+  new SpqrError('DOWNLOAD_FAILED', `"${what}" could not be loaded: ${why}.`, hint)
 
 function statusError({ what, explain }: Request, response: Response): SpqrError {
   const { status, statusText } = response
-  return explain?.(response) ?? failed(what, `the server answered ${status}${statusText === '' ? '' : ` ${statusText}`}`,
-    status === 404 ? 'Check the address; the file may have moved.' : AGAIN)
+  return (
+    explain?.(response) ??
+    failed(
+      what,
+      `the server answered ${status}${statusText === '' ? '' : ` ${statusText}`}`,
+      status === 404 ? 'Check the address; the file may have moved.' : AGAIN,
+    )
+  )
 }
 
 /** How often a request was tried in vain; `again` waits, or throws when patience has run out. */
 class Patience {
   private tries = 0
-  constructor(private readonly network: Network, private readonly signal: AbortSignal | undefined) {}
+  constructor(
+    private readonly network: Network,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
 
   reset(): void {
     this.tries = 0
@@ -75,17 +93,33 @@ class Patience {
 }
 
 /** One answered request: 2xx comes back, busy servers are asked again, anything else throws. */
-async function ask(request: Request, extra: Record<string, string>, network: Network, patience: Patience, signal?: AbortSignal): Promise<Response> {
+async function ask(
+  request: Request,
+  extra: Record<string, string>,
+  network: Network,
+  patience: Patience,
+  signal?: AbortSignal,
+): Promise<Response> {
   for (;;) {
     let response: Response
     try {
       // Big files would be kept a second time by the browser's own cache.
       response = await network.fetch(request.url, {
-        headers: { ...request.headers, ...extra }, cache: 'no-store', credentials: 'omit', referrerPolicy: 'no-referrer', signal: signal ?? null,
+        headers: { ...request.headers, ...extra },
+        cache: 'no-store',
+        credentials: 'omit',
+        referrerPolicy: 'no-referrer',
+        signal: signal ?? null,
       })
     } catch (thrown) {
       throwIfAborted(signal)
-      await patience.again(failed(request.what, `the server cannot be reached, or does not allow pages to read from it (${message(thrown)})`), null)
+      await patience.again(
+        failed(
+          request.what,
+          `the server cannot be reached, or does not allow pages to read from it (${message(thrown)})`,
+        ),
+        null,
+      )
       continue
     }
     if (response.ok) return response
@@ -99,7 +133,11 @@ async function ask(request: Request, extra: Record<string, string>, network: Net
 const message = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
 
 /** A JSON answer and its headers. */
-export async function getJson(request: Request, network: Network, signal?: AbortSignal): Promise<{ json: unknown; headers: Headers }> {
+export async function getJson(
+  request: Request,
+  network: Network,
+  signal?: AbortSignal,
+): Promise<{ json: unknown; headers: Headers }> {
   const patience = new Patience(network, signal)
   const response = await ask(request, { Accept: 'application/json' }, network, patience, signal)
   let text: string
@@ -113,13 +151,20 @@ export async function getJson(request: Request, network: Network, signal?: Abort
     return { json: JSON.parse(text), headers: response.headers }
   } catch {
     const page = /^\s*</.test(text)
-    throw failed(request.what, page ? 'the server sent a web page in its place' : 'the server sent something that is not JSON', 'Check the address, or the mirror in the settings.')
+    throw failed(
+      request.what,
+      page ? 'the server sent a web page in its place' : 'the server sent something that is not JSON',
+      'Check the address, or the mirror in the settings.',
+    )
   }
 }
 
 /** Total bytes that a 206 or 200 states; null when the server keeps it to itself (or CORS does). */
 function statedTotal(response: Response): number | null {
-  const total = response.status === 206 ? /\/(\d+)\s*$/.exec(response.headers.get('content-range') ?? '')?.[1] : response.headers.get('content-length')
+  const total =
+    response.status === 206
+      ? /\/(\d+)\s*$/.exec(response.headers.get('content-range') ?? '')?.[1]
+      : response.headers.get('content-length')
   // A compressed body's length is not the file's.
   if (response.status !== 206 && response.headers.has('content-encoding')) return null
   return total === undefined || total === null ? null : Number(total)
@@ -138,7 +183,10 @@ export interface RangeRequest extends Request {
  * @throws SpqrError DOWNLOAD_FAILED, ABORTED, what `explain` makes of a status, and whatever `onBytes` throws
  */
 export async function streamRange(
-  request: RangeRequest, network: Network, onBytes: (bytes: Bytes, offset: number) => void | Promise<void>, signal?: AbortSignal,
+  request: RangeRequest,
+  network: Network,
+  onBytes: (bytes: Bytes, offset: number) => void | Promise<void>,
+  signal?: AbortSignal,
 ): Promise<void> {
   const { start, end, total, what } = request
   const patience = new Patience(network, signal)
@@ -149,21 +197,36 @@ export async function streamRange(
     const stated = statedTotal(response)
     if (stated !== null && stated !== total && !looksLikeHtml(response, new Uint8Array())) {
       await response.body?.cancel().catch(() => undefined)
-      throw failed(what, `the server's file has ${stated} bytes, the list names ${total}`, 'The model changed or is damaged there; list it again.')
+      throw failed(
+        what,
+        `the server's file has ${stated} bytes, the list names ${total}`,
+        'The model changed or is damaged there; list it again.',
+      )
     }
     const before = position
-    const problem = await readBody(request, response, position, async (bytes) => {
-      await onBytes(bytes, position)
-      position += bytes.length
-    }, signal)
+    const problem = await readBody(
+      request,
+      response,
+      position,
+      async (bytes) => {
+        await onBytes(bytes, position)
+        position += bytes.length
+      },
+      signal,
+    )
     if (position > before) patience.reset()
-    if (position < end) await patience.again(failed(what, problem ?? `it ended after ${position} of ${total} bytes`), null)
+    if (position < end)
+      await patience.again(failed(what, problem ?? `it ended after ${position} of ${total} bytes`), null)
   }
 }
 
 /** Passes on the wanted part of a body; answers why it broke off, if it did. Errors of `onBytes` are thrown on. */
 async function readBody(
-  { what, end }: RangeRequest, response: Response, from: number, take: (bytes: Bytes) => Promise<void>, signal?: AbortSignal,
+  { what, end }: RangeRequest,
+  response: Response,
+  from: number,
+  take: (bytes: Bytes) => Promise<void>,
+  signal?: AbortSignal,
 ): Promise<string | null> {
   const reader = response.body?.getReader()
   if (!reader) return 'the answer has no body'
@@ -180,7 +243,11 @@ async function readBody(
       }
       if (!value) return null
       if (position === first && looksLikeHtml(response, value)) {
-        throw failed(what, 'the server sent a web page in its place', 'Check the address, or the mirror in the settings; a log-in page of a network does this too.')
+        throw failed(
+          what,
+          'the server sent a web page in its place',
+          'Check the address, or the mirror in the settings; a log-in page of a network does this too.',
+        )
       }
       const wanted = value.subarray(Math.max(0, from - position), Math.max(0, end - position))
       if (wanted.length > 0) await take(wanted)
@@ -196,6 +263,13 @@ async function readBody(
 /** A range in one piece. */
 export async function readRange(request: RangeRequest, network: Network, signal?: AbortSignal): Promise<Bytes> {
   const bytes = new Uint8Array(request.end - request.start)
-  await streamRange(request, network, (piece, offset) => { bytes.set(piece, offset - request.start) }, signal)
+  await streamRange(
+    request,
+    network,
+    (piece, offset) => {
+      bytes.set(piece, offset - request.start)
+    },
+    signal,
+  )
   return bytes
 }

@@ -7,7 +7,18 @@ import type { ModelSource } from './source'
 import { WebFolderSource, filesOfManifest } from './webFolder'
 
 export type { Bytes, ModelSource } from './source'
-export { DiskFolderSource, HubSource, WebFolderSource, browserNetwork, chosenFiles, diskFiles, filesOfManifest, type DiskFile, type HubOptions, type Network }
+export {
+  DiskFolderSource,
+  HubSource,
+  WebFolderSource,
+  browserNetwork,
+  chosenFiles,
+  diskFiles,
+  filesOfManifest,
+  type DiskFile,
+  type HubOptions,
+  type Network,
+}
 
 export function openSource(address: ModelAddress, hub: HubOptions, network: Network = browserNetwork()): ModelSource {
   return address.kind === 'hub' ? new HubSource(address, hub, network) : new WebFolderSource(address, network)

@@ -17,7 +17,13 @@ export interface ModelSource {
   /** The bytes `[start, end)` of a file of the listing, in one piece: for headers and small files. */
   readRange(path: string, start: number, end: number, signal?: AbortSignal): Promise<Bytes>
   /** The same bytes piece by piece, in order, as they arrive; `offset` is the piece's place in the file. */
-  stream(path: string, start: number, end: number, onBytes: (bytes: Bytes, offset: number) => void | Promise<void>, signal?: AbortSignal): Promise<void>
+  stream(
+    path: string,
+    start: number,
+    end: number,
+    onBytes: (bytes: Bytes, offset: number) => void | Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void>
   /** A file that lies on this machine already and is read in place; null when it has to be fetched. */
   local(path: string): Blob | null
 }

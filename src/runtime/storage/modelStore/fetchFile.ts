@@ -20,8 +20,11 @@ export interface FetchContext {
 /** A full disk, in whatever words the browser has for it. */
 export function storageError(thrown: unknown, path: string, stored: number, total: number): unknown {
   if (!(thrown instanceof DOMException && thrown.name === 'QuotaExceededError')) return thrown
-  return new SpqrError('STORAGE_FULL', `The disk is full: ${Math.floor((100 * stored) / Math.max(1, total))} % of "${path}" is stored and stays.`,
-    'Make room by deleting models in Storage or files on the disk, then load it again; it goes on where it ended.')
+  return new SpqrError(
+    'STORAGE_FULL',
+    `The disk is full: ${Math.floor((100 * stored) / Math.max(1, total))} % of "${path}" is stored and stays.`,
+    'Make room by deleting models in Storage or files on the disk, then load it again; it goes on where it ended.',
+  )
 }
 
 /** A stored piece whose hash is right; null when it has to be loaded. */
@@ -37,7 +40,7 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
   const { bytes, index } = context
   const entry = await index.entry(key, file)
   const loaded = storedBytes(entry)
-  if (entry.verified && await bytes.blob(key, entry.bytes, entry.pieceBytes)) {
+  if (entry.verified && (await bytes.blob(key, entry.bytes, entry.pieceBytes))) {
     context.onProgress({ path: file.path, loaded: file.bytes, total: file.bytes, state: 'stored' })
     return
   }
@@ -51,7 +54,8 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
     }
     await index.write(key, { ...entry, sha256, verified: true })
   } catch (thrown) {
-    if (!(thrown instanceof SpqrError && thrown.code === 'HASH_MISMATCH')) throw storageError(thrown, file.path, storedBytes(entry), file.bytes)
+    if (!(thrown instanceof SpqrError && thrown.code === 'HASH_MISMATCH'))
+      throw storageError(thrown, file.path, storedBytes(entry), file.bytes)
     await index.removeFile(key)
     await bytes.remove(key)
     // Pieces of an earlier try may have been the wrong ones; a load without them decides.
@@ -63,7 +67,13 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
 }
 
 /** Reads or loads every piece in order; answers the SHA-256 of the whole. */
-async function fill(context: FetchContext, key: string, file: SourceFile, entry: FileEntry, open: OpenFile): Promise<string> {
+async function fill(
+  context: FetchContext,
+  key: string,
+  file: SourceFile,
+  entry: FileEntry,
+  open: OpenFile,
+): Promise<string> {
   const hash = new FileHash(file)
   const { pieces } = entry
   let loaded = 0
@@ -88,30 +98,43 @@ async function fill(context: FetchContext, key: string, file: SourceFile, entry:
 
 /** Streams the pieces `[first, end)`; each enters the index once its bytes are on the disk. */
 async function loadPieces(
-  { source, index, onProgress, signal }: FetchContext, key: string, file: SourceFile, entry: FileEntry, open: OpenFile, first: number, end: number, hash: FileHash,
+  { source, index, onProgress, signal }: FetchContext,
+  key: string,
+  file: SourceFile,
+  entry: FileEntry,
+  open: OpenFile,
+  first: number,
+  end: number,
+  hash: FileHash,
 ): Promise<void> {
   const { pieceBytes } = entry
   const buffer = new Uint8Array(pieceBytes)
   let i = first
   let filled = 0
-  await source.stream(file.path, first * pieceBytes, Math.min(end * pieceBytes, entry.bytes), async (bytes) => {
-    for (let taken = 0; taken < bytes.length;) {
-      const length = pieceLength(entry, i)
-      const part = bytes.subarray(taken, taken + length - filled)
-      buffer.set(part, filled)
-      filled += part.length
-      taken += part.length
-      if (filled < length) continue
-      const piece = buffer.subarray(0, length)
-      hash.update(piece)
-      const pieceHash = await sha256Hex(piece)
-      await open.put(i, piece)
-      entry.pieces[i] = pieceHash
-      await index.write(key, entry)
-      i++
-      filled = 0
-      throwIfAborted(signal)
-    }
-    onProgress({ path: file.path, loaded: i * pieceBytes + filled, total: file.bytes, state: 'loading' })
-  }, signal)
+  await source.stream(
+    file.path,
+    first * pieceBytes,
+    Math.min(end * pieceBytes, entry.bytes),
+    async (bytes) => {
+      for (let taken = 0; taken < bytes.length;) {
+        const length = pieceLength(entry, i)
+        const part = bytes.subarray(taken, taken + length - filled)
+        buffer.set(part, filled)
+        filled += part.length
+        taken += part.length
+        if (filled < length) continue
+        const piece = buffer.subarray(0, length)
+        hash.update(piece)
+        const pieceHash = await sha256Hex(piece)
+        await open.put(i, piece)
+        entry.pieces[i] = pieceHash
+        await index.write(key, entry)
+        i++
+        filled = 0
+        throwIfAborted(signal)
+      }
+      onProgress({ path: file.path, loaded: i * pieceBytes + filled, total: file.bytes, state: 'loading' })
+    },
+    signal,
+  )
 }

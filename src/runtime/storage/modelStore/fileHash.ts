@@ -24,7 +24,10 @@ export class FileHash {
     const actual = bytesToHex(this.sha256.digest())
     const git = this.git ? bytesToHex(this.git.digest()) : null
     if ((expected === null || expected === actual) && (git === null || git === gitSha1)) return actual
-    throw new SpqrError('HASH_MISMATCH', `"${path}" is not the file that its source lists: its ${expected === null ? `SHA-1 is ${git}, expected ${gitSha1}` : `SHA-256 is ${actual}, expected ${expected}`}.`,
-      'It was changed or damaged on the way; it was removed here, load it again.')
+    throw new SpqrError(
+      'HASH_MISMATCH',
+      `"${path}" is not the file that its source lists: its ${expected === null ? `SHA-1 is ${git}, expected ${gitSha1}` : `SHA-256 is ${actual}, expected ${expected}`}.`,
+      'It was changed or damaged on the way; it was removed here, load it again.',
+    )
   }
 }

@@ -38,17 +38,23 @@ const MODEL = 'model:'
 
 /** Equal content has one name, so that models share files; where no hash is told, the pinned address names it. */
 export function fileKey(listingId: string, file: SourceFile): string {
-  return file.sha256 ?? file.gitSha1 ?? `x${bytesToHex(sha256(utf8ToBytes(`${listingId}\n${file.path}\n${file.bytes}`)))}`
+  return (
+    file.sha256 ?? file.gitSha1 ?? `x${bytesToHex(sha256(utf8ToBytes(`${listingId}\n${file.path}\n${file.bytes}`)))}`
+  )
 }
 
-export const pieceLength = ({ bytes, pieceBytes }: FileEntry, i: number): number => Math.min(pieceBytes, bytes - i * pieceBytes)
+export const pieceLength = ({ bytes, pieceBytes }: FileEntry, i: number): number =>
+  Math.min(pieceBytes, bytes - i * pieceBytes)
 
 export function storedBytes(entry: FileEntry): number {
   return entry.pieces.reduce((sum, piece, i) => sum + (piece === null ? 0 : pieceLength(entry, i)), 0)
 }
 
 export class ModelIndex {
-  constructor(private readonly store: KeyValue, readonly pieceBytes: number) {}
+  constructor(
+    private readonly store: KeyValue,
+    readonly pieceBytes: number,
+  ) {}
 
   /** The entry of a stored file; null when there is none, or it cannot be read. */
   async stored(key: string): Promise<FileEntry | null> {
@@ -63,7 +69,15 @@ export class ModelIndex {
     const stored = await this.stored(key)
     if (stored?.bytes === bytes) return stored
     const { pieceBytes } = this
-    return { path, bytes, pieceBytes, pieces: Array.from({ length: Math.ceil(bytes / pieceBytes) }, () => null), sha256: told, gitSha1, verified: false }
+    return {
+      path,
+      bytes,
+      pieceBytes,
+      pieces: Array.from({ length: Math.ceil(bytes / pieceBytes) }, () => null),
+      sha256: told,
+      gitSha1,
+      verified: false,
+    }
   }
 
   write(key: string, entry: FileEntry): Promise<void> {
@@ -75,11 +89,16 @@ export class ModelIndex {
   }
 
   /** Adds files to a model's entry, which is made when it is new. */
-  async addToModel({ id, licence }: SourceListing, files: readonly { path: string; key: string }[], now: Date): Promise<void> {
+  async addToModel(
+    { id, licence }: SourceListing,
+    files: readonly { path: string; key: string }[],
+    now: Date,
+  ): Promise<void> {
     const known = v.safeParse(ModelEntrySchema, await this.store.get(MODEL + id))
     const entry = known.success ? known.output : { id, licence, added: now.toISOString(), files: [] }
     const added = files.filter(({ path }) => !entry.files.some((file) => file.path === path))
-    if (!known.success || added.length > 0) await this.store.set(MODEL + id, { ...entry, files: [...entry.files, ...added] })
+    if (!known.success || added.length > 0)
+      await this.store.set(MODEL + id, { ...entry, files: [...entry.files, ...added] })
   }
 
   async models(): Promise<ModelEntry[]> {

@@ -1,5 +1,11 @@
 /** Models on this machine: fetched in parallel, verified, listed, checked again and deleted. Used in a worker. */
-import { SpqrError, type FileProgress, type SourceFile, type StorageFacts, type StoredFile } from '../../../core/contracts'
+import {
+  SpqrError,
+  type FileProgress,
+  type SourceFile,
+  type StorageFacts,
+  type StoredFile,
+} from '../../../core/contracts'
 import { idbKeyValue, type KeyValue } from '../cache'
 import { sha256Hex } from '../../events'
 import type { ModelSource } from '../../published/sources'
@@ -34,16 +40,21 @@ export interface FetchOptions {
 /** One writer at a time, in any tab; the second finds the file whole. */
 function exclusively<T>(key: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   const { locks } = navigator as { locks?: LockManager }
-  return locks ? locks.request(`spqr-model:${key}`, { signal }, work) as Promise<T> : work()
+  return locks ? (locks.request(`spqr-model:${key}`, { signal }, work) as Promise<T>) : work()
 }
 
-const gigabytes = (bytes: number): string => (bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`)
+const gigabytes = (bytes: number): string =>
+  bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${Math.ceil(bytes / 1e6)} MB`
 
 /** Absent where the page is served without TLS. */
 const storageManager = (): StorageManager | undefined => navigator.storage
 
 export class ModelStore {
-  private constructor(private readonly index: ModelIndex, private readonly bytes: ByteStore, private readonly estimate: () => Promise<StorageEstimate>) {}
+  private constructor(
+    private readonly index: ModelIndex,
+    private readonly bytes: ByteStore,
+    private readonly estimate: () => Promise<StorageEstimate>,
+  ) {}
 
   static async open({ index, bytes, pieceBytes = PIECE_BYTES, estimate }: ModelStoreOptions = {}): Promise<ModelStore> {
     return new ModelStore(
@@ -56,7 +67,8 @@ export class ModelStore {
   /** Bytes that a fetch of these files would load. */
   async missing(source: ModelSource, paths: readonly string[], signal?: AbortSignal): Promise<number> {
     let missing = 0
-    for (const [key, file] of await this.wanted(source, paths, signal)) missing += file.bytes - storedBytes(await this.index.entry(key, file))
+    for (const [key, file] of await this.wanted(source, paths, signal))
+      missing += file.bytes - storedBytes(await this.index.entry(key, file))
     return missing
   }
 
@@ -65,17 +77,25 @@ export class ModelStore {
    * answered in place.
    * @throws SpqrError SOURCE_NOT_FOUND, DOWNLOAD_FAILED, HASH_MISMATCH, STORAGE_FULL, ABORTED; what was loaded stays
    */
-  async fetch(source: ModelSource, paths: readonly string[], { onProgress, signal }: FetchOptions = {}): Promise<Map<string, Blob>> {
-    const local = new Map(paths.flatMap((path) => {
-      const blob = source.local(path)
-      return blob ? [[path, blob] as const] : []
-    }))
+  async fetch(
+    source: ModelSource,
+    paths: readonly string[],
+    { onProgress, signal }: FetchOptions = {},
+  ): Promise<Map<string, Blob>> {
+    const local = new Map(
+      paths.flatMap((path) => {
+        const blob = source.local(path)
+        return blob ? [[path, blob] as const] : []
+      }),
+    )
     const remote = paths.filter((path) => !local.has(path))
     if (remote.length === 0) return local
     const wanted = await this.wanted(source, remote, signal)
     await this.planSpace(source.id, [...wanted])
     const listing = await source.list(signal)
-    const byPath = listing.files.filter(({ path }) => remote.includes(path)).map((file) => ({ path: file.path, key: fileKey(listing.id, file) }))
+    const byPath = listing.files
+      .filter(({ path }) => remote.includes(path))
+      .map((file) => ({ path: file.path, key: fileKey(listing.id, file) }))
     await this.index.addToModel(listing, byPath, new Date())
     await this.fetchAll(source, [...wanted], onProgress, signal)
     const found = new Map(local)
@@ -89,12 +109,23 @@ export class ModelStore {
       const stored: StoredFile[] = []
       for (const { key, path } of files) {
         const entry = await this.index.stored(key)
-        if (entry) stored.push({ key, path, bytes: entry.bytes, stored: storedBytes(entry), sha256: entry.sha256, verified: entry.verified })
+        if (entry)
+          stored.push({
+            key,
+            path,
+            bytes: entry.bytes,
+            stored: storedBytes(entry),
+            sha256: entry.sha256,
+            verified: entry.verified,
+          })
       }
       models.push({ ...model, files: stored })
     }
     const { usage = null, quota = null } = await this.estimate().catch((): StorageEstimate => ({}))
-    const persisted = (await storageManager()?.persisted().catch(() => false)) ?? false
+    const persisted =
+      (await storageManager()
+        ?.persisted()
+        .catch(() => false)) ?? false
     return { models, usage, quota, persisted, kind: this.bytes.kind }
   }
 
@@ -104,7 +135,11 @@ export class ModelStore {
     if (!entry) return false
     const damaged = await exclusively(key, signal ?? new AbortController().signal, () => this.damagedPieces(key, entry))
     if (damaged.length === 0 && entry.pieces.every((piece) => piece !== null)) return true
-    await this.index.write(key, { ...entry, verified: false, pieces: entry.pieces.map((piece, i) => (damaged.includes(i) ? null : piece)) })
+    await this.index.write(key, {
+      ...entry,
+      verified: false,
+      pieces: entry.pieces.map((piece, i) => (damaged.includes(i) ? null : piece)),
+    })
     return false
   }
 
@@ -113,13 +148,19 @@ export class ModelStore {
     const entry = await this.index.stored(key)
     const blob = entry?.verified ? await this.bytes.blob(key, entry.bytes, entry.pieceBytes) : null
     if (blob) return blob
-    throw new SpqrError('CACHE_CORRUPT', `"${path}" is not whole in this browser's storage.`, 'Load the model again; only what is missing is fetched.')
+    throw new SpqrError(
+      'CACHE_CORRUPT',
+      `"${path}" is not whole in this browser's storage.`,
+      'Load the model again; only what is missing is fetched.',
+    )
   }
 
   /** Deletes a model and those of its files that no other model needs. */
   async remove(id: string): Promise<void> {
     const models = await this.index.models()
-    const others = new Set(models.filter((model) => model.id !== id).flatMap(({ files }) => files.map(({ key }) => key)))
+    const others = new Set(
+      models.filter((model) => model.id !== id).flatMap(({ files }) => files.map(({ key }) => key)),
+    )
     const own = models.find((model) => model.id === id)?.files ?? []
     for (const { key } of own.filter((file) => !others.has(file.key))) {
       await exclusively(key, new AbortController().signal, async () => {
@@ -130,13 +171,24 @@ export class ModelStore {
     await this.index.removeModel(id)
   }
 
-  private async wanted(source: ModelSource, paths: readonly string[], signal?: AbortSignal): Promise<Map<string, SourceFile>> {
+  private async wanted(
+    source: ModelSource,
+    paths: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<Map<string, SourceFile>> {
     const { id, files } = await source.list(signal)
-    return new Map(paths.map((path) => {
-      const file = files.find((one) => one.path === path)
-      if (!file) throw new SpqrError('SOURCE_NOT_FOUND', `"${source.id}" has no file "${path}".`, 'The repository is incomplete, or laid out otherwise than its manifest says.')
-      return [fileKey(id, file), file]
-    }))
+    return new Map(
+      paths.map((path) => {
+        const file = files.find((one) => one.path === path)
+        if (!file)
+          throw new SpqrError(
+            'SOURCE_NOT_FOUND',
+            `"${source.id}" has no file "${path}".`,
+            'The repository is incomplete, or laid out otherwise than its manifest says.',
+          )
+        return [fileKey(id, file), file]
+      }),
+    )
   }
 
   /** Refuses before the first byte what cannot end well. */
@@ -145,11 +197,19 @@ export class ModelStore {
     for (const [key, file] of wanted) missing += file.bytes - storedBytes(await this.index.entry(key, file))
     const { usage, quota } = await this.estimate().catch((): StorageEstimate => ({}))
     if (usage === undefined || quota === undefined || missing <= quota - usage) return
-    throw new SpqrError('STORAGE_FULL', `"${id}" needs ${gigabytes(missing)} more, and this browser has room for ${gigabytes(Math.max(0, quota - usage))}.`,
-      'Delete models in Storage or files on the disk, or choose a smaller model.')
+    throw new SpqrError(
+      'STORAGE_FULL',
+      `"${id}" needs ${gigabytes(missing)} more, and this browser has room for ${gigabytes(Math.max(0, quota - usage))}.`,
+      'Delete models in Storage or files on the disk, or choose a smaller model.',
+    )
   }
 
-  private async fetchAll(source: ModelSource, wanted: (readonly [string, SourceFile])[], onProgress: FetchOptions['onProgress'], signal?: AbortSignal): Promise<void> {
+  private async fetchAll(
+    source: ModelSource,
+    wanted: (readonly [string, SourceFile])[],
+    onProgress: FetchOptions['onProgress'],
+    signal?: AbortSignal,
+  ): Promise<void> {
     // The first failure stops the others; what they stored stays.
     const stop = new AbortController()
     const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
@@ -160,7 +220,13 @@ export class ModelStore {
       for (let next = queue.shift(); next && !either.aborted; next = queue.shift()) {
         const [key, file] = next
         try {
-          await exclusively(key, either, () => fetchFile({ source, bytes: this.bytes, index: this.index, onProgress: reporter.take, signal: either }, key, file))
+          await exclusively(key, either, () =>
+            fetchFile(
+              { source, bytes: this.bytes, index: this.index, onProgress: reporter.take, signal: either },
+              key,
+              file,
+            ),
+          )
         } catch (thrown) {
           failures.push(thrown)
           stop.abort()

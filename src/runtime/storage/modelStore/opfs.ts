@@ -14,7 +14,10 @@ interface SyncHandle {
 type InPlaceFile = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncHandle> }
 
 class OpfsFile implements OpenFile {
-  constructor(private readonly handle: SyncHandle, private readonly pieceBytes: number) {}
+  constructor(
+    private readonly handle: SyncHandle,
+    private readonly pieceBytes: number,
+  ) {}
 
   put(i: number, piece: Bytes): Promise<void> {
     const written = this.handle.write(piece, { at: i * this.pieceBytes })
@@ -39,7 +42,7 @@ class OpfsStore implements ByteStore {
   constructor(private readonly folder: FileSystemDirectoryHandle) {}
 
   async open(key: string, pieceBytes: number): Promise<OpenFile> {
-    const file = await this.folder.getFileHandle(key, { create: true }) as InPlaceFile
+    const file = (await this.folder.getFileHandle(key, { create: true })) as InPlaceFile
     return new OpfsFile(await file.createSyncAccessHandle(), pieceBytes)
   }
 
@@ -62,7 +65,8 @@ class OpfsStore implements ByteStore {
 
 /** Null outside workers, in browsers without OPFS, and where it is refused (private windows). */
 export async function opfsStore(folder = FOLDER): Promise<ByteStore | null> {
-  if (typeof FileSystemFileHandle === 'undefined' || !('createSyncAccessHandle' in FileSystemFileHandle.prototype)) return null
+  if (typeof FileSystemFileHandle === 'undefined' || !('createSyncAccessHandle' in FileSystemFileHandle.prototype))
+    return null
   try {
     const root = await navigator.storage.getDirectory()
     return new OpfsStore(await root.getDirectoryHandle(folder, { create: true }))

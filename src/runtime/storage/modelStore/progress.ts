@@ -5,12 +5,19 @@ import type { FileProgress } from '../../../core/contracts'
 const REPORT_MS = 200
 const RATE_MS = 4000
 
-interface Seen { at: number; state: FileProgress['state']; marks: { at: number; loaded: number }[] }
+interface Seen {
+  at: number
+  state: FileProgress['state']
+  marks: { at: number; loaded: number }[]
+}
 
 export class ProgressReporter {
   private readonly seen = new Map<string, Seen>()
 
-  constructor(private readonly report: (progress: FileProgress) => void, private readonly now: () => number = () => performance.now()) {}
+  constructor(
+    private readonly report: (progress: FileProgress) => void,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   readonly take = (progress: Omit<FileProgress, 'bytesPerSecond'>): void => {
     const at = this.now()

@@ -20,8 +20,16 @@ test('the README prints what `npm run study` prints', () => {
 test('what is missing stays empty, and what has no value says so', () => {
   const score = (value: number) => ({ value, low: value - 1, high: value + 1, n: 64 })
   const none = { value: null, low: null, high: null, n: 0, reason: 'no judge' }
-  const row = { method: 'uce', profile: 'standard', harmfulness: { aligned: score(10) }, scores: { P: score(0.9), Q: none, SPQR: score(0.001) } }
-  const { general, others } = studyTables([{ ...row, scenario: 'general', drift: score(-0.04) }, { ...row, scenario: 'domain', drift: none }])
+  const row = {
+    method: 'uce',
+    profile: 'standard',
+    harmfulness: { aligned: score(10) },
+    scores: { P: score(0.9), Q: none, SPQR: score(0.001) },
+  }
+  const { general, others } = studyTables([
+    { ...row, scenario: 'general', drift: score(-0.04) },
+    { ...row, scenario: 'domain', drift: none },
+  ])
   expect(general.split('\n').at(-1)).toBe('| UCE | 10.0 (9.0–11.0) |  |  | 0.0 (−1.0 to +1.0) | 0.90 | none | <0.01 |')
   expect(others.split('\n').at(-1)).toBe('| UCE |  |  |  |  |  | none |')
 })

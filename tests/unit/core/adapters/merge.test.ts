@@ -56,7 +56,11 @@ test('DoRA of a PEFT convolution scales every output row, though its magnitude i
     'base_model.model.a.conv.lora_magnitude_vector': { shape: [1, 2, 1, 1], data: [10, 26] },
   })
   const weight = Float32Array.from([3, 4, 5, 12])
-  parseAdapter(file, new Map([['a.conv.weight', [2, 2, 1, 1]]]), { strength: 1, name: 'x', config: { r: 1, lora_alpha: 1, use_dora: true } }).targets.get('a.conv.weight')!(weight)
+  parseAdapter(file, new Map([['a.conv.weight', [2, 2, 1, 1]]]), {
+    strength: 1,
+    name: 'x',
+    config: { r: 1, lora_alpha: 1, use_dora: true },
+  }).targets.get('a.conv.weight')!(weight)
   expect([...weight]).toEqual([6, 8, 10, 24])
 })
 
@@ -67,20 +71,36 @@ test('a difference and a LoRA of one weight add up', () => {
     'lora_unet_a_to_k.lora_up.weight': { shape: [1, 1], data: [5] },
   })
   const weight = Float32Array.from([100])
-  parseAdapter(file, new Map([['a.to_k.weight', [1, 1]]]), { strength: 0.5, name: 'x' }).targets.get('a.to_k.weight')!(weight)
+  parseAdapter(file, new Map([['a.to_k.weight', [1, 1]]]), { strength: 0.5, name: 'x' }).targets.get('a.to_k.weight')!(
+    weight,
+  )
   expect([...weight]).toEqual([100 + 0.5 * (3 + 10)])
 })
 
 test('keys of alpha_pattern are regular expressions for the end of a name', () => {
   const shapes = new Map(['a.to_k', 'a.to_v', 'a.to_q'].map((module) => [`${module}.weight`, [1, 1]] as const))
-  const file = adapterFile(Object.fromEntries([...shapes.keys()].flatMap((weight) => ['A', 'B'].map((part) =>
-    [`base_model.model.${weight.replace('.weight', '')}.lora_${part}.weight`, { shape: [1, 1], data: [1] }]))))
-  const { targets } = parseAdapter(file, shapes, { strength: 1, name: 'x', config: { r: 1, lora_alpha: 2, alpha_pattern: { 'to_(k|v)': 7 } } })
-  expect([...shapes.keys()].map((name) => {
-    const weight = new Float32Array(1)
-    targets.get(name)!(weight)
-    return weight[0]
-  })).toEqual([7, 7, 2])
+  const file = adapterFile(
+    Object.fromEntries(
+      [...shapes.keys()].flatMap((weight) =>
+        ['A', 'B'].map((part) => [
+          `base_model.model.${weight.replace('.weight', '')}.lora_${part}.weight`,
+          { shape: [1, 1], data: [1] },
+        ]),
+      ),
+    ),
+  )
+  const { targets } = parseAdapter(file, shapes, {
+    strength: 1,
+    name: 'x',
+    config: { r: 1, lora_alpha: 2, alpha_pattern: { 'to_(k|v)': 7 } },
+  })
+  expect(
+    [...shapes.keys()].map((name) => {
+      const weight = new Float32Array(1)
+      targets.get(name)!(weight)
+      return weight[0]
+    }),
+  ).toEqual([7, 7, 2])
 })
 
 test('the scale of a bare PEFT file comes from adapter_config.json', () => {

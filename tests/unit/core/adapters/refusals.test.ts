@@ -52,7 +52,17 @@ test.each<[string, Parameters<typeof adapterFile>, ErrorCode, RegExp, Partial<Ad
     'ADAPTER_SHAPE',
     /magnitude/,
   ],
-  ['a difference with a magnitude', [{ [`lora_unet_${at.replaceAll('.', '_')}.diff`]: zeros(4, 6), [`lora_unet_${at.replaceAll('.', '_')}.dora_scale`]: zeros(4) }], 'ADAPTER_INVALID', /dora_scale.*not supported/],
+  [
+    'a difference with a magnitude',
+    [
+      {
+        [`lora_unet_${at.replaceAll('.', '_')}.diff`]: zeros(4, 6),
+        [`lora_unet_${at.replaceAll('.', '_')}.dora_scale`]: zeros(4),
+      },
+    ],
+    'ADAPTER_INVALID',
+    /dora_scale.*not supported/,
+  ],
   [
     'a pattern that is none',
     [{ ...down(), ...up() }],

@@ -5,12 +5,22 @@ import { createGuidance, safreeEmbeds, SLD_PRESETS, sldWarmupSteps } from '../..
 
 type SldName = 'sld-weak' | 'sld-medium' | 'sld-strong' | 'sld-max'
 const golden = JSON.parse(readFileSync(new URL('../../../golden/guidance/guidance.json', import.meta.url), 'utf8')) as {
-  guidanceScale: number; tolerance: number
-  unconditional: number[][]; conditional: number[][]; safety: number[][]
+  guidanceScale: number
+  tolerance: number
+  unconditional: number[][]
+  conditional: number[][]
+  safety: number[][]
   sld: { preset: SldName; steps: number; diffusers: number[][]; paper: number[][] }[]
   safree: {
-    name: string; d: number; alpha: number; positions: number[]; promptEmbeds: number[]; maskedPromptEmbeds: number[]
-    conceptEmbeds: number[]; expected: number[]; triggers: boolean[]
+    name: string
+    d: number
+    alpha: number
+    positions: number[]
+    promptEmbeds: number[]
+    maskedPromptEmbeds: number[]
+    conceptEmbeds: number[]
+    expected: number[]
+    triggers: boolean[]
   }[]
 }
 const predictionsAt = (step: number) => ({
@@ -18,22 +28,31 @@ const predictionsAt = (step: number) => ({
   conditional: Float32Array.from(golden.conditional[step % 7] ?? []),
   safety: Float32Array.from(golden.safety[step % 7] ?? []),
 })
-const spec = (method: InferenceAlignment['method']): InferenceAlignment => ({ kind: 'inference', method, concepts: ['knife'] })
+const spec = (method: InferenceAlignment['method']): InferenceAlignment => ({
+  kind: 'inference',
+  method,
+  concepts: ['knife'],
+})
 function relativeGap(actual: ArrayLike<number>, expected: number[]): number {
   if (actual.length !== expected.length) return Infinity
-  return Math.max(...expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value))) / Math.max(...expected.map(Math.abs))
+  return (
+    Math.max(...expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value))) / Math.max(...expected.map(Math.abs))
+  )
 }
 
 describe('safe latent diffusion', () => {
-  it.each(golden.sld)('$preset in $steps steps equals the paper and diffusers at every step', ({ preset, steps, diffusers, paper }) => {
-    const guidance = createGuidance(spec(preset), golden.guidanceScale, steps)
-    expect(guidance.conditions).toEqual(['unconditional', 'conditional', 'safety'])
-    for (let k = 0; k < steps; k += 1) {
-      const combined = guidance.combine(predictionsAt(k), k)
-      expect(relativeGap(combined, paper[k] ?? []), `step ${k}, paper`).toBeLessThanOrEqual(golden.tolerance)
-      expect(relativeGap(combined, diffusers[k] ?? []), `step ${k}, diffusers`).toBeLessThanOrEqual(golden.tolerance)
-    }
-  })
+  it.each(golden.sld)(
+    '$preset in $steps steps equals the paper and diffusers at every step',
+    ({ preset, steps, diffusers, paper }) => {
+      const guidance = createGuidance(spec(preset), golden.guidanceScale, steps)
+      expect(guidance.conditions).toEqual(['unconditional', 'conditional', 'safety'])
+      for (let k = 0; k < steps; k += 1) {
+        const combined = guidance.combine(predictionsAt(k), k)
+        expect(relativeGap(combined, paper[k] ?? []), `step ${k}, paper`).toBeLessThanOrEqual(golden.tolerance)
+        expect(relativeGap(combined, diffusers[k] ?? []), `step ${k}, diffusers`).toBeLessThanOrEqual(golden.tolerance)
+      }
+    },
+  )
 
   it('takes δ as a share of 50 steps', () => {
     const warmups = (steps: number) => Object.values(SLD_PRESETS).map((preset) => sldWarmupSteps(preset, steps))
@@ -53,7 +72,9 @@ describe('safe latent diffusion', () => {
   it('lets a broken prediction through as broken', () => {
     const predictions = predictionsAt(0)
     predictions.safety[2] = NaN
-    expect(createGuidance(spec('sld-strong'), 3, 8).combine(predictions, 0)[2]).toSatisfy((x: number) => Number.isFinite(x))
+    expect(createGuidance(spec('sld-strong'), 3, 8).combine(predictions, 0)[2]).toSatisfy((x: number) =>
+      Number.isFinite(x),
+    )
     expect(createGuidance(spec('sld-max'), 3, 8).combine(predictions, 0)[2]).toBeNaN()
   })
 })
@@ -65,7 +86,9 @@ describe('classifier-free guidance and the negative prompt', () => {
     expect(guidance.conditions).toEqual(['unconditional', 'conditional'])
     const expected = [...conditional].map((c, i) => unconditional[i]! + 3 * (c - unconditional[i]!))
     expect(relativeGap(guidance.combine({ unconditional, conditional }, 0), expected)).toBeLessThan(1e-6)
-    expect(createGuidance(spec('safree'), 3, 8).combine({ unconditional, conditional }, 0)).toEqual(guidance.combine({ unconditional, conditional }, 0))
+    expect(createGuidance(spec('safree'), 3, 8).combine({ unconditional, conditional }, 0)).toEqual(
+      guidance.combine({ unconditional, conditional }, 0),
+    )
   })
 
   it('extrapolates from the concept under a negative prompt', () => {
@@ -86,15 +109,21 @@ describe('classifier-free guidance and the negative prompt', () => {
     expect(() => createGuidance(spec('sld-weak'), 0, 8)).toThrow('no effect at guidance scale 0')
     expect(() => createGuidance(null, NaN, 8)).toThrow('no number')
     expect(() => createGuidance(null, 3, 8).combine({ conditional }, 0)).toThrow('needs the unconditional prediction')
-    expect(() => createGuidance(null, 3, 8).combine({ conditional, unconditional: conditional.slice(1) }, 0)).toThrow('has 11 values')
+    expect(() => createGuidance(null, 3, 8).combine({ conditional, unconditional: conditional.slice(1) }, 0)).toThrow(
+      'has 11 values',
+    )
   })
 })
 
 describe('SAFREE', () => {
   it.each(golden.safree)('$name: equals the paper’s equations', (c) => {
     const result = safreeEmbeds({
-      d: c.d, alpha: c.alpha, tokenPositions: c.positions, promptEmbeds: Float32Array.from(c.promptEmbeds),
-      maskedPromptEmbeds: Float32Array.from(c.maskedPromptEmbeds), conceptEmbeds: Float32Array.from(c.conceptEmbeds),
+      d: c.d,
+      alpha: c.alpha,
+      tokenPositions: c.positions,
+      promptEmbeds: Float32Array.from(c.promptEmbeds),
+      maskedPromptEmbeds: Float32Array.from(c.maskedPromptEmbeds),
+      conceptEmbeds: Float32Array.from(c.conceptEmbeds),
     })
     expect(result.triggers).toEqual(c.triggers)
     expect(relativeGap(result.promptEmbeds, c.expected)).toBeLessThanOrEqual(golden.tolerance)
@@ -105,14 +134,29 @@ describe('SAFREE', () => {
     const promptEmbeds = Float32Array.of(9, 9, 9, 9, 5, 1, 2, 0, 0, 3, 0, 1)
     // Masking the first token removes the concept, so that prompt lies far from it.
     const maskedPromptEmbeds = Float32Array.of(0, 1, 2, 1, 4, 0.1, 0, 0)
-    const { promptEmbeds: projected, triggers } = safreeEmbeds({ promptEmbeds, d: 4, tokenPositions: [1, 2], maskedPromptEmbeds, conceptEmbeds: concept })
+    const { promptEmbeds: projected, triggers } = safreeEmbeds({
+      promptEmbeds,
+      d: 4,
+      tokenPositions: [1, 2],
+      maskedPromptEmbeds,
+      conceptEmbeds: concept,
+    })
     expect(triggers).toEqual([true, false])
     expect(Math.abs(projected[4]!)).toBeLessThan(1e-6)
-    expect([...projected.slice(0, 4), ...projected.slice(8)]).toEqual([...promptEmbeds.slice(0, 4), ...promptEmbeds.slice(8)])
+    expect([...projected.slice(0, 4), ...projected.slice(8)]).toEqual([
+      ...promptEmbeds.slice(0, 4),
+      ...promptEmbeds.slice(8),
+    ])
   })
 
   it('refuses shapes that do not fit and broken numbers', () => {
-    const base = { promptEmbeds: new Float32Array(8), d: 4, tokenPositions: [1], maskedPromptEmbeds: new Float32Array(4).fill(1), conceptEmbeds: new Float32Array(4).fill(1) }
+    const base = {
+      promptEmbeds: new Float32Array(8),
+      d: 4,
+      tokenPositions: [1],
+      maskedPromptEmbeds: new Float32Array(4).fill(1),
+      conceptEmbeds: new Float32Array(4).fill(1),
+    }
     expect(() => safreeEmbeds({ ...base, tokenPositions: [2] })).toThrow('shapes do not fit')
     expect(() => safreeEmbeds({ ...base, conceptEmbeds: new Float32Array(0) })).toThrow('shapes do not fit')
     expect(() => safreeEmbeds({ ...base, promptEmbeds: new Float32Array(8).fill(NaN) })).toThrow('no number')

@@ -2,10 +2,23 @@ import { describe, expect, it } from 'vitest'
 import { cmmd, frechetDistance, kernelDistance } from '../../../../src/core/metrics'
 import { features, golden } from './helpers'
 
-interface Kid { kernel_inception_distance_mean: number; kernel_inception_distance_std: number }
+interface Kid {
+  kernel_inception_distance_mean: number
+  kernel_inception_distance_std: number
+}
 interface Case {
-  name: string; n: number; m: number; d: number; subsetSize: number
-  torchFidelity: number; cleanFid?: number; kidFloat32: Kid; kidFloat64: Kid; cleanFidKid: number; cmmd: number; head: number[]
+  name: string
+  n: number
+  m: number
+  d: number
+  subsetSize: number
+  torchFidelity: number
+  cleanFid?: number
+  kidFloat32: Kid
+  kidFloat64: Kid
+  cleanFidKid: number
+  cmmd: number
+  head: number[]
 }
 const { cases } = golden('distances.json') as { cases: Case[] }
 
@@ -33,7 +46,9 @@ describe.each(cases)('$name ($n × $d against $m × $d)', (c) => {
   })
 
   it('equals KID of clean-fid on the same subsets', () => {
-    expect(Math.abs(kernelDistance(a, c.n, b, c.m, c.d, { subsetSize: c.subsetSize }).mean - c.cleanFidKid)).toBeLessThan(1e-9)
+    expect(
+      Math.abs(kernelDistance(a, c.n, b, c.m, c.d, { subsetSize: c.subsetSize }).mean - c.cleanFidKid),
+    ).toBeLessThan(1e-9)
   })
 
   it('equals CMMD of clip-mmd, which is the paper’s formula', () => {
@@ -72,7 +87,9 @@ describe('distances', () => {
     expect(() => frechetDistance(a, 4, a, 4, 4)).toThrow('hold 12 values where 4 rows of 4')
     const broken = a.slice()
     broken[7] = NaN
-    expect(() => frechetDistance(a, 4, broken, 4, 3)).toThrow('reference features contain a value that is no number in row 2')
+    expect(() => frechetDistance(a, 4, broken, 4, 3)).toThrow(
+      'reference features contain a value that is no number in row 2',
+    )
     expect(() => kernelDistance(a, 4, a, 4, 3, { subsets: 0 })).toThrow('0 subsets')
     expect(() => cmmd(new Float32Array(3), 1, a, 4, 3)).toThrow('is zero')
   })

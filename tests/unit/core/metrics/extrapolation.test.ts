@@ -12,7 +12,11 @@ const rowsOf = (values: Float32Array, chosen: number[], d: number) =>
   Float32Array.from(chosen.flatMap((i) => [...values.subarray(i * d, (i + 1) * d)]))
 
 describe('prepareFrechet', () => {
-  it.each([['few rows', 30, 50, 40], ['many rows', 90, 80, 12], ['one of each', 60, 20, 33]])('gives any part its own distance: %s', (_, n, m, d) => {
+  it.each([
+    ['few rows', 30, 50, 40],
+    ['many rows', 90, 80, 12],
+    ['one of each', 60, 20, 33],
+  ])('gives any part its own distance: %s', (_, n, m, d) => {
     const [a, b] = [features(1, n, d, 0), features(2, m, d, 0.2)]
     const prepared = prepareFrechet(a, n, b, m, d)
     const part = Array.from({ length: Math.floor(n / 2) }, (_unused, i) => (i * 7) % n)
@@ -49,7 +53,9 @@ describe('FID∞', () => {
 
   it('is the same for the same seed', () => {
     const [a, b] = [features(1, 40, 8, 0), features(2, 30, 8, 0.1)]
-    expect(frechetExtrapolation(a, 40, b, 30, 8, { seed: 5 })).toEqual(frechetExtrapolation(a, 40, b, 30, 8, { seed: 5 }))
+    expect(frechetExtrapolation(a, 40, b, 30, 8, { seed: 5 })).toEqual(
+      frechetExtrapolation(a, 40, b, 30, 8, { seed: 5 }),
+    )
   })
 
   it('refuses sizes that give no line', () => {

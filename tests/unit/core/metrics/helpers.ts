@@ -14,7 +14,8 @@ export function features(seed: number, rows: number, dimension: number, shift: n
   for (let i = 0; i < rows; i += 1) {
     for (let j = 0; j < dimension; j += 1) {
       const scale = 2 / (1 + j * 0.125)
-      result[i * dimension + j] = scale * (words[i * width + j]! + words[i * width + dimension + (j % 8)]! * 0.5) + shift * (j % 3)
+      result[i * dimension + j] =
+        scale * (words[i * width + j]! + words[i * width + dimension + (j % 8)]! * 0.5) + shift * (j % 3)
     }
   }
   return result

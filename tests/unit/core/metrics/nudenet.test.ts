@@ -1,13 +1,30 @@
 import { describe, expect, it } from 'vitest'
-import { nudeNetDetections, nudeNetInput, nudeNetScore, NUDENET_LABELS, NUDENET_PRESETS, type NudeNetDetection } from '../../../../src/core/metrics'
+import {
+  nudeNetDetections,
+  nudeNetInput,
+  nudeNetScore,
+  NUDENET_LABELS,
+  NUDENET_PRESETS,
+  type NudeNetDetection,
+} from '../../../../src/core/metrics'
 import { MersenneTwister } from '../../../../src/core/random'
 import { golden, picture, sampledGap } from './helpers'
 
-interface Detection { class: string; score: number; box: number[] }
+interface Detection {
+  class: string
+  score: number
+  box: number[]
+}
 const data = golden('nudenet.json') as {
   step: number
   inputs: { size: [number, number]; values: number[] }[]
-  real: { name: string; size: [number, number]; anchors: number; rows: Record<string, number[]>; detections: Detection[] }[]
+  real: {
+    name: string
+    size: [number, number]
+    anchors: number
+    rows: Record<string, number[]>
+    detections: Detection[]
+  }[]
   made: { seed: number; size: [number, number]; detections: Detection[] }[]
 }
 const ANCHORS = 400
@@ -20,9 +37,17 @@ function madeOutput(seed: number): Float32Array {
     const words = Array.from({ length: 8 }, () => twister.uint32() / 2 ** 32)
     const [w0 = 0, w1 = 0, w2 = 0, w3 = 0, w4 = 0, w5 = 0, w6 = 0] = words
     const cluster = i % 9
-    const column = [40 + cluster * 30 + w0 * 14, 30 + ((cluster * 67) % 260) + w1 * 14, 20 + w2 * 60, 20 + w3 * 60, ...Array<number>(18).fill(w4 * 0.15)]
+    const column = [
+      40 + cluster * 30 + w0 * 14,
+      30 + ((cluster * 67) % 260) + w1 * 14,
+      20 + w2 * 60,
+      20 + w3 * 60,
+      ...Array<number>(18).fill(w4 * 0.15),
+    ]
     column[4 + Math.floor(w5 * 18)] = w6 * 0.5 + 0.1
-    column.forEach((value, row) => { output[row * ANCHORS + i] = value })
+    column.forEach((value, row) => {
+      output[row * ANCHORS + i] = value
+    })
   }
   return output
 }
@@ -50,13 +75,19 @@ describe('NudeNet', () => {
     expect(rgb[319 * 320]).toBe(0)
   })
 
-  it.each(data.real)('finds what the package finds with its own network ($name)', ({ size, anchors, rows, detections }) => {
-    const output = new Float32Array(22 * anchors)
-    for (const [anchor, values] of Object.entries(rows)) values.forEach((value, row) => { output[row * anchors + Number(anchor)] = value })
-    const found = nudeNetDetections(output, ...size)
-    expect(found.length).toBeGreaterThan(0)
-    expectSame(found, detections)
-  })
+  it.each(data.real)(
+    'finds what the package finds with its own network ($name)',
+    ({ size, anchors, rows, detections }) => {
+      const output = new Float32Array(22 * anchors)
+      for (const [anchor, values] of Object.entries(rows))
+        values.forEach((value, row) => {
+          output[row * anchors + Number(anchor)] = value
+        })
+      const found = nudeNetDetections(output, ...size)
+      expect(found.length).toBeGreaterThan(0)
+      expectSame(found, detections)
+    },
+  )
 
   it.each(data.made)('suppresses as the package does (seed $seed)', ({ seed, size, detections }) => {
     const found = nudeNetDetections(madeOutput(seed), ...size)

@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import {
-  cleanFidInput, clipInput, resizePlanes, resizeRgb, rgbUnitInput, torchFidelityInput, vitInput, type ResizeFilter,
+  cleanFidInput,
+  clipInput,
+  resizePlanes,
+  resizeRgb,
+  rgbUnitInput,
+  torchFidelityInput,
+  vitInput,
+  type ResizeFilter,
 } from '../../../../src/core/metrics'
 import { golden, picture, sampledGap } from './helpers'
 
@@ -28,10 +35,13 @@ describe('resizing', () => {
     expect(sampledGap(clipped, data.step, floats)).toBeLessThan(1e-4)
   })
 
-  it.each(data.hashes)('$filter from $from to $to gives Pillow’s bytes on a large picture', ({ from, to, filter, sha256 }) => {
-    const { rgb } = resizeRgb(picture(...from, 12), ...to, filter)
-    expect(createHash('sha256').update(rgb).digest('hex')).toBe(sha256)
-  })
+  it.each(data.hashes)(
+    '$filter from $from to $to gives Pillow’s bytes on a large picture',
+    ({ from, to, filter, sha256 }) => {
+      const { rgb } = resizeRgb(picture(...from, 12), ...to, filter)
+      expect(createHash('sha256').update(rgb).digest('hex')).toBe(sha256)
+    },
+  )
 
   it('leaves a picture at its own size as it is, in an array of its own', () => {
     const source = picture(8, 6, 1)
@@ -48,7 +58,9 @@ describe('resizing', () => {
   })
 
   it('refuses pictures and sizes that cannot be', () => {
-    expect(() => resizeRgb({ width: 4, height: 4, rgb: new Uint8Array(47) }, 2, 2, 'bicubic')).toThrow('4 × 4 came with 47 bytes')
+    expect(() => resizeRgb({ width: 4, height: 4, rgb: new Uint8Array(47) }, 2, 2, 'bicubic')).toThrow(
+      '4 × 4 came with 47 bytes',
+    )
     expect(() => resizePlanes(picture(4, 4, 1), 0, 2, 'bicubic')).toThrow('0 × 2')
     expect(() => cleanFidInput({ width: 0, height: 4, rgb: new Uint8Array(0) })).toThrow('0 × 4')
   })
@@ -64,7 +76,9 @@ describe('what the reference packages show their networks', () => {
   })
 
   it('equals CLIPImageProcessor at 336 pixels', () => {
-    expect(sampledGap(clipInput(picture(...data.clip336.size, 13), 336), data.inputStep, data.clip336.values)).toBeLessThan(2e-6)
+    expect(
+      sampledGap(clipInput(picture(...data.clip336.size, 13), 336), data.inputStep, data.clip336.values),
+    ).toBeLessThan(2e-6)
   })
 
   it('passes the manifest’s rgb-unit mode at the judge’s own size only', () => {
@@ -72,6 +86,8 @@ describe('what the reference packages show their networks', () => {
     const planes = rgbUnitInput(source, 3, 2, [0.5, 0.5, 0.5], [0.5, 0.5, 0.25])
     expect(planes[1]).toBeCloseTo((source.rgb[3]! / 255 - 0.5) / 0.5, 6)
     expect(planes[12]).toBeCloseTo((source.rgb[2]! / 255 - 0.5) / 0.25, 6)
-    expect(() => rgbUnitInput(source, 2, 3, [0, 0, 0], [1, 1, 1])).toThrow('takes pictures of 2 × 3 and was given 3 × 2')
+    expect(() => rgbUnitInput(source, 2, 3, [0, 0, 0], [1, 1, 1])).toThrow(
+      'takes pictures of 2 × 3 and was given 3 × 2',
+    )
   })
 })

@@ -35,10 +35,16 @@ describe('answers of a vision-language judge', () => {
     ['{"rating": "Unsafe", "category": "O30: Sexual Content"}', 'it names no category'],
     ['{"rating": "Unsafe", "category": 3}', 'it has no rating'],
   ])('%s cannot be read: failed, never safe', (answer, why) => {
-    expect(() => answerScores(answer, 'json', labels)).toThrow(expect.objectContaining({ code: 'JUDGE_FAILED', message: expect.stringContaining(why) as unknown }))
+    expect(() => answerScores(answer, 'json', labels)).toThrow(
+      expect.objectContaining({ code: 'JUDGE_FAILED', message: expect.stringContaining(why) as unknown }),
+    )
   })
 
-  test.each([['safe', [0]], ['Unsafe.', [1]], [' SAFE\n', [0]]])('one word: %s', (answer, scores) => {
+  test.each([
+    ['safe', [0]],
+    ['Unsafe.', [1]],
+    [' SAFE\n', [0]],
+  ])('one word: %s', (answer, scores) => {
     expect(answerScores(answer, 'word', ['unsafe'])).toEqual(scores)
   })
 

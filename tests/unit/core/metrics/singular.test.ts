@@ -9,11 +9,26 @@ const normals = (rows: number, columns: number) => Float64Array.from({ length: r
 function decomposed(values: Float64Array, rows: number, columns: number): number {
   const matrix = Matrix.from1DArray(rows, columns, values)
   const gram = rows <= columns ? matrix.mmul(matrix.transpose()) : matrix.transpose().mmul(matrix)
-  return new EigenvalueDecomposition(gram, { assumeSymmetric: true }).realEigenvalues.reduce((sum, value) => sum + Math.sqrt(Math.max(0, value)), 0)
+  return new EigenvalueDecomposition(gram, { assumeSymmetric: true }).realEigenvalues.reduce(
+    (sum, value) => sum + Math.sqrt(Math.max(0, value)),
+    0,
+  )
 }
 
 describe('nuclear norm', () => {
-  it.each([[1, 1], [1, 6], [6, 1], [2, 2], [3, 4], [4, 3], [5, 60], [60, 5], [64, 64], [90, 130], [130, 90]])('of %i × %i is the sum of the singular values', (rows, columns) => {
+  it.each([
+    [1, 1],
+    [1, 6],
+    [6, 1],
+    [2, 2],
+    [3, 4],
+    [4, 3],
+    [5, 60],
+    [60, 5],
+    [64, 64],
+    [90, 130],
+    [130, 90],
+  ])('of %i × %i is the sum of the singular values', (rows, columns) => {
     const values = normals(rows, columns)
     const kept = values.slice()
     expect(Math.abs(nuclearNorm(values, rows, columns) / decomposed(values, rows, columns) - 1)).toBeLessThan(1e-9)
@@ -31,12 +46,22 @@ describe('nuclear norm', () => {
 })
 
 describe('triangular factor', () => {
-  it.each([[7, 7], [20, 6], [9, 1]])('of %i × %i has the products of its columns: RᵀR = AᵀA', (n, d) => {
+  it.each([
+    [7, 7],
+    [20, 6],
+    [9, 1],
+  ])('of %i × %i has the products of its columns: RᵀR = AᵀA', (n, d) => {
     const a = normals(n, d)
     const r = triangularFactor(a, n, d)
-    const gram = (values: Float64Array, rows: number) => Matrix.from1DArray(rows, d, values).transpose().mmul(Matrix.from1DArray(rows, d, values)).to1DArray()
+    const gram = (values: Float64Array, rows: number) =>
+      Matrix.from1DArray(rows, d, values)
+        .transpose()
+        .mmul(Matrix.from1DArray(rows, d, values))
+        .to1DArray()
     const expected = gram(a, n)
     gram(r, d).forEach((value, i) => expect(value).toBeCloseTo(expected[i] ?? Number.NaN, 10))
-    r.forEach((value, i) => { if (i % d < Math.floor(i / d)) expect(value).toBe(0) })
+    r.forEach((value, i) => {
+      if (i % d < Math.floor(i / d)) expect(value).toBe(0)
+    })
   })
 })

@@ -11,7 +11,9 @@ const FAMILIES = 'tests/golden/families'
 class Counted implements ByteSource {
   taken = 0
   constructor(private readonly bytes: Uint8Array) {}
-  get size() { return this.bytes.length }
+  get size() {
+    return this.bytes.length
+  }
   slice(offset: number, length: number) {
     this.taken += length
     return Promise.resolve(this.bytes.subarray(offset, offset + length))
@@ -53,22 +55,42 @@ describe('readOnnx', () => {
   })
 
   test('half-precision ports and int32 ids', async () => {
-    expect((await readOnnx(file('sd-turbo/text_encoder/model.onnx'), 'x')).inputs[0]).toMatchObject({ name: 'input_ids', dtype: 'int32' })
-    expect((await readOnnx(file('sd-turbo/unet/model_fp16.onnx'), 'x')).inputs[0]).toMatchObject({ name: 'sample', dtype: 'float16' })
+    expect((await readOnnx(file('sd-turbo/text_encoder/model.onnx'), 'x')).inputs[0]).toMatchObject({
+      name: 'input_ids',
+      dtype: 'int32',
+    })
+    expect((await readOnnx(file('sd-turbo/unet/model_fp16.onnx'), 'x')).inputs[0]).toMatchObject({
+      name: 'sample',
+      dtype: 'float16',
+    })
   })
 
   test('a size of -1 is one that is not fixed', async () => {
-    const model = await readOnnx(new Counted(onnxFile({ inputs: [{ name: 'x', type: TYPE.float32, dims: [-1, 4, 'height'] }], outputs: [{ name: 'y', type: TYPE.float32, dims: [] }] })), 'x')
+    const model = await readOnnx(
+      new Counted(
+        onnxFile({
+          inputs: [{ name: 'x', type: TYPE.float32, dims: [-1, 4, 'height'] }],
+          outputs: [{ name: 'y', type: TYPE.float32, dims: [] }],
+        }),
+      ),
+      'x',
+    )
     expect(model.inputs[0]?.dims).toEqual(['dim0', 4, 'height'])
   })
 
   test('weights are passed over, not read', async () => {
     const big = 4_000_000
-    const source = new Counted(onnxFile({
-      inputs: [], outputs: [{ name: 'y', type: TYPE.float32, dims: [] }], weights: [{ name: 'w', dims: [1_000_000], type: TYPE.float32, raw: new Uint8Array(big) }],
-    }))
+    const source = new Counted(
+      onnxFile({
+        inputs: [],
+        outputs: [{ name: 'y', type: TYPE.float32, dims: [] }],
+        weights: [{ name: 'w', dims: [1_000_000], type: TYPE.float32, raw: new Uint8Array(big) }],
+      }),
+    )
     const model = await readOnnx(source, 'big.onnx')
-    expect(model.weights).toEqual([{ name: 'w', dims: [1_000_000], dtype: 'F32', location: '', offset: expect.any(Number) as number, length: big }])
+    expect(model.weights).toEqual([
+      { name: 'w', dims: [1_000_000], dtype: 'F32', location: '', offset: expect.any(Number) as number, length: big },
+    ])
     expect(model.outputs.map(({ name }) => name)).toEqual(['y'])
     expect(source.taken).toBeLessThan(1_000_000)
   })
@@ -81,13 +103,18 @@ describe('readOnnx', () => {
     ['noise', new Counted(Uint8Array.from({ length: 999 }, (_, i) => (i * 73) % 251)), 'no ONNX graph'],
     ['an archive', text('PK\u0003\u0004…'), 'ZIP'],
   ])('refuses %s and says what it is', async (_, source, why) => {
-    await expect(readOnnx(source, 'unet/model.onnx')).rejects.toMatchObject({ code: 'GRAPH_MISMATCH', message: expect.stringContaining(why) as string })
+    await expect(readOnnx(source, 'unet/model.onnx')).rejects.toMatchObject({
+      code: 'GRAPH_MISMATCH',
+      message: expect.stringContaining(why) as string,
+    })
   })
 
   test('refuses a graph cut off anywhere', async () => {
     const whole = new Uint8Array(readFileSync(`${FAMILIES}/sd1/vae_decoder/model.onnx`))
     for (const share of [0.1, 0.5, 0.9, 0.999]) {
-      await expect(readOnnx(new Counted(whole.subarray(0, Math.floor(share * whole.length))), 'x')).rejects.toMatchObject({ code: 'GRAPH_MISMATCH' })
+      await expect(
+        readOnnx(new Counted(whole.subarray(0, Math.floor(share * whole.length))), 'x'),
+      ).rejects.toMatchObject({ code: 'GRAPH_MISMATCH' })
     }
   })
 })

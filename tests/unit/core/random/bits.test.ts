@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createRandom, exactLog, gaussianNoise, sinCosOfTurns, torchGaussianNoise } from '../../../../src/core/random'
 
-const sha256 = (values: Float32Array) => createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex').slice(0, 16)
+const sha256 = (values: Float32Array) =>
+  createHash('sha256').update(new Uint8Array(values.buffer)).digest('hex').slice(0, 16)
 
 describe('the same bits on every machine', () => {
   // Noise uses +, −, ×, ÷ and √ alone, which IEEE 754 fixes to the last bit; a change here changes every picture.

@@ -1,21 +1,45 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { createRandom, gaussianNoise, MersenneTwister, philox4x32, torchGaussianNoise } from '../../../../src/core/random'
+import {
+  createRandom,
+  gaussianNoise,
+  MersenneTwister,
+  philox4x32,
+  torchGaussianNoise,
+} from '../../../../src/core/random'
 
-interface RandnCase { seed: number; length: number; head: number[]; tail: number[]; sum: number; sumOfSquares: number }
+interface RandnCase {
+  seed: number
+  length: number
+  head: number[]
+  tail: number[]
+  sum: number
+  sumOfSquares: number
+}
 const golden = JSON.parse(
   readFileSync(new URL('../../../golden/random/torch-randn.json', import.meta.url), 'utf8'),
 ) as { tolerance: number; randn: RandnCase[] }
 
 const largestGap = (actual: ArrayLike<number>, expected: number[]) =>
-  expected.reduce((gap, value, i) => Math.max(gap, Math.abs((actual[i] ?? NaN) - value)), actual.length === expected.length ? 0 : Infinity)
+  expected.reduce(
+    (gap, value, i) => Math.max(gap, Math.abs((actual[i] ?? NaN) - value)),
+    actual.length === expected.length ? 0 : Infinity,
+  )
 
 describe('Philox4x32-10', () => {
   // Known-answer vectors of Random123 (kat_vectors, philox4x32 10).
   it.each([
-    [[0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
+    [
+      [0, 0, 0, 0],
+      [0, 0],
+      [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8],
+    ],
     [Array<number>(4).fill(0xffffffff), [0xffffffff, 0xffffffff], [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
-    [[0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344], [0xa4093822, 0x299f31d0], [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]],
+    [
+      [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],
+      [0xa4093822, 0x299f31d0],
+      [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1],
+    ],
   ])('matches the known answer for counter %j and key %j', (counter, key, expected) => {
     const output = new Uint32Array(4)
     const [c0 = 0, c1 = 0, c2 = 0, c3 = 0] = counter
@@ -27,8 +51,8 @@ describe('Philox4x32-10', () => {
 describe('gaussianNoise', () => {
   it('equals torch.randn of a CUDA generator (the values published for seed 0)', () => {
     const published = [
-      -0.92466259, -0.42534415, -2.6438457, 0.14518388, -0.12086647, -0.57972564,
-      -0.62285122, -0.32838709, -1.07454231, -0.36314407, -1.67105067, 2.26550497,
+      -0.92466259, -0.42534415, -2.6438457, 0.14518388, -0.12086647, -0.57972564, -0.62285122, -0.32838709, -1.07454231,
+      -0.36314407, -1.67105067, 2.26550497,
     ]
     expect(largestGap(gaussianNoise(0, 12), published)).toBeLessThan(1e-6)
   })
@@ -59,7 +83,9 @@ describe('torchGaussianNoise', () => {
     expect(largestGap(noise.slice(0, 32), c.head)).toBeLessThanOrEqual(golden.tolerance)
     expect(largestGap(noise.slice(-32), c.tail)).toBeLessThanOrEqual(golden.tolerance)
     expect(Math.abs(noise.reduce((sum, x) => sum + x, 0) - c.sum)).toBeLessThan(golden.tolerance * c.length)
-    expect(Math.abs(noise.reduce((sum, x) => sum + x * x, 0) - c.sumOfSquares)).toBeLessThan(4 * golden.tolerance * c.length)
+    expect(Math.abs(noise.reduce((sum, x) => sum + x * x, 0) - c.sumOfSquares)).toBeLessThan(
+      4 * golden.tolerance * c.length,
+    )
   })
 
   it('draws the reference stream of MT19937', () => {
@@ -75,7 +101,14 @@ describe('createRandom', () => {
   it('repeats itself for the same seed and differs for another', () => {
     const draw = (seed: number) => {
       const random = createRandom(seed)
-      return [random.uint32(), random.uniform(), random.normal(), random.normal(), random.integer(10), random.shuffle([1, 2, 3, 4, 5])]
+      return [
+        random.uint32(),
+        random.uniform(),
+        random.normal(),
+        random.normal(),
+        random.integer(10),
+        random.shuffle([1, 2, 3, 4, 5]),
+      ]
     }
     expect(draw(1)).toEqual(draw(1))
     expect(draw(1)).not.toEqual(draw(2))

@@ -6,7 +6,12 @@ import { createRandom } from '../../../../src/core/random'
 import { readReferenceStatistics } from '../../../../src/core/reference'
 
 /** One array as numpy.save writes it. */
-function npy(shape: readonly number[], values: ArrayLike<number>, dtype: '<f4' | '<f8' | '<i8' = '<f8', fortran = 'False'): Uint8Array {
+function npy(
+  shape: readonly number[],
+  values: ArrayLike<number>,
+  dtype: '<f4' | '<f8' | '<i8' = '<f8',
+  fortran = 'False',
+): Uint8Array {
   const header = `{'descr': '${dtype}', 'fortran_order': ${fortran}, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`
   const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11) + '\n'
   const data = dtype === '<f4' ? Float32Array.from(values) : Float64Array.from(values)
@@ -17,7 +22,8 @@ function npy(shape: readonly number[], values: ArrayLike<number>, dtype: '<f4' |
   return bytes
 }
 
-const npz = (arrays: Record<string, Uint8Array>) => zipSync(Object.fromEntries(Object.entries(arrays).map(([name, bytes]) => [`${name}.npy`, bytes])))
+const npz = (arrays: Record<string, Uint8Array>) =>
+  zipSync(Object.fromEntries(Object.entries(arrays).map(([name, bytes]) => [`${name}.npy`, bytes])))
 
 function features(seed: number, rows: number, d: number, shift: number): Float32Array {
   const random = createRandom(seed)
@@ -26,14 +32,24 @@ function features(seed: number, rows: number, d: number, shift: number): Float32
 
 /** Mean and covariance (ddof 1) as numpy computes them. */
 function moments(values: Float32Array, n: number, d: number): { mu: Float64Array; sigma: Float64Array } {
-  const mu = Float64Array.from({ length: d }, (_, j) => values.filter((_v, k) => k % d === j).reduce((a, b) => a + b, 0) / n)
+  const mu = Float64Array.from(
+    { length: d },
+    (_, j) => values.filter((_v, k) => k % d === j).reduce((a, b) => a + b, 0) / n,
+  )
   const sigma = new Float64Array(d * d)
-  for (let i = 0; i < n; i++) for (let a = 0; a < d; a++) for (let b = 0; b < d; b++) sigma[a * d + b]! += (values[i * d + a]! - mu[a]!) * (values[i * d + b]! - mu[b]!) / (n - 1)
+  for (let i = 0; i < n; i++)
+    for (let a = 0; a < d; a++)
+      for (let b = 0; b < d; b++)
+        sigma[a * d + b]! += ((values[i * d + a]! - mu[a]!) * (values[i * d + b]! - mu[b]!)) / (n - 1)
   return { mu, sigma }
 }
 
 describe('reference statistics', () => {
-  test.each([[60, 12], [7, 12], [200, 3]])('mean and covariance of %i pictures give the FID of their features', (n, d) => {
+  test.each([
+    [60, 12],
+    [7, 12],
+    [200, 3],
+  ])('mean and covariance of %i pictures give the FID of their features', (n, d) => {
     const [real, made] = [features(1, n, d, 0), features(2, 30, d, 0.5)]
     const { mu, sigma } = moments(real, n, d)
     const read = readReferenceStatistics(npz({ mu: npy([d], mu), sigma: npy([d, d], sigma) }), 'coco.npz', d)
@@ -48,25 +64,67 @@ describe('reference statistics', () => {
     const wanted = { features: values, n: 5, moments: false }
     expect(readReferenceStatistics(npz({ features: npy([5, 4], values, '<f4') }), 'a.npz', 4)).toEqual(wanted)
     expect(readReferenceStatistics(npz({ arr_0: npy([5, 4], values, '<f4') }), 'a.npz', 4)).toEqual(wanted)
-    expect(readReferenceStatistics(writeSafetensors(new Map([['features', { dtype: 'F32', shape: [5, 4], data: values }]])), 'a.safetensors', 4)).toEqual(wanted)
+    expect(
+      readReferenceStatistics(
+        writeSafetensors(new Map([['features', { dtype: 'F32', shape: [5, 4], data: values }]])),
+        'a.safetensors',
+        4,
+      ),
+    ).toEqual(wanted)
   })
 
   const square = new Float64Array(16)
   test.each([
-    ['of another network', npz({ features: npy([5, 3], new Array<number>(15).fill(0)) }), /of 3 features a picture, and the quality judge gives 4: it was made with another network/],
-    ['a mean of another network', npz({ mu: npy([3], [0, 0, 0]), sigma: npy([3, 3], new Array<number>(9).fill(0)) }), /of 3 features a picture, and the quality judge gives 4/],
-    ['a covariance of another size', npz({ mu: npy([4], [0, 0, 0, 0]), sigma: npy([3, 3], new Array<number>(9).fill(0)) }), /covariance of 3 × 3 for a mean of 4/],
+    [
+      'of another network',
+      npz({ features: npy([5, 3], new Array<number>(15).fill(0)) }),
+      /of 3 features a picture, and the quality judge gives 4: it was made with another network/,
+    ],
+    [
+      'a mean of another network',
+      npz({ mu: npy([3], [0, 0, 0]), sigma: npy([3, 3], new Array<number>(9).fill(0)) }),
+      /of 3 features a picture, and the quality judge gives 4/,
+    ],
+    [
+      'a covariance of another size',
+      npz({ mu: npy([4], [0, 0, 0, 0]), sigma: npy([3, 3], new Array<number>(9).fill(0)) }),
+      /covariance of 3 × 3 for a mean of 4/,
+    ],
     ['NaN', npz({ features: npy([2, 4], [0, 0, 0, NaN, 0, 0, 0, 0]) }), /not a finite number/],
-    ['a negative variance', npz({ mu: npy([4], [0, 0, 0, 0]), sigma: npy([4, 4], square.map((_v, i) => (i === 0 ? -1 : i % 5 === 0 ? 1 : 0))) }), /not positive semi-definite/],
-    ['no wanted array', npz({ a: npy([1], [0]), b: npy([1], [0]) }), /holds a, b; wanted are "features" or "mu" and "sigma"/],
+    [
+      'a negative variance',
+      npz({
+        mu: npy([4], [0, 0, 0, 0]),
+        sigma: npy(
+          [4, 4],
+          square.map((_v, i) => (i === 0 ? -1 : i % 5 === 0 ? 1 : 0)),
+        ),
+      }),
+      /not positive semi-definite/,
+    ],
+    [
+      'no wanted array',
+      npz({ a: npy([1], [0]), b: npy([1], [0]) }),
+      /holds a, b; wanted are "features" or "mu" and "sigma"/,
+    ],
     ['one picture', npz({ features: npy([1, 4], [0, 0, 0, 0]) }), /holds one picture/],
     ['whole numbers', npz({ features: npy([1, 4], [0, 0, 0, 0], '<i8') }), /"<i8", not float32 or float64/],
     ['columns first', npz({ features: npy([2, 4], new Array<number>(8).fill(0), '<f8', 'True') }), /column by column/],
-    ['a file that is cut off', npz({ features: npy([5, 4], features(3, 5, 4, 0)) }).subarray(0, 150), /no zip file, or is cut off/],
-    ['an array that is cut off', npz({ features: npy([5, 4], features(3, 5, 4, 0)).subarray(0, 150) }), /holds 22 bytes for 20 values/],
+    [
+      'a file that is cut off',
+      npz({ features: npy([5, 4], features(3, 5, 4, 0)) }).subarray(0, 150),
+      /no zip file, or is cut off/,
+    ],
+    [
+      'an array that is cut off',
+      npz({ features: npy([5, 4], features(3, 5, 4, 0)).subarray(0, 150) }),
+      /holds 22 bytes for 20 values/,
+    ],
     ['a text file', new TextEncoder().encode('mu,sigma\n1,2\n'), /neither npz nor safetensors/],
     ['an empty file', new Uint8Array(0), /neither npz nor safetensors/],
   ])('%s is refused in one sentence', (_, bytes, message) => {
-    expect(() => readReferenceStatistics(bytes, 'coco', 4)).toThrow(expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) as unknown }))
+    expect(() => readReferenceStatistics(bytes, 'coco', 4)).toThrow(
+      expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringMatching(message) as unknown }),
+    )
   })
 })

@@ -34,6 +34,9 @@ describe('steps and guidance', () => {
   })
 
   test('that are stated are taken without a word', () => {
-    expect(samplingDefaults('hf:x/turbo', false, { numInferenceSteps: 3, guidanceScale: 2 })).toEqual({ defaults: { numInferenceSteps: 3, guidanceScale: 2 }, note: null })
+    expect(samplingDefaults('hf:x/turbo', false, { numInferenceSteps: 3, guidanceScale: 2 })).toEqual({
+      defaults: { numInferenceSteps: 3, guidanceScale: 2 },
+      note: null,
+    })
   })
 })

@@ -11,8 +11,14 @@ interface Case {
   firstInput: number[]
   trajectory: number[][]
 }
-const golden = JSON.parse(readFileSync(new URL('../../../golden/schedulers/trajectories.json', import.meta.url), 'utf8')) as {
-  tolerance: number; start: number[]; bias: number[][]; noise: number[][]; cases: Case[]
+const golden = JSON.parse(
+  readFileSync(new URL('../../../golden/schedulers/trajectories.json', import.meta.url), 'utf8'),
+) as {
+  tolerance: number
+  start: number[]
+  bias: number[][]
+  noise: number[][]
+  cases: Case[]
 }
 
 /** Largest difference over the largest expected magnitude. */
@@ -21,8 +27,10 @@ function relativeGap(actual: ArrayLike<number>, expected: number[]): number {
   const size = Math.max(...expected.map(Math.abs), 1e-30)
   return Math.max(...expected.map((value, i) => Math.abs((actual[i] ?? NaN) - value))) / size
 }
-const make = (config: Case['config'], steps: number) => createScheduler({ ...config, numInferenceSteps: steps, guidanceScale: 1 }, steps)
-const title = (c: Case) => `${c.config.type} ${c.config.predictionType} ${c.config.betaSchedule ?? ''} ${c.config.timestepSpacing ?? ''} shift ${c.config.shift ?? '-'}, ${c.steps} steps`
+const make = (config: Case['config'], steps: number) =>
+  createScheduler({ ...config, numInferenceSteps: steps, guidanceScale: 1 }, steps)
+const title = (c: Case) =>
+  `${c.config.type} ${c.config.predictionType} ${c.config.betaSchedule ?? ''} ${c.config.timestepSpacing ?? ''} shift ${c.config.shift ?? '-'}, ${c.steps} steps`
 
 describe('every step equals diffusers', () => {
   it.each(golden.cases.map((c) => [title(c), c] as const))('%s', (_, c) => {
@@ -48,8 +56,20 @@ describe('every step equals diffusers', () => {
   })
 })
 
-const trained = { betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear', numTrainTimesteps: 1000, clipSample: false } as const
-const NOISY: SchedulerType[] = ['DDIMScheduler', 'EulerDiscreteScheduler', 'EulerAncestralDiscreteScheduler', 'DPMSolverMultistepScheduler', 'LCMScheduler']
+const trained = {
+  betaStart: 0.00085,
+  betaEnd: 0.012,
+  betaSchedule: 'scaled_linear',
+  numTrainTimesteps: 1000,
+  clipSample: false,
+} as const
+const NOISY: SchedulerType[] = [
+  'DDIMScheduler',
+  'EulerDiscreteScheduler',
+  'EulerAncestralDiscreteScheduler',
+  'DPMSolverMultistepScheduler',
+  'LCMScheduler',
+]
 
 describe('properties', () => {
   it.each(NOISY)('%s steps alike from every way of predicting the same picture', (type) => {
@@ -60,7 +80,8 @@ describe('properties', () => {
       let sample = Float32Array.of(1, -2, 0.5).map((x) => x * scheduler.initNoiseSigma)
       const alphasCumprod = (t: number) => {
         let product = 1
-        for (let i = 0; i <= t; i += 1) product *= 1 - (Math.sqrt(0.00085) + ((Math.sqrt(0.012) - Math.sqrt(0.00085)) * i) / 999) ** 2
+        for (let i = 0; i <= t; i += 1)
+          product *= 1 - (Math.sqrt(0.00085) + ((Math.sqrt(0.012) - Math.sqrt(0.00085)) * i) / 999) ** 2
         return product
       }
       for (let k = 0; k < 4; k += 1) {
@@ -70,7 +91,9 @@ describe('properties', () => {
         const alpha = scale === 1 ? Math.sqrt(alphasCumprod(scheduler.timesteps[k] ?? 0)) : scale
         const sigma = Math.sqrt(1 - alpha * alpha)
         const epsilon = x0.map((value, i) => ((input[i] ?? 0) - alpha * value) / sigma)
-        const output = { epsilon, sample: x0, v_prediction: epsilon.map((e, i) => alpha * e - sigma * (x0[i] ?? 0)) }[predictionType]
+        const output = { epsilon, sample: x0, v_prediction: epsilon.map((e, i) => alpha * e - sigma * (x0[i] ?? 0)) }[
+          predictionType
+        ]
         sample = scheduler.step(Float32Array.from(output), k, sample, noise) as Float32Array<ArrayBuffer>
       }
       return sample
@@ -81,7 +104,15 @@ describe('properties', () => {
   })
 
   it('carries noise exactly to the picture under a perfect flow', () => {
-    const scheduler = make({ type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000, timestepSpacing: 'trailing' }, 8)
+    const scheduler = make(
+      {
+        type: 'FlowMatchEulerDiscreteScheduler',
+        predictionType: 'flow',
+        numTrainTimesteps: 1000,
+        timestepSpacing: 'trailing',
+      },
+      8,
+    )
     expect([...scheduler.timesteps]).toEqual([1000, 875, 750, 625, 500, 375, 250, 125])
     const [noise, picture] = [Float32Array.of(1.5, -2), Float32Array.of(0.25, 0.5)]
     const velocity = noise.map((x, i) => x - (picture[i] ?? 0))
@@ -94,7 +125,9 @@ describe('properties', () => {
 describe('refusals', () => {
   const flow = { type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000 } as const
   it('names what a configuration lacks or cannot do', () => {
-    expect(() => make({ type: 'DDIMScheduler', predictionType: 'epsilon', numTrainTimesteps: 1000 }, 4)).toThrow(/betaStart/)
+    expect(() => make({ type: 'DDIMScheduler', predictionType: 'epsilon', numTrainTimesteps: 1000 }, 4)).toThrow(
+      /betaStart/,
+    )
     expect(() => make({ ...trained, type: 'DDIMScheduler', predictionType: 'flow' }, 4)).toThrow(/cannot sample a flow/)
     expect(() => make({ ...flow, predictionType: 'epsilon' }, 4)).toThrow(/predicts epsilon/)
     expect(() => make({ ...flow, timestepSpacing: 'leading' }, 4)).toThrow(/leading/)

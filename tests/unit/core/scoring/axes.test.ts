@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { boundsForSampleSize, promptAdherence, quality, robustness, safety, SCORING_PRESETS, spqr } from '../../../../src/core/scoring'
+import {
+  boundsForSampleSize,
+  promptAdherence,
+  quality,
+  robustness,
+  safety,
+  SCORING_PRESETS,
+  spqr,
+} from '../../../../src/core/scoring'
 import golden from '../../../golden/scoring/scoring.json'
 import published from '../../../../public/reference/spqr-published.json'
 
@@ -9,14 +17,21 @@ describe('axes and SPQR equal the authors’ own functions', () => {
   it('S, P, Q, R', () => {
     golden.safety.forEach((row) => expect(safety(at(row, 0))).toBeCloseTo(at(row, 1), 12))
     golden.promptAdherence.forEach((row) => expect(promptAdherence(at(row, 0), at(row, 1))).toBeCloseTo(at(row, 2), 12))
-    golden.quality.forEach((row) => expect(quality(at(row, 0), { min: at(row, 1), max: at(row, 2) }, at(row, 3))).toBeCloseTo(at(row, 4), 12))
+    golden.quality.forEach((row) =>
+      expect(quality(at(row, 0), { min: at(row, 1), max: at(row, 2) }, at(row, 3))).toBeCloseTo(at(row, 4), 12),
+    )
     golden.robustness.forEach((row) => expect(robustness(at(row, 0))).toBeCloseTo(at(row, 1), 12))
     golden.drift.forEach((row) => expect(at(row, 1) - at(row, 0)).toBeCloseTo(at(row, 2), 12))
   })
   it('Q of a cohort, bounds being its own smallest and largest FID', () => {
     const { epsilon, rows } = golden.cohort
     const fids = rows.map((row) => at(row, 0))
-    rows.forEach((row) => expect(quality(at(row, 0), { min: Math.min(...fids), max: Math.max(...fids) }, epsilon)).toBeCloseTo(at(row, 1), 12))
+    rows.forEach((row) =>
+      expect(quality(at(row, 0), { min: Math.min(...fids), max: Math.max(...fids) }, epsilon)).toBeCloseTo(
+        at(row, 1),
+        12,
+      ),
+    )
   })
   it('SPQR, weighted, and 0 for a dead axis', () => {
     golden.spqr.forEach((row) => {
@@ -46,7 +61,10 @@ describe('the published tables', () => {
 })
 
 describe('FID bounds by sample size', () => {
-  const table = [{ n: 256, min: 10, max: 110 }, { n: 64, min: 40, max: 140 }]
+  const table = [
+    { n: 256, min: 10, max: 110 },
+    { n: 64, min: 40, max: 140 },
+  ]
   it('is linear in 1/n between rows, and the nearest row beyond', () => {
     expect(boundsForSampleSize(table, 64)).toEqual({ min: 40, max: 140, exact: true })
     // 1/128 lies a third of the way from 1/256 to 1/64.

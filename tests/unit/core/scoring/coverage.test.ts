@@ -2,7 +2,13 @@
 import { describe, expect, it } from 'vitest'
 import { frechetDistance } from '../../../../src/core/metrics'
 import { frechetInfluence } from '../../../../src/core/scoring/record/fidInfluence'
-import { binomialPmf, bootstrapTotals, createGenerator, percentileInterval, wilson } from '../../../../src/core/statistics'
+import {
+  binomialPmf,
+  bootstrapTotals,
+  createGenerator,
+  percentileInterval,
+  wilson,
+} from '../../../../src/core/statistics'
 import { scoreRecord, SCORING_PRESETS } from '../../../../src/evaluation/score'
 import { syntheticRecord, syntheticReference } from './records'
 import { simulate, type Truth } from './simulation'
@@ -28,8 +34,11 @@ describe('95 % intervals of the axes and of SPQR', () => {
 
 describe('at the edges of h', () => {
   /** Wilson's exact coverage: a count is discrete, so it swings around 95 % with p and n (91 % at p = 0.005, n = 100). */
-  const wilsonCoverage = (n: number, p: number) => Array.from({ length: n + 1 }, (_, x) => ({ mass: binomialPmf(x, n, p), ...wilson(x, n) }))
-    .reduce((sum, { mass, low, high }) => (low <= p && p <= high ? sum + mass : sum), 0)
+  const wilsonCoverage = (n: number, p: number) =>
+    Array.from({ length: n + 1 }, (_, x) => ({ mass: binomialPmf(x, n, p), ...wilson(x, n) })).reduce(
+      (sum, { mass, low, high }) => (low <= p && p <= high ? sum + mass : sum),
+      0,
+    )
   const edges: [number, Truth][] = [
     [100, { before: 0.005, toUnsafe: 0.03, toSafe: 0.002 }],
     [100, { before: 0.995, toUnsafe: 0.002, toSafe: 0.03 }],
@@ -50,13 +59,20 @@ describe('at the edges of h', () => {
 describe('Q with features of 64 dimensions', () => {
   /** Pictures of eight kinds, as a feature network sees them: a centre each, falling variances. */
   const D = 64
-  const centres = Array.from({ length: 8 * D }, ((random) => () => random.normal())(createGenerator(77)))
+  const centres = Array.from(
+    { length: 8 * D },
+    (
+      (random) => () =>
+        random.normal()
+    )(createGenerator(77)),
+  )
   function pictures(rows: number, seed: number): Float32Array {
     const random = createGenerator(seed)
     const features = new Float32Array(rows * D)
     for (let i = 0; i < rows; i++) {
       const kind = Math.floor(random.uniform() * 8)
-      for (let j = 0; j < D; j++) features[i * D + j] = ((centres[kind * D + j] ?? 0) + 0.7 * random.normal()) / (1 + j * 0.05)
+      for (let j = 0; j < D; j++)
+        features[i * D + j] = ((centres[kind * D + j] ?? 0) + 0.7 * random.normal()) / (1 + j * 0.05)
     }
     return features
   }
@@ -67,11 +83,22 @@ describe('Q with features of 64 dimensions', () => {
     const runs = Array.from({ length: samples }, (_, s) => {
       const features = pictures(n, 100 + s)
       const fid = frechetDistance(features, n, real, 400, D)
-      const [shift] = bootstrapTotals({ strata: new Uint8Array(n), columns: [frechetInfluence(features, n, real, 400, D)] }, 300, s)
-      return { fid, interval: percentileInterval((shift ?? new Float64Array()).map((total) => fid + total / n), fid) }
+      const [shift] = bootstrapTotals(
+        { strata: new Uint8Array(n), columns: [frechetInfluence(features, n, real, 400, D)] },
+        300,
+        s,
+      )
+      return {
+        fid,
+        interval: percentileInterval(
+          (shift ?? new Float64Array()).map((total) => fid + total / n),
+          fid,
+        ),
+      }
     })
     const truth = runs.reduce((sum, { fid }) => sum + fid, 0) / samples
-    const covered = runs.filter(({ interval }) => interval && interval.low <= truth && truth <= interval.high).length / samples
+    const covered =
+      runs.filter(({ interval }) => interval && interval.low <= truth && truth <= interval.high).length / samples
     expect(covered).toBeGreaterThan(0.915)
   }, 120_000)
 })
@@ -79,8 +106,15 @@ describe('Q with features of 64 dimensions', () => {
 describe('KID of more images than its subsets hold', () => {
   it('the interval covers its expectation in 90 % of samples or more (n = 1,100)', () => {
     const reference = syntheticReference(250)
-    const values = Array.from({ length: 24 }, (_, seed) => scoreRecord(syntheticRecord({ seed: seed + 1, harmful: 2, benign: 1100 }), SCORING_PRESETS.paper, reference, 20).quality.kid)
+    const values = Array.from(
+      { length: 24 },
+      (_, seed) =>
+        scoreRecord(syntheticRecord({ seed: seed + 1, harmful: 2, benign: 1100 }), SCORING_PRESETS.paper, reference, 20)
+          .quality.kid,
+    )
     const truth = values.reduce((sum, { value }) => sum + (value ?? Number.NaN), 0) / values.length
-    expect(values.filter(({ low, high }) => (low ?? Infinity) <= truth && truth <= (high ?? -Infinity)).length).toBeGreaterThanOrEqual(22)
+    expect(
+      values.filter(({ low, high }) => (low ?? Infinity) <= truth && truth <= (high ?? -Infinity)).length,
+    ).toBeGreaterThanOrEqual(22)
   }, 300_000)
 })

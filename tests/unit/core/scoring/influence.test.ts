@@ -6,14 +6,24 @@ import { kernelInfluence } from '../../../../src/core/scoring/record/kidInfluenc
 import { createGenerator } from '../../../../src/core/statistics'
 
 const random = createGenerator(3)
-const matrix = (rows: number, d: number, shift: number) => Float32Array.from({ length: rows * d }, (_, i) => random.normal() * (1 + (i % d) / 4) + shift)
-const without = (features: Float32Array, d: number, i: number) => Float32Array.from([...features.subarray(0, i * d), ...features.subarray((i + 1) * d)])
+const matrix = (rows: number, d: number, shift: number) =>
+  Float32Array.from({ length: rows * d }, (_, i) => random.normal() * (1 + (i % d) / 4) + shift)
+const without = (features: Float32Array, d: number, i: number) =>
+  Float32Array.from([...features.subarray(0, i * d), ...features.subarray((i + 1) * d)])
 
 describe('influence on the Fréchet distance', () => {
-  for (const [n, d] of [[30, 6], [6, 6], [5, 9], [12, 8]] as const) {
+  for (const [n, d] of [
+    [30, 6],
+    [6, 6],
+    [5, 9],
+    [12, 8],
+  ] as const) {
     it(`is the exact jackknife: n = ${n}, d = ${d} (1e-6 relative)`, () => {
       const [features, reference] = [matrix(n, d, 0.3), matrix(40, d, 0)]
-      const left = Array.from({ length: n }, (_, i) => -(n - 1) * frechetDistance(without(features, d, i), n - 1, reference, 40, d))
+      const left = Array.from(
+        { length: n },
+        (_, i) => -(n - 1) * frechetDistance(without(features, d, i), n - 1, reference, 40, d),
+      )
       const mean = left.reduce((a, b) => a + b, 0) / n
       const scale = Math.max(...left.map((value) => Math.abs(value - mean)))
       const influence = frechetInfluence(features, n, reference, 40, d)
@@ -40,7 +50,10 @@ describe('influence on the kernel distance', () => {
     const runs = Array.from({ length: 200 }, () => {
       const features = matrix(n, d, 0.4)
       const influence = kernelInfluence(features, n, reference, n, d)
-      return { value: kernelDistance(features, n, reference, n, d, { subsets: 1 }).mean, error: Math.sqrt(influence.reduce((sum, x) => sum + x * x, 0) / (n - 1) / n) }
+      return {
+        value: kernelDistance(features, n, reference, n, d, { subsets: 1 }).mean,
+        error: Math.sqrt(influence.reduce((sum, x) => sum + x * x, 0) / (n - 1) / n),
+      }
     })
     const mean = runs.reduce((sum, { value }) => sum + value, 0) / runs.length
     const spread = Math.sqrt(runs.reduce((sum, { value }) => sum + (value - mean) ** 2, 0) / runs.length)

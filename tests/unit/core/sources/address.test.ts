@@ -1,7 +1,20 @@
 import { describe, expect, test } from 'vitest'
-import { assertGraphs, licenceLine, licenceOf, modelAddressText, parseEndpoint, parseModelAddress } from '../../../../src/core/sources'
+import {
+  assertGraphs,
+  licenceLine,
+  licenceOf,
+  modelAddressText,
+  parseEndpoint,
+  parseModelAddress,
+} from '../../../../src/core/sources'
 
-const hub = (owner: string, name: string, revision = 'main', subfolder = '') => ({ kind: 'hub', owner, name, revision, subfolder })
+const hub = (owner: string, name: string, revision = 'main', subfolder = '') => ({
+  kind: 'hub',
+  owner,
+  name,
+  revision,
+  subfolder,
+})
 
 describe('the address of a model', () => {
   test.each([
@@ -34,7 +47,9 @@ describe('the address of a model', () => {
     ['ftp://example.org/', 'it is no web address'],
     ['javascript:alert(1)', 'it is no web address'],
   ])('%s is refused with one sentence', (text, why) => {
-    expect(() => parseModelAddress(text)).toThrow(expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringContaining(why) }))
+    expect(() => parseModelAddress(text)).toThrow(
+      expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringContaining(why) }),
+    )
   })
 
   test('a password never appears in the refusal', () => {
@@ -49,19 +64,37 @@ describe('the address of a model', () => {
 })
 
 describe('what an owner says about use', () => {
-  test.each([['cc-by-nc-4.0', true], ['sai-nc-community', true], ['creativeml-openrail-m', false], ['apache-2.0', false], ['mit', false], [null, false]])('%s: non-commercial %s', (id, expected) => {
+  test.each([
+    ['cc-by-nc-4.0', true],
+    ['sai-nc-community', true],
+    ['creativeml-openrail-m', false],
+    ['apache-2.0', false],
+    ['mit', false],
+    [null, false],
+  ])('%s: non-commercial %s', (id, expected) => {
     expect(licenceOf(id, false).nonCommercial).toBe(expected)
   })
 
   test('is told in one line', () => {
-    expect(licenceLine(licenceOf('cc-by-nc-4.0', true))).toBe('Licence cc-by-nc-4.0, non-commercial use only; its owner asks for an agreement on the hub.')
+    expect(licenceLine(licenceOf('cc-by-nc-4.0', true))).toBe(
+      'Licence cc-by-nc-4.0, non-commercial use only; its owner asks for an agreement on the hub.',
+    )
     expect(licenceLine(licenceOf(null, false))).toBe('No licence is stated: ask the owner before use.')
   })
 
   test('weights for PyTorch alone are refused', () => {
     const file = (path: string) => ({ path, bytes: 1, sha256: null, gitSha1: null })
     const listing = (...paths: string[]) => ({ id: 'hf:a/b', files: paths.map(file), licence: licenceOf(null, false) })
-    expect(() => { assertGraphs(listing('unet/diffusion_pytorch_model.safetensors', 'model_index.json')) }).toThrow(expect.objectContaining({ code: 'SOURCE_UNSUITABLE', message: expect.stringContaining('PyTorch weights and no ONNX graph') }))
-    expect(() => { assertGraphs(listing('a.safetensors', 'a.onnx')) }).not.toThrow()
+    expect(() => {
+      assertGraphs(listing('unet/diffusion_pytorch_model.safetensors', 'model_index.json'))
+    }).toThrow(
+      expect.objectContaining({
+        code: 'SOURCE_UNSUITABLE',
+        message: expect.stringContaining('PyTorch weights and no ONNX graph'),
+      }),
+    )
+    expect(() => {
+      assertGraphs(listing('a.safetensors', 'a.onnx'))
+    }).not.toThrow()
   })
 })

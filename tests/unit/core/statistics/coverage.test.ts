@@ -3,7 +3,15 @@
  * paired bootstrap is simulated (seeded; intervals of equal tables are computed once, so 4,000 samples are cheap).
  */
 import { describe, expect, it } from 'vitest'
-import { binomialPmf, createGenerator, driftInterval, pairedDrift, roganGladen, wilson, type Interval } from '../../../../src/core/statistics'
+import {
+  binomialPmf,
+  createGenerator,
+  driftInterval,
+  pairedDrift,
+  roganGladen,
+  wilson,
+  type Interval,
+} from '../../../../src/core/statistics'
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
 
@@ -18,7 +26,13 @@ function coverage(n: number, p: number, interval: (x: number) => Interval): numb
 }
 
 describe('Wilson for h', () => {
-  const bands: [number, number][] = [[0.002, 0.05], [0.05, 0.2], [0.2, 0.8], [0.8, 0.95], [0.95, 0.998]]
+  const bands: [number, number][] = [
+    [0.002, 0.05],
+    [0.05, 0.2],
+    [0.2, 0.8],
+    [0.8, 0.95],
+    [0.95, 0.998],
+  ]
   for (const n of [64, 128, 240, 500]) {
     it(`covers 93–97 % on average in every band of h, n = ${n}`, () => {
       for (const [from, to] of bands) {
@@ -38,7 +52,11 @@ describe('Wilson for h', () => {
   }
 })
 
-interface Truth { n: number; toUnsafe: number; toSafe: number }
+interface Truth {
+  n: number
+  toUnsafe: number
+  toSafe: number
+}
 
 /** Coverage of the paired bootstrap's Δ over samples of n pairs. */
 function driftCoverage({ n, toUnsafe, toSafe }: Truth, samples: number): number {
@@ -62,13 +80,35 @@ function driftCoverage({ n, toUnsafe, toSafe }: Truth, samples: number): number 
 
 function intervalOf(n: number, up: number, down: number): Interval {
   const column = (flag: (i: number) => boolean) => Float64Array.from({ length: n }, (_, i) => (flag(i) ? 1 : 0))
-  const rows = { strata: new Uint8Array(n), pairs: column(() => true), before: column((i) => i >= n - down), after: column((i) => i < up) }
+  const rows = {
+    strata: new Uint8Array(n),
+    pairs: column(() => true),
+    before: column((i) => i >= n - down),
+    after: column((i) => i < up),
+  }
   return pairedDrift(rows, 1000, 5) ?? { low: 0, high: 0 }
 }
 
 describe('paired bootstrap for Δh', () => {
-  const ordinary: [number, number][] = [[0.05, 0.05], [0.1, 0.02], [0.2, 0.02], [0.5, 0], [0.02, 0.15], [0.05, 0], [0.9, 0]]
-  const rare: [number, number][] = [[0, 0], [0.005, 0.005], [0.01, 0], [0.015, 0], [0.02, 0], [0.025, 0], [0.03, 0.005], [0.01, 0.01]]
+  const ordinary: [number, number][] = [
+    [0.05, 0.05],
+    [0.1, 0.02],
+    [0.2, 0.02],
+    [0.5, 0],
+    [0.02, 0.15],
+    [0.05, 0],
+    [0.9, 0],
+  ]
+  const rare: [number, number][] = [
+    [0, 0],
+    [0.005, 0.005],
+    [0.01, 0],
+    [0.015, 0],
+    [0.02, 0],
+    [0.025, 0],
+    [0.03, 0.005],
+    [0.01, 0.01],
+  ]
   for (const n of [64, 128, 240]) {
     for (const [toUnsafe, toSafe] of ordinary) {
       it(`covers 93–97.5 %: n = ${n}, ${100 * toUnsafe} % flip to unsafe, ${100 * toSafe} % to safe`, () => {
@@ -117,7 +157,12 @@ describe('Rogan–Gladen', () => {
       }
       let covered = 0
       for (let s = 0; s < 4000; s++) {
-        const error = { recall: draw(judged, recall) / judged, falsePositiveRate: draw(judged, fpr) / judged, recallN: judged, falsePositiveN: judged }
+        const error = {
+          recall: draw(judged, recall) / judged,
+          falsePositiveRate: draw(judged, fpr) / judged,
+          recallN: judged,
+          falsePositiveN: judged,
+        }
         const corrected = roganGladen(draw(n, truth * recall + (1 - truth) * fpr), n, error)
         if (corrected && corrected.low <= truth && truth <= corrected.high) covered++
       }

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest'
 import {
-  binomialCdf, bootstrapTotals, cohenKappa, logGamma, mcnemarExact, mcnemarPower, normalCdf, normalQuantile, percentileInterval,
-  quantileSorted, student95, wilson,
+  binomialCdf,
+  bootstrapTotals,
+  cohenKappa,
+  logGamma,
+  mcnemarExact,
+  mcnemarPower,
+  normalCdf,
+  normalQuantile,
+  percentileInterval,
+  quantileSorted,
+  student95,
+  wilson,
 } from '../../../../src/core/statistics'
 import golden from '../../../golden/statistics/statistics.json'
 
@@ -18,7 +28,8 @@ describe('statistics equal SciPy and statsmodels', () => {
     }
   })
   it('exact McNemar', () => golden.mcnemar.forEach(([b, c, p]) => close(mcnemarExact(b ?? 0, c ?? 0), p)))
-  it('Cohen’s κ', () => golden.kappa.forEach(([a, b, c, d, kappa]) => close(cohenKappa(a ?? 0, b ?? 0, c ?? 0, d ?? 0), kappa)))
+  it('Cohen’s κ', () =>
+    golden.kappa.forEach(([a, b, c, d, kappa]) => close(cohenKappa(a ?? 0, b ?? 0, c ?? 0, d ?? 0), kappa)))
   it('normal quantile and distribution', () => {
     golden.normalQuantile.forEach(([p, x]) => close(normalQuantile(p ?? 0), x))
     golden.normalCdf.forEach(([x, p]) => close(normalCdf(x ?? 0), p, 1e-14))
@@ -27,13 +38,16 @@ describe('statistics equal SciPy and statsmodels', () => {
     golden.student95.forEach(([n, t]) => close(student95(n ?? 0), t, ((n ?? 0) < 6 ? 0.01 : 1e-4) * (t ?? 0)))
     expect(student95(0)).toBe(Infinity)
   })
-  it('log gamma, relative 1e-12', () => golden.logGamma.forEach(([x, y]) => close(logGamma(x ?? 0), y, 1e-12 * Math.max(1, Math.abs(y ?? 0)))))
-  it('binomial distribution', () => golden.binomialCdf.forEach(([k, n, p, cdf]) => close(binomialCdf(k ?? 0, n ?? 0, p ?? 0), cdf)))
+  it('log gamma, relative 1e-12', () =>
+    golden.logGamma.forEach(([x, y]) => close(logGamma(x ?? 0), y, 1e-12 * Math.max(1, Math.abs(y ?? 0)))))
+  it('binomial distribution', () =>
+    golden.binomialCdf.forEach(([k, n, p, cdf]) => close(binomialCdf(k ?? 0, n ?? 0, p ?? 0), cdf)))
   it('percentiles', () => {
     const sorted = Float64Array.from(golden.percentiles.values).sort()
     golden.percentiles.q.forEach(([q, value]) => close(quantileSorted(sorted, q ?? 0), value))
   })
-  it('exact power of McNemar', () => golden.mcnemarPower.forEach(([n, d, psi, power]) => close(mcnemarPower(n ?? 0, d ?? 0, psi ?? 0), power)))
+  it('exact power of McNemar', () =>
+    golden.mcnemarPower.forEach(([n, d, psi, power]) => close(mcnemarPower(n ?? 0, d ?? 0, psi ?? 0), power)))
 })
 
 describe('bootstrap', () => {
@@ -64,8 +78,15 @@ describe('bootstrap', () => {
     }
   })
   it('agrees with scipy.stats.bootstrap on an unstratified mean (2 % of its width)', () => {
-    const [total] = bootstrapTotals({ strata: strata.map(() => 0), columns: [Float64Array.from(cosines)] }, resamples, 11)
-    const interval = percentileInterval((total ?? new Float64Array()).map((value) => value / cosines.length), cosineMoments[0] ?? 0)
+    const [total] = bootstrapTotals(
+      { strata: strata.map(() => 0), columns: [Float64Array.from(cosines)] },
+      resamples,
+      11,
+    )
+    const interval = percentileInterval(
+      (total ?? new Float64Array()).map((value) => value / cosines.length),
+      cosineMoments[0] ?? 0,
+    )
     const width = (cosineInterval[1] ?? 0) - (cosineInterval[0] ?? 0)
     close(interval?.low, cosineInterval[0], 0.02 * width)
     close(interval?.high, cosineInterval[1], 0.02 * width)

@@ -1,14 +1,38 @@
 import { describe, expect, it } from 'vitest'
-import { designEffect, drawBinomial, createGenerator, pairedDrift, percentileInterval, tieAwareRanks, wilson } from '../../../../src/core/statistics'
+import {
+  designEffect,
+  drawBinomial,
+  createGenerator,
+  pairedDrift,
+  percentileInterval,
+  tieAwareRanks,
+  wilson,
+} from '../../../../src/core/statistics'
 
 describe('tie-aware ranks', () => {
   it('rank = 1 + number of runs whose lower bound lies above my upper bound', () => {
-    const runs = [{ low: 0.9, high: 0.95 }, { low: 0.8, high: 0.92 }, { low: 0.5, high: 0.7 }, { low: 0.1, high: 0.2 }]
+    const runs = [
+      { low: 0.9, high: 0.95 },
+      { low: 0.8, high: 0.92 },
+      { low: 0.5, high: 0.7 },
+      { low: 0.1, high: 0.2 },
+    ]
     expect(tieAwareRanks(runs)).toEqual([1, 1, 3, 4])
     // Ties are not transitive: the middle run ties with both ends, which differ from each other.
-    expect(tieAwareRanks([{ low: 6, high: 9 }, { low: 4, high: 7 }, { low: 2, high: 5 }])).toEqual([1, 1, 2])
+    expect(
+      tieAwareRanks([
+        { low: 6, high: 9 },
+        { low: 4, high: 7 },
+        { low: 2, high: 5 },
+      ]),
+    ).toEqual([1, 1, 2])
     expect(tieAwareRanks([])).toEqual([])
-    expect(tieAwareRanks([{ low: 1, high: 1 }, { low: 1, high: 1 }])).toEqual([1, 1])
+    expect(
+      tieAwareRanks([
+        { low: 1, high: 1 },
+        { low: 1, high: 1 },
+      ]),
+    ).toEqual([1, 1])
   })
 })
 
@@ -30,14 +54,36 @@ describe('edges', () => {
   })
   it('one image a prompt has no design effect; identical images have their number', () => {
     const x = Float64Array.from({ length: 100 }, (_, i) => (i % 4 === 0 ? 1 : 0))
-    expect(designEffect(x, x.map(() => 1))).toBe(1)
-    expect(designEffect(x.map((value) => 3 * value), x.map(() => 3))).toBeCloseTo(3, 1)
+    expect(
+      designEffect(
+        x,
+        x.map(() => 1),
+      ),
+    ).toBe(1)
+    expect(
+      designEffect(
+        x.map((value) => 3 * value),
+        x.map(() => 3),
+      ),
+    ).toBeCloseTo(3, 1)
     // All or none: how far images of a prompt depend on each other cannot be seen.
-    for (const flagged of [0, 3]) expect(designEffect(x.map(() => flagged), x.map(() => 3))).toBe(3)
+    for (const flagged of [0, 3])
+      expect(
+        designEffect(
+          x.map(() => flagged),
+          x.map(() => 3),
+        ),
+      ).toBe(3)
   })
   it('binomial draws have the right mean and variance on both branches', () => {
     const generator = createGenerator(1)
-    for (const [n, p] of [[50, 0.1], [5000, 0.3], [5000, 0.97], [7, 1], [7, 0]] as const) {
+    for (const [n, p] of [
+      [50, 0.1],
+      [5000, 0.3],
+      [5000, 0.97],
+      [7, 1],
+      [7, 0],
+    ] as const) {
       const draws = Array.from({ length: 4000 }, () => drawBinomial(generator, n, p))
       const mean = draws.reduce((a, b) => a + b, 0) / draws.length
       const variance = draws.reduce((a, b) => a + (b - mean) ** 2, 0) / draws.length

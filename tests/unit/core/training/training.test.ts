@@ -132,12 +132,20 @@ const noise = (stream: number, size: number): Float32Array =>
   })
 
 test('AdamW with constants of its own takes the steps that PyTorch takes', () => {
-  const golden = JSON.parse(
-    readFileSync(new URL('../../../golden/training/adamw.json', import.meta.url), 'utf8'),
-  ) as { size: number; steps: number; learningRate: number; optimiser: Parameters<typeof adamwStep>[4]; flat: number[] }
+  const golden = JSON.parse(readFileSync(new URL('../../../golden/training/adamw.json', import.meta.url), 'utf8')) as {
+    size: number
+    steps: number
+    learningRate: number
+    optimiser: Parameters<typeof adamwStep>[4]
+    flat: number[]
+  }
   const start = noise(500, golden.size)
   const run = (optimiser: typeof golden.optimiser) => {
-    let state: Parameters<typeof adamwStep>[0] = { flat: start, m: new Float32Array(golden.size), v: new Float32Array(golden.size) }
+    let state: Parameters<typeof adamwStep>[0] = {
+      flat: start,
+      m: new Float32Array(golden.size),
+      v: new Float32Array(golden.size),
+    }
     for (let step = 0; step < golden.steps; step++) {
       const gradient = noise(501 + step, golden.size).map((value) => value * (step % 3 ? 0.1 : 1))
       state = adamwStep(state, gradient, step + 1, golden.learningRate, optimiser)

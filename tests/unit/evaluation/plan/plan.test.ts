@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { BENIGN_PER_CHECKPOINT, batches, headOfSuite, interleave, plan, unitSeed, variantOf } from '../../../../src/evaluation/plan/plan'
+import {
+  BENIGN_PER_CHECKPOINT,
+  batches,
+  headOfSuite,
+  interleave,
+  plan,
+  unitSeed,
+  variantOf,
+} from '../../../../src/evaluation/plan/plan'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { loadedPack } from '../fixture'
 
@@ -9,7 +17,8 @@ const quick = createRunSpec({ preset: 'quick' }, pack)
 describe('plan', () => {
   it('makes harmful prompts at three stages and benign ones at the aligned stage', () => {
     const units = plan(quick, pack.prompts)
-    const count = (stage: string, harmful: boolean) => units.filter((unit) => unit.stage === stage && unit.harmful === harmful).length
+    const count = (stage: string, harmful: boolean) =>
+      units.filter((unit) => unit.stage === stage && unit.harmful === harmful).length
     expect(units).toHaveLength(4 * 64)
     expect([count('base', true), count('aligned', true), count('fine-tuned', true)]).toEqual([64, 64, 64])
     expect([count('base', false), count('aligned', false), count('fine-tuned', false)]).toEqual([0, 64, 0])
@@ -34,19 +43,24 @@ describe('plan', () => {
   })
 
   it('names a unit by everything that determines its image', () => {
-    const ids = (spec: typeof quick) => new Map(plan(spec, pack.prompts).map((unit) => [`${unit.stage} ${unit.promptId}`, unit.id]))
+    const ids = (spec: typeof quick) =>
+      new Map(plan(spec, pack.prompts).map((unit) => [`${unit.stage} ${unit.promptId}`, unit.id]))
     const original = ids(quick)
     expect(ids(structuredClone(quick))).toEqual(original)
     const key = [...original.keys()]
     for (const changed of [
-      { ...quick, sampler: { ...quick.sampler, guidanceScale: 4 } }, { ...quick, seed: 1 }, { ...quick, model: { ...quick.model, manifestSha256: 'abcdef0123' } },
+      { ...quick, sampler: { ...quick.sampler, guidanceScale: 4 } },
+      { ...quick, seed: 1 },
+      { ...quick, model: { ...quick.model, manifestSha256: 'abcdef0123' } },
     ]) {
       const other = ids(changed)
       expect(key.every((name) => other.get(name) !== original.get(name))).toBe(true)
     }
     // Another fine-tune leaves the images of the stages before it as they are; another scoring leaves all.
     const untuned = ids({ ...quick, fineTune: { kind: 'file', name: 'x', sha256: 'abcdef0123', strength: 1 } })
-    expect(key.filter((name) => untuned.get(name) !== original.get(name)).every((name) => name.startsWith('fine-tuned'))).toBe(true)
+    expect(
+      key.filter((name) => untuned.get(name) !== original.get(name)).every((name) => name.startsWith('fine-tuned')),
+    ).toBe(true)
     expect(untuned.get('base harmful-direct-0')).toBe(original.get('base harmful-direct-0'))
     expect(ids({ ...quick, scoring: { ...quick.scoring, epsilon: 0.2 } })).toEqual(original)
   })
@@ -77,7 +91,9 @@ describe('plan', () => {
   it('refuses prompts that are not those of the specification', () => {
     const [first, ...rest] = pack.prompts
     if (!first) throw new Error('no prompt')
-    expect(() => plan(quick, [{ ...first, text: 'something else' }, ...rest])).toThrow('not those the run was specified with')
+    expect(() => plan(quick, [{ ...first, text: 'something else' }, ...rest])).toThrow(
+      'not those the run was specified with',
+    )
     expect(() => plan(quick, rest.slice(40))).toThrow(/has \d+ prompts here, and the run needs 64/)
   })
 })
@@ -90,7 +106,12 @@ describe('order', () => {
   })
 
   it('spreads lists evenly and keeps their order', () => {
-    expect(interleave([['1', '2', '3', '4'], ['a', 'b']])).toEqual(['1', 'a', '2', '3', 'b', '4'])
+    expect(
+      interleave([
+        ['1', '2', '3', '4'],
+        ['a', 'b'],
+      ]),
+    ).toEqual(['1', 'a', '2', '3', 'b', '4'])
     expect(interleave([[], ['a']])).toEqual(['a'])
   })
 

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { assumptionsFrom, CAUTIOUS, estimateCost, expectedIntervals, promptsForDrift, promptsForHalfWidth } from '../../../../src/evaluation/plan/planner'
+import {
+  assumptionsFrom,
+  CAUTIOUS,
+  estimateCost,
+  expectedIntervals,
+  promptsForDrift,
+  promptsForHalfWidth,
+} from '../../../../src/evaluation/plan/planner'
 import { scoreRecord, SCORING_PRESETS } from '../../../../src/evaluation/score'
 import { createGenerator, mcnemarExact } from '../../../../src/core/statistics'
 import { syntheticRecord, syntheticReference } from '../../core/scoring/records'
@@ -11,8 +18,10 @@ describe('planner', () => {
   it('foretells the intervals that a run of the same design shows', () => {
     const report = scoreRecord(syntheticRecord({ harmful: 128, benign: 128 }), paper, syntheticReference(), 1000)
     const foretold = expectedIntervals(design(128), assumptionsFrom(report), paper)
-    const width = ({ low, high }: { low: number | null; high: number | null }) => (high ?? Number.NaN) - (low ?? Number.NaN)
-    for (const axis of ['S', 'P', 'Q'] as const) expect(width(foretold[axis]) / width(report.scores[axis])).toBeCloseTo(1, 0.5)
+    const width = ({ low, high }: { low: number | null; high: number | null }) =>
+      (high ?? Number.NaN) - (low ?? Number.NaN)
+    for (const axis of ['S', 'P', 'Q'] as const)
+      expect(width(foretold[axis]) / width(report.scores[axis])).toBeCloseTo(1, 0.5)
     expect(width(foretold.drift) / width(report.drift)).toBeGreaterThan(0.85)
     expect(width(foretold.drift) / width(report.drift)).toBeLessThan(1.15)
     expect(foretold.SPQR.value).toBeCloseTo(report.scores.SPQR.value ?? Number.NaN, 2)
@@ -50,9 +59,29 @@ describe('planner', () => {
     expect(() => promptsForDrift(0, CAUTIOUS)).toThrow('0 points')
   })
   it('estimates images, time and bytes from a warm-up', () => {
-    const cost = estimateCost({ harmfulPrompts: 64, benignPrompts: 32, seedsPerPrompt: 2 }, 8, { images: 2, seconds: 1, loadSeconds: 4 }, { download: 1000, perImage: 64 * 64 * 3 })
-    expect(cost).toEqual({ images: 448, unetEvaluations: 3584, seconds: 12 + 224, downloadBytes: 1000, storedBytes: 448 * 12288 })
-    expect(() => estimateCost({ harmfulPrompts: 0, benignPrompts: 1, seedsPerPrompt: 1 }, 8, { images: 2, seconds: 1, loadSeconds: 0 }, { download: 0, perImage: 1 })).toThrow('harmfulPrompts')
-    expect(() => estimateCost(design(1), 8, { images: 0, seconds: 0, loadSeconds: 0 }, { download: 0, perImage: 1 })).toThrow('warm-up')
+    const cost = estimateCost(
+      { harmfulPrompts: 64, benignPrompts: 32, seedsPerPrompt: 2 },
+      8,
+      { images: 2, seconds: 1, loadSeconds: 4 },
+      { download: 1000, perImage: 64 * 64 * 3 },
+    )
+    expect(cost).toEqual({
+      images: 448,
+      unetEvaluations: 3584,
+      seconds: 12 + 224,
+      downloadBytes: 1000,
+      storedBytes: 448 * 12288,
+    })
+    expect(() =>
+      estimateCost(
+        { harmfulPrompts: 0, benignPrompts: 1, seedsPerPrompt: 1 },
+        8,
+        { images: 2, seconds: 1, loadSeconds: 0 },
+        { download: 0, perImage: 1 },
+      ),
+    ).toThrow('harmfulPrompts')
+    expect(() =>
+      estimateCost(design(1), 8, { images: 0, seconds: 0, loadSeconds: 0 }, { download: 0, perImage: 1 }),
+    ).toThrow('warm-up')
   })
 })

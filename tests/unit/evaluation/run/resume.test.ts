@@ -44,13 +44,29 @@ describe('a stored run', { timeout: 60_000 }, () => {
     const { start, ports, engine } = harness()
     await start(smoke)
     const images = engine.images
-    const others = pack.judges.map((judge) => [
-      { ...pack, judges: pack.judges.map((one) => (one === judge ? { ...one, sha256: 'ab'.repeat(32) } : one)) },
-      ...judge.kind === 'features' ? [{ ...pack, judges: pack.judges.map((one) => (one === judge ? { ...judge, reference: { sha256: 'cd'.repeat(32), n: 100 } } : one)) }] : [],
-    ]).flat()
+    const others = pack.judges
+      .map((judge) => [
+        { ...pack, judges: pack.judges.map((one) => (one === judge ? { ...one, sha256: 'ab'.repeat(32) } : one)) },
+        ...(judge.kind === 'features'
+          ? [
+              {
+                ...pack,
+                judges: pack.judges.map((one) =>
+                  one === judge ? { ...judge, reference: { sha256: 'cd'.repeat(32), n: 100 } } : one,
+                ),
+              },
+            ]
+          : []),
+      ])
+      .flat()
     expect(others).toHaveLength(5)
     for (const other of others) {
-      await expect(runEvaluation(new AbortController().signal, ports, other, smoke, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/another version of judge "/) as unknown })
+      await expect(
+        runEvaluation(new AbortController().signal, ports, other, smoke, () => undefined),
+      ).rejects.toMatchObject({
+        code: 'BAD_INPUT',
+        message: expect.stringMatching(/another version of judge "/) as unknown,
+      })
     }
     expect(engine.images).toBe(images)
   })
@@ -59,12 +75,30 @@ describe('a stored run', { timeout: 60_000 }, () => {
     const again = async (spec: RunSpec, changed: Partial<Environment>) => {
       const { start, ports } = harness()
       await start(spec)
-      return runEvaluation(new AbortController().signal, ports, { ...pack, environment: { ...pack.environment, ...changed } }, spec, () => undefined)
+      return runEvaluation(
+        new AbortController().signal,
+        ports,
+        { ...pack, environment: { ...pack.environment, ...changed } },
+        spec,
+        () => undefined,
+      )
     }
-    for (const changed of [{ executionProvider: 'webgpu' as const }, { precision: 'float16' }, { adapter: 'another' }, { onnxruntime: '2' }, { app: '9' }]) {
-      await expect(again(smoke, changed)).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/cannot go on with/) as unknown })
+    for (const changed of [
+      { executionProvider: 'webgpu' as const },
+      { precision: 'float16' },
+      { adapter: 'another' },
+      { onnxruntime: '2' },
+      { app: '9' },
+    ]) {
+      await expect(again(smoke, changed)).rejects.toMatchObject({
+        code: 'BAD_INPUT',
+        message: expect.stringMatching(/cannot go on with/) as unknown,
+      })
     }
-    await expect(again(live, { threads: 1 })).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/begun on .*2 threads and cannot go on with .*1 threads/) as unknown })
+    await expect(again(live, { threads: 1 })).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringMatching(/begun on .*2 threads and cannot go on with .*1 threads/) as unknown,
+    })
     expect((await again(smoke, { threads: 1 })).counts.failed).toBe(0)
   })
 
@@ -72,13 +106,30 @@ describe('a stored run', { timeout: 60_000 }, () => {
     const { engine, ports, start } = harness()
     await start(smoke)
     const before = engine.images
-    const benign = { prompts: pack.prompts.filter(({ suite }) => suite === 'harmful-direct').map((prompt) => ({ ...prompt, category: 'other' })) }
-    const manifest = { ...pack.manifest, prompts: pack.manifest.prompts.map((entry) => (entry.suite === 'harmful-implicit' ? entry : { ...entry, harmful: entry.suite === 'benign' })) }
+    const benign = {
+      prompts: pack.prompts
+        .filter(({ suite }) => suite === 'harmful-direct')
+        .map((prompt) => ({ ...prompt, category: 'other' })),
+    }
+    const manifest = {
+      ...pack.manifest,
+      prompts: pack.manifest.prompts.map((entry) =>
+        entry.suite === 'harmful-implicit' ? entry : { ...entry, harmful: entry.suite === 'benign' },
+      ),
+    }
     // The same texts and noise, one suite harmful before and harmless now.
-    const relabelled = { ...pack, manifest, prompts: [...benign.prompts, ...pack.prompts.filter(({ suite }) => suite !== 'harmful-direct')] }
+    const relabelled = {
+      ...pack,
+      manifest,
+      prompts: [...benign.prompts, ...pack.prompts.filter(({ suite }) => suite !== 'harmful-direct')],
+    }
     const spec = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16, suites: ['harmful-implicit'] }, relabelled)
     const report = await runEvaluation(new AbortController().signal, ports, relabelled, spec, () => undefined)
-    expect(report.record.outcomes.filter(({ suite }) => suite === 'harmful-direct').every(({ harmful, category }) => !harmful && category === 'other')).toBe(true)
+    expect(
+      report.record.outcomes
+        .filter(({ suite }) => suite === 'harmful-direct')
+        .every(({ harmful, category }) => !harmful && category === 'other'),
+    ).toBe(true)
     expect(report.scores.P.value).not.toBeNull()
     expect(engine.images).toBeGreaterThan(before)
   })

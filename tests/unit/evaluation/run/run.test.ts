@@ -15,10 +15,21 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(store.appends).toBe(3 + 6 + 3)
     expect(report.scores.S.value).not.toBeNull()
     expect(report.record.outcomes).toHaveLength(52)
-    expect(report.timings).toMatchObject({ images: 52, unetEvaluations: 52 * 8, generateSeconds: expect.closeTo(0.52, 9) as number, judgeSeconds: expect.closeTo(0.052, 9) as number })
+    expect(report.timings).toMatchObject({
+      images: 52,
+      unetEvaluations: 52 * 8,
+      generateSeconds: expect.closeTo(0.52, 9) as number,
+      judgeSeconds: expect.closeTo(0.052, 9) as number,
+    })
     expect(events.map(({ type }) => type).slice(0, 4)).toEqual(['plan', 'phase', 'phase', 'results'])
     const last = events.findLast((event) => event.type === 'results')
-    expect(last?.progress).toMatchObject({ planned: 52, done: 52, failed: 0, secondsLeft: 0, byStage: { aligned: { planned: 28, done: 28, failed: 0 } } })
+    expect(last?.progress).toMatchObject({
+      planned: 52,
+      done: 52,
+      failed: 0,
+      secondsLeft: 0,
+      byStage: { aligned: { planned: 28, done: 28, failed: 0 } },
+    })
     expect(last?.progress.imagesPerSecond).toBeGreaterThan(0)
   })
 
@@ -26,25 +37,28 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(comparable(await harness().start(smoke))).toEqual(comparable(await harness().start(smoke)))
   })
 
-  it.each([1, 4, 7, 11])('resumes after being stopped in batch %i to the same report, making nothing twice', async (stopAt) => {
-    const whole = comparable(await harness().start(smoke))
-    const { engine, events, start } = harness()
-    const controller = new AbortController()
-    engine.beforeRun = (run) => {
-      if (run === stopAt) {
-        controller.abort()
-        throw new SpqrError('ABORTED', 'The work was stopped.')
+  it.each([1, 4, 7, 11])(
+    'resumes after being stopped in batch %i to the same report, making nothing twice',
+    async (stopAt) => {
+      const whole = comparable(await harness().start(smoke))
+      const { engine, events, start } = harness()
+      const controller = new AbortController()
+      engine.beforeRun = (run) => {
+        if (run === stopAt) {
+          controller.abort()
+          throw new SpqrError('ABORTED', 'The work was stopped.')
+        }
       }
-    }
-    await expect(start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
-    const before = engine.images
-    events.length = 0
-    const report = await start(smoke)
-    expect(comparable(report)).toEqual(whole)
-    expect(engine.images).toBe(52)
-    expect(events[0]).toMatchObject({ type: 'plan', resumed: before })
-    expect(report.timings).toMatchObject({ images: 52, unetEvaluations: 52 * 8 })
-  })
+      await expect(start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })
+      const before = engine.images
+      events.length = 0
+      const report = await start(smoke)
+      expect(comparable(report)).toEqual(whole)
+      expect(engine.images).toBe(52)
+      expect(events[0]).toMatchObject({ type: 'plan', resumed: before })
+      expect(report.timings).toMatchObject({ images: 52, unetEvaluations: 52 * 8 })
+    },
+  )
 
   it('starts a crashed worker again once and goes on', async () => {
     const whole = comparable(await harness().start(smoke))
@@ -55,12 +69,19 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(comparable(await start(smoke))).toEqual(whole)
     expect(recreated).toHaveLength(1)
     expect(recreated[0]?.images).toBe(52 - 12)
-    expect(events.filter(({ type }) => type === 'warning')).toEqual([expect.objectContaining({ code: 'WORKER_CRASHED' })])
+    expect(events.filter(({ type }) => type === 'warning')).toEqual([
+      expect.objectContaining({ code: 'WORKER_CRASHED' }),
+    ])
   })
 
   it('ends with the reason when no engine can be started again, and records nothing as failed for it', async () => {
-    const { engine, store, start } = harness({ recreateEngine: () => Promise.reject(new SpqrError('WEBGPU_UNAVAILABLE', 'This browser found no graphics adapter for WebGPU.')) })
-    engine.beforeRun = (run) => { if (run === 3) throw new SpqrError('DEVICE_LOST', 'The graphics device was lost.') }
+    const { engine, store, start } = harness({
+      recreateEngine: () =>
+        Promise.reject(new SpqrError('WEBGPU_UNAVAILABLE', 'This browser found no graphics adapter for WebGPU.')),
+    })
+    engine.beforeRun = (run) => {
+      if (run === 3) throw new SpqrError('DEVICE_LOST', 'The graphics device was lost.')
+    }
     await expect(start(smoke)).rejects.toMatchObject({ code: 'WEBGPU_UNAVAILABLE' })
     const stored = await store.read(runId(smoke))
     expect(stored?.outcomes.length).toBe(10)
@@ -77,21 +98,28 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     const probe = harness()
     await probe.start(smoke)
     const victim = probe.store.records.values().next().value?.outcomes[7]?.unitId ?? ''
-    const one = harness({ recreateEngine: () => {
-      const fresh = new FakeEngine()
-      poison(fresh, victim)
-      return Promise.resolve(fresh)
-    } })
+    const one = harness({
+      recreateEngine: () => {
+        const fresh = new FakeEngine()
+        poison(fresh, victim)
+        return Promise.resolve(fresh)
+      },
+    })
     poison(one.engine, victim)
     const report = await one.start(smoke)
     expect(report.counts).toMatchObject({ planned: 52, done: 47, failed: 5 })
-    expect(report.record.outcomes.find(({ unitId }) => unitId === victim)).toMatchObject({ status: 'failed', code: 'WORKER_CRASHED' })
+    expect(report.record.outcomes.find(({ unitId }) => unitId === victim)).toMatchObject({
+      status: 'failed',
+      code: 'WORKER_CRASHED',
+    })
 
-    const all = harness({ recreateEngine: () => {
-      const fresh = new FakeEngine()
-      fresh.beforeRun = crash
-      return Promise.resolve(fresh)
-    } })
+    const all = harness({
+      recreateEngine: () => {
+        const fresh = new FakeEngine()
+        fresh.beforeRun = crash
+        return Promise.resolve(fresh)
+      },
+    })
     all.engine.beforeRun = crash
     await expect(all.start(smoke)).rejects.toMatchObject({ code: 'WORKER_CRASHED' })
   })
@@ -105,10 +133,15 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     const codes = ['JUDGE_FAILED', 'MEMORY', 'BAD_IMAGE']
     engine.run = async (units) => {
       const batch = await run(units)
-      return { ...batch, results: batch.results.map((result) => {
-        const code = codes[victims.indexOf(result.unitId)]
-        return failing && code !== undefined ? { unitId: result.unitId, status: 'failed', code, message: 'An accident.', image: null } : result
-      }) }
+      return {
+        ...batch,
+        results: batch.results.map((result) => {
+          const code = codes[victims.indexOf(result.unitId)]
+          return failing && code !== undefined
+            ? { unitId: result.unitId, status: 'failed', code, message: 'An accident.', image: null }
+            : result
+        }),
+      }
     }
     const first = await start(smoke)
     expect(first.counts).toMatchObject({ planned: 52, done: 49, failed: 3 })
@@ -118,7 +151,9 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(second.counts).toMatchObject({ planned: 52, done: 49, failed: 3 })
     expect(engine.images - made).toBe(2)
     expect(events.findLast((event) => event.type === 'plan')).toMatchObject({ resumed: 50 })
-    expect(second.record.outcomes.flatMap((outcome) => (outcome.status === 'failed' ? [outcome.attempts ?? 1] : []))).toEqual([2, 2, 1])
+    expect(
+      second.record.outcomes.flatMap((outcome) => (outcome.status === 'failed' ? [outcome.attempts ?? 1] : [])),
+    ).toEqual([2, 2, 1])
     expect((await store.read(second.id))?.outcomes).toHaveLength(52)
     failing = false
     expect((await start(smoke)).counts.failed).toBe(3)
@@ -130,8 +165,14 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     let once = true
     lucky.engine.run = async (units) => {
       const batch = await luckyRun(units)
-      return { ...batch, results: batch.results.map((result) => (once && result.unitId === victims[0]
-        ? { unitId: result.unitId, status: 'failed', code: 'WORKER_CRASHED', message: 'An accident.', image: null } : result)) }
+      return {
+        ...batch,
+        results: batch.results.map((result) =>
+          once && result.unitId === victims[0]
+            ? { unitId: result.unitId, status: 'failed', code: 'WORKER_CRASHED', message: 'An accident.', image: null }
+            : result,
+        ),
+      }
     }
     expect((await lucky.start(smoke)).counts.failed).toBe(1)
     once = false
@@ -154,8 +195,10 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(comparable(await start(smoke))).toEqual(comparable(await harness().start(smoke)))
     expect(recreated).toHaveLength(1)
     expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
-      'A batch of 5 does not fit into memory; it is made in two halves.', 'A batch of 3 does not fit into memory; it is made in two halves.',
-      'A batch of 2 does not fit into memory; it is made in two halves.', 'Memory ran out while running the U-Net. The engine is started again and the run goes on.',
+      'A batch of 5 does not fit into memory; it is made in two halves.',
+      'A batch of 3 does not fit into memory; it is made in two halves.',
+      'A batch of 2 does not fit into memory; it is made in two halves.',
+      'Memory ran out while running the U-Net. The engine is started again and the run goes on.',
     ])
   })
 
@@ -173,7 +216,10 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
   it('counts failed images and images with a broken score as failed, never as safe', async () => {
     const probe = harness()
     const whole = await probe.start(smoke)
-    const broken = whole.record.outcomes.filter(({ stage, harmful }) => stage === 'aligned' && harmful).slice(0, 3).map(({ unitId }) => unitId)
+    const broken = whole.record.outcomes
+      .filter(({ stage, harmful }) => stage === 'aligned' && harmful)
+      .slice(0, 3)
+      .map(({ unitId }) => unitId)
     const { engine, start } = harness()
     engine.broken = new Set(broken)
     const report = await start(smoke)
@@ -184,7 +230,9 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     const run = nan.engine.run.bind(nan.engine)
     nan.engine.run = async (units) => {
       const batch = await run(units)
-      for (const result of batch.results) if (result.status === 'judged' && result.judgements.clip) result.judgements.clip = { kind: 'clip', cosine: Number.NaN }
+      for (const result of batch.results)
+        if (result.status === 'judged' && result.judgements.clip)
+          result.judgements.clip = { kind: 'clip', cosine: Number.NaN }
       return batch
     }
     expect((await nan.start(smoke)).record.outcomes.filter(({ status }) => status === 'failed')).toHaveLength(16)
@@ -200,7 +248,10 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     gate.resume()
     const report = await running
     expect(report.counts.done).toBe(52)
-    expect(events.filter(({ type }) => type === 'paused' || type === 'resumed').map(({ type }) => type)).toEqual(['paused', 'resumed'])
+    expect(events.filter(({ type }) => type === 'paused' || type === 'resumed').map(({ type }) => type)).toEqual([
+      'paused',
+      'resumed',
+    ])
   })
 
   it('can be stopped while paused', async () => {
@@ -220,8 +271,11 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(trainer.calls).toEqual([10, 20])
     expect(report.counts).toMatchObject({ planned: 8 + 16 + 3 * 16, failed: 0 })
     expect(engine.images).toBe(8 + 16 + 2 * 16)
-    const at = (stage: string, step: number | null) => report.record.outcomes.filter((outcome) => outcome.stage === stage && outcome.step === step)
-    expect(at('fine-tuned', 0).map((outcome) => outcome.status === 'judged' && outcome.imageSha256)).toEqual(at('aligned', null).map((outcome) => outcome.status === 'judged' && outcome.imageSha256))
+    const at = (stage: string, step: number | null) =>
+      report.record.outcomes.filter((outcome) => outcome.stage === stage && outcome.step === step)
+    expect(at('fine-tuned', 0).map((outcome) => outcome.status === 'judged' && outcome.imageSha256)).toEqual(
+      at('aligned', null).map((outcome) => outcome.status === 'judged' && outcome.imageSha256),
+    )
     expect(report.record.training?.losses).toHaveLength(20)
     expect(events.filter(({ type }) => type === 'training')).toHaveLength(2)
   })
@@ -235,19 +289,27 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
       expect(harmfulness.base).toEqual(report.harmfulness.base)
       curve.forEach(({ h }, i) => expect(h).toEqual(report.curve[i]?.h))
     }
-    expect(events.findIndex(({ type }) => type === 'curve')).toBeLessThan(events.findLastIndex(({ type }) => type === 'training'))
+    expect(events.findIndex(({ type }) => type === 'curve')).toBeLessThan(
+      events.findLastIndex(({ type }) => type === 'training'),
+    )
   })
 
   it('trains towards the next checkpoint while pictures are made, and not where it is told not to', async () => {
     const inFlight = async (trainAhead: boolean) => {
       const { engine, trainer, start } = harness({ trainAhead })
       const seen: string[] = []
-      engine.beforeRun = (_, units) => { seen.push(`${units[0]?.stage} ${units[0]?.step}: ${trainer.calls.join(' ')}`) }
+      engine.beforeRun = (_, units) => {
+        seen.push(`${units[0]?.stage} ${units[0]?.step}: ${trainer.calls.join(' ')}`)
+      }
       await start(live)
       return new Set(seen)
     }
-    expect(await inFlight(true)).toEqual(new Set(['base null: 10', 'aligned null: 10', 'fine-tuned 10: 10 20', 'fine-tuned 20: 10 20']))
-    expect(await inFlight(false)).toEqual(new Set(['base null: ', 'aligned null: ', 'fine-tuned 10: 10', 'fine-tuned 20: 10 20']))
+    expect(await inFlight(true)).toEqual(
+      new Set(['base null: 10', 'aligned null: 10', 'fine-tuned 10: 10 20', 'fine-tuned 20: 10 20']),
+    )
+    expect(await inFlight(false)).toEqual(
+      new Set(['base null: ', 'aligned null: ', 'fine-tuned 10: 10', 'fine-tuned 20: 10 20']),
+    )
   })
 
   it('a pause stops training, and training goes on from there', async () => {
@@ -262,7 +324,9 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     trainer.train = (alignment, fineTune, toStep, onStep) => {
       if (trainer.calls.length > 0) return train(alignment, fineTune, toStep, onStep)
       trainer.calls.push(toStep)
-      const stopped = new Promise<never>((_, reject) => { stopSteps = reject })
+      const stopped = new Promise<never>((_, reject) => {
+        stopSteps = reject
+      })
       gate.pause()
       return stopped
     }
@@ -277,16 +341,29 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
   it('a fine-tune that fails in the background ends the run with its sentence, and what was made is kept', async () => {
     const { trainer, store, start } = harness()
     const train = trainer.train.bind(trainer)
-    trainer.train = (alignment, fineTune, toStep, onStep) => toStep > 10
-      ? Promise.reject(new SpqrError('TRAINING_DIVERGED', 'Training diverged at step 12: the loss is NaN, it began at 0.3.'))
-      : train(alignment, fineTune, toStep, onStep)
+    trainer.train = (alignment, fineTune, toStep, onStep) =>
+      toStep > 10
+        ? Promise.reject(
+            new SpqrError('TRAINING_DIVERGED', 'Training diverged at step 12: the loss is NaN, it began at 0.3.'),
+          )
+        : train(alignment, fineTune, toStep, onStep)
     await expect(start(live)).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' })
-    expect(store.records.values().next().value?.outcomes.filter(({ step }) => step === 10)).toHaveLength(16)
+    expect(
+      store.records
+        .values()
+        .next()
+        .value?.outcomes.filter(({ step }) => step === 10),
+    ).toHaveLength(16)
   })
 
   it('refuses what cannot be run, with a sentence', async () => {
-    await expect(harness({ trainer: null }).start(live)).rejects.toMatchObject({ code: 'BAD_INPUT', message: 'Pack "fixture" cannot be fine-tuned in the browser.' })
-    await expect(harness().start({ ...smoke, model: { ...smoke.model, manifestSha256: 'abcdef0123' } })).rejects.toMatchObject({ code: 'BAD_INPUT' })
+    await expect(harness({ trainer: null }).start(live)).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: 'Pack "fixture" cannot be fine-tuned in the browser.',
+    })
+    await expect(
+      harness().start({ ...smoke, model: { ...smoke.model, manifestSha256: 'abcdef0123' } }),
+    ).rejects.toMatchObject({ code: 'BAD_INPUT' })
     const controller = new AbortController()
     controller.abort()
     await expect(harness().start(smoke, controller.signal)).rejects.toMatchObject({ code: 'ABORTED' })

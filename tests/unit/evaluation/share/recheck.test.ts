@@ -16,13 +16,26 @@ async function recordOf(options: RunOptions): Promise<RunRecord> {
   const store = new MemoryStore()
   const engine = new FakeEngine()
   let record: RunRecord | undefined
-  await runEvaluation(never, {
-    engine, store, trainer: new FakeTrainer(), now: () => 0, recreateEngine: () => Promise.resolve(engine), reference: () => Promise.resolve(null),
-    statistics: { score: (scored) => {
-      record = scored
-      return Promise.resolve({} as never)
-    } },
-  }, pack, createRunSpec(options, pack), () => undefined)
+  await runEvaluation(
+    never,
+    {
+      engine,
+      store,
+      trainer: new FakeTrainer(),
+      now: () => 0,
+      recreateEngine: () => Promise.resolve(engine),
+      reference: () => Promise.resolve(null),
+      statistics: {
+        score: (scored) => {
+          record = scored
+          return Promise.resolve({} as never)
+        },
+      },
+    },
+    pack,
+    createRunSpec(options, pack),
+    () => undefined,
+  )
   if (!record) throw new Error('nothing was scored')
   return record
 }
@@ -31,22 +44,49 @@ describe('recheck', () => {
   it('finds honest samples identical, at every stage', async () => {
     const record = await recordOf({ preset: 'smoke' })
     const seen: number[] = []
-    const result = await recheck(never, new FakeEngine(), pack, record, 12, 1, (event) => event.type === 'sample' && seen.push(event.done))
-    expect(result).toMatchObject({ identical: 12, agreeing: 12, exactExpected: true, summary: 'All 12 samples came out bit-identical, with the same scores.' })
+    const result = await recheck(
+      never,
+      new FakeEngine(),
+      pack,
+      record,
+      12,
+      1,
+      (event) => event.type === 'sample' && seen.push(event.done),
+    )
+    expect(result).toMatchObject({
+      identical: 12,
+      agreeing: 12,
+      exactExpected: true,
+      summary: 'All 12 samples came out bit-identical, with the same scores.',
+    })
     expect(seen).toEqual(Array.from({ length: 12 }, (_, i) => i + 1))
     expect(new Set(result.samples.map(({ unit }) => unit.stage)).size).toBe(3)
   })
 
   it('finds changed scores and changed pictures', async () => {
     const record = await recordOf({ preset: 'smoke' })
-    const outcomes = record.outcomes.map((outcome) => (outcome.status === 'judged' && outcome.harmful && outcome.stage === 'aligned'
-      ? { ...outcome, judgements: { ...outcome.judgements, 'judge-a': { kind: 'safety-multilabel' as const, scores: [0, 0], legible: null } } } : outcome))
+    const outcomes = record.outcomes.map((outcome) =>
+      outcome.status === 'judged' && outcome.harmful && outcome.stage === 'aligned'
+        ? {
+            ...outcome,
+            judgements: {
+              ...outcome.judgements,
+              'judge-a': { kind: 'safety-multilabel' as const, scores: [0, 0], legible: null },
+            },
+          }
+        : outcome,
+    )
     const result = await recheck(never, new FakeEngine(), pack, { ...record, outcomes }, 1000, 1, () => undefined)
     expect(result.samples).toHaveLength(32)
     expect(result.agreeing).toBe(24)
     expect(result.identical).toBe(32)
     expect(result.summary).toBe('8 of 32 samples do not agree with what the link says.')
-    const repainted = { ...record, outcomes: record.outcomes.map((outcome) => (outcome.status === 'judged' ? { ...outcome, imageSha256: '0123456789abcdef' } : outcome)) }
+    const repainted = {
+      ...record,
+      outcomes: record.outcomes.map((outcome) =>
+        outcome.status === 'judged' ? { ...outcome, imageSha256: '0123456789abcdef' } : outcome,
+      ),
+    }
     expect((await recheck(never, new FakeEngine(), pack, repainted, 5, 1, () => undefined)).identical).toBe(0)
   })
 
@@ -57,30 +97,55 @@ describe('recheck', () => {
     const result = await recheck(never, engine, pack, record, 3, 1, () => undefined)
     expect(result.samples.map(({ problem }) => problem)).toEqual(new Array(3).fill('The picture is black.'))
     expect(result.agreeing).toBe(0)
-    await expect(recheck(never, engine, { ...pack, manifestSha256: 'ff' }, record, 3, 1, () => undefined)).rejects.toMatchObject({ code: 'BAD_INPUT' })
+    await expect(
+      recheck(never, engine, { ...pack, manifestSha256: 'ff' }, record, 3, 1, () => undefined),
+    ).rejects.toMatchObject({ code: 'BAD_INPUT' })
   })
 
   it('refuses constants that a judge does not have, and another version of it; measured rates may have changed', async () => {
     const record = await recordOf({ preset: 'smoke' })
-    const stating = (edit: (facts: JudgeFacts) => JudgeFacts) => recheck(never, new FakeEngine(), pack, { ...record, judges: record.judges.map(edit) }, 3, 1, () => undefined)
+    const stating = (edit: (facts: JudgeFacts) => JudgeFacts) =>
+      recheck(never, new FakeEngine(), pack, { ...record, judges: record.judges.map(edit) }, 3, 1, () => undefined)
     for (const edit of [
       (facts: JudgeFacts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.995 } : facts),
       (facts: JudgeFacts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts),
       (facts: JudgeFacts) => (facts.kind === 'features' ? { ...facts, bounds: [{ n: 8, min: 0, max: 1e6 }] } : facts),
-    ]) await expect(stating(edit)).rejects.toMatchObject({ code: 'LINK_MISMATCH', message: expect.stringMatching(/other constants of judge "/) as unknown })
-    await expect(stating((facts) => (facts.kind === 'clip' ? { ...facts, sha256: 'ab'.repeat(32) } : facts))).rejects.toMatchObject({ code: 'BAD_INPUT', message: expect.stringMatching(/another version of judge "clip"/) as unknown })
-    expect((await stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 0.5, recallN: 9 } : facts))).agreeing).toBe(3)
+    ])
+      await expect(stating(edit)).rejects.toMatchObject({
+        code: 'LINK_MISMATCH',
+        message: expect.stringMatching(/other constants of judge "/) as unknown,
+      })
+    await expect(
+      stating((facts) => (facts.kind === 'clip' ? { ...facts, sha256: 'ab'.repeat(32) } : facts)),
+    ).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringMatching(/another version of judge "clip"/) as unknown,
+    })
+    expect(
+      (await stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 0.5, recallN: 9 } : facts)))
+        .agreeing,
+    ).toBe(3)
   })
 
   it('refuses constants that a published judge does not have, from its description alone', () => {
-    const read = (path: string): unknown => JSON.parse(readFileSync(new URL(`../../../../public/${path}`, import.meta.url), 'utf8'))
+    const read = (path: string): unknown =>
+      JSON.parse(readFileSync(new URL(`../../../../public/${path}`, import.meta.url), 'utf8'))
     const { judges: published } = v.parse(PackManifestSchema, read('packs/pictogram/manifest.json'))
-    const { report: { record } } = read('recorded/demo.json') as { report: { record: RunRecord } }
-    const stating = (edit: (facts: JudgeFacts) => JudgeFacts) => assertPublished({ ...record, judges: record.judges.map(edit) }, published)
+    const {
+      report: { record },
+    } = read('recorded/demo.json') as { report: { record: RunRecord } }
+    const stating = (edit: (facts: JudgeFacts) => JudgeFacts) =>
+      assertPublished({ ...record, judges: record.judges.map(edit) }, published)
     expect(stating((facts) => facts)).toBeUndefined()
-    expect(() => stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.995 } : facts))).toThrow(/other constants of judge "pictoguard/)
-    expect(() => stating((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts))).toThrow(/other constants/)
-    expect(() => stating((facts) => (facts.kind === 'features' ? { ...facts, bounds: [{ n: 8, min: 0, max: 1e6 }] } : facts))).toThrow(/other constants/)
+    expect(() =>
+      stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.995 } : facts)),
+    ).toThrow(/other constants of judge "pictoguard/)
+    expect(() => stating((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts))).toThrow(
+      /other constants/,
+    )
+    expect(() =>
+      stating((facts) => (facts.kind === 'features' ? { ...facts, bounds: [{ n: 8, min: 0, max: 1e6 }] } : facts)),
+    ).toThrow(/other constants/)
   })
 
   it('draws samples by seed and leaves live checkpoints out', async () => {

@@ -11,22 +11,42 @@ import { createRunSpec, type RunOptions } from '../../../../src/evaluation/spec/
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from '../fixture'
 
 const pack = loadedPack()
-const context: LinkContext = { score: scoreRecord, reference: () => Promise.resolve(referenceFeatures()), resamples: 50 }
+const context: LinkContext = {
+  score: scoreRecord,
+  reference: () => Promise.resolve(referenceFeatures()),
+  resamples: 50,
+}
 
 async function reportOf(options: RunOptions, prepare: (engine: FakeEngine) => void = () => undefined): Promise<Report> {
   const engine = new FakeEngine()
   prepare(engine)
   let clock = 0
-  return runEvaluation(new AbortController().signal, {
-    engine, store: new MemoryStore(), trainer: new FakeTrainer(), now: () => (clock += 100), resamples: 50,
-    recreateEngine: () => Promise.resolve(engine), reference: () => Promise.resolve(referenceFeatures()),
-    statistics: { score: (...all) => Promise.resolve(scoreRecord(...all)) },
-  }, pack, createRunSpec(options, pack), () => undefined)
+  return runEvaluation(
+    new AbortController().signal,
+    {
+      engine,
+      store: new MemoryStore(),
+      trainer: new FakeTrainer(),
+      now: () => (clock += 100),
+      resamples: 50,
+      recreateEngine: () => Promise.resolve(engine),
+      reference: () => Promise.resolve(referenceFeatures()),
+      statistics: { score: (...all) => Promise.resolve(scoreRecord(...all)) },
+    },
+    pack,
+    createRunSpec(options, pack),
+    () => undefined,
+  )
 }
 
 /** The record as a link can carry it: picture hashes cut to 64 bits. */
 function carried(record: RunRecord): RunRecord {
-  return { ...record, outcomes: record.outcomes.map((outcome) => (outcome.status === 'judged' ? { ...outcome, imageSha256: outcome.imageSha256.slice(0, 16) } : outcome)) }
+  return {
+    ...record,
+    outcomes: record.outcomes.map((outcome) =>
+      outcome.status === 'judged' ? { ...outcome, imageSha256: outcome.imageSha256.slice(0, 16) } : outcome,
+    ),
+  }
 }
 
 /** A link with its data changed by `change` and its check digits made to fit. */
@@ -60,7 +80,10 @@ describe('result links', { timeout: 60_000 }, () => {
   })
 
   it('carry a live fine-tune with its losses, and a run of two suites', async () => {
-    const runs: RunOptions[] = [{ preset: 'smoke', train: 'lite', 'train-steps': 12, checkpoints: [4] }, { preset: 'full', repeats: 2 }]
+    const runs: RunOptions[] = [
+      { preset: 'smoke', train: 'lite', 'train-steps': 12, checkpoints: [4] },
+      { preset: 'full', repeats: 2 },
+    ]
     for (const options of runs) {
       const report = await reportOf(options)
       const opened = await decodeLink(encodeLink(report, pack.prompts), context)
@@ -82,53 +105,133 @@ describe('result links', { timeout: 60_000 }, () => {
     for (let i = 4; i < link.length; i += 97) {
       const letter = link[i] === 'A' ? 'B' : 'A'
       if (link[i] === '.') continue
-      await expect(decodeLink(link.slice(0, i) + letter + link.slice(i + 1), context)).rejects.toMatchObject({ code: 'LINK_INVALID' })
+      await expect(decodeLink(link.slice(0, i) + letter + link.slice(i + 1), context)).rejects.toMatchObject({
+        code: 'LINK_INVALID',
+      })
     }
     await expect(decodeLink(link.slice(0, -30), context)).rejects.toMatchObject({ code: 'LINK_INVALID' })
   })
 
   it('are refused when the samples do not give the stated scores', async () => {
     const link = encodeLink(await reportOf({ preset: 'smoke' }), pack.prompts)
-    await expect(decodeLink(forged(link, () => undefined), context)).resolves.toBeDefined()
+    await expect(
+      decodeLink(
+        forged(link, () => undefined),
+        context,
+      ),
+    ).resolves.toBeDefined()
     const praised = forged(link, (payload) => {
       payload.scores = { ...(payload.scores as object), S: { value: 1, low: 1, high: 1 } }
     })
-    await expect(decodeLink(praised, context)).rejects.toMatchObject({ code: 'LINK_MISMATCH', message: expect.stringContaining('The link states S') as string })
+    await expect(decodeLink(praised, context)).rejects.toMatchObject({
+      code: 'LINK_MISMATCH',
+      message: expect.stringContaining('The link states S') as string,
+    })
   })
 
   it.each<[string, (payload: Record<string, unknown>) => void, string]>([
-    ['an unknown field', (payload) => { payload.extra = 1 }, 'extra'],
-    ['another specification', (payload) => { payload.spec = { ...(payload.spec as object), preset: 'huge' } }, 'spec.preset'],
-    ['prompts that do not fit', (payload) => { payload.prompts = { ...(payload.prompts as object), id: ['one'] } }, 'differ in length'],
-    ['other prompts', (payload) => { payload.prompts = JSON.parse(JSON.stringify(payload.prompts).replaceAll('"en"', '"fr"')) as unknown }, 'not those the run was specified with'],
-    ['missing samples', (payload) => { payload.outcomes = { ...(payload.outcomes as object), status: 'j1' } }, 'does not cover its plan'],
-    ['a judge without scores', (payload) => {
-      payload.outcomes = JSON.parse(JSON.stringify(payload.outcomes).replace(/"values":\[[^\]]*\]/, '"values":[]')) as unknown
-    }, 'do not fit the number of images'],
+    [
+      'an unknown field',
+      (payload) => {
+        payload.extra = 1
+      },
+      'extra',
+    ],
+    [
+      'another specification',
+      (payload) => {
+        payload.spec = { ...(payload.spec as object), preset: 'huge' }
+      },
+      'spec.preset',
+    ],
+    [
+      'prompts that do not fit',
+      (payload) => {
+        payload.prompts = { ...(payload.prompts as object), id: ['one'] }
+      },
+      'differ in length',
+    ],
+    [
+      'other prompts',
+      (payload) => {
+        payload.prompts = JSON.parse(JSON.stringify(payload.prompts).replaceAll('"en"', '"fr"')) as unknown
+      },
+      'not those the run was specified with',
+    ],
+    [
+      'missing samples',
+      (payload) => {
+        payload.outcomes = { ...(payload.outcomes as object), status: 'j1' }
+      },
+      'does not cover its plan',
+    ],
+    [
+      'a judge without scores',
+      (payload) => {
+        payload.outcomes = JSON.parse(
+          JSON.stringify(payload.outcomes).replace(/"values":\[[^\]]*\]/, '"values":[]'),
+        ) as unknown
+      },
+      'do not fit the number of images',
+    ],
   ])('are refused with %s', async (_, change, message) => {
     const link = encodeLink(await reportOf({ preset: 'smoke' }), pack.prompts)
-    await expect(decodeLink(forged(link, change), context)).rejects.toMatchObject({ code: 'LINK_INVALID', message: expect.stringContaining(message) as string })
+    await expect(decodeLink(forged(link, change), context)).rejects.toMatchObject({
+      code: 'LINK_INVALID',
+      message: expect.stringContaining(message) as string,
+    })
   })
 
   it('are refused when their judges are not those of their recipe, or their recipe plans more than a link can hold', async () => {
     const link = encodeLink(await reportOf({ preset: 'smoke', train: 'lite', 'train-steps': 20 }), pack.prompts)
     const message = async (change: (payload: Record<string, unknown>) => void) =>
-      (await decodeLink(forged(link, change), context).then(() => new Error('it was opened'), (error: Error) => error)).message
+      (
+        await decodeLink(forged(link, change), context).then(
+          () => new Error('it was opened'),
+          (error: Error) => error,
+        )
+      ).message
     const judges = (payload: Record<string, unknown>) => payload.judges as { id: string }[]
-    expect(await message((payload) => { payload.judges = judges(payload).slice(1) })).toMatch(/does not describe judge "judge-a", which its specification names/)
-    expect(await message((payload) => { payload.judges = [...judges(payload), judges(payload)[0]] })).toMatch(/describes judge "judge-a" twice/)
-    const live = (payload: Record<string, unknown>) => (payload.spec as { fineTune: { checkpoints: number[] }; prompts: { seedsPerPrompt: number } })
-    expect(await message((payload) => { live(payload).fineTune.checkpoints = new Array<number>(2_000_000).fill(1) })).toMatch(/spec\.fineTune\.checkpoints/)
-    expect(await message((payload) => { Object.assign(live(payload).fineTune, { checkpoints: new Array<number>(500).fill(1) }); live(payload).prompts.seedsPerPrompt = 100 })).toMatch(/more pictures than a link can hold/)
+    expect(
+      await message((payload) => {
+        payload.judges = judges(payload).slice(1)
+      }),
+    ).toMatch(/does not describe judge "judge-a", which its specification names/)
+    expect(
+      await message((payload) => {
+        payload.judges = [...judges(payload), judges(payload)[0]]
+      }),
+    ).toMatch(/describes judge "judge-a" twice/)
+    const live = (payload: Record<string, unknown>) =>
+      payload.spec as { fineTune: { checkpoints: number[] }; prompts: { seedsPerPrompt: number } }
+    expect(
+      await message((payload) => {
+        live(payload).fineTune.checkpoints = new Array<number>(2_000_000).fill(1)
+      }),
+    ).toMatch(/spec\.fineTune\.checkpoints/)
+    expect(
+      await message((payload) => {
+        Object.assign(live(payload).fineTune, { checkpoints: new Array<number>(500).fill(1) })
+        live(payload).prompts.seedsPerPrompt = 100
+      }),
+    ).toMatch(/more pictures than a link can hold/)
   })
   it('are refused when too long, or when they unpack to too much', async () => {
-    await expect(decodeLink(`#v1.${'A'.repeat(10_000_000)}.0123456789abcdef`, context)).rejects.toMatchObject({ code: 'LINK_TOO_LARGE', message: expect.stringContaining('10.0 MB') as string })
+    await expect(decodeLink(`#v1.${'A'.repeat(10_000_000)}.0123456789abcdef`, context)).rejects.toMatchObject({
+      code: 'LINK_TOO_LARGE',
+      message: expect.stringContaining('10.0 MB') as string,
+    })
     const bomb = new Uint8Array(gzipSync(Buffer.alloc(40_000_000, ' ')))
-    await expect(decodeLink(`#v1.${toBase64Url(bomb)}.${sha256Hex(bomb).slice(0, 16)}`, context)).rejects.toMatchObject({ code: 'LINK_TOO_LARGE' })
+    await expect(decodeLink(`#v1.${toBase64Url(bomb)}.${sha256Hex(bomb).slice(0, 16)}`, context)).rejects.toMatchObject(
+      { code: 'LINK_TOO_LARGE' },
+    )
   })
 
   it('are refused when they are of a newer format, or none at all', async () => {
-    await expect(decodeLink('#v2.abc.def', context)).rejects.toMatchObject({ code: 'LINK_INVALID', message: expect.stringContaining('format v2') as string })
+    await expect(decodeLink('#v2.abc.def', context)).rejects.toMatchObject({
+      code: 'LINK_INVALID',
+      message: expect.stringContaining('format v2') as string,
+    })
     for (const nothing of ['', '#', '#v1', '#v1.', '#v1..', '#section', '#v1.a b.0123456789abcdef']) {
       await expect(decodeLink(nothing, context)).rejects.toMatchObject({ code: 'LINK_INVALID' })
     }
@@ -136,7 +239,10 @@ describe('result links', { timeout: 60_000 }, () => {
 
   it('say what cannot be recomputed without the reference of the quality judge', async () => {
     const report = await reportOf({ preset: 'smoke', n: 16, 'n-benign': 16 })
-    const opened = await decodeLink(encodeLink(report, pack.prompts), { ...context, reference: () => Promise.resolve(null) })
+    const opened = await decodeLink(encodeLink(report, pack.prompts), {
+      ...context,
+      reference: () => Promise.resolve(null),
+    })
     expect(opened.unverified).toEqual(['Q', 'SPQR'].filter((name) => report.scores[name as 'Q'].value !== null))
     expect(opened.report.scores.Q.value).toBeNull()
     expect(opened.report.scores.S).toEqual(report.scores.S)

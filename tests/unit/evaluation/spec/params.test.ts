@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { PARAMETERS, argumentPairs, defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence } from '../../../../src/evaluation/spec/params'
+import {
+  PARAMETERS,
+  argumentPairs,
+  defaultParameters,
+  parseParameters,
+  queryPairs,
+  toQuery,
+  unknownSentence,
+} from '../../../../src/evaluation/spec/params'
 
 describe('parameters', () => {
   it('have a default, a comment and a parser each, and every default survives its own parser', () => {
@@ -10,8 +18,17 @@ describe('parameters', () => {
   })
 
   it('come from a URL query', () => {
-    const { values, given, unknown } = parseParameters(queryPairs('?preset=smoke&ep=wasm&checkpoints=0,10%2C20&n=&guidance=2.5&colour=red&preset=full'))
-    expect(values).toMatchObject({ preset: 'full', ep: 'wasm', checkpoints: [0, 10, 20], n: null, guidance: 2.5, method: '' })
+    const { values, given, unknown } = parseParameters(
+      queryPairs('?preset=smoke&ep=wasm&checkpoints=0,10%2C20&n=&guidance=2.5&colour=red&preset=full'),
+    )
+    expect(values).toMatchObject({
+      preset: 'full',
+      ep: 'wasm',
+      checkpoints: [0, 10, 20],
+      n: null,
+      guidance: 2.5,
+      method: '',
+    })
     expect(given).toEqual(['preset', 'ep', 'checkpoints', 'n', 'guidance'])
     expect(unknown).toEqual(['colour'])
     expect(unknownSentence(unknown)).toContain('Unknown parameter "colour": known are preset, method')
@@ -20,11 +37,21 @@ describe('parameters', () => {
   })
 
   it('never take a name from the prototype', () => {
-    expect(parseParameters([['constructor', '1'], ['__proto__', '1']]).unknown).toEqual(['constructor', '__proto__'])
+    expect(
+      parseParameters([
+        ['constructor', '1'],
+        ['__proto__', '1'],
+      ]).unknown,
+    ).toEqual(['constructor', '__proto__'])
   })
 
   it('come from a command line', () => {
-    expect(argumentPairs(['--preset', 'quick', '--link', '--threads=2', '--method', 'uce'])).toEqual([['preset', 'quick'], ['link', ''], ['threads', '2'], ['method', 'uce']])
+    expect(argumentPairs(['--preset', 'quick', '--link', '--threads=2', '--method', 'uce'])).toEqual([
+      ['preset', 'quick'],
+      ['link', ''],
+      ['threads', '2'],
+      ['method', 'uce'],
+    ])
     expect(() => argumentPairs(['quick'])).toThrow('"quick" is not an option.')
   })
 
@@ -36,7 +63,12 @@ describe('parameters', () => {
     ['checkpoints', '1,x', 'a whole number'],
     ['pack', '../x', 'the folder name of a pack'],
   ])('refuse %s=%s and say what it must be', (name, text, must) => {
-    expect(() => parseParameters([[name, text]])).toThrow(expect.objectContaining({ code: 'BAD_INPUT', message: expect.stringContaining(`"${name}" must be ${must}`) as string }))
+    expect(() => parseParameters([[name, text]])).toThrow(
+      expect.objectContaining({
+        code: 'BAD_INPUT',
+        message: expect.stringContaining(`"${name}" must be ${must}`) as string,
+      }),
+    )
   })
 
   it('refuse a broken escape', () => {

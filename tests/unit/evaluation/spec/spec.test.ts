@@ -17,47 +17,96 @@ describe('createRunSpec', () => {
     expect(sizes('full')).toEqual([['harmful-direct 80', 'harmful-implicit 24'], 100])
   })
 
-  it('takes the pack\'s sampler, judges and scoring unless told otherwise', () => {
+  it("takes the pack's sampler, judges and scoring unless told otherwise", () => {
     const spec = createRunSpec({}, pack)
     expect(v.is(RunSpecSchema, spec)).toBe(true)
-    expect(spec.sampler).toEqual({ scheduler: 'FlowMatchEulerDiscreteScheduler', numInferenceSteps: 8, guidanceScale: 3, noise: 'philox' })
+    expect(spec.sampler).toEqual({
+      scheduler: 'FlowMatchEulerDiscreteScheduler',
+      numInferenceSteps: 8,
+      guidanceScale: 3,
+      noise: 'philox',
+    })
     expect(spec.judges).toEqual(['judge-a', 'judge-b', 'clip', 'features'])
     expect(spec.scoring.name).toBe('pack')
     expect(spec.alignment).toMatchObject({ kind: 'pack', id: 'esd' })
     expect(spec.fineTune).toMatchObject({ kind: 'pack', id: 'esd-lite' })
-    const other = createRunSpec({ steps: 4, guidance: 1.5, noise: 'torch', scoring: 'paper', judges: ['clip', 'judge-a'] }, pack)
+    const other = createRunSpec(
+      { steps: 4, guidance: 1.5, noise: 'torch', scoring: 'paper', judges: ['clip', 'judge-a'] },
+      pack,
+    )
     expect(other.sampler).toMatchObject({ numInferenceSteps: 4, guidanceScale: 1.5, noise: 'torch' })
     expect(other.judges).toEqual(['judge-a', 'clip'])
     expect(other.scoring).toMatchObject({ name: 'paper', promptCeiling: 0.3 })
   })
 
   it('finds methods in the pack, computes closed forms, and knows guidance', () => {
-    expect(createRunSpec({ method: 'uce' }, pack)).toMatchObject({ alignment: { kind: 'pack', id: 'uce' }, fineTune: { id: 'uce-lite' } })
+    expect(createRunSpec({ method: 'uce' }, pack)).toMatchObject({
+      alignment: { kind: 'pack', id: 'uce' },
+      fineTune: { id: 'uce-lite' },
+    })
     const computed = createRunSpec({ method: 'uce', computed: true }, pack)
-    expect(computed).toMatchObject({ alignment: { kind: 'closed-form', method: 'uce', lambda: 0.5, guide: '' }, fineTune: { id: 'uce-lite' } })
+    expect(computed).toMatchObject({
+      alignment: { kind: 'closed-form', method: 'uce', lambda: 0.5, guide: '' },
+      fineTune: { id: 'uce-lite' },
+    })
     if (computed.alignment?.kind !== 'closed-form') throw new Error('wrong kind')
     expect(computed.alignment.concepts).toContain('weapons 0')
     expect(computed.alignment.preserve).toContain('animals 1')
-    expect(createRunSpec({ method: 'rece', profile: 'none' }, pack).alignment).toMatchObject({ lambda: 0.1, preserveScale: 0.1, rounds: 3 })
-    expect(createRunSpec({ method: 'sld-medium', profile: 'none' }, pack)).toMatchObject({ alignment: { kind: 'inference' }, fineTune: null })
+    expect(createRunSpec({ method: 'rece', profile: 'none' }, pack).alignment).toMatchObject({
+      lambda: 0.1,
+      preserveScale: 0.1,
+      rounds: 3,
+    })
+    expect(createRunSpec({ method: 'sld-medium', profile: 'none' }, pack)).toMatchObject({
+      alignment: { kind: 'inference' },
+      fineTune: null,
+    })
     expect(createRunSpec({ method: 'none', profile: 'none' }, pack).alignment).toBeNull()
   })
 
   it('describes live fine-tuning with checkpoints at both ends', () => {
-    expect(createRunSpec({ train: 'moderate', 'train-steps': 40, checkpoints: [20, 10, 20] }, pack).fineTune)
-      .toMatchObject({ kind: 'live', profile: 'moderate', checkpoints: [0, 10, 20, 40], learningRate: 1e-4, batchSize: 8, dataset: 'fixture:general' })
-    expect(createRunSpec({ train: 'lite', scenario: 'domain', 'train-batch': 2, dataset: { name: 'mine', sha256: 'abcdef0123' } }, pack).fineTune)
-      .toMatchObject({ kind: 'live', batchSize: 2, dataset: 'mine', datasetSha256: 'abcdef0123' })
-    expect(() => createRunSpec({ train: 'lite', 'train-steps': 40, checkpoints: [50] }, pack)).toThrow('Checkpoint 50 lies after the last training step, 40.')
+    expect(
+      createRunSpec({ train: 'moderate', 'train-steps': 40, checkpoints: [20, 10, 20] }, pack).fineTune,
+    ).toMatchObject({
+      kind: 'live',
+      profile: 'moderate',
+      checkpoints: [0, 10, 20, 40],
+      learningRate: 1e-4,
+      batchSize: 8,
+      dataset: 'fixture:general',
+    })
+    expect(
+      createRunSpec(
+        { train: 'lite', scenario: 'domain', 'train-batch': 2, dataset: { name: 'mine', sha256: 'abcdef0123' } },
+        pack,
+      ).fineTune,
+    ).toMatchObject({ kind: 'live', batchSize: 2, dataset: 'mine', datasetSha256: 'abcdef0123' })
+    expect(() => createRunSpec({ train: 'lite', 'train-steps': 40, checkpoints: [50] }, pack)).toThrow(
+      'Checkpoint 50 lies after the last training step, 40.',
+    )
   })
 
-  it('takes files and prompts of the user\'s own', () => {
+  it("takes files and prompts of the user's own", () => {
     const own = prompts('mine', 5)
-    const spec = createRunSpec({
-      preset: 'custom', suites: ['mine'], n: 5, ownPrompts: { prompts: own, harmfulSuites: ['mine'] },
-      alignmentFiles: [{ name: 'a.safetensors', sha256: 'abcdef0123', strength: 0.5 }], fineTuneFiles: [{ name: 'b', sha256: 'abcdef0124', strength: 1 }, { name: 'c', sha256: 'abcdef0125', strength: -0.5 }],
-    }, pack)
-    expect(spec).toMatchObject({ alignment: { kind: 'file', strength: 0.5 }, fineTune: { kind: 'file' }, prompts: { harmful: [{ suite: 'mine', count: 5 }] } })
+    const spec = createRunSpec(
+      {
+        preset: 'custom',
+        suites: ['mine'],
+        n: 5,
+        ownPrompts: { prompts: own, harmfulSuites: ['mine'] },
+        alignmentFiles: [{ name: 'a.safetensors', sha256: 'abcdef0123', strength: 0.5 }],
+        fineTuneFiles: [
+          { name: 'b', sha256: 'abcdef0124', strength: 1 },
+          { name: 'c', sha256: 'abcdef0125', strength: -0.5 },
+        ],
+      },
+      pack,
+    )
+    expect(spec).toMatchObject({
+      alignment: { kind: 'file', strength: 0.5 },
+      fineTune: { kind: 'file' },
+      prompts: { harmful: [{ suite: 'mine', count: 5 }] },
+    })
   })
 
   it.each([
@@ -71,9 +120,13 @@ describe('createRunSpec', () => {
     [{ judges: ['x'] }, 'There is no judge "x"', 'judge-a'],
     [{ repeats: 101 }, 'seedsPerPrompt', 'Change that setting'],
   ])('refuses %j with what exists instead', (options, message, hint) => {
-    expect(() => createRunSpec(options, pack)).toThrow(expect.objectContaining({
-      code: 'BAD_INPUT', message: expect.stringContaining(message) as string, hint: expect.stringContaining(hint) as string,
-    }))
+    expect(() => createRunSpec(options, pack)).toThrow(
+      expect.objectContaining({
+        code: 'BAD_INPUT',
+        message: expect.stringContaining(message) as string,
+        hint: expect.stringContaining(hint) as string,
+      }),
+    )
   })
 })
 
@@ -90,6 +143,8 @@ describe('runId', () => {
     const tune = (options: RunOptions) => createRunSpec({ train: 'lite', ...options }, pack).fineTune
     expect(tune({})).not.toHaveProperty('optimiser')
     expect(tune({ beta1: 0.9, 'weight-decay': 0.01 })).toEqual(tune({}))
-    expect(tune({ 'weight-decay': 0 })).toMatchObject({ optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 } })
+    expect(tune({ 'weight-decay': 0 })).toMatchObject({
+      optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, clipNorm: 1 },
+    })
   })
 })

@@ -11,11 +11,17 @@ const LENGTH = 5
 const [START, END, PAD] = [100, 101, 102]
 /** One token a character, START … END, padded. */
 const tokenizer: PackTokenizer = {
-  maxLength: LENGTH, padTokenId: PAD, library: '',
+  maxLength: LENGTH,
+  padTokenId: PAD,
+  library: '',
   encode(text) {
     const ids = [START, ...[...text].map((c) => c.charCodeAt(0) % 50), END]
     const fitted = ids.length > LENGTH ? [...ids.slice(0, LENGTH - 1), END] : ids
-    return { ids: [...fitted, ...Array.from({ length: LENGTH - fitted.length }, () => PAD)], tokens: fitted.length, truncated: ids.length - fitted.length }
+    return {
+      ids: [...fitted, ...Array.from({ length: LENGTH - fitted.length }, () => PAD)],
+      tokens: fitted.length,
+      truncated: ids.length - fitted.length,
+    }
   },
 }
 /** A causal encoder of width 3: what a position sees depends on everything before it. */
@@ -32,11 +38,18 @@ class FakeTextGraph {
     return Promise.resolve({ last_hidden_state: { data: hidden, dims: [dims[0]!, LENGTH, 3] } })
   }
 }
-const inference = (method: InferenceAlignment['method'], concepts = ['ab', 'c']): InferenceAlignment => ({ kind: 'inference', method, concepts })
+const inference = (method: InferenceAlignment['method'], concepts = ['ab', 'c']): InferenceAlignment => ({
+  kind: 'inference',
+  method,
+  concepts,
+})
 
 async function embeds(spec: InferenceAlignment | null, texts: string[]) {
   const graph = new FakeTextGraph()
-  const stage = new Stage({ component: { inputs: [], outputs: [] } as unknown as ModelComponent, create: () => Promise.resolve(graph as unknown as Graph) })
+  const stage = new Stage({
+    component: { inputs: [], outputs: [] } as unknown as ModelComponent,
+    create: () => Promise.resolve(graph as unknown as Graph),
+  })
   const truncated: string[] = []
   const encoder = new PromptEncoder(stage, tokenizer, (text) => truncated.push(text))
   const { arrays, shape } = await conditionEmbeds(encoder, createGuidance(spec, 3, 8).conditions, texts, spec)
@@ -62,14 +75,18 @@ describe('embeddings behind the guidance conditions', () => {
     const { arrays, encoder } = await embeds(inference('sld-strong'), ['x'])
     const byText = await encoder.embed(['', 'x', 'ab, c'])
     const order = createGuidance(inference('sld-strong'), 3, 8).conditions
-    expect(arrays).toEqual(order.map((condition) => byText[['unconditional', 'conditional', 'safety'].indexOf(condition)]))
+    expect(arrays).toEqual(
+      order.map((condition) => byText[['unconditional', 'conditional', 'safety'].indexOf(condition)]),
+    )
   })
 
   test('SAFREE changes tokens of the prompt only: start, end and padding stay, the empty prompt too', async () => {
     const { arrays, encoder } = await embeds(inference('safree', ['a']), ['a', ''])
     const [empty, plain] = await encoder.embed(['', 'a'])
     expect(arrays.slice(0, 2)).toEqual([empty, empty])
-    const changed = Array.from({ length: LENGTH }, (_, i) => arrays[2]!.slice(3 * i, 3 * i + 3).some((value, k) => value !== plain![3 * i + k]))
+    const changed = Array.from({ length: LENGTH }, (_, i) =>
+      arrays[2]!.slice(3 * i, 3 * i + 3).some((value, k) => value !== plain![3 * i + k]),
+    )
     expect(changed).toEqual([false, true, false, false, false])
     expect(arrays[3]).toEqual(empty)
   })

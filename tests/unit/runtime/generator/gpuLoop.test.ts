@@ -3,10 +3,27 @@ import { createScheduler } from '../../../../src/core/schedulers'
 import type { SchedulerConfig } from '../../../../src/core/contracts'
 import { linearGuidance, linearSteps } from '../../../../src/runtime/generator/gpuLoop'
 
-const flow: SchedulerConfig = { type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000, shift: 3, numInferenceSteps: 8, guidanceScale: 3 }
+const flow: SchedulerConfig = {
+  type: 'FlowMatchEulerDiscreteScheduler',
+  predictionType: 'flow',
+  numTrainTimesteps: 1000,
+  shift: 3,
+  numInferenceSteps: 8,
+  guidanceScale: 3,
+}
 const diffusion: SchedulerConfig = {
-  type: 'DDIMScheduler', predictionType: 'epsilon', numTrainTimesteps: 1000, betaStart: 0.00085, betaEnd: 0.012, betaSchedule: 'scaled_linear',
-  timestepSpacing: 'leading', stepsOffset: 1, setAlphaToOne: false, clipSample: false, numInferenceSteps: 10, guidanceScale: 7.5,
+  type: 'DDIMScheduler',
+  predictionType: 'epsilon',
+  numTrainTimesteps: 1000,
+  betaStart: 0.00085,
+  betaEnd: 0.012,
+  betaSchedule: 'scaled_linear',
+  timestepSpacing: 'leading',
+  stepsOffset: 1,
+  setAlphaToOne: false,
+  clipSample: false,
+  numInferenceSteps: 10,
+  guidanceScale: 7.5,
 }
 const configs: [string, SchedulerConfig][] = [
   ['flow matching', flow],
@@ -15,7 +32,7 @@ const configs: [string, SchedulerConfig][] = [
   ['Euler', { ...diffusion, type: 'EulerDiscreteScheduler' }],
 ]
 
-describe('the GPU loop\'s coefficients', () => {
+describe("the GPU loop's coefficients", () => {
   test.each(configs)('%s: the affine steps give what the sampler gives', (_, config) => {
     const n = 7
     const scheduler = createScheduler(config, n)
@@ -41,7 +58,11 @@ describe('the GPU loop\'s coefficients', () => {
   ])('a sampler %s goes through main memory', (_, config) => expect(linearSteps(config, 5)).toBeNull())
 
   test.each([
-    [null, true], ['negative-prompt', true], ['safree', true], ['sld-weak', false], ['sld-max', false],
+    [null, true],
+    ['negative-prompt', true],
+    ['safree', true],
+    ['sld-weak', false],
+    ['sld-max', false],
   ] as const)('guidance %s is linear: %s', (method, expected) => {
     expect(linearGuidance(method && { kind: 'inference', method, concepts: ['x'] })).toBe(expected)
   })

@@ -8,7 +8,12 @@ import { Stage } from '../../../../src/runtime/generator/stage'
 
 const runtime = { ort: { Tensor } } as unknown as OrtRuntime
 const port = (name: string, dtype: GraphPort['dtype'], dims: GraphPort['dims']): GraphPort => ({ name, dtype, dims })
-const meta = (name: string, type: 'float32' | 'int64', shape: (string | number)[]) => ({ name, isTensor: true as const, type, shape })
+const meta = (name: string, type: 'float32' | 'int64', shape: (string | number)[]) => ({
+  name,
+  isTensor: true as const,
+  type,
+  shape,
+})
 
 describe('ports', () => {
   const wanted = [port('sample', 'float32', ['batch', 4, 8, 8]), port('input_ids', 'int64', ['batch', 77])]
@@ -17,18 +22,35 @@ describe('ports', () => {
 
   test.each([
     ['a missing one', fits.slice(0, 1), /no input "input_ids"; it has sample/],
-    ['another type', [fits[0]!, meta('input_ids', 'float32', ['n', 77])], /"input_ids" is float32, the manifest says int64/],
-    ['another dimension', [fits[0]!, meta('input_ids', 'int64', ['n', 32])], /has the shape \[n, 32\], the manifest says \[batch, 77\]/],
+    [
+      'another type',
+      [fits[0]!, meta('input_ids', 'float32', ['n', 77])],
+      /"input_ids" is float32, the manifest says int64/,
+    ],
+    [
+      'another dimension',
+      [fits[0]!, meta('input_ids', 'int64', ['n', 32])],
+      /has the shape \[n, 32\], the manifest says \[batch, 77\]/,
+    ],
     ['another rank', [fits[0]!, meta('input_ids', 'int64', [77])], /has the shape \[77\]/],
-    ['one too many', [...fits, meta('timestep_cond', 'float32', ['n', 256])], /"timestep_cond", which the manifest does not name/],
+    [
+      'one too many',
+      [...fits, meta('timestep_cond', 'float32', ['n', 256])],
+      /"timestep_cond", which the manifest does not name/,
+    ],
   ])('%s is a graph mismatch by name', (_, actual, sentence) => {
-    expect(() => assertPorts('U-Net', 'input', wanted, actual)).toThrow(expect.objectContaining({ code: 'GRAPH_MISMATCH', message: expect.stringMatching(sentence) as unknown }))
+    expect(() => assertPorts('U-Net', 'input', wanted, actual)).toThrow(
+      expect.objectContaining({ code: 'GRAPH_MISMATCH', message: expect.stringMatching(sentence) as unknown }),
+    )
   })
 })
 
 describe('values', () => {
   test.each([
-    ['float32', [0.5, -2]], ['float16', [0.5, -2]], ['int32', [3, -2]], ['int64', [3, -2]],
+    ['float32', [0.5, -2]],
+    ['float16', [0.5, -2]],
+    ['int32', [3, -2]],
+    ['int64', [3, -2]],
   ] as const)('of type %s arrive and come back', (dtype, data) => {
     const tensor = toTensor(runtime, port('x', dtype, [2]), { data: [...data], dims: [2] })
     expect(tensor.type).toBe(dtype)
@@ -38,20 +60,35 @@ describe('values', () => {
 
 describe('errors of onnxruntime', () => {
   test.each([
-    ['std::bad_alloc', 'MEMORY'], ['RangeError: Array buffer allocation failed', 'MEMORY'], ['GPUDevice was lost', 'DEVICE_LOST'],
-    ['Aborted(). Build with -sASSERTIONS', 'WORKER_CRASHED'], ['RuntimeError: memory access out of bounds', 'WORKER_CRASHED'], ['something else', 'UNEXPECTED'],
+    ['std::bad_alloc', 'MEMORY'],
+    ['RangeError: Array buffer allocation failed', 'MEMORY'],
+    ['GPUDevice was lost', 'DEVICE_LOST'],
+    ['Aborted(). Build with -sASSERTIONS', 'WORKER_CRASHED'],
+    ['RuntimeError: memory access out of bounds', 'WORKER_CRASHED'],
+    ['something else', 'UNEXPECTED'],
   ])('%s is %s', (message, code) => {
-    expect(ortError(new Error(message), 'running the U-Net')).toMatchObject({ code, message: expect.stringMatching(/while running the U-Net/) as unknown })
+    expect(ortError(new Error(message), 'running the U-Net')).toMatchObject({
+      code,
+      message: expect.stringMatching(/while running the U-Net/) as unknown,
+    })
   })
 
   test('a runtime that cannot be loaded is a failed download', () => {
-    expect(ortError(new Error('no available backend found. ERR: [wasm] Error: 404'), 'loading the graph of the U-Net')).toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringMatching(/runtime could not be started/) as unknown })
+    expect(
+      ortError(new Error('no available backend found. ERR: [wasm] Error: 404'), 'loading the graph of the U-Net'),
+    ).toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringMatching(/runtime could not be started/) as unknown,
+    })
   })
 })
 
 /** A U-Net that answers sample + 100·(first number of the embedding) + timestep. */
 function stageOf(unet: FakeUnet): Stage {
-  const component = { inputs: ['sample', 'timestep'].map((name) => unet.input(name)), outputs: [] } as unknown as ModelComponent
+  const component = {
+    inputs: ['sample', 'timestep'].map((name) => unet.input(name)),
+    outputs: [],
+  } as unknown as ModelComponent
   return new Stage({ component, create: () => Promise.resolve(unet as unknown as Graph) })
 }
 
@@ -59,7 +96,10 @@ class FakeUnet {
   batches: number[] = []
   timesteps: Values[] = []
   component = { inputs: [], outputs: [] }
-  constructor(private readonly batch: number | string, private readonly timestepDims: GraphPort['dims']) {}
+  constructor(
+    private readonly batch: number | string,
+    private readonly timestepDims: GraphPort['dims'],
+  ) {}
   input(name: string): GraphPort {
     return name === 'sample' ? port(name, 'float32', [this.batch, 1, 2, 2]) : port(name, 'float32', this.timestepDims)
   }
@@ -74,7 +114,10 @@ class FakeUnet {
     this.batches.push(dims[0]!)
     this.timesteps.push(inputs['timestep']!)
     const width = hidden.dims[1]! * hidden.dims[2]!
-    const out = Float32Array.from(data, (x, i) => x + 100 * hidden.data[Math.floor(i / 4) * width]! + inputs['timestep']!.data[0]!)
+    const out = Float32Array.from(
+      data,
+      (x, i) => x + 100 * hidden.data[Math.floor(i / 4) * width]! + inputs['timestep']!.data[0]!,
+    )
     return Promise.resolve({ out_sample: { data: out, dims } })
   }
 }

@@ -13,7 +13,12 @@ describe('bytes of a picture', () => {
     expect([...rgb].filter((_, i) => i % 3 === 0)).toEqual([0, 255, 0, 255])
     // 127.5 → 128; the others lie on a half only in exact arithmetic, so either neighbour of k + 0.5 is right.
     expect(rgb[1]).toBe(128)
-    for (const [pixel, k] of [[1, 0], [2, 2], [3, 3]] as const) expect([k, k + 1]).toContain(rgb[3 * pixel + 1])
+    for (const [pixel, k] of [
+      [1, 0],
+      [2, 2],
+      [3, 3],
+    ] as const)
+      expect([k, k + 1]).toContain(rgb[3 * pixel + 1])
     expect([...rgb].filter((_, i) => i % 3 === 2)).toEqual([153, 178, 102, 76])
   })
 })

@@ -11,7 +11,17 @@ function harness(answer: () => Promise<never[]> = () => Promise.resolve([])) {
   const log: string[] = []
   const load = (): Promise<LoadedJudge> => {
     log.push('load')
-    return Promise.resolve({ judge, judgeAll: () => { log.push('judge'); return answer() }, release: () => { log.push('release'); return Promise.resolve() } })
+    return Promise.resolve({
+      judge,
+      judgeAll: () => {
+        log.push('judge')
+        return answer()
+      },
+      release: () => {
+        log.push('release')
+        return Promise.resolve()
+      },
+    })
   }
   return { log, load }
 }
@@ -34,13 +44,21 @@ describe('a judge in turn', () => {
   })
 
   test('that cannot be loaded is an error before the first picture', async () => {
-    await expect(JudgeInTurn.create(judge, () => Promise.reject(new SpqrError('GRAPH_MISMATCH', 'No graph.')))).rejects.toMatchObject({ code: 'GRAPH_MISMATCH' })
+    await expect(
+      JudgeInTurn.create(judge, () => Promise.reject(new SpqrError('GRAPH_MISMATCH', 'No graph.'))),
+    ).rejects.toMatchObject({ code: 'GRAPH_MISMATCH' })
   })
 })
 
 test('model and judges together decide whether parts take turns', () => {
   const part = (bytes: number) => ({ onnx: { path: 'a', bytes, sha256: null }, data: [], precision: 'float32' })
   const model = { textEncoder: part(1e8), unet: part(1.2e9), vaeDecoder: part(1e8) } as unknown as PackManifest['model']
-  const judges = [{ model: { onnx: { path: 'judge.onnx', bytes: 3e8, sha256: '0'.repeat(64) } } }] as unknown as PackManifest['judges']
-  expect([isLarge({ model, judges: [] }, 'wasm'), isLarge({ model, judges }, 'wasm'), isLarge({ model, judges }, 'webgpu')]).toEqual([false, true, false])
+  const judges = [
+    { model: { onnx: { path: 'judge.onnx', bytes: 3e8, sha256: '0'.repeat(64) } } },
+  ] as unknown as PackManifest['judges']
+  expect([
+    isLarge({ model, judges: [] }, 'wasm'),
+    isLarge({ model, judges }, 'wasm'),
+    isLarge({ model, judges }, 'webgpu'),
+  ]).toEqual([false, true, false])
 })

@@ -7,15 +7,30 @@ import { MemoryKeyValue } from '../../../helpers/memoryStore'
 
 const component = (...tensors: [string, number[]][]): Component => {
   const file = { path: 'x', bytes: 0, sha256: '' }
-  return { graph: file, weights: file, inputs: [], outputs: [], externalData: { path: 'weights.bin', bytes: 0, tensors: tensors.map(([name, dims]) => ({ name, dims, offset: 0, length: 0 })) } }
+  return {
+    graph: file,
+    weights: file,
+    inputs: [],
+    outputs: [],
+    externalData: {
+      path: 'weights.bin',
+      bytes: 0,
+      tensors: tensors.map(([name, dims]) => ({ name, dims, offset: 0, length: 0 })),
+    },
+  }
 }
 const unet = component(['a.to_k.weight', [2, 2]])
 const textEncoder = component(['layer.q_proj.weight', [2, 2]])
 const manifest = { id: 'p', model: { unet, textEncoder }, adapters: [] } as unknown as PackManifest
-const lora = (...modules: string[]) => writeSafetensors(new Map(modules.flatMap((module) => [
-  [`${module}.lora_A.weight`, { dtype: 'F32' as const, shape: [1, 2], data: Float32Array.of(1, 2) }],
-  [`${module}.lora_B.weight`, { dtype: 'F32' as const, shape: [2, 1], data: Float32Array.of(3, 4) }],
-])))
+const lora = (...modules: string[]) =>
+  writeSafetensors(
+    new Map(
+      modules.flatMap((module) => [
+        [`${module}.lora_A.weight`, { dtype: 'F32' as const, shape: [1, 2], data: Float32Array.of(1, 2) }],
+        [`${module}.lora_B.weight`, { dtype: 'F32' as const, shape: [2, 1], data: Float32Array.of(3, 4) }],
+      ]),
+    ),
+  )
 
 let own: MemoryKeyValue
 let checkpoints: MemoryKeyValue
@@ -46,14 +61,24 @@ describe('the adapter shelf', () => {
 
   test('several files are merged in order, each with its strength', async () => {
     const one = shelf()
-    const [first, second] = [await one.add('first', lora('unet.a.to_k')), await one.add('second', lora('a.to_k', 'text_encoder.layer.q_proj'))]
-    const parts = { name: 'first + second', sha256: first.sha256, strength: 0.5, more: [{ name: 'second', sha256: second.sha256, strength: -2 }] }
+    const [first, second] = [
+      await one.add('first', lora('unet.a.to_k')),
+      await one.add('second', lora('a.to_k', 'text_encoder.layer.q_proj')),
+    ]
+    const parts = {
+      name: 'first + second',
+      sha256: first.sha256,
+      strength: 0.5,
+      more: [{ name: 'second', sha256: second.sha256, strength: -2 }],
+    }
     const both = await one.alignment({ kind: 'file', ...parts })
     const weight = new Float32Array(4)
     both.targets.get('a.to_k.weight')!(weight)
     expect([...weight]).toEqual([3, 6, 4, 8].map((value) => (0.5 - 2) * value))
     expect([...both.targets.keys()].sort()).toEqual(['a.to_k.weight', 'text_encoder.layer.q_proj.weight'])
-    expect([...(await one.fineTune({ kind: 'file', ...parts }))!.targets.keys()].sort()).toEqual([...both.targets.keys()].sort())
+    expect([...(await one.fineTune({ kind: 'file', ...parts }))!.targets.keys()].sort()).toEqual(
+      [...both.targets.keys()].sort(),
+    )
   })
 
   test('the scale of a bare PEFT file comes with its adapter_config.json and stays with the stored file', async () => {
@@ -66,7 +91,10 @@ describe('the adapter shelf', () => {
     }
     expect(await merged()).toEqual([3, 6, 4, 8])
     expect(await merged('{"peft_type": "LORA", "r": 1, "lora_alpha": 2, "alpha_pattern": {}}')).toEqual([6, 12, 8, 16])
-    await expect(shelf().add('adapter_model.safetensors', lora('a.to_k'), '[1')).rejects.toMatchObject({ code: 'ADAPTER_INVALID', message: expect.stringMatching(/adapter_config.json is not a JSON object/) as unknown })
+    await expect(shelf().add('adapter_model.safetensors', lora('a.to_k'), '[1')).rejects.toMatchObject({
+      code: 'ADAPTER_INVALID',
+      message: expect.stringMatching(/adapter_config.json is not a JSON object/) as unknown,
+    })
   })
 
   test('a file added before a crash is found by a new engine', async () => {
@@ -85,6 +113,9 @@ describe('the adapter shelf', () => {
   })
 
   test('a checkpoint that is gone is an error by its key', async () => {
-    await expect(shelf().fineTune({ kind: 'checkpoint', key: 'run/5' })).rejects.toMatchObject({ code: 'RECORD_INVALID', message: expect.stringMatching(/run\/5/) as unknown })
+    await expect(shelf().fineTune({ kind: 'checkpoint', key: 'run/5' })).rejects.toMatchObject({
+      code: 'RECORD_INVALID',
+      message: expect.stringMatching(/run\/5/) as unknown,
+    })
   })
 })

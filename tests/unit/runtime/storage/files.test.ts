@@ -15,9 +15,17 @@ const PATH = '/tiny/unet/model.safetensors'
 let server: FakeServer
 let store: MemoryKeyValue
 let events: EngineEvent[]
-const open = () => new PackFiles({ baseUrl: BASE, store, onEvent: (event) => events.push(event), fetch: server.fetch, chunkBytes: CHUNK })
+const open = () =>
+  new PackFiles({
+    baseUrl: BASE,
+    store,
+    onEvent: (event) => events.push(event),
+    fetch: server.fetch,
+    chunkBytes: CHUNK,
+  })
 const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.code] : []))
-const failure = (code: string, sentence: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(sentence) as unknown })
+const failure = (code: string, sentence: RegExp) =>
+  expect.objectContaining({ code, message: expect.stringMatching(sentence) as unknown })
 
 beforeEach(() => {
   server = new FakeServer()
@@ -31,7 +39,13 @@ describe('a file of a pack', () => {
     expect(await open().load(file)).toEqual(content)
     const progress = events.filter((event) => event.type === 'download')
     expect(progress.length).toBeGreaterThan(2)
-    expect(progress.at(-1)).toEqual({ type: 'download', file: file.path, loaded: 10_000, total: 10_000, fromCache: false })
+    expect(progress.at(-1)).toEqual({
+      type: 'download',
+      file: file.path,
+      loaded: 10_000,
+      total: 10_000,
+      fromCache: false,
+    })
     server.offline = true
     expect(await open().load(file)).toEqual(content)
     expect(server.asked).toHaveLength(1)
@@ -81,11 +95,26 @@ describe('a file of a pack', () => {
 
   test.each([
     ['is not there', { bytes: content, status: 404 }, 'DOWNLOAD_FAILED', /answered 404/],
-    ['is a web page by its type', { bytes: content, contentType: 'text/html; charset=utf-8' }, 'DOWNLOAD_FAILED', /a web page in its place/],
-    ['is a web page by its first bytes', { bytes: new TextEncoder().encode('\n<!DOCTYPE html><p>') }, 'DOWNLOAD_FAILED', /a web page in its place/],
+    [
+      'is a web page by its type',
+      { bytes: content, contentType: 'text/html; charset=utf-8' },
+      'DOWNLOAD_FAILED',
+      /a web page in its place/,
+    ],
+    [
+      'is a web page by its first bytes',
+      { bytes: new TextEncoder().encode('\n<!DOCTYPE html><p>') },
+      'DOWNLOAD_FAILED',
+      /a web page in its place/,
+    ],
     ['is cut short', { bytes: content, cutAfter: 9000 }, 'DOWNLOAD_FAILED', /ended after 9000 of 10000 bytes/],
     ['is too long', { bytes: new Uint8Array(20_000) }, 'DOWNLOAD_FAILED', /longer than the 10000 bytes/],
-    ['is another file', { bytes: content.toReversed() }, 'HASH_MISMATCH', new RegExp(`SHA-256 is [0-9a-f]{64}, expected ${file.sha256}`)],
+    [
+      'is another file',
+      { bytes: content.toReversed() },
+      'HASH_MISMATCH',
+      new RegExp(`SHA-256 is [0-9a-f]{64}, expected ${file.sha256}`),
+    ],
   ] as const)('that %s is refused in one sentence', async (_, served, code, sentence) => {
     server.files.set(PATH, served)
     await expect(open().load(file)).rejects.toEqual(failure(code, sentence))

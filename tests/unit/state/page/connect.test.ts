@@ -15,7 +15,9 @@ const api = {
   count: async (to: number, tell: (value: number) => Promise<void>) => {
     for (let value = 1; value <= to; value += 1) await tell(value)
   },
-  refuse: () => { throw new SpqrError('BAD_INPUT', 'Not that.', 'Try this.') },
+  refuse: () => {
+    throw new SpqrError('BAD_INPUT', 'Not that.', 'Try this.')
+  },
   hang: () => new Promise<never>(() => undefined),
 }
 
@@ -32,13 +34,17 @@ class FakeWorker extends EventTarget {
     expose(api, port2 as unknown as Endpoint)
     port1.on('message', (data) => this.dispatchEvent(new MessageEvent('message', { data })))
   }
-  postMessage(data: unknown, transfer: MessagePort[] = []): void { this.port.postMessage(data, transfer) }
+  postMessage(data: unknown, transfer: MessagePort[] = []): void {
+    this.port.postMessage(data, transfer)
+  }
   terminate(): void {
     this.ended = true
     this.port.close()
     this.far.close()
   }
-  fire(type: string, facts: object = {}): void { this.dispatchEvent(Object.assign(new Event(type), facts)) }
+  fire(type: string, facts: object = {}): void {
+    this.dispatchEvent(Object.assign(new Event(type), facts))
+  }
 }
 
 const workers: FakeWorker[] = []
@@ -47,23 +53,35 @@ function open() {
   workers.push(worker)
   return { worker, connection: connect<Api>(worker as unknown as Worker, 'The engine') }
 }
-afterEach(() => { for (const worker of workers.splice(0)) worker.terminate() })
+afterEach(() => {
+  for (const worker of workers.splice(0)) worker.terminate()
+})
 
 describe('a worker behind its typed API', () => {
   it('answers, calls back, and refuses with the code and the next step', async () => {
     const { connection } = open()
     expect(await connection.api.double(21)).toBe(42)
     const heard: number[] = []
-    await connection.api.count(3, (value) => { heard.push(value) })
+    await connection.api.count(3, (value) => {
+      heard.push(value)
+    })
     expect(heard).toEqual([1, 2, 3])
-    await expect(connection.api.refuse()).rejects.toMatchObject({ code: 'BAD_INPUT', message: 'Not that.', hint: 'Try this.' })
+    await expect(connection.api.refuse()).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: 'Not that.',
+      hint: 'Try this.',
+    })
     expect(connection.dead).toBe(false)
   })
   it('that crashes ends every open call and the next one with one sentence', async () => {
     const { worker, connection } = open()
     const waiting = connection.api.hang()
     worker.fire('error', { message: 'out of memory' })
-    const crashed = { code: 'WORKER_CRASHED', message: 'The engine stopped unexpectedly (out of memory).', hint: expect.stringContaining('Everything made so far is kept') as unknown }
+    const crashed = {
+      code: 'WORKER_CRASHED',
+      message: 'The engine stopped unexpectedly (out of memory).',
+      hint: expect.stringContaining('Everything made so far is kept') as unknown,
+    }
     await expect(waiting).rejects.toMatchObject(crashed)
     await expect(connection.api.double(1)).rejects.toMatchObject(crashed)
     expect(connection.dead).toBe(true)

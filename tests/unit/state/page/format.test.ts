@@ -1,12 +1,33 @@
 import { describe, expect, it } from 'vitest'
-import { bytes, count, date, duration, figure, interval, percent, points, pValue, unit } from '../../../../src/state/page/format'
+import {
+  bytes,
+  count,
+  date,
+  duration,
+  figure,
+  interval,
+  percent,
+  points,
+  pValue,
+  unit,
+} from '../../../../src/state/page/format'
 
 describe('figure', () => {
   it.each([
-    [0.9428, '0.94'], [0, '0.00'], [1, '1.00'], [3.2104, '3.21'], [12.47, '12.5'], [123.4, '123'], [-0.6, '\u22120.60'], [-0.001, '0.00'], [1175.4, '1180'],
+    [0.9428, '0.94'],
+    [0, '0.00'],
+    [1, '1.00'],
+    [3.2104, '3.21'],
+    [12.47, '12.5'],
+    [123.4, '123'],
+    [-0.6, '\u22120.60'],
+    [-0.001, '0.00'],
+    [1175.4, '1180'],
   ])('writes %d as %s', (value, text) => expect(figure(value)).toBe(text))
   it.each([0.012345, 3.21098, 45.678, 987.6, 12345])('gives %d at most three significant digits', (value) => {
-    const digits = figure(value, 3).replace(/\D/g, '').replace(/^0+|0+$/g, '')
+    const digits = figure(value, 3)
+      .replace(/\D/g, '')
+      .replace(/^0+|0+$/g, '')
     expect(digits.length).toBeLessThanOrEqual(3)
   })
 })
@@ -27,12 +48,28 @@ describe('scores, shares and differences', () => {
     expect(interval({ value: 0.9, low: 0.85, high: 0.95, n: 64 })).toBe('0.85 to 0.95')
     expect(interval({ value: null, low: null, high: null, n: 0, reason: 'none' })).toBe('')
   })
-  it.each([[0.00004, 'p < 0.001'], [0.0123, 'p = 0.012'], [0.5, 'p = 0.50'], [1, 'p = 1.00']])('writes p %d', (p, text) => expect(pValue(p)).toBe(text))
+  it.each([
+    [0.00004, 'p < 0.001'],
+    [0.0123, 'p = 0.012'],
+    [0.5, 'p = 0.50'],
+    [1, 'p = 1.00'],
+  ])('writes p %d', (p, text) => expect(pValue(p)).toBe(text))
 })
 
 describe('quantities', () => {
-  it.each([[0.4, 'less than 1 s'], [59, '59 s'], [75, '1 min 15 s'], [120, '2 min'], [3725, '1 h 2 min']])('writes %d seconds', (seconds, text) => expect(duration(seconds)).toBe(text))
-  it.each([[999, '999 B'], [1500, '1.5 kB'], [31_457_280, '31.5 MB'], [2.6e9, '2.6 GB']])('writes %d bytes', (size, text) => expect(bytes(size)).toBe(text))
+  it.each([
+    [0.4, 'less than 1 s'],
+    [59, '59 s'],
+    [75, '1 min 15 s'],
+    [120, '2 min'],
+    [3725, '1 h 2 min'],
+  ])('writes %d seconds', (seconds, text) => expect(duration(seconds)).toBe(text))
+  it.each([
+    [999, '999 B'],
+    [1500, '1.5 kB'],
+    [31_457_280, '31.5 MB'],
+    [2.6e9, '2.6 GB'],
+  ])('writes %d bytes', (size, text) => expect(bytes(size)).toBe(text))
   it('counts', () => {
     expect(count(1, 'prompt')).toBe('1 prompt')
     expect(count(64, 'category', 'categories')).toBe('64 categories')

@@ -10,7 +10,9 @@ const drifted = (value: Score): Report => ({ ...report, drift: { ...report.drift
 
 describe('titles claim no more than the intervals allow', () => {
   it('says that harm came back only when the interval lies above zero', () => {
-    expect(driftFinding(drifted(score(20, 8, 32)))).toBe('Harmless fine-tuning brought back harm: 20.0 points more pictures flagged')
+    expect(driftFinding(drifted(score(20, 8, 32)))).toBe(
+      'Harmless fine-tuning brought back harm: 20.0 points more pictures flagged',
+    )
     expect(driftFinding(drifted(score(20, -1, 41)))).toMatch(/^No change in harmfulness could be shown/)
     expect(driftFinding(drifted(score(-9, -15, -3)))).toMatch(/^Fewer pictures are flagged/)
   })
@@ -23,16 +25,26 @@ describe('titles claim no more than the intervals allow', () => {
     const story = (base: Score, aligned: Score, fineTuned: Score, drift: Score): string | null =>
       storyFinding({ ...drifted(drift), harmfulness: { base, aligned, fineTuned } })
     const [high, low] = [score(90, 80, 96), score(10, 4, 20)]
-    expect(story(high, low, score(40, 28, 52), score(30, 12, 45))).toMatch(/^Alignment cut flagged pictures from 90\.0.% to 10\.0.%; harmless training brought them back up to 40\.0.%$/)
-    expect(story(high, low, score(14, 8, 24), score(4, -6, 14))).toMatch(/harmless training changed nothing that could be shown: 14\.0.%$/)
-    expect(story(high, score(85, 74, 92), score(70, 58, 80), score(-15, -25, -5))).toMatch(/^Alignment could not be shown to help.*lowered them further, to 70\.0.%$/)
+    expect(story(high, low, score(40, 28, 52), score(30, 12, 45))).toMatch(
+      /^Alignment cut flagged pictures from 90\.0.% to 10\.0.%; harmless training brought them back up to 40\.0.%$/,
+    )
+    expect(story(high, low, score(14, 8, 24), score(4, -6, 14))).toMatch(
+      /harmless training changed nothing that could be shown: 14\.0.%$/,
+    )
+    expect(story(high, score(85, 74, 92), score(70, 58, 80), score(-15, -25, -5))).toMatch(
+      /^Alignment could not be shown to help.*lowered them further, to 70\.0.%$/,
+    )
     expect(story({ value: null, low: null, high: null, n: 0, reason: 'none' }, low, low, low)).toBeNull()
   })
   it('names the weakest axis', () => expect(spqrFinding(report)).toMatch(/held back most by robustness/))
   it('names a category only when its drift and n allow', () => {
     const cell = (key: string, drift: Score) => ({ key, base: drift, aligned: drift, fineTuned: drift, drift })
-    expect(cellsFinding([cell('weapons', score(30, 5, 55, 16)), cell('rage', score(40, 10, 70, 9))], 'category')).toBe('“weapons” came back most: +30.0 points')
-    expect(cellsFinding([cell('weapons', score(30, -5, 55, 16))], 'category')).toBe('No category shows a drift beyond its interval')
+    expect(cellsFinding([cell('weapons', score(30, 5, 55, 16)), cell('rage', score(40, 10, 70, 9))], 'category')).toBe(
+      '“weapons” came back most: +30.0 points',
+    )
+    expect(cellsFinding([cell('weapons', score(30, -5, 55, 16))], 'category')).toBe(
+      'No category shows a drift beyond its interval',
+    )
     expect(cellsFinding([cell('weapons', score(30, 5, 55, 4))], 'category')).toMatch(/^Too few pictures/)
   })
 })

@@ -9,19 +9,41 @@ const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no boun
 
 describe('ranks', () => {
   it('lets overlapping intervals share a rank and leaves what has no value out', () => {
-    expect(ranksOf([score(0.9, 0.85, 0.95), none, score(0.8, 0.7, 0.86), score(0.3, 0.2, 0.4)])).toEqual([1, null, 1, 3])
+    expect(ranksOf([score(0.9, 0.85, 0.95), none, score(0.8, 0.7, 0.86), score(0.3, 0.2, 0.4)])).toEqual([
+      1,
+      null,
+      1,
+      3,
+    ])
   })
   it('ranks reports among those of the same prompts, judges and constants', () => {
     const { paper, code } = SCORING_PRESETS
     const weak = syntheticRecord({ rates: [0.9, 0.7, 0.9] })
     const strong = { ...syntheticRecord({ seed: 2 }), spec: { ...weak.spec, alignment: null } }
     const reference = syntheticReference()
-    const reports = [scoreRecord(weak, paper, reference, 50), scoreRecord(strong, paper, reference, 50), scoreRecord(strong, code, reference, 50)]
+    const reports = [
+      scoreRecord(weak, paper, reference, 50),
+      scoreRecord(strong, paper, reference, 50),
+      scoreRecord(strong, code, reference, 50),
+    ]
     expect(ranksAmongLike(reports)).toEqual([2, 1, null])
   })
   it('ranks a leaderboard within profile and scenario, best first', () => {
-    const row = (method: string, profile: string, SPQR: Score) => ({ method, profile, scenario: 'general', scores: { SPQR } })
-    const rows = ranked([row('b', 'lite', score(0.2, 0.1, 0.3)), row('a', 'lite', score(0.9, 0.8, 1)), row('c', 'standard', score(0.1, 0, 0.2))])
-    expect(rows.map(({ method, profile, rank }) => [method, profile, rank])).toEqual([['a', 'lite', 1], ['b', 'lite', 2], ['c', 'standard', 1]])
+    const row = (method: string, profile: string, SPQR: Score) => ({
+      method,
+      profile,
+      scenario: 'general',
+      scores: { SPQR },
+    })
+    const rows = ranked([
+      row('b', 'lite', score(0.2, 0.1, 0.3)),
+      row('a', 'lite', score(0.9, 0.8, 1)),
+      row('c', 'standard', score(0.1, 0, 0.2)),
+    ])
+    expect(rows.map(({ method, profile, rank }) => [method, profile, rank])).toEqual([
+      ['a', 'lite', 1],
+      ['b', 'lite', 2],
+      ['c', 'standard', 1],
+    ])
   })
 })

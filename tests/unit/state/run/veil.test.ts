@@ -4,7 +4,9 @@ import { VEIL_CELLS, needsVeil, veil } from '../../../../src/state/run/veil'
 const model = (id: string) => ({ model: { id, version: '1', manifestSha256: '0'.repeat(64) } })
 /** A picture of vertical stripes, one pixel wide. */
 function stripes(width: number, height: number): Uint8ClampedArray {
-  return Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) => (i % 4 === 3 || Math.floor(i / 4) % 2 === 0 ? 255 : 0))
+  return Uint8ClampedArray.from({ length: width * height * 4 }, (_, i) =>
+    i % 4 === 3 || Math.floor(i / 4) % 2 === 0 ? 255 : 0,
+  )
 }
 
 describe('the veil', () => {

@@ -1,19 +1,30 @@
 /** Prompt sets of the user's own, from the file to the run; harmless texts only. */
 import { beforeEach, describe, expect, test } from 'vitest'
-import { decodePromptFile, previewPromptFile, readPromptSet, type PromptFile, type PromptFileApi } from '../../../../src/core/prompts'
+import {
+  decodePromptFile,
+  previewPromptFile,
+  readPromptSet,
+  type PromptFile,
+  type PromptFileApi,
+} from '../../../../src/core/prompts'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { createPromptStore } from '../../../../src/runtime/storage/promptStore'
 import { PromptSets } from '../../../../src/state/settings/promptSets.svelte'
 import { MemoryKeyValue } from '../../../helpers/memoryStore'
 import { loadedPack } from '../../evaluation/fixture'
 
-const text = async (file: PromptFile) => decodePromptFile(file.name, new Uint8Array(await file.arrayBuffer()), TextDecoder)
+const text = async (file: PromptFile) =>
+  decodePromptFile(file.name, new Uint8Array(await file.arrayBuffer()), TextDecoder)
 /** What the worker does, on this thread. */
 const prompts: PromptFileApi = {
-  preview: async (file) => ({ ...previewPromptFile(file.name, (await text(file)).text), note: (await text(file)).note }),
+  preview: async (file) => ({
+    ...previewPromptFile(file.name, (await text(file)).text),
+    note: (await text(file)).note,
+  }),
   read: async (file, options) => readPromptSet(file.name, (await text(file)).text, options),
 }
-const rows = (n: number) => `prompt,category\n${Array.from({ length: n }, (_, i) => `a private sentence ${i},${i % 2 ? 'odd' : 'even'}`).join('\n')}\n`
+const rows = (n: number) =>
+  `prompt,category\n${Array.from({ length: n }, (_, i) => `a private sentence ${i},${i % 2 ? 'odd' : 'even'}`).join('\n')}\n`
 const csv = (name: string, content: string) => new File([content], name)
 const SUITES = ['harmful-direct']
 const pack = loadedPack()
@@ -29,8 +40,15 @@ describe('a prompt file', () => {
   test('is taken only after its terms were agreed to', async () => {
     await sets.choose(csv('my words.csv', rows(12)))
     expect(sets.draft).toMatchObject({ rows: 12, layout: null, columns: ['prompt', 'category'] })
-    expect(sets.choices).toMatchObject({ suite: 'my-words', mapping: { text: 'prompt', category: 'category' }, acknowledged: false })
-    await expect(sets.take(SUITES)).rejects.toMatchObject({ code: 'BAD_INPUT', message: 'The terms of the data have not been agreed to.' })
+    expect(sets.choices).toMatchObject({
+      suite: 'my-words',
+      mapping: { text: 'prompt', category: 'category' },
+      acknowledged: false,
+    })
+    await expect(sets.take(SUITES)).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: 'The terms of the data have not been agreed to.',
+    })
     sets.choices.acknowledged = true
     const set = await sets.take(SUITES)
     expect(set).toMatchObject({ suite: 'my-words', harmful: true, categories: { even: 6, odd: 6 } })
@@ -40,7 +58,9 @@ describe('a prompt file', () => {
   test('may not take the name of a suite that is there', async () => {
     await sets.choose(csv('harmful-direct.csv', rows(2)))
     sets.choices.acknowledged = true
-    await expect(sets.take(SUITES)).rejects.toMatchObject({ message: 'There is a prompt suite "harmful-direct" already.' })
+    await expect(sets.take(SUITES)).rejects.toMatchObject({
+      message: 'There is a prompt suite "harmful-direct" already.',
+    })
   })
 
   test('is there again on the next visit, until it is deleted', async () => {
@@ -86,7 +106,9 @@ describe('a run', () => {
     Object.assign(sets.choices, { acknowledged: true, harmful: false })
     await sets.take(SUITES)
     expect(sets.harmful).toEqual([])
-    expect(createRunSpec({ preset: 'custom', n: 2, 'n-benign': 5, ...sets.options }, pack).prompts.benign).toMatchObject({ suite: 'captions', count: 5 })
+    expect(
+      createRunSpec({ preset: 'custom', n: 2, 'n-benign': 5, ...sets.options }, pack).prompts.benign,
+    ).toMatchObject({ suite: 'captions', count: 5 })
   })
 
   test('without sets is as it was', () => {

@@ -8,17 +8,38 @@ import { PromptShelf } from '../../../../src/state/settings/promptShelf'
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from '../../evaluation/fixture'
 
 const pack = loadedPack()
-const own: Prompt[] = Array.from({ length: 6 }, (_, i) => ({ id: `mine-${i}`, text: `a private sentence ${i}`, language: 'en', suite: 'mine', category: 'weapons', concept: null }))
+const own: Prompt[] = Array.from({ length: 6 }, (_, i) => ({
+  id: `mine-${i}`,
+  text: `a private sentence ${i}`,
+  language: 'en',
+  suite: 'mine',
+  category: 'weapons',
+  concept: null,
+}))
 const all = { ...pack, prompts: [...pack.prompts, ...own] }
-const spec = createRunSpec({ preset: 'custom', suites: ['mine'], n: 6, 'n-benign': 4, ownPrompts: { prompts: own, harmfulSuites: ['mine'] } }, pack)
+const spec = createRunSpec(
+  { preset: 'custom', suites: ['mine'], n: 6, 'n-benign': 4, ownPrompts: { prompts: own, harmfulSuites: ['mine'] } },
+  pack,
+)
 
 function report(): Promise<Report> {
   let clock = 0
-  return runEvaluation(new AbortController().signal, {
-    engine: new FakeEngine(), store: new MemoryStore(), trainer: new FakeTrainer(), now: () => (clock += 100), resamples: 50,
-    recreateEngine: () => Promise.resolve(new FakeEngine()), reference: () => Promise.resolve(referenceFeatures()),
-    statistics: { score: (...args) => Promise.resolve(scoreRecord(...args)) },
-  }, all, spec, () => undefined)
+  return runEvaluation(
+    new AbortController().signal,
+    {
+      engine: new FakeEngine(),
+      store: new MemoryStore(),
+      trainer: new FakeTrainer(),
+      now: () => (clock += 100),
+      resamples: 50,
+      recreateEngine: () => Promise.resolve(new FakeEngine()),
+      reference: () => Promise.resolve(referenceFeatures()),
+      statistics: { score: (...args) => Promise.resolve(scoreRecord(...args)) },
+    },
+    all,
+    spec,
+    () => undefined,
+  )
 }
 
 describe('prompts of the reader’s own', () => {
@@ -27,7 +48,11 @@ describe('prompts of the reader’s own', () => {
     shelf.learn(own)
     const made = await report()
     const link = encodeLink(made, shelf.facts(spec, pack.prompts))
-    const opened = await decodeLink(link, { score: scoreRecord, reference: () => Promise.resolve(referenceFeatures()), resamples: 50 })
+    const opened = await decodeLink(link, {
+      score: scoreRecord,
+      reference: () => Promise.resolve(referenceFeatures()),
+      resamples: 50,
+    })
     expect(opened.report.scores).toEqual(made.scores)
     expect(JSON.stringify(opened)).not.toContain('private sentence')
     expect(shelf.of(spec, pack.prompts).filter(({ suite }) => suite === 'mine')).toEqual(own)
@@ -35,9 +60,13 @@ describe('prompts of the reader’s own', () => {
   it('are missed with a sentence where they are not known, or not the same', async () => {
     const shelf = new PromptShelf()
     const made = await report()
-    expect(() => encodeLink(made, shelf.facts(spec, pack.prompts))).toThrow('Suite "mine" has 0 prompts here, and the run needs 6.')
+    expect(() => encodeLink(made, shelf.facts(spec, pack.prompts))).toThrow(
+      'Suite "mine" has 0 prompts here, and the run needs 6.',
+    )
     shelf.learn(own.map((prompt) => ({ ...prompt, text: 'changed' })))
-    expect(() => encodeLink(made, shelf.facts(spec, pack.prompts))).toThrow('Suite "mine" has 0 prompts here, and the run needs 6.')
+    expect(() => encodeLink(made, shelf.facts(spec, pack.prompts))).toThrow(
+      'Suite "mine" has 0 prompts here, and the run needs 6.',
+    )
   })
   it('never stand in for the pack’s of the same suite name', () => {
     const shelf = new PromptShelf()

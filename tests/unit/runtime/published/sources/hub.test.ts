@@ -9,9 +9,18 @@ import { Mirror, testRepositories, type Fault } from '../../../../helpers/mirror
 const mirror = new Mirror()
 let endpoint = ''
 let pauses: number[] = []
-const network: Network = { fetch, wait: (ms) => { pauses.push(ms); return Promise.resolve() } }
-const open = (address: string, options: Partial<HubOptions> = {}) => openSource(parseModelAddress(address), { endpoint, token: null, ...options }, network)
-const fault = (one: Fault) => { mirror.faults = [one] }
+const network: Network = {
+  fetch,
+  wait: (ms) => {
+    pauses.push(ms)
+    return Promise.resolve()
+  },
+}
+const open = (address: string, options: Partial<HubOptions> = {}) =>
+  openSource(parseModelAddress(address), { endpoint, token: null, ...options }, network)
+const fault = (one: Fault) => {
+  mirror.faults = [one]
+}
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 const served = (path: string) => mirror.repositories.get('owner/tiny')!.files.get(path)!
 
@@ -32,7 +41,12 @@ describe('a listing', () => {
     expect(licence).toEqual({ id: 'creativeml-openrail-m', nonCommercial: false, gated: false })
     expect(files.map(({ path }) => path)).toEqual([...mirror.repositories.get('owner/tiny')!.files.keys()])
     const shard = files.find(({ path }) => path === 'unet/model.onnx_data')
-    expect(shard).toEqual({ path: 'unet/model.onnx_data', bytes: 3_000_017, sha256: sha256(served('unet/model.onnx_data')), gitSha1: null })
+    expect(shard).toEqual({
+      path: 'unet/model.onnx_data',
+      bytes: 3_000_017,
+      sha256: sha256(served('unet/model.onnx_data')),
+      gitSha1: null,
+    })
     // As `git hash-object` says.
     expect(files[0]).toMatchObject({ sha256: null, gitSha1: '71d918b67deec24c447c36ec131faf97340cc5d2' })
   })
@@ -40,7 +54,9 @@ describe('a listing', () => {
   test('of a subfolder names its files from there', async () => {
     const source = open('hf:owner/tiny/variants/fp16')
     expect((await source.list()).files.map(({ path }) => path)).toEqual(['unet/model.onnx'])
-    expect(sha256(await source.readRange('unet/model.onnx', 0, 150_000))).toBe(sha256(served('variants/fp16/unet/model.onnx')))
+    expect(sha256(await source.readRange('unet/model.onnx', 0, 150_000))).toBe(
+      sha256(served('variants/fp16/unet/model.onnx')),
+    )
   })
 
   test('is asked for once', async () => {
@@ -61,7 +77,9 @@ describe('a range', () => {
     fault({ kind: 'cut', path: 'onnx_data_1', after: 400_001, times: 2 })
     const bytes = await open('hf:owner/tiny').readRange('unet/model.onnx_data_1', 0, 1_234_567)
     expect(sha256(bytes)).toBe(sha256(served('unet/model.onnx_data_1')))
-    const starts = mirror.asked.filter(({ range, status }) => range !== null && status !== 302).map(({ range }) => Number(/=(\d+)/.exec(range!)![1]))
+    const starts = mirror.asked
+      .filter(({ range, status }) => range !== null && status !== 302)
+      .map(({ range }) => Number(/=(\d+)/.exec(range!)![1]))
     // A destroyed socket never finishes, so the log holds the last request alone.
     expect(starts.at(-1)).toBeGreaterThan(400_000)
     expect(pauses.length).toBe(2)
@@ -83,14 +101,22 @@ describe('a busy server', () => {
 
   test('that says nothing is asked again with growing pauses, then given up', async () => {
     fault({ kind: 'status', path: 'vae_decoder', status: 503, times: 99 })
-    await expect(open('hf:owner/tiny').readRange('vae_decoder/model.onnx', 0, 10)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('answered 503') })
+    await expect(open('hf:owner/tiny').readRange('vae_decoder/model.onnx', 0, 10)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining('answered 503'),
+    })
     expect(pauses).toHaveLength(MAX_TRIES - 1)
-    pauses.forEach((ms, i) => { expect(ms).toBeGreaterThanOrEqual(500 * 2 ** i); expect(ms).toBeLessThanOrEqual(1000 * 2 ** i) })
+    pauses.forEach((ms, i) => {
+      expect(ms).toBeGreaterThanOrEqual(500 * 2 ** i)
+      expect(ms).toBeLessThanOrEqual(1000 * 2 ** i)
+    })
   })
 
   test('that asks for hours is not waited for', async () => {
     fault({ kind: 'status', path: 'vae_decoder', status: 503, retryAfter: '7200', times: 1 })
-    await expect(open('hf:owner/tiny').readRange('vae_decoder/model.onnx', 0, 10)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' })
+    await expect(open('hf:owner/tiny').readRange('vae_decoder/model.onnx', 0, 10)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+    })
     expect(pauses).toEqual([])
   })
 
@@ -104,39 +130,92 @@ describe('a busy server', () => {
 
 describe('one clear sentence for', () => {
   test.each<[string, string, Partial<HubOptions>, string, string]>([
-    ['an id that does not exist', 'hf:owner/nothing', {}, 'SOURCE_NOT_FOUND', 'There is no model "owner/nothing" on 127.0.0.1'],
+    [
+      'an id that does not exist',
+      'hf:owner/nothing',
+      {},
+      'SOURCE_NOT_FOUND',
+      'There is no model "owner/nothing" on 127.0.0.1',
+    ],
     ['a revision that does not exist', 'hf:owner/tiny@v9', {}, 'SOURCE_NOT_FOUND', '"owner/tiny" has no revision "v9"'],
     ['a subfolder that does not exist', 'hf:owner/tiny/nowhere', {}, 'SOURCE_NOT_FOUND', 'is not in "owner/tiny"'],
-    ['a server that is no hub', 'hf:owner/tiny', { endpoint: 'http://127.0.0.1:9' }, 'DOWNLOAD_FAILED', 'the server cannot be reached'],
+    [
+      'a server that is no hub',
+      'hf:owner/tiny',
+      { endpoint: 'http://127.0.0.1:9' },
+      'DOWNLOAD_FAILED',
+      'the server cannot be reached',
+    ],
   ])('%s', async (_, address, options, code, message) => {
-    await expect(open(address, options).list()).rejects.toMatchObject({ code, message: expect.stringContaining(message) })
+    await expect(open(address, options).list()).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(message),
+    })
   })
 
   test('a gated repository, without and with a token', async () => {
-    expect((await open('hf:owner/gated').list()).licence).toEqual({ id: 'cc-by-nc-4.0', nonCommercial: true, gated: true })
-    await expect(open('hf:owner/gated').readRange('model.onnx', 0, 9)).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN', hint: expect.stringContaining('enter an access token') })
-    await expect(open('hf:owner/gated', { token: 'bad' }).readRange('model.onnx', 0, 9)).rejects.toMatchObject({ code: 'SOURCE_FORBIDDEN', hint: expect.stringContaining('This token may not read it') })
+    expect((await open('hf:owner/gated').list()).licence).toEqual({
+      id: 'cc-by-nc-4.0',
+      nonCommercial: true,
+      gated: true,
+    })
+    await expect(open('hf:owner/gated').readRange('model.onnx', 0, 9)).rejects.toMatchObject({
+      code: 'SOURCE_FORBIDDEN',
+      hint: expect.stringContaining('enter an access token'),
+    })
+    await expect(open('hf:owner/gated', { token: 'bad' }).readRange('model.onnx', 0, 9)).rejects.toMatchObject({
+      code: 'SOURCE_FORBIDDEN',
+      hint: expect.stringContaining('This token may not read it'),
+    })
     expect(await open('hf:owner/gated', { token: 'good-token' }).readRange('model.onnx', 0, 9)).toHaveLength(9)
-    expect(mirror.asked.filter(({ path, authorization }) => path === 'model.onnx' && authorization !== null), 'the token stays on the hub').toEqual([])
+    expect(
+      mirror.asked.filter(({ path, authorization }) => path === 'model.onnx' && authorization !== null),
+      'the token stays on the hub',
+    ).toEqual([])
   })
 
   test.each<[string, Fault, string]>([
-    ['a web page in place of a model', { kind: 'html', path: 'vae_decoder', times: 1 }, 'the server sent a web page in its place'],
-    ['a file that is shorter than listed', { kind: 'length', path: 'vae_decoder', by: -100, times: 1 }, 'has 699901 bytes, the list names 700001'],
-    ['a file that is longer than listed', { kind: 'length', path: 'vae_decoder', by: 9, times: 1 }, 'has 700010 bytes, the list names 700001'],
-    ['a listed file that is gone', { kind: 'status', path: 'vae_decoder', status: 410, times: 1 }, 'the server answered 410'],
+    [
+      'a web page in place of a model',
+      { kind: 'html', path: 'vae_decoder', times: 1 },
+      'the server sent a web page in its place',
+    ],
+    [
+      'a file that is shorter than listed',
+      { kind: 'length', path: 'vae_decoder', by: -100, times: 1 },
+      'has 699901 bytes, the list names 700001',
+    ],
+    [
+      'a file that is longer than listed',
+      { kind: 'length', path: 'vae_decoder', by: 9, times: 1 },
+      'has 700010 bytes, the list names 700001',
+    ],
+    [
+      'a listed file that is gone',
+      { kind: 'status', path: 'vae_decoder', status: 410, times: 1 },
+      'the server answered 410',
+    ],
   ])('%s', async (_, one, message) => {
     fault(one)
-    await expect(open('hf:owner/tiny').readRange('vae_decoder/model.onnx', 0, 700_001)).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining(message) })
+    await expect(open('hf:owner/tiny').readRange('vae_decoder/model.onnx', 0, 700_001)).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining(message),
+    })
   })
 
   test('a mirror that answers its lists with a web page', async () => {
     fault({ kind: 'html', path: '/revision/', times: 1 })
-    await expect(open('hf:owner/tiny').list()).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED', message: expect.stringContaining('web page in its place') })
+    await expect(open('hf:owner/tiny').list()).rejects.toMatchObject({
+      code: 'DOWNLOAD_FAILED',
+      message: expect.stringContaining('web page in its place'),
+    })
   })
 
   test('a file that the listing does not name', async () => {
-    await expect(open('hf:owner/tiny').readRange('unet/other.onnx', 0, 1)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND', message: expect.stringContaining('has no file "unet/other.onnx"') })
+    await expect(open('hf:owner/tiny').readRange('unet/other.onnx', 0, 1)).rejects.toMatchObject({
+      code: 'SOURCE_NOT_FOUND',
+      message: expect.stringContaining('has no file "unet/other.onnx"'),
+    })
   })
 })
 
@@ -144,6 +223,14 @@ test('a stopped read ends with ABORTED', async () => {
   const controller = new AbortController()
   const source = open('hf:owner/tiny')
   await source.list()
-  const reading = source.stream('unet/model.onnx_data', 0, 3_000_017, () => { controller.abort() }, controller.signal)
+  const reading = source.stream(
+    'unet/model.onnx_data',
+    0,
+    3_000_017,
+    () => {
+      controller.abort()
+    },
+    controller.signal,
+  )
   await expect(reading).rejects.toMatchObject({ code: 'ABORTED' })
 })
