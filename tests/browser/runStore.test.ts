@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { sha256Hex } from '../../src/evaluation/spec/specHash'
 import type { GeneratedImage, JudgedOutcome, RunRecord } from '../../src/core/contracts'
 import { SpqrError } from '../../src/core/contracts'
+import dumpText from '../fixtures/0.1.0/store.json?raw'
+import { putBack, type StoreDump } from '../helpers/storeDump'
 import { createRunStore, indexedDbKeyValue, type KeyValue } from '../../src/runtime/storage/runStore'
 
 let database = 0
@@ -275,5 +277,26 @@ describe('run store without storage', () => {
     expect(await store.list()).toHaveLength(1)
     await store.remove(id('run'))
     expect(await store.list()).toHaveLength(0)
+  })
+})
+
+describe('what version 0.1.0 stored', () => {
+  it('opens from IndexedDB, with its pictures', async () => {
+    const dump = JSON.parse(dumpText) as StoreDump
+    await putBack(dump, storage)
+    const store = createRunStore({ storage })
+    const runs = await store.list()
+    expect(runs.map(({ done, planned }) => [done, planned])).toEqual([
+      [36, 36],
+      [32, 32],
+    ])
+    for (const { id: runId, planned } of runs) expect((await store.read(runId))?.outcomes).toHaveLength(planned)
+    const pictures = dump.entries.filter(([key]) => key.startsWith('image:')).map(([key]) => key.slice('image:'.length))
+    expect(pictures).toHaveLength(3)
+    for (const unitId of pictures) {
+      const image = await store.image(unitId)
+      expect(image?.rgb).toHaveLength(64 * 64 * 3)
+      expect(sha256Hex(image?.rgb ?? new Uint8Array())).toBe(image?.sha256)
+    }
   })
 })
