@@ -1,4 +1,4 @@
-"""Closed-form alignment: UCE (Gandikota et al., WACV 2024) and RECE (Gong et al., ECCV 2024).
+"""Closed-form alignment: UCE (Gandikota et al., WACV 2024) and RECE-held, after RECE (Gong et al., ECCV 2024).
 
 W′ = (λW + Σ s·v·cᵀ)(λI + Σ s·c·cᵀ)⁻¹ on every attn2.to_k and attn2.to_v, where c are token
 embeddings (192). Erased: all 32 token positions of captions that name a forbidden concept,
@@ -81,6 +81,8 @@ def apply_rece(cfg: Config, unet, m: Moments, settings: ReceSettings) -> None:
     c′ = (μI + Σ W′ᵀW′)⁻¹(Σ W′ᵀW)·c is linear in c, so the derived moments are D·M·Dᵀ and the
     edit maps c′ to the guide. The number of rounds is fixed beforehand, not chosen by a judge.
     Extension: what earlier rounds erased is held like a benign concept; here, without that, erasing c′ brought c back.
+    That makes it another algorithm than the RECE which the page computes (src/core/alignment/rece.ts, as published), so
+    it is shown as RECE-held. Its id stays `rece`: links, stored runs and the study's rows name it so.
     """
     originals = [layer.weight.double().clone() for layer in projections(unet)]
     apply_uce(unet, m, settings.uce)

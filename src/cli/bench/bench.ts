@@ -9,6 +9,7 @@ import { arch, cpus, platform, totalmem } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { PackManifestSchema, SpqrError, type Report } from '../../core/contracts'
+import { CLOSED_FORM_IDS } from '../../core/methods'
 import { argumentPairs, parseParameters, unknownSentence } from '../../evaluation/spec/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
@@ -19,8 +20,6 @@ import { ROOT, ensureBuild, inPage, openPage, serve, withBrowser } from '../page
 
 /** What a person does who wants to see safety break: align, fine-tune, evaluate again. */
 const LIVE = { preset: 'quick', method: 'uce', computed: 'true', train: 'lite', 'train-steps': '100' }
-
-const METHODS = ['uce', 'rece', 'mace'] as const
 
 /**
  * Text of the page's side: seconds from the beginning of the alignment (concepts still to be encoded) to its being merged.
@@ -136,7 +135,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.error('Alignments computed in the page …')
     const { page } = await openPage(browser.context, url)
     const alignments: { method: string; seconds: number }[] = []
-    for (const method of METHODS) {
+    for (const method of CLOSED_FORM_IDS) {
       const seconds = await inPage<number>(
         page,
         alignmentJob({

@@ -22,7 +22,7 @@ import {
 import { argumentPairs } from '../../evaluation/spec/params'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash, sha256Hex } from '../../evaluation/spec/specHash'
-import { COMPUTED_METHODS } from '../../evaluation/spec/specMethods'
+import { COMPUTED_METHODS } from '../../core/methods'
 import { readAdapterFile } from '../adapterFiles'
 import { assertWritable, command } from '../files'
 import { ROOT, inPage, openPage, withBrowser } from '../page'

@@ -2,24 +2,44 @@
 import { loraMetadata, writeSafetensors, type TensorInput } from '../adapters'
 import { SpqrError } from '../contracts/errors'
 import type { ClosedFormAlignment } from '../contracts/run'
-import { mace, rece, uce, type LowRank, type Projections } from './closedForm'
-import { coOccurringRows, conceptRows, type EncodedText } from './rows'
-
-/** μ of RECE; the published value for nudity. */
-export const RECE_MU = 0.1
-/** Prompts around the concept for MACE: the words behind it are what stage 1 edits. */
-export const MACE_TEMPLATES = [
-  '{}',
-  '{}, simple drawing',
-  'a picture of {} in noto style',
-  'a drawing of {} on a white background',
-] as const
-
-/** Encodes texts, in order; d is hidden.length / sequence length. */
-export type EncodeTexts = (texts: readonly string[]) => Promise<readonly EncodedText[]>
+import type { ClosedFormId } from '../methods'
+import type { EditOptions, LowRank, Projections } from './closedForm'
+import { mace, maceRows } from './mace'
+import { rece, RECE_MU } from './rece'
+import { conceptRows, type EncodedText, type EncodeTexts } from './rows'
+import { uce } from './uce'
 
 /** Weights that closed-form methods edit: what cross-attention reads out of the text. */
 export const isTextProjection = (name: string): boolean => /attn2\.to_[kv]\.weight$/.test(name)
+
+/** What a method is given: concepts that are not blank, and the embeddings of what is to be kept. */
+interface AlignmentInput {
+  weights: Projections
+  concepts: readonly string[]
+  guide: string
+  kept: readonly EncodedText[]
+  /** Width of a token embedding. */
+  dimension: number
+  options: EditOptions
+  rounds: number
+  encode: EncodeTexts
+}
+type Algorithm = (input: AlignmentInput) => Promise<Map<string, LowRank>>
+
+/** Rows of whole concepts, each towards the guide. */
+async function guidedRows({ concepts, guide, kept, dimension, encode }: AlignmentInput) {
+  const [target] = await encode([guide])
+  return conceptRows(await encode(concepts), target!, kept, dimension)
+}
+
+/** The algorithm of every closed-form method of the table. */
+const ALGORITHMS: Record<ClosedFormId, Algorithm> = {
+  uce: async (input) => uce(input.weights, await guidedRows(input), input.options),
+  rece: async (input) =>
+    rece(input.weights, await guidedRows(input), { ...input.options, rounds: input.rounds, mu: RECE_MU }),
+  mace: async ({ weights, concepts, guide, kept, dimension, options, encode }) =>
+    mace(weights, await maceRows(concepts, guide, kept, dimension, encode), options),
+}
 
 /**
  * Computes an alignment.
@@ -36,51 +56,21 @@ export async function alignClosedForm(
     throw new SpqrError('BAD_INPUT', 'There is no concept to erase.', 'Name at least one concept.')
   const erased = new Set(concepts)
   const preserve = spec.preserve.filter((text) => !erased.has(text.trim()))
-  const options = { lambda: spec.lambda, eraseScale: spec.eraseScale, preserveScale: spec.preserveScale }
-  const dimension = [...weights.values()][0]?.columns ?? 1
-  const kept = preserve.length > 0 ? await encode(preserve) : []
-  let edits: Map<string, LowRank>
-  if (spec.method === 'mace') {
-    edits = mace(weights, await maceRows(concepts, spec.guide, kept, dimension, encode), options)
-  } else {
-    const [guide] = await encode([spec.guide])
-    const rows = conceptRows(await encode(concepts), guide!, kept, dimension)
-    edits =
-      spec.method === 'uce'
-        ? uce(weights, rows, options)
-        : rece(weights, rows, { ...options, rounds: spec.rounds, mu: RECE_MU })
-  }
+  const edits = await ALGORITHMS[spec.method]({
+    weights,
+    concepts,
+    guide: spec.guide,
+    kept: preserve.length > 0 ? await encode(preserve) : [],
+    dimension: [...weights.values()][0]?.columns ?? 1,
+    options: { lambda: spec.lambda, eraseScale: spec.eraseScale, preserveScale: spec.preserveScale },
+    rounds: spec.rounds,
+    encode,
+  })
   for (const [name, edit] of edits) {
     if (!edit.up.every(Number.isFinite) || !edit.down.every(Number.isFinite))
       throw new SpqrError('ADAPTER_NAN', `The alignment of "${name}" is not finite.`, 'Choose a larger lambda.')
   }
   return edits
-}
-
-async function maceRows(
-  concepts: readonly string[],
-  guide: string,
-  kept: readonly EncodedText[],
-  dimension: number,
-  encode: EncodeTexts,
-) {
-  const forms = concepts.flatMap((concept) => MACE_TEMPLATES.map((template) => ({ concept, template })))
-  const fill = (template: string, subject: string): string => template.replace('{}', subject).trim()
-  // Everything up to the concept, encoded alone, tells where its last token lies.
-  const upTo = (template: string, subject: string): string =>
-    fill(template.slice(0, template.indexOf('}') + 1), subject)
-  const ends = async (subject: (concept: string) => string): Promise<number[]> =>
-    (await encode(forms.map(({ concept, template }) => upTo(template, subject(concept))))).map(
-      ({ tokens }) => tokens - 1,
-    )
-  return coOccurringRows(
-    await encode(forms.map(({ concept, template }) => fill(template, concept))),
-    await encode(forms.map(({ template }) => fill(template, guide))),
-    await ends((concept) => concept),
-    await ends(() => guide),
-    kept,
-    dimension,
-  )
 }
 
 /** The alignment as a LoRA file (scale 1) that diffusers' `load_lora_weights` and PEFT read. */

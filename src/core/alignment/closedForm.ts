@@ -1,14 +1,14 @@
 /**
  * Closed-form editing of the text projections W ∈ ℝ^{o×d} of cross-attention (`attn2.to_k`, `attn2.to_v`).
  *
- * All three methods minimise Σ s_e‖W′c − W·g‖² + Σ s_p‖W′p − W·p‖² + λ‖W′ − W‖² over pairs of an embedding c to erase
+ * The methods minimise Σ s_e‖W′c − W·g‖² + Σ s_p‖W′p − W·p‖² + λ‖W′ − W‖² over pairs of an embedding c to erase
  * and its guide g, and over embeddings p to preserve:
  *   W′ = (λW + Σ s·v·cᵀ)(λI + Σ s·c·cᵀ)⁻¹        (UCE, Gandikota et al., WACV 2024, eq. 7)
  *   ΔW = (V − W·C)·S·Cᵀ(λI + C·S·Cᵀ)⁻¹           (the same, as a product of low-rank factors)
  * Preserved columns have V = W·C and so drop out of the product: the rank of ΔW is at most the number of erased rows.
  */
 import { SpqrError } from '../contracts/errors'
-import { addGram, addTransposedTimes, cholesky, solveRows, times, timesTransposed } from './linear'
+import { addGram, addTransposedTimes, cholesky, solveRows, times } from './linear'
 
 /** A weight of shape [o, d]. */
 export interface Projection {
@@ -28,7 +28,7 @@ export interface EditRows {
 type Rows = Float32Array | Float64Array
 
 export interface EditOptions {
-  /** λ: how strongly W′ is held at W. Published default 0.5 (UCE), 0.1 (RECE, MACE). */
+  /** λ: how strongly W′ is held at W. */
   lambda: number
   /** s of the erased rows; lower cures over-erasure. */
   eraseScale: number
@@ -45,7 +45,7 @@ export interface LowRank {
   up: Float64Array
 }
 
-function check(weights: Projections, rows: EditRows, options: EditOptions): void {
+export function check(weights: Projections, rows: EditRows, options: EditOptions): void {
   const bad = (message: string, hint = '') => new SpqrError('BAD_INPUT', message, hint)
   const d = rows.dimension
   if (weights.size === 0)
@@ -76,7 +76,7 @@ function check(weights: Projections, rows: EditRows, options: EditOptions): void
 }
 
 /** λI + Σ s·p·pᵀ over the preserved rows, [d, d]: the part of the system that no round changes. */
-function heldSystem(rows: EditRows, { lambda, preserveScale }: EditOptions): Float64Array {
+export function heldSystem(rows: EditRows, { lambda, preserveScale }: EditOptions): Float64Array {
   const d = rows.dimension
   const gram = new Float64Array(d * d)
   addGram(gram, rows.preserve, d, preserveScale)
@@ -85,7 +85,12 @@ function heldSystem(rows: EditRows, { lambda, preserveScale }: EditOptions): Flo
 }
 
 /** Cholesky factor of the held system plus s·Σc·cᵀ over the erased rows, [d, d]; `erased` is Σc·cᵀ. */
-function factorise(erased: Float64Array, { eraseScale }: EditOptions, held: Float64Array, d: number): Float64Array {
+export function factorise(
+  erased: Float64Array,
+  { eraseScale }: EditOptions,
+  held: Float64Array,
+  d: number,
+): Float64Array {
   return cholesky(
     held.map((value, i) => value + eraseScale * erased[i]!),
     d,
@@ -93,77 +98,55 @@ function factorise(erased: Float64Array, { eraseScale }: EditOptions, held: Floa
 }
 
 /** Σc·cᵀ over rows, [d, d]. */
-function gramOf(rows: ArrayLike<number>, d: number): Float64Array {
+export function gramOf(rows: ArrayLike<number>, d: number): Float64Array {
   const gram = new Float64Array(d * d)
   addGram(gram, rows, d, 1)
   return gram
-}
-
-/** UCE in its general form: every W′ as float64 [o, d]. The reference that the low-rank form must agree with. */
-export function uceGeneral(weights: Projections, rows: EditRows, options: EditOptions): Map<string, Float64Array> {
-  check(weights, rows, options)
-  const d = rows.dimension
-  const { lambda, eraseScale, preserveScale } = options
-  const lower = factorise(gramOf(rows.erase, d), options, heldSystem(rows, options), d)
-  const edited = new Map<string, Float64Array>()
-  for (const [name, { data, rows: o }] of weights) {
-    const numerator = Float64Array.from(data, (w) => lambda * w)
-    for (const [inputs, outputs, scale] of [
-      [rows.erase, rows.guide, eraseScale],
-      [rows.preserve, rows.preserve, preserveScale],
-    ] as const) {
-      const values = timesTransposed(data, outputs, d)
-      const count = inputs.length / d
-      for (let i = 0; i < o; i++) {
-        for (let r = 0; r < count; r++) {
-          const factor = scale * values[i * count + r]!
-          for (let j = 0; j < d; j++) numerator[i * d + j]! += factor * inputs[r * d + j]!
-        }
-      }
-    }
-    edited.set(name, solveRows(lower, numerator, d))
-  }
-  return edited
 }
 
 /**
  * An edit of all projections at once, W′ = W·(I + L·A): `left` is L [d, k], `down` is A [k, d]. The text's side of the
  * mathematics is the same for every layer, so rounds cost d³ and not the size of the model.
  */
-interface SharedEdit {
+export interface SharedEdit {
   rank: number
   left: Float64Array
   down: Float64Array
 }
 
-const identity = (d: number): Float64Array =>
+export const identity = (d: number): Float64Array =>
   Float64Array.from({ length: d * d }, (_, i) => (i % (d + 1) === 0 ? 1 : 0))
 
-function transpose(matrix: Float64Array, columns: number): Float64Array {
+export function transpose(matrix: Float64Array, columns: number): Float64Array {
   const rows = matrix.length / columns
   return Float64Array.from(matrix, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!)
 }
 
 /** Second moments of the erased rows, [d, d] each: Σc·cᵀ and Σg·cᵀ. All that a solution of full rank needs of them. */
-interface Moments {
+export interface Moments {
   erased: Float64Array
   guided: Float64Array
 }
 
-function momentsOf({ erase, guide, dimension: d }: EditRows): Moments {
+export function momentsOf({ erase, guide, dimension: d }: EditRows): Moments {
   const guided = new Float64Array(d * d)
   addTransposedTimes(guided, guide, erase, d)
   return { erased: gramOf(erase, d), guided }
 }
 
 /** L = s·Σ(g − c)cᵀ(λI + C·S·Cᵀ)⁻¹ as one [d, d] matrix, A = I. */
-function solveMoments({ erased, guided }: Moments, options: EditOptions, held: Float64Array, d: number): SharedEdit {
+export function solveMoments(
+  { erased, guided }: Moments,
+  options: EditOptions,
+  held: Float64Array,
+  d: number,
+): SharedEdit {
   const gap = guided.map((value, i) => options.eraseScale * (value - erased[i]!))
   return { rank: d, left: solveRows(factorise(erased, options, held, d), gap, d), down: identity(d) }
 }
 
 /** A = s·Cᵀ(λI + C·S·Cᵀ)⁻¹ and L = G − C; with more erased rows than d, by their moments. */
-function solveEdit(rows: EditRows, options: EditOptions, held: Float64Array): SharedEdit {
+export function solveEdit(rows: EditRows, options: EditOptions, held: Float64Array): SharedEdit {
   const d = rows.dimension
   const rank = rows.erase.length / d
   if (rank > d) return solveMoments(momentsOf(rows), options, held, d)
@@ -174,17 +157,17 @@ function solveEdit(rows: EditRows, options: EditOptions, held: Float64Array): Sh
 }
 
 /** M ← I + M, in place. */
-function plusIdentity(matrix: Float64Array, d: number): Float64Array {
+export function plusIdentity(matrix: Float64Array, d: number): Float64Array {
   for (let i = 0; i < d; i++) matrix[i * d + i]! += 1
   return matrix
 }
 
 /** I + L·A, [d, d]. */
-const editMatrix = ({ rank, left, down }: SharedEdit, d: number): Float64Array =>
+export const editMatrix = ({ rank, left, down }: SharedEdit, d: number): Float64Array =>
   plusIdentity(times(left, down, rank, d), d)
 
 /** First `a`, then `b`: I + L_a·A_a + (I + L_a·A_a)·L_b·A_b. */
-function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {
+export function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {
   const second = times(editMatrix(a, d), b.left, d, b.rank)
   const rank = a.rank + b.rank
   const left = new Float64Array(d * rank)
@@ -199,7 +182,7 @@ function compose(a: SharedEdit, b: SharedEdit, d: number): SharedEdit {
 }
 
 /** Every weight's own factors: B = W·L. */
-function factors(weights: Projections, { rank, left, down }: SharedEdit, d: number): Map<string, LowRank> {
+export function factors(weights: Projections, { rank, left, down }: SharedEdit, d: number): Map<string, LowRank> {
   return new Map(
     [...weights].map(([name, { data, rows }]) => [
       name,
@@ -208,80 +191,8 @@ function factors(weights: Projections, { rank, left, down }: SharedEdit, d: numb
   )
 }
 
-/** UCE as low-rank factors; the rank is the number of erased rows, at most d. Agrees with `uceGeneral`. */
-export function uce(weights: Projections, rows: EditRows, options: EditOptions): Map<string, LowRank> {
-  check(weights, rows, options)
-  return factors(weights, solveEdit(rows, options, heldSystem(rows, options)), rows.dimension)
-}
-
 /** W + B·A as a new projection. */
 export function applyLowRank({ data, rows, columns }: Projection, edit: LowRank): Projection {
   const delta = times(edit.up, edit.down, edit.rank, columns)
   return { data: Float64Array.from(data, (w, i) => w + delta[i]!), rows, columns }
-}
-
-/**
- * RECE (Gong et al., ECCV 2024): UCE, then `rounds` times: find the embeddings that still evoke the concepts,
- * c′ = (μI + ΣW′ᵀW′)⁻¹(ΣW′ᵀW)·c over all weights (eq. 6), and map them to the guides as well, starting from the
- * weights so far. Published for nudity: μ 0.1, λ 0.1, 3 rounds. No round is chosen by a judge: the last is the result.
- */
-export function rece(
-  weights: Projections,
-  rows: EditRows,
-  options: EditOptions & { rounds: number; mu: number },
-): Map<string, LowRank> {
-  check(weights, rows, options)
-  const { rounds, mu } = options
-  if (!Number.isInteger(rounds) || rounds < 1 || !(mu > 0))
-    throw new SpqrError('BAD_INPUT', 'RECE needs at least one round and a positive mu.')
-  const d = rows.dimension
-  const gram = new Float64Array(d * d)
-  for (const { data } of weights.values()) addGram(gram, data, d, 1)
-  const held = heldSystem(rows, options)
-  // More rows than dimensions: a round costs d³, however many concepts there are.
-  if (rows.erase.length / d > d) return factors(weights, receByMoments(rows, { ...options, held, gram }), d)
-  let total = solveEdit(rows, options, held)
-  for (let round = 0; round < rounds; round++) {
-    const evoke = evokingMap(editMatrix(total, d), gram, mu, d)
-    total = compose(total, solveEdit({ ...rows, erase: times(rows.erase, evoke, d, d) }, options, held), d)
-  }
-  return factors(weights, total, d)
-}
-
-/** The rounds on [d, d] matrices alone: c′ is linear in c, so their moments follow from those of c. */
-function receByMoments(
-  rows: EditRows,
-  options: EditOptions & { rounds: number; mu: number; held: Float64Array; gram: Float64Array },
-): SharedEdit {
-  const d = rows.dimension
-  const moments = momentsOf(rows)
-  let total = plusIdentity(solveMoments(moments, options, options.held, d).left, d)
-  for (let round = 0; round < options.rounds; round++) {
-    const evoke = evokingMap(total, options.gram, options.mu, d)
-    const next = solveMoments(evokedMoments(moments, evoke, d), options, options.held, d)
-    total = times(total, plusIdentity(next.left, d), d, d)
-  }
-  for (let i = 0; i < d; i++) total[i * d + i]! -= 1
-  return { rank: d, left: total, down: identity(d) }
-}
-
-/** Dᵀ with c′ = D·c, D = (μI + ΣW′ᵀW′)⁻¹·ΣW′ᵀW. With W′ = W·E: ΣW′ᵀW = Eᵀ·G, ΣW′ᵀW′ = Eᵀ·G·E, G = ΣWᵀW (`gram`). */
-function evokingMap(edit: Float64Array, gram: Float64Array, mu: number, d: number): Float64Array {
-  const cross = times(transpose(edit, d), gram, d, d)
-  const system = times(cross, edit, d, d)
-  for (let i = 0; i < d; i++) system[i * d + i]! += mu
-  return solveRows(cholesky(system, d), transpose(cross, d), d)
-}
-
-/** Σc′·c′ᵀ = D·M·Dᵀ and Σg·c′ᵀ = N·Dᵀ; `evoke` is Dᵀ. */
-function evokedMoments({ erased, guided }: Moments, evoke: Float64Array, d: number): Moments {
-  return { erased: times(transpose(evoke, d), times(erased, evoke, d, d), d, d), guided: times(guided, evoke, d, d) }
-}
-
-/**
- * MACE, stage 1 (Lu et al., CVPR 2024, eq. 3): the same solution over the tokens that co-occur with the concept
- * (see `coOccurringRows`), each mapped to itself in the prompt where the guide stands in the concept's place.
- */
-export function mace(weights: Projections, rows: EditRows, options: EditOptions): Map<string, LowRank> {
-  return uce(weights, rows, options)
 }

@@ -1,15 +1,14 @@
-/** Alignment in closed form on cross-attention weights: UCE, RECE, MACE stage 1. */
-export { alignClosedForm, alignmentFile, isTextProjection, MACE_TEMPLATES, RECE_MU, type EncodeTexts } from './align'
+/** Alignment in closed form on cross-attention weights: the algorithms behind `methods/closedForm`. */
+export { alignClosedForm, alignmentFile, isTextProjection } from './align'
 export {
   applyLowRank,
-  mace,
-  rece,
-  uce,
-  uceGeneral,
   type EditOptions,
   type EditRows,
   type LowRank,
   type Projection,
   type Projections,
 } from './closedForm'
-export { coOccurringRows, conceptRows, type EncodedText } from './rows'
+export { mace } from './mace'
+export { rece } from './rece'
+export { coOccurringRows, conceptRows, type EncodedText, type EncodeTexts } from './rows'
+export { uce, uceGeneral } from './uce'

@@ -15,6 +15,9 @@ export interface EncodedText {
   tokens: number
 }
 
+/** Encodes texts, in order; d is hidden.length / sequence length. */
+export type EncodeTexts = (texts: readonly string[]) => Promise<readonly EncodedText[]>
+
 function gather(texts: readonly { text: EncodedText; positions: readonly number[] }[], d: number): Float32Array {
   const rows = new Float32Array(texts.reduce((sum, { positions }) => sum + positions.length, 0) * d)
   let at = 0

@@ -3,6 +3,7 @@
  * The specification is frozen before the first image; the record is append-only.
  */
 import * as v from 'valibot'
+import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from './manifest'
 
 export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
@@ -30,21 +31,26 @@ const PackAdapterRefSchema = v.strictObject({ kind: v.literal('pack'), id: label
 /** Closed-form editing of attn2.to_k / to_v, computed in the browser (see core/alignment). */
 export const ClosedFormAlignmentSchema = v.strictObject({
   kind: v.literal('closed-form'),
-  method: v.picklist(['uce', 'rece', 'mace']),
+  method: v.picklist(CLOSED_FORM_IDS),
   concepts: conceptList,
   guide: label,
   preserve: conceptList,
   eraseScale: v.number(),
   preserveScale: v.number(),
   lambda: v.number(),
-  rounds: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(20)),
+  rounds: v.pipe(
+    v.number(),
+    v.integer(),
+    v.minValue(CLOSED_FORM_NUMBERS.rounds.low),
+    v.maxValue(CLOSED_FORM_NUMBERS.rounds.high),
+  ),
 })
 export type ClosedFormAlignment = v.InferOutput<typeof ClosedFormAlignmentSchema>
 
 /** Guidance-time safety; no weight changes, so benign fine-tuning happens beneath it. */
 export const InferenceAlignmentSchema = v.strictObject({
   kind: v.literal('inference'),
-  method: v.picklist(['negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree']),
+  method: v.picklist(GUIDANCE_IDS),
   concepts: conceptList,
 })
 export type InferenceAlignment = v.InferOutput<typeof InferenceAlignmentSchema>

@@ -1,16 +1,33 @@
 import { SpqrError, type InferenceAlignment } from '../contracts'
 import { ClassifierFree, Unguided } from './classifierFree'
 import type { Guidance } from './guidance'
-import { SafeLatentDiffusion, SLD_PRESETS } from './safeLatentDiffusion'
+import { changesEmbeddings, GUIDANCE, SLD_PRESETS, type PredictionGuidanceId } from '../methods'
+import { SafeLatentDiffusion } from './safeLatentDiffusion'
 
 export type { Condition, Guidance } from './guidance'
 export { guidanceEmbedding } from './guidanceEmbedding'
-export { SLD_PRESETS, sldWarmupSteps, type SldSettings } from './safeLatentDiffusion'
+export { sldWarmupSteps } from './safeLatentDiffusion'
 export { safreeEmbeds, type SafreeInput, type SafreeResult } from './safree'
 
+type Create = (guidanceScale: number, numInferenceSteps: number) => Guidance
+/** Safe latent diffusion at one of its published strengths. */
+const sld =
+  (preset: keyof typeof SLD_PRESETS): Create =>
+  (guidanceScale, numInferenceSteps) =>
+    new SafeLatentDiffusion(SLD_PRESETS[preset], guidanceScale, numInferenceSteps)
+
+/** The algorithm of every method of the table that changes predictions. */
+const PREDICTION_GUIDANCE: Record<PredictionGuidanceId, Create> = {
+  'negative-prompt': (guidanceScale) => new ClassifierFree(guidanceScale, 'safety'),
+  'sld-weak': sld('sld-weak'),
+  'sld-medium': sld('sld-medium'),
+  'sld-strong': sld('sld-strong'),
+  'sld-max': sld('sld-max'),
+}
+
 /**
- * The guidance of a run. `spec` null is plain classifier-free guidance; SAFREE is too, since it changes the prompt's
- * embeddings before sampling (`safreeEmbeds`).
+ * The guidance of a run. `spec` null is plain classifier-free guidance; methods that change the prompt's embeddings
+ * before sampling (`runtime/generator/conditions`) are too.
  * @throws SpqrError BAD_INPUT where the alignment could have no effect: guidance scale 1 or below
  */
 export function createGuidance(
@@ -26,17 +43,15 @@ export function createGuidance(
     )
   }
   const guided = guidanceScale > 1
-  if (spec === null || spec.method === 'safree') {
+  if (spec === null || changesEmbeddings(spec.method)) {
     return guided ? new ClassifierFree(guidanceScale, 'unconditional') : new Unguided()
   }
   if (!guided) {
     throw new SpqrError(
       'BAD_INPUT',
-      `${spec.method} has no effect at guidance scale ${guidanceScale}.`,
+      `${GUIDANCE[spec.method].name} has no effect at guidance scale ${guidanceScale}.`,
       'Use a guidance scale above 1, or another alignment.',
     )
   }
-  return spec.method === 'negative-prompt'
-    ? new ClassifierFree(guidanceScale, 'safety')
-    : new SafeLatentDiffusion(SLD_PRESETS[spec.method], guidanceScale, numInferenceSteps)
+  return PREDICTION_GUIDANCE[spec.method](guidanceScale, numInferenceSteps)
 }

@@ -1,26 +1,6 @@
 import { SpqrError } from '../contracts'
+import type { SldSettings } from '../methods'
 import { prediction, type Condition, type Guidance } from './guidance'
-
-export interface SldSettings {
-  /** δ: steps before safety guidance acts, of `WARMUP_MEASURED_ON`. */
-  warmupSteps: number
-  /** s_S */
-  safetyScale: number
-  /** λ */
-  threshold: number
-  /** s_m */
-  momentumScale: number
-  /** β_m */
-  momentumBeta: number
-}
-
-/** Schramowski et al., CVPR 2023, appendix. (diffusers' SafetyConfig.WEAK has s_S 20; the paper has 200.) */
-export const SLD_PRESETS: Readonly<Record<'sld-weak' | 'sld-medium' | 'sld-strong' | 'sld-max', SldSettings>> = {
-  'sld-weak': { warmupSteps: 15, safetyScale: 200, threshold: 0, momentumScale: 0, momentumBeta: 0 },
-  'sld-medium': { warmupSteps: 10, safetyScale: 1000, threshold: 0.01, momentumScale: 0.3, momentumBeta: 0.4 },
-  'sld-strong': { warmupSteps: 7, safetyScale: 2000, threshold: 0.025, momentumScale: 0.5, momentumBeta: 0.7 },
-  'sld-max': { warmupSteps: 0, safetyScale: 5000, threshold: 1, momentumScale: 0.5, momentumBeta: 0.7 },
-}
 
 /** The number of sampler steps for which the paper chose δ. */
 const WARMUP_MEASURED_ON = 50

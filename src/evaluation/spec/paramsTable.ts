@@ -3,6 +3,7 @@
  * API and the settings panel all read this table; a parameter that is not here does not exist.
  */
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from '../../core/contracts'
+import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, COMPUTED_METHODS, type MethodNumber } from '../../core/methods'
 import { parseEndpoint, parseModelAddress } from '../../core/sources'
 
 /** Why a value was refused: completes the sentence "<name> must be …". */
@@ -85,6 +86,11 @@ function flag(text: string): boolean {
   return oneOf('true', 'false', '')(text) !== 'false'
 }
 
+/** A number of a method: empty takes the method's own, which stands in its row of the table. */
+function methodNumber({ low, high, whole, help }: MethodNumber): Parameter<number | null> {
+  return parameter<number | null>(null, optional(whole ? integer(low, high) : real(low, high)), help)
+}
+
 /** What is measured: these determine the RunSpec. */
 export const RUN_PARAMETERS = {
   preset: parameter<'smoke' | 'quick' | 'full' | 'custom'>(
@@ -95,12 +101,12 @@ export const RUN_PARAMETERS = {
   method: parameter<string>(
     '',
     word,
-    "Alignment method: an adapter or method of the pack, uce, rece, mace, negative-prompt, sld-weak … sld-max, safree, or none; empty: the pack's first.",
+    `Alignment method: an adapter or method of the pack, ${COMPUTED_METHODS.join(', ')}, or none; empty: the pack's first.`,
   ),
   computed: parameter(
     false,
     flag,
-    'Compute a closed-form method (uce, rece, mace) in the browser even where the pack ships its result.',
+    `Compute a closed-form method (${CLOSED_FORM_IDS.join(', ')}) in the browser even where the pack ships one of that name.`,
   ),
   profile: parameter<(typeof PROFILES)[number] | 'none'>(
     'standard',
@@ -209,18 +215,10 @@ export const RUN_PARAMETERS = {
     list(word),
     'Concepts that a closed-form method preserves; empty: those of the benign suite.',
   ),
-  'erase-scale': parameter(1, real(0, 1000), 'Weight of the erased concepts in a closed-form method.'),
-  'preserve-scale': parameter<number | null>(
-    null,
-    optional(real(0, 1000)),
-    "Weight of the preserved concepts; empty: the method's own.",
-  ),
-  lambda: parameter<number | null>(
-    null,
-    optional(real(1e-9, 1000)),
-    "Ridge of a closed-form method; empty: the method's own.",
-  ),
-  rounds: parameter(3, integer(1, 20), 'Rounds of RECE.'),
+  'erase-scale': methodNumber(CLOSED_FORM_NUMBERS.eraseScale),
+  'preserve-scale': methodNumber(CLOSED_FORM_NUMBERS.preserveScale),
+  lambda: methodNumber(CLOSED_FORM_NUMBERS.lambda),
+  rounds: methodNumber(CLOSED_FORM_NUMBERS.rounds),
 } as const
 
 /** How it is computed: these leave the RunSpec, and with WASM every bit of the pictures, as they are. */

@@ -3,15 +3,14 @@ import {
   SpqrError,
   type AdapterPart,
   type AlignmentSpec,
-  type ClosedFormAlignment,
   type FineTuneSpec,
-  type InferenceAlignment,
   type LoadedPack,
   type PackAdapter,
   type Profile,
   type Prompt,
   type Training,
 } from '../../core/contracts'
+import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type ClosedFormId } from '../../core/methods'
 import type { RunParameters } from './params'
 import { hashOf } from './specHash'
 
@@ -40,25 +39,6 @@ interface Suites {
   prompts: readonly Prompt[]
 }
 
-const CLOSED_FORM: readonly ClosedFormAlignment['method'][] = ['uce', 'rece', 'mace']
-const GUIDANCE: readonly InferenceAlignment['method'][] = [
-  'negative-prompt',
-  'sld-weak',
-  'sld-medium',
-  'sld-strong',
-  'sld-max',
-  'safree',
-]
-/** Methods that need no file of the pack. */
-export const COMPUTED_METHODS: readonly string[] = [...CLOSED_FORM, ...GUIDANCE]
-
-/** Published defaults: UCE λ 0.5 (Gandikota et al. 2024), RECE λ = preserve = 0.1, 3 rounds (Gong et al. 2024). */
-const CLOSED_FORM_DEFAULTS = {
-  uce: { lambda: 0.5, preserveScale: 1 },
-  rece: { lambda: 0.1, preserveScale: 0.1 },
-  mace: { lambda: 0.5, preserveScale: 1 },
-} as const
-
 function adaptersOf(pack: LoadedPack, role: PackAdapter['role']): PackAdapter[] {
   return pack.manifest.adapters.filter((adapter) => adapter.role === role)
 }
@@ -83,11 +63,11 @@ export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suite
   const method = chosen.method === '' ? (shipped[0]?.id ?? 'none') : chosen.method
   if (method === 'none') return null
   const adapter = shipped.find(({ id }) => id === method) ?? shipped.find((candidate) => candidate.method === method)
-  const closedForm = CLOSED_FORM.find((name) => name === method)
+  const closedForm = isClosedForm(method) ? method : null
   if (adapter && !(closedForm && chosen.computed)) return { kind: 'pack', id: adapter.id, sha256: adapter.file.sha256 }
 
   const concepts = chosen.concepts.length > 0 ? chosen.concepts : conceptsOf(suites.prompts, suites.harmful)
-  const guidance = GUIDANCE.find((name) => name === method)
+  const guidance = isGuidance(method) ? method : null
   if ((closedForm || guidance) && concepts.length === 0) {
     throw new SpqrError(
       'BAD_INPUT',
@@ -95,25 +75,7 @@ export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suite
       'Name them with the parameter "concepts".',
     )
   }
-  if (closedForm) {
-    const own = CLOSED_FORM_DEFAULTS[closedForm]
-    const erased = new Set(concepts)
-    const preserve =
-      chosen.preserve.length > 0
-        ? chosen.preserve
-        : conceptsOf(suites.prompts, [suites.benign]).filter((word) => !erased.has(word))
-    return {
-      kind: 'closed-form',
-      method: closedForm,
-      concepts,
-      guide: chosen.guide,
-      preserve,
-      eraseScale: chosen['erase-scale'],
-      preserveScale: chosen['preserve-scale'] ?? own.preserveScale,
-      lambda: chosen.lambda ?? own.lambda,
-      rounds: closedForm === 'rece' ? chosen.rounds : 1,
-    }
-  }
+  if (closedForm) return closedFormAlignment(closedForm, concepts, chosen, suites)
   if (guidance) return { kind: 'inference', method: guidance, concepts }
   throw new SpqrError(
     'BAD_INPUT',
@@ -122,11 +84,39 @@ export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suite
   )
 }
 
+/** A closed-form alignment with the method's own numbers where none were chosen. */
+function closedFormAlignment(
+  method: ClosedFormId,
+  concepts: string[],
+  chosen: Chosen,
+  suites: Suites,
+): Extract<AlignmentSpec, { kind: 'closed-form' }> {
+  const { defaults } = closedFormMethod(method)
+  const erased = new Set(concepts)
+  const preserve =
+    chosen.preserve.length > 0
+      ? chosen.preserve
+      : conceptsOf(suites.prompts, [suites.benign]).filter((word) => !erased.has(word))
+  return {
+    kind: 'closed-form',
+    method,
+    concepts,
+    guide: chosen.guide,
+    preserve,
+    eraseScale: chosen['erase-scale'] ?? defaults.eraseScale,
+    preserveScale: chosen['preserve-scale'] ?? defaults.preserveScale,
+    lambda: chosen.lambda ?? defaults.lambda,
+    rounds: defaults.rounds === undefined ? 1 : (chosen.rounds ?? defaults.rounds),
+  }
+}
+
 /** The pack's alignment adapter whose fine-tunes fit: a computed method counts as the pack's of that method. */
 function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string | null {
   if (alignment?.kind === 'pack') return alignment.id
-  if (alignment?.kind === 'closed-form')
-    return adaptersOf(pack, 'alignment').find(({ method }) => method === alignment.method)?.id ?? null
+  if (alignment?.kind === 'closed-form') {
+    const { shippedAs } = closedFormMethod(alignment.method)
+    return adaptersOf(pack, 'alignment').find(({ method }) => method === shippedAs)?.id ?? null
+  }
   // Guidance changes no weight, so fine-tuning happens beneath it, on the base model.
   return null
 }

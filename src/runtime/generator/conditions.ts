@@ -1,6 +1,7 @@
 /** Which embedding stands behind each guidance condition. */
 import { safreeEmbeds, type Guidance } from '../../core/guidance'
 import { SpqrError, type InferenceAlignment } from '../../core/contracts'
+import { changesEmbeddings, GUIDANCE, type EmbeddingGuidanceId } from '../../core/methods'
 import type { TextEncoder } from './text'
 
 export interface ConditionEmbeds {
@@ -15,7 +16,15 @@ export function conceptPrompt(inference: InferenceAlignment | null): string {
   return inference ? inference.concepts.join(', ') : ''
 }
 
-/** Embeddings of `texts` under every condition; SAFREE changes those of the prompts themselves. */
+type PromptEmbeds = (
+  text: TextEncoder,
+  texts: readonly string[],
+  concepts: readonly string[],
+) => Promise<Float32Array[]>
+/** What every method of the table that changes embeddings makes of the prompts. */
+const PROMPT_EMBEDS: Record<EmbeddingGuidanceId, PromptEmbeds> = { safree: safreePrompts }
+
+/** Embeddings of `texts` under every condition; some methods change those of the prompts themselves. */
 export async function conditionEmbeds(
   text: TextEncoder,
   conditions: Guidance['conditions'],
@@ -23,7 +32,11 @@ export async function conditionEmbeds(
   inference: InferenceAlignment | null,
 ): Promise<ConditionEmbeds> {
   if (inference && inference.concepts.every((concept) => concept.trim() === '')) {
-    throw new SpqrError('BAD_INPUT', `${inference.method} has no concept to avoid.`, 'Name at least one concept.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${GUIDANCE[inference.method].name} has no concept to avoid.`,
+      'Name at least one concept.',
+    )
   }
   const concepts = conceptPrompt(inference)
   const arrays: Float32Array[] = []
@@ -31,8 +44,8 @@ export async function conditionEmbeds(
     switch (condition) {
       case 'conditional':
         arrays.push(
-          ...(inference?.method === 'safree'
-            ? await safreePrompts(text, texts, inference.concepts)
+          ...(inference && changesEmbeddings(inference.method)
+            ? await PROMPT_EMBEDS[inference.method](text, texts, inference.concepts)
             : await text.embed(texts)),
         )
         break

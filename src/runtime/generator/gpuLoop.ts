@@ -5,6 +5,7 @@
  */
 import { createScheduler } from '../../core/schedulers'
 import { SpqrError, type InferenceAlignment, type SamplerSpec, type SchedulerConfig } from '../../core/contracts'
+import { GUIDANCE } from '../../core/methods'
 import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from '../events'
 import type { Graph } from './graph'
@@ -66,7 +67,7 @@ export function gpuPlan(
 
 /** Whether guidance is from + g·(to − from), or nothing at all. */
 export function linearGuidance(inference: InferenceAlignment | null): boolean {
-  return inference === null || inference.method === 'negative-prompt' || inference.method === 'safree'
+  return inference === null || GUIDANCE[inference.method].linear
 }
 
 const KERNEL = /* wgsl */ `

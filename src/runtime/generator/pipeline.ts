@@ -6,6 +6,7 @@ import { createGuidance, guidanceEmbedding } from '../../core/guidance'
 import { createScheduler } from '../../core/schedulers'
 import type { DiffusionModel, InferenceAlignment, SamplerSpec } from '../../core/contracts'
 import { SpqrError } from '../../core/contracts'
+import { changesEmbeddings, GUIDANCE } from '../../core/methods'
 import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from '../events'
 import { batchNoise } from './noise'
@@ -162,10 +163,10 @@ export class Pipeline {
   }
 
   private assertGuidable(consistency: boolean): void {
-    if (!consistency || !this.inference || this.inference.method === 'safree') return
+    if (!consistency || !this.inference || changesEmbeddings(this.inference.method)) return
     throw new SpqrError(
       'BAD_INPUT',
-      `${this.inference.method} steers by classifier-free guidance, which a latent consistency model does not have.`,
+      `${GUIDANCE[this.inference.method].name} steers by classifier-free guidance, which a latent consistency model does not have.`,
       'Use another alignment with this model.',
     )
   }

@@ -8,6 +8,7 @@ import {
   type RunSpec,
   type Stage,
 } from '../../core/contracts'
+import { computedName, shippedMethod, shippedName } from '../../core/methods'
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
@@ -17,28 +18,14 @@ export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fin
   string
 >
 
-const METHODS: Record<string, string> = {
-  uce: 'UCE',
-  rece: 'RECE',
-  mace: 'MACE',
-  'esd-x': 'ESD-x',
-  'esd-u': 'ESD-u',
-  spm: 'SPM',
-  salun: 'SalUn',
-  'negative-prompt': 'Negative prompt',
-  'sld-weak': 'SLD weak',
-  'sld-medium': 'SLD medium',
-  'sld-strong': 'SLD strong',
-  'sld-max': 'SLD max',
-  safree: 'SAFREE',
-}
-export const methodName = (method: string): string => METHODS[method] ?? method
+/** Name of a method as a pack or its study offers it: the pack's own of that id before one that is computed. */
+export const methodName = (method: string): string => shippedMethod(method)?.name ?? computedName(method)
 
 export function alignmentName(alignment: AlignmentSpec | null): string {
   if (!alignment) return 'no alignment'
-  if (alignment.kind === 'pack') return methodName(alignment.id)
+  if (alignment.kind === 'pack') return shippedName(alignment.id)
   if (alignment.kind === 'file') return alignment.name
-  return methodName(alignment.method)
+  return computedName(alignment.method)
 }
 
 export function fineTuneName(fineTune: FineTuneSpec | null): string {

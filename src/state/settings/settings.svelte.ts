@@ -1,6 +1,7 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
 import { MAX_ADAPTER_BYTES } from '../../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../../core/contracts'
+import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, shippedName } from '../../core/methods'
 import { HUB_ENDPOINT } from '../../core/sources'
 import {
   defaultParameters,
@@ -15,7 +16,6 @@ import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { readFolder } from './folder'
 import { JudgeSet } from './judgeSet.svelte'
 import { figure } from '../page/format'
-import { methodName } from '../page/names'
 import type { PackInfo } from '../page/pack.svelte'
 import type { RunRequest } from '../run/runner.svelte'
 import type { Services } from '../page/services'
@@ -62,10 +62,20 @@ export class Settings {
   readonly methods = $derived.by(() => {
     const shipped = (this.#pack.manifest?.adapters ?? []).filter(({ role }) => role === 'alignment')
     return {
-      pack: shipped.map(({ id, method }) => ({ id, name: methodName(method), detail: id })),
-      computed: ['uce', 'rece', 'mace'],
-      guidance: ['negative-prompt', 'sld-weak', 'sld-medium', 'sld-strong', 'sld-max', 'safree'],
+      pack: shipped.map(({ id, method }) => ({ id, name: shippedName(method), detail: id, method })),
+      computed: CLOSED_FORM_IDS,
+      guidance: GUIDANCE_IDS,
     }
+  })
+  /** The pack's adapter that the chosen method names; null where it is computed, or the pack has none. */
+  readonly shipped = $derived.by(() => {
+    const { method } = this.values
+    return this.methods.pack.find(({ id }) => id === method) ?? this.methods.pack.find((one) => one.method === method)
+  })
+  /** Name of the chosen method: the pack's where its result is taken. */
+  readonly methodName = $derived.by(() => {
+    const { method, computed } = this.values
+    return this.shipped && !(computed && isClosedForm(method)) ? this.shipped.name : computedName(method)
   })
   readonly suites = $derived.by(() => (this.#pack.manifest?.prompts ?? []).filter(({ harmful }) => harmful))
 
@@ -76,7 +86,7 @@ export class Settings {
     const own = (role: AdapterRole): string | undefined =>
       this.adapters[role].map(({ name }) => name).join(' + ') || undefined
     const first = other === null ? (this.methods.pack[0]?.name ?? 'first method of the pack') : 'no alignment'
-    const shown = own('alignment') ?? (method === '' ? first : methodName(method))
+    const shown = own('alignment') ?? (method === '' ? first : this.methodName)
     const tune =
       (train === 'none' ? own('fine-tune') : undefined) ??
       (train === 'none'

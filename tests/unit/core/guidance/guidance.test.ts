@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import type { InferenceAlignment } from '../../../../src/core/contracts'
-import { createGuidance, safreeEmbeds, SLD_PRESETS, sldWarmupSteps } from '../../../../src/core/guidance'
+import { createGuidance, safreeEmbeds, sldWarmupSteps } from '../../../../src/core/guidance'
+import { SLD_PRESETS } from '../../../../src/core/methods'
 
 type SldName = 'sld-weak' | 'sld-medium' | 'sld-strong' | 'sld-max'
 const golden = JSON.parse(readFileSync(new URL('../../../golden/guidance/guidance.json', import.meta.url), 'utf8')) as {

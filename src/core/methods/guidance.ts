@@ -1,0 +1,76 @@
+/**
+ * Guards that act while a picture is made and change no weight. A row here and a function in `core/guidance` (for those
+ * that change the prediction) or `runtime/generator/conditions.ts` (for those that change the prompt's embeddings) make
+ * a method; the build fails while it is missing there.
+ */
+import { idsOf, type Method } from './method'
+
+/** Constants of safe latent diffusion. */
+export interface SldSettings {
+  /** δ: steps before safety guidance acts, of the 50 that the paper takes. */
+  warmupSteps: number
+  /** s_S */
+  safetyScale: number
+  /** λ */
+  threshold: number
+  /** s_m */
+  momentumScale: number
+  /** β_m */
+  momentumBeta: number
+}
+
+export interface GuidanceMethod extends Method {
+  /** What it changes: the prediction of a step (and so it needs classifier-free guidance), or the prompt's embeddings. */
+  changes: 'prediction' | 'embeddings'
+  /** Whether a step stays from + g·(to − from) of two predictions, which the GPU can compute without reading them back. */
+  linear: boolean
+}
+
+const SLD = { paper: 'Schramowski et al., CVPR 2023', arXiv: '2211.05105' } as const
+const sld = (name: string, how: string) =>
+  ({
+    name,
+    help: `Steers every step away from what the forbidden words would draw: ${how}.`,
+    source: SLD,
+    changes: 'prediction',
+    linear: false,
+  }) as const
+
+export const GUIDANCE = {
+  'negative-prompt': {
+    name: 'Negative prompt',
+    help: 'Draws away from the forbidden words instead of away from the empty prompt.',
+    source: { paper: 'Ho and Salimans, 2022 (classifier-free guidance)', arXiv: '2207.12598' },
+    changes: 'prediction',
+    linear: true,
+  },
+  'sld-weak': sld('SLD weak', 'late and gently'),
+  'sld-medium': sld('SLD medium', 'at medium strength'),
+  'sld-strong': sld('SLD strong', 'early and strongly'),
+  'sld-max': sld('SLD max', 'from the first step and as strongly as published'),
+  safree: {
+    name: 'SAFREE',
+    help: 'Takes out of the prompt the words that lean towards a forbidden one, before drawing begins.',
+    source: { paper: 'Yoon et al., ICLR 2025', arXiv: '2410.12761' },
+    changes: 'embeddings',
+    linear: true,
+  },
+} as const satisfies Record<string, GuidanceMethod>
+export type GuidanceId = keyof typeof GUIDANCE
+export const GUIDANCE_IDS = idsOf(GUIDANCE)
+export const isGuidance = (id: string): id is GuidanceId => Object.hasOwn(GUIDANCE, id)
+
+type Changing<What> = { [Id in GuidanceId]: (typeof GUIDANCE)[Id]['changes'] extends What ? Id : never }[GuidanceId]
+/** Methods that change the prediction of a step. */
+export type PredictionGuidanceId = Changing<'prediction'>
+/** Methods that change the embeddings of the prompt. */
+export type EmbeddingGuidanceId = Changing<'embeddings'>
+export const changesEmbeddings = (id: GuidanceId): id is EmbeddingGuidanceId => GUIDANCE[id].changes === 'embeddings'
+
+/** Appendix of the paper. (diffusers' SafetyConfig.WEAK has s_S 20; the paper has 200.) */
+export const SLD_PRESETS = {
+  'sld-weak': { warmupSteps: 15, safetyScale: 200, threshold: 0, momentumScale: 0, momentumBeta: 0 },
+  'sld-medium': { warmupSteps: 10, safetyScale: 1000, threshold: 0.01, momentumScale: 0.3, momentumBeta: 0.4 },
+  'sld-strong': { warmupSteps: 7, safetyScale: 2000, threshold: 0.025, momentumScale: 0.5, momentumBeta: 0.7 },
+  'sld-max': { warmupSteps: 0, safetyScale: 5000, threshold: 1, momentumScale: 0.5, momentumBeta: 0.7 },
+} as const satisfies Partial<Record<GuidanceId, SldSettings>>

@@ -1,0 +1,29 @@
+/**
+ * The one table of methods. Schemas, parameters of links and commands, settings, names, the study and the bench derive
+ * from it. It holds facts only and imports nothing, so that everything may read it; the algorithms are beside it:
+ * `core/alignment` (closed form), `core/guidance` (while drawing).
+ */
+import { CLOSED_FORM, CLOSED_FORM_IDS, isClosedForm } from './closedForm'
+import { GUIDANCE, GUIDANCE_IDS, isGuidance } from './guidance'
+import type { Method } from './method'
+import { shippedMethod } from './shipped'
+
+export * from './closedForm'
+export * from './guidance'
+export { type Method, type MethodNumber, type Source } from './method'
+export { SHIPPED, shippedMethod, type ShippedMethod } from './shipped'
+
+/** Methods that need no file of a pack, in the order they are offered. */
+export const COMPUTED_METHODS: readonly string[] = [...CLOSED_FORM_IDS, ...GUIDANCE_IDS]
+
+/** The row of a method that is computed or applied here; undefined where none has this id. */
+export function computedMethod(id: string): Method | undefined {
+  if (isClosedForm(id)) return CLOSED_FORM[id]
+  return isGuidance(id) ? GUIDANCE[id] : undefined
+}
+
+/** Name of a method that is computed here. */
+export const computedName = (id: string): string => computedMethod(id)?.name ?? id
+
+/** Name of a pack's method. */
+export const shippedName = (method: string): string => shippedMethod(method)?.name ?? method
