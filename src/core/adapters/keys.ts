@@ -5,7 +5,7 @@
  */
 export type Family = 'kohya' | 'peft' | 'diffusers' | 'delta'
 /** The role of a tensor inside its module's adapter. */
-export type Part = 'down' | 'up' | 'mid' | 'alpha' | 'magnitude' | 'diff' | 'diffBias'
+export type Part = 'down' | 'up' | 'upBias' | 'mid' | 'alpha' | 'magnitude' | 'diff' | 'diffBias'
 export interface ParsedKey {
   family: Family
   module: string
@@ -20,9 +20,11 @@ const SUFFIXES: readonly (readonly [RegExp, Family, Part])[] = [
   [/\.diff$/, 'kohya', 'diff'],
   [/\.diff_b$/, 'kohya', 'diffBias'],
   [/\.alpha$/, 'kohya', 'alpha'],
-  [/\.lora_A(\.default)?\.weight$/, 'peft', 'down'],
-  [/\.lora_B(\.default)?\.weight$/, 'peft', 'up'],
-  [/\.lora_magnitude_vector(\.default)?(\.weight)?$/, 'peft', 'magnitude'],
+  // PEFT writes the adapter's name (`default`, `default_0` …) between them when a model's own state is saved.
+  [/\.lora_A(\.[^.]+)?\.weight$/, 'peft', 'down'],
+  [/\.lora_B(\.[^.]+)?\.weight$/, 'peft', 'up'],
+  [/\.lora_B(\.[^.]+)?\.bias$/, 'peft', 'upBias'],
+  [/\.lora_magnitude_vector(\.[^.]+)?(\.weight)?$/, 'peft', 'magnitude'],
   [/[._]lora(_linear_layer)?\.down\.weight$/, 'diffusers', 'down'],
   [/[._]lora(_linear_layer)?\.up\.weight$/, 'diffusers', 'up'],
 ]
@@ -103,10 +105,13 @@ export function indexModules(weightNames: Iterable<string>): ModuleIndex {
     const module = name.slice(0, -'.weight'.length)
     const text = TEXT_COMPONENTS.find(([prefix]) => module.startsWith(prefix))
     if (text) {
-      const path = module.slice(text[0].length)
-      exact.set(module, name)
-      if (!exact.has(`base_model.model.${path}`)) exact.set(`base_model.model.${path}`, name)
-      for (const prefix of text[1]) flat.set(prefix + path.replaceAll('.', '_'), name)
+      // transformers 5 dropped the level `text_model` from CLIP's names; adapters are found by both.
+      const path = module.slice(text[0].length).replace(/^text_model\./, '')
+      for (const form of [path, `text_model.${path}`]) {
+        exact.set(text[0] + form, name)
+        if (!exact.has(`base_model.model.${form}`)) exact.set(`base_model.model.${form}`, name)
+        for (const prefix of text[1]) flat.set(prefix + form.replaceAll('.', '_'), name)
+      }
     } else {
       const path = module.replace(/^unet\./, '')
       for (const prefix of ['', 'unet.', 'base_model.model.', 'base_model.model.unet.']) exact.set(prefix + path, name)
@@ -115,5 +120,7 @@ export function indexModules(weightNames: Iterable<string>): ModuleIndex {
       if (original) flat.set(`lora_unet_${original.replaceAll('.', '_')}`, name)
     }
   }
-  return (module) => exact.get(module) ?? flat.get(module) ?? null
+  // diffusers writes DoRA's magnitudes under kohya's prefix with some dots left standing.
+  return (module) =>
+    exact.get(module) ?? flat.get(module.startsWith('lora_') ? module.replaceAll('.', '_') : module) ?? null
 }

@@ -1,17 +1,37 @@
 /**
  * The factor in front of B·A. An `alpha` tensor in the file rules (kohya, LyCORIS: α/r); else PEFT's configuration,
  * from adapter_config.json or from diffusers' `lora_adapter_metadata` (α/r, or α/√r for rsLoRA, with patterns per
- * module); else a plain metadata field `lora_alpha` (the packs' own files); else 1.
+ * module); else a plain metadata field `lora_alpha` (the packs' own files); else 1, as kohya and diffusers have it.
+ * PEFT's own file always needs its configuration: without it the scale is unknown.
  */
 import { SpqrError } from '../contracts/errors'
+import { patternTable, type PatternTable } from './patterns'
+import { checkPeftConfig } from './peftConfig'
 import { writeSafetensors, type SafetensorsFile } from './safetensors'
 
-/** Scale for a module of rank `rank`; `alpha` is the file's own tensor or null. */
-export type Scales = (module: string, rank: number, alpha: number | null) => number
+/** A module as the file names it. */
+export interface ScaledModule {
+  module: string
+  /** The part of the model it belongs to: `unet.`, `text_encoder.` … */
+  component: string
+  rank: number
+  /** The file's own alpha, or null. */
+  alpha: number | null
+  /** Whether the file holds a magnitude (DoRA) for it. */
+  dora: boolean
+}
+/** Scale of a module. */
+export type Scales = (module: ScaledModule) => number
 
 interface Configuration {
   prefix: string
   fields: Record<string, unknown>
+  /** Whether PEFT wrote it: then it describes the adapter fully. */
+  peft: boolean
+}
+interface Patterned extends Configuration {
+  alphas: PatternTable
+  ranks: PatternTable
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
@@ -20,11 +40,9 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 /** diffusers flattens one configuration per component: `unet.lora_alpha`, `text_encoder.r` … */
 function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration[] {
   const text = metadata['lora_adapter_metadata']
-  const plain = Number(metadata['lora_alpha'])
+  const plain = metadata['lora_alpha']
   if (text === undefined)
-    return metadata['lora_alpha'] !== undefined && Number.isFinite(plain)
-      ? [{ prefix: '', fields: { lora_alpha: plain } }]
-      : []
+    return plain === undefined ? [] : [{ prefix: '', fields: { lora_alpha: numberIn(plain) }, peft: false }]
   let flat: unknown
   try {
     flat = JSON.parse(text)
@@ -33,51 +51,86 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration
   }
   if (!isRecord(flat))
     throw new SpqrError('ADAPTER_INVALID', 'The metadata field lora_adapter_metadata is not a JSON object.')
-  const byPrefix = new Map<string, Record<string, unknown>>()
+  const byPrefix = new Map<string, [string, unknown][]>()
   for (const [key, value] of Object.entries(flat)) {
     const dot = key.indexOf('.')
     const prefix = dot < 0 ? '' : key.slice(0, dot + 1)
-    const fields = byPrefix.get(prefix) ?? {}
-    fields[key.slice(dot + 1)] = value
+    const fields = byPrefix.get(prefix) ?? []
+    fields.push([key.slice(dot + 1), value])
     byPrefix.set(prefix, fields)
   }
-  return [...byPrefix].map(([prefix, fields]) => ({ prefix, fields }))
+  return [...byPrefix].map(([prefix, fields]) => ({ prefix, fields: Object.fromEntries(fields), peft: true }))
 }
 
-/** Value for the module out of a pattern table; PEFT matches the key as a regular expression at the end of the name. */
-function fromPattern(table: unknown, module: string): number | null {
-  if (!isRecord(table)) return null
-  const found = Object.entries(table).find(
-    ([pattern, value]) => typeof value === 'number' && ending(pattern).test(module),
-  )
-  return found ? (found[1] as number) : null
-}
+const numberIn = (text: string): number => (text.trim() === '' ? NaN : Number(text))
 
-function ending(pattern: string): RegExp {
-  try {
-    return new RegExp(`^(?:.*\\.)?(?:${pattern})$`)
-  } catch {
-    throw new SpqrError(
-      'ADAPTER_INVALID',
-      `The alpha_pattern "${pattern}" is no regular expression.`,
-      'Correct it in adapter_config.json, or merge the adapter with PEFT first.',
-    )
-  }
-}
-
+/**
+ * The scales of one file.
+ * @throws SpqrError ADAPTER_INVALID when the configuration asks for something that is not followed; later, per module,
+ * when the scale is unknown or the configuration belongs to another file
+ */
 export function readScales(
   metadata: Readonly<Record<string, string>>,
-  config?: Readonly<Record<string, unknown>>,
+  config: Readonly<Record<string, unknown>> | undefined,
+  file: string,
 ): Scales {
-  const configurations = config ? [{ prefix: '', fields: { ...config } }] : fromMetadata(metadata)
-  return (module, rank, alpha) => {
+  const configurations = (config ? [{ prefix: '', fields: config, peft: true }] : fromMetadata(metadata)).map(
+    ({ prefix, fields, peft }): Patterned => {
+      if (peft) checkPeftConfig(file, fields)
+      return {
+        prefix,
+        fields,
+        peft,
+        alphas: patternTable('alpha_pattern', fields['alpha_pattern']),
+        ranks: patternTable('rank_pattern', fields['rank_pattern']),
+      }
+    },
+  )
+  return ({ module, component, rank, alpha, dora }) => {
     if (alpha !== null) return alpha / rank
-    const own = configurations.find(({ prefix }) => prefix === '' || module.startsWith(prefix))
-    const value = own && (fromPattern(own.fields['alpha_pattern'], module) ?? own.fields['lora_alpha'])
-    if (!own || typeof value !== 'number' || !Number.isFinite(value)) return 1
+    const own = configurations.find(({ prefix }) => prefix === '' || prefix === component)
+    if (!own) {
+      if (configurations.length === 0 && !module.startsWith('base_model.model.')) return 1
+      throw unknownScale(file, module)
+    }
+    // PEFT matches patterns against the name inside the model that it wrapped.
+    const path = module.replace(/^base_model\.model\./, '')
+    const inner = path.startsWith(component) ? path.slice(component.length) : path
+    const names = inner === path ? [path] : [inner, path]
+    const value = own.alphas(...names) ?? own.fields['lora_alpha']
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw unknownScale(file, module)
+    if (own.peft) checkModule(file, own, names, { module, rank, dora })
     return value / (own.fields['use_rslora'] === true ? Math.sqrt(rank) : rank)
   }
 }
+
+function checkModule(
+  file: string,
+  { fields, ranks }: Patterned,
+  names: readonly string[],
+  { module, rank, dora }: Pick<ScaledModule, 'module' | 'rank' | 'dora'>,
+): void {
+  const expected = ranks(...names) ?? fields['r']
+  if (typeof expected === 'number' && expected !== rank)
+    throw new SpqrError(
+      'ADAPTER_INVALID',
+      `"${file}": its configuration gives rank ${expected} to "${module}", and its tensors have rank ${rank}.`,
+      'Use the adapter_config.json that was saved with these weights.',
+    )
+  if (fields['use_dora'] === true && !dora)
+    throw new SpqrError(
+      'ADAPTER_INVALID',
+      `"${file}": its configuration says use_dora, and "${module}" has no magnitude vector.`,
+      'The file is not complete; save it again with PEFT.',
+    )
+}
+
+const unknownScale = (file: string, module: string): SpqrError =>
+  new SpqrError(
+    'ADAPTER_INVALID',
+    `"${file}": the strength that "${module}" was trained with is not in the file.`,
+    'Choose adapter_config.json, which PEFT saved beside the weights, together with the file.',
+  )
 
 /**
  * A bare PEFT file with its adapter_config.json written into its metadata, so that its scale travels with it.

@@ -114,7 +114,7 @@ test('the scale of a bare PEFT file comes from adapter_config.json', () => {
     parseAdapter(file, shapes, { strength: 1, name: 'x', config }).targets.get('a.to_k.weight')!(weight)
     return weight[0]
   }
-  expect(merged()).toBe(4)
+  expect(() => merged()).toThrow(expect.objectContaining({ code: 'ADAPTER_INVALID' }))
   expect(merged({ lora_alpha: 8, r: 4 })).toBe(8)
   expect(merged({ lora_alpha: 8, r: 4, use_rslora: true })).toBe(16)
   expect(merged({ lora_alpha: 8, r: 4, alpha_pattern: { to_k: 2 } })).toBe(2)
