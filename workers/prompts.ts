@@ -8,6 +8,7 @@ import {
   type PromptFile,
   type PromptFileApi,
 } from '../src/core/prompts'
+import { showLife } from '../src/runtime/life'
 
 async function textOf(file: PromptFile): Promise<{ text: string; note: string | null }> {
   checkPromptFileSize(file.name, file.size)
@@ -25,4 +26,5 @@ const api: PromptFileApi = {
     return note === null ? set : { ...set, notes: [note, ...set.notes] }
   },
 }
+showLife()
 expose(api)

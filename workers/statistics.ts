@@ -2,6 +2,7 @@
 import { expose } from 'comlink'
 import type { StatisticsWorkerApi } from '../src/core/contracts'
 import { checkFileSize, OpenRuns, readRecordText } from '../src/core/scoring'
+import { showLife } from '../src/runtime/life'
 
 const runs = new OpenRuns()
 
@@ -23,4 +24,5 @@ const api: StatisticsWorkerApi = {
   file: async (placed) => new Blob(runs.text(placed), { type: 'application/json' }),
   release: async (run) => runs.release(run),
 }
+showLife()
 expose(api)

@@ -1,6 +1,7 @@
 /** Stored models, looked after away from the page: checking one reads gigabytes. Exposes StorageApi over comlink. */
 import { expose } from 'comlink'
 import type { StorageApi } from '../src/core/contracts'
+import { showLife } from '../src/runtime/life'
 import { ModelStore } from '../src/runtime/storage/modelStore'
 
 const store = ModelStore.open()
@@ -12,4 +13,5 @@ const api: StorageApi & { blob(key: string): Promise<Blob> } = {
   /** The file in place, for saving it elsewhere; nothing is copied. */
   blob: async (key) => (await store).blob(key),
 }
+showLife()
 expose(api)

@@ -100,15 +100,20 @@ export class Generator {
     }
   }
 
-  private async recreate(cause: SpqrError): Promise<void> {
+  private async recreate(cause: SpqrError, tries = PATIENCE): Promise<void> {
     this.options.onWarning(cause.code, `${cause.message} The engine is started again and the run goes on.`)
+    let fresh: EngineApi | null = null
     try {
-      this.engine = await this.options.recreateEngine()
+      fresh = await this.options.recreateEngine()
+      this.engine = fresh
+      if (this.variant) await fresh.prepare(this.variant, this.options.judges, this.options.onEngineEvent)
     } catch (thrown) {
-      this.gone = reviveError(thrown)
-      throw this.gone
+      const error = reviveError(thrown)
+      // The new one may die like the old one, while it loads.
+      if (died(error) && tries > 1) return this.recreate(error, tries - 1)
+      if (!fresh) this.gone = error
+      throw error
     }
-    if (this.variant) await this.engine.prepare(this.variant, this.options.judges, this.options.onEngineEvent)
   }
 }
 

@@ -25,7 +25,13 @@ export interface LiveTrainingOptions {
   /** Waits while the run is paused; throws ABORTED when it is stopped. */
   pass(signal: CancelSignal): Promise<void>
   onStep(event: TrainerEvent): void
+  onWarning(code: string, message: string): void
 }
+
+/** What a trainer does not survive, while the next one may. */
+const DIED: ReadonlySet<string> = new Set(['WORKER_CRASHED', 'DEVICE_LOST', 'MEMORY'])
+/** Times in a row, without a step in between, that the trainer is started again. */
+const RESTARTS = 2
 
 export class LiveTraining {
   private ahead: { step: number; trained: Promise<Trained> } | null = null
@@ -57,14 +63,23 @@ export class LiveTraining {
   }
 
   private async attempt(signal: CancelSignal, step: number): Promise<Trained> {
-    const { trainer, alignment, fineTune, gate, pass, onStep } = this.options
+    const { trainer, alignment, fineTune, gate, pass, onStep, onWarning } = this.options
+    let restarts = 0
     for (;;) {
       await pass(signal)
       const pauses = gate?.pauses
       try {
-        return await trainer.train(alignment, fineTune, step, onStep)
+        return await trainer.train(alignment, fineTune, step, (event) => {
+          restarts = 0
+          onStep(event)
+        })
       } catch (thrown) {
-        if (signal.aborted || gate?.pauses === pauses || reviveError(thrown).code !== 'ABORTED') throw thrown
+        if (signal.aborted) throw thrown
+        const error = reviveError(thrown)
+        if (error.code === 'ABORTED' && gate?.pauses !== pauses) continue
+        if (!DIED.has(error.code) || restarts >= RESTARTS) throw thrown
+        restarts += 1
+        onWarning(error.code, `${error.message} Training is started again and goes on from what it stored.`)
       }
     }
   }

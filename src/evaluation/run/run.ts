@@ -143,6 +143,7 @@ class Run {
             pass: (signal) => this.pass(signal),
             onStep: ({ step, loss, msPerStep }) =>
               onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
+            onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
           })
     onEvent({ type: 'plan', runId: record.id, units, resumed: known.length, progress: this.progress.snapshot() })
   }

@@ -1,6 +1,10 @@
-/** A typed API behind a worker: callbacks are proxied, errors come back as SpqrError, a crash ends every open call. */
+/**
+ * A typed API behind a worker: callbacks are proxied, errors come back as SpqrError, a crash ends every open call, and so
+ * does an end that no event tells of.
+ */
 import { proxy, wrap } from 'comlink'
 import { SpqrError, reviveError } from '../../core/contracts'
+import { watchLife } from './watch'
 
 export interface Connection<Api> {
   api: Api
@@ -14,16 +18,18 @@ export interface Connection<Api> {
 export function connect<Api extends object>(worker: Worker, name: string): Connection<Api> {
   const remote = wrap<Record<string, (...args: unknown[]) => unknown>>(worker)
   let dead = false
+  let open = 0
   let fail: (error: SpqrError) => void = () => undefined
   const crashed = new Promise<never>((_, reject) => {
     fail = (error) => {
       dead = true
+      unwatch()
       reject(error)
     }
   })
   // Nobody may be calling when it happens; the next call then meets the same error.
   crashed.catch(() => undefined)
-  worker.addEventListener('error', ({ message }) => {
+  const stopped = (message: string) => {
     fail(
       new SpqrError(
         'WORKER_CRASHED',
@@ -31,20 +37,39 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
         'Everything made so far is kept: press Run to go on. If it happens again, reload the page.',
       ),
     )
+  }
+  let started: () => void = () => undefined
+  const alive = new Promise<void>((resolve) => {
+    started = resolve
   })
+  const unwatch = watchLife(worker, {
+    busy: () => open > 0,
+    onAlive: () => started(),
+    onDead: () => {
+      // What is only silent must not go on beside its successor.
+      worker.terminate()
+      stopped('')
+    },
+  })
+  worker.addEventListener('error', ({ message }) => stopped(message))
   worker.addEventListener('messageerror', () => {
     fail(new SpqrError('WORKER_CRASHED', `${name} sent something that cannot be read.`, 'Reload the page.'))
   })
   const call =
     (method: string) =>
     async (...args: unknown[]): Promise<unknown> => {
+      open += 1
       try {
         const sent = args.map((arg) =>
           typeof arg === 'function' ? proxy(arg as (...values: unknown[]) => unknown) : arg,
         )
+        // A worker that ends before its first sign of life is only missed by the clock.
+        await Promise.race([alive, crashed])
         return await Promise.race([remote[method]?.(...sent), crashed])
       } catch (thrown) {
         throw reviveError(thrown)
+      } finally {
+        open -= 1
       }
     }
   const api = new Proxy(

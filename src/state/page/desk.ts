@@ -140,8 +140,17 @@ export class Desk implements StatisticsApi {
   }
 
   async #ask<T>(record: RunRecord, question: (api: StatisticsWorkerApi, run: RunNumber) => Promise<T>): Promise<T> {
-    const run = await this.#place(record)
-    return this.#guard((api) => question(api, run))
+    const ask = async () => {
+      const run = await this.#place(record)
+      return this.#guard((api) => question(api, run))
+    }
+    try {
+      return await ask()
+    } catch (thrown) {
+      // The page still has the record: the next worker is sent it again.
+      if (reviveError(thrown).code !== 'WORKER_CRASHED' || this.away(record) > 0) throw thrown
+      return ask()
+    }
   }
 
   /** The number of a record, sent part by part when it has none. */
@@ -170,6 +179,8 @@ export class Desk implements StatisticsApi {
     const { outcomes, ...header } = record
     const run = await api.begin(header)
     for (let from = 0; from < outcomes.length; from += PART) await api.add(run, outcomes.slice(from, from + PART))
+    const reference = await this.#references.get(record)
+    if (reference !== undefined) await api.setReference(run, reference)
     return run
   }
 
@@ -202,7 +213,6 @@ export class Desk implements StatisticsApi {
         worker.end()
         this.#worker = null
         this.#numbers = new WeakMap()
-        this.#references = new WeakMap()
       }
       throw error
     }

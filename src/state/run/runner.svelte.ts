@@ -51,31 +51,7 @@ export class Runner {
     this.#stop = stop
     this.#gate = new PauseGate()
     try {
-      return await this.#services.withEngine(
-        'a run',
-        request.packName,
-        request.device,
-        async (open) => {
-          stop.signal.throwIfAborted()
-          const spec = request.resume ?? createRunSpec(request.options, open.pack)
-          this.#spec = spec
-          if (this.status === 'opening') this.#status = 'running'
-          let made = false
-          const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
-          const report = await this.#services.alone(runId(spec), () =>
-            runEvaluation(stop.signal, this.#ports(open, request), pack, spec, (event) => {
-              this.#take(event, spec, open)
-              made ||= event.type === 'results'
-              onEvent?.(event)
-            }),
-          )
-          const origin: Origin = made ? { kind: 'live' } : { kind: 'stored', at: report.record.createdAt }
-          this.#exhibit.show(report, origin, (unitId) => this.#services.store.image(unitId), true)
-          return report
-        },
-        (event) => this.progress.engine(event),
-        stop.signal,
-      )
+      return await this.#opened(request, stop.signal, onEvent)
     } catch (thrown) {
       if (stop.signal.aborted) return null
       throw reviveError(thrown)
@@ -83,6 +59,63 @@ export class Runner {
       this.#status = 'idle'
       this.#stop = null
     }
+  }
+
+  /** Opens the engine and runs; an engine that dies while it opens is opened once more. */
+  async #opened(
+    request: RunRequest,
+    signal: AbortSignal,
+    onEvent?: (event: RunEvent) => void,
+    again = true,
+  ): Promise<Report> {
+    let opened = false
+    const { packName, device } = request
+    try {
+      return await this.#services.withEngine(
+        'a run',
+        packName,
+        device,
+        (open) => {
+          opened = true
+          return this.#evaluate(open, request, signal, onEvent)
+        },
+        (event) => this.progress.engine(event),
+        signal,
+      )
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (opened || !again || error.code !== 'WORKER_CRASHED' || signal.aborted) throw error
+      this.progress.engine({
+        type: 'warning',
+        code: error.code,
+        message: `${error.message} The engine is started again.`,
+      })
+      return this.#opened(request, signal, onEvent, false)
+    }
+  }
+
+  async #evaluate(
+    open: OpenPack,
+    request: RunRequest,
+    signal: AbortSignal,
+    onEvent?: (event: RunEvent) => void,
+  ): Promise<Report> {
+    signal.throwIfAborted()
+    const spec = request.resume ?? createRunSpec(request.options, open.pack)
+    this.#spec = spec
+    if (this.status === 'opening') this.#status = 'running'
+    let made = false
+    const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
+    const report = await this.#services.alone(runId(spec), () =>
+      runEvaluation(signal, this.#ports(open, request), pack, spec, (event) => {
+        this.#take(event, spec, open)
+        made ||= event.type === 'results'
+        onEvent?.(event)
+      }),
+    )
+    const origin: Origin = made ? { kind: 'live' } : { kind: 'stored', at: report.record.createdAt }
+    this.#exhibit.show(report, origin, (unitId) => this.#services.store.image(unitId), true)
+    return report
   }
 
   /** Holds the run after the batch in flight. */

@@ -33,6 +33,7 @@ class FakeWorker extends EventTarget {
     this.far = port2
     expose(api, port2 as unknown as Endpoint)
     port1.on('message', (data) => this.dispatchEvent(new MessageEvent('message', { data })))
+    port2.postMessage({ life: null })
   }
   postMessage(data: unknown, transfer: MessagePort[] = []): void {
     this.port.postMessage(data, transfer)
