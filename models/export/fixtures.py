@@ -37,7 +37,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from check import session
 from components import PARTS, Types
 from export import export, write_part
-from graph import SHARD_BYTES, strip
+from graph import PRODUCER, SHARD_BYTES, name_batch, strip
 
 ROOT = Path(__file__).resolve().parents[2] / "tests" / "golden" / "families"
 PROMPTS = ["a red kite over the sea", "Two small keys, 3 coins & a map"]
@@ -236,7 +236,8 @@ def quantise_8(source: Path, file: Path) -> None:
         onnxruntime.InferenceSession(f"{work}/whole.onnx", options, providers=["CPUExecutionProvider"])
         quantize_dynamic(f"{work}/folded.onnx", file, weight_type=QuantType.QInt8, reduce_range=True, op_types_to_quantize=["MatMul", "Gemm"])
     model = onnx.load(file)
-    strip(model)
+    strip(model, PRODUCER)
+    name_batch(model)
     file.write_bytes(model.SerializeToString(deterministic=True))
 
 

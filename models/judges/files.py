@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
+import sys
 import warnings
 from pathlib import Path
 
@@ -13,18 +13,11 @@ import onnx
 import onnxruntime
 import torch
 
-OPSET = 18
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from shared.onnx_graph import OPSET, file_entry as entry  # noqa: E402
+
 EXTERNAL_ABOVE = 1_500_000_000
 """Bytes of weights beyond which they go into a file beside the graph: a protobuf holds 2 GB."""
-
-
-def entry(root: Path, path: Path) -> dict:
-    """A file as a manifest names it. `path` lies under `root`."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 24):
-            digest.update(piece)
-    return {"path": path.relative_to(root).as_posix(), "bytes": path.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def graph_entry(root: Path, path: Path) -> dict:

@@ -69,7 +69,7 @@ class Config:
     captions_per_composition: int = 3
     unet_steps: int = 5_000
     unet_warm_steps: int = 7_000
-    """Steps of `unet.py --warm`."""
+    """Steps of `python -m train.unet --warm`."""
     unet_batch: int = 64
     unet_channels: tuple[int, ...] = (96, 128)
     checkpoint_seconds: int = 120

@@ -22,25 +22,26 @@ from config import HERE, Config
 class Stage:
     """One module with a `main(cfg)`, and what it leaves behind (relative to the cache)."""
 
+    name: str
     module: str
     leaves: tuple[str, ...] = ()
     about: str = ""
 
 
 STAGES = (
-    Stage("render", ("drawings",), "draw the artwork with resvg"),
-    Stage("tokens", ("tokenizer",), "fit the tokenizer"),
-    Stage("text", ("models/text_encoder", "checkpoints/text.pt"), "train the text encoder"),
-    Stage("vae", ("models/vae", "checkpoints/vae.pt"), "train the autoencoder"),
-    Stage("latents", ("latents",), "encode compositions and captions"),
-    Stage("unet", ("models/unet", "checkpoints/unet.pt"), "train the U-Net"),
-    Stage("judges", ("models/judges",), "train and calibrate the judges"),
-    Stage("align", ("adapters",), "align the base model"),
-    Stage("finetune", (), "fine-tune the aligned models on harmless pictures"),
-    Stage("export", ("pack",), "write the pack"),
-    Stage("measure", (), "measure the pack"),
-    Stage("measure_sheet", (), "paint the contact sheet"),
-    Stage("golden", (), "write golden data for the browser tests"),
+    Stage("render", "world.render", ("drawings",), "draw the artwork with resvg"),
+    Stage("tokens", "train.tokens", ("tokenizer",), "fit the tokenizer"),
+    Stage("text", "train.text", ("models/text_encoder", "checkpoints/text.pt"), "train the text encoder"),
+    Stage("vae", "train.vae", ("models/vae", "checkpoints/vae.pt"), "train the autoencoder"),
+    Stage("latents", "train.latents", ("latents",), "encode compositions and captions"),
+    Stage("unet", "train.unet", ("models/unet", "checkpoints/unet.pt"), "train the U-Net"),
+    Stage("judges", "judges.stage", ("models/judges",), "train and calibrate the judges"),
+    Stage("align", "align.stage", ("adapters",), "align the base model"),
+    Stage("finetune", "align.finetune", (), "fine-tune the aligned models on harmless pictures"),
+    Stage("export", "export.stage", ("pack",), "write the pack"),
+    Stage("measure", "measure.stage", (), "measure the pack"),
+    Stage("sheet", "measure.sheet", (), "paint the contact sheet"),
+    Stage("golden", "measure.golden", (), "write golden data for the browser tests"),
 )
 
 
@@ -48,7 +49,7 @@ def tune_allocator() -> None:
     """Start this process again with the allocator settings training needs (Linux, glibc only)."""
     if sys.platform != "linux" or "GLIBC_TUNABLES" in os.environ:
         return
-    from training import MALLOC_TUNABLES
+    from train.training import MALLOC_TUNABLES
 
     os.environ["GLIBC_TUNABLES"] = MALLOC_TUNABLES
     os.execv(sys.executable, [sys.executable, *sys.argv])
@@ -63,7 +64,7 @@ def forget(cfg: Config, stage: Stage) -> None:
 
 def main() -> None:
     """Run the stages in order."""
-    names = [s.module for s in STAGES]
+    names = [s.name for s in STAGES]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--smoke", action="store_true", help="a tiny run in .cache-smoke")
     parser.add_argument("--from", dest="first", choices=names, help="make this stage and all later ones again")
@@ -85,12 +86,12 @@ def main() -> None:
     cfg.cache.mkdir(parents=True, exist_ok=True)
     for stage in STAGES[: names.index(options.until) + 1]:
         begun = time.time()
-        print(f"── {stage.module}: {stage.about}", flush=True)
+        print(f"── {stage.name}: {stage.about}", flush=True)
         try:
             importlib.import_module(stage.module).main(cfg)
         except KeyboardInterrupt:
-            raise SystemExit(f"Interrupted in the stage {stage.module}; run the same command again to resume.") from None
-        print(f"── {stage.module}: {time.time() - begun:.0f} s", flush=True)
+            raise SystemExit(f"Interrupted in the stage {stage.name}; run the same command again to resume.") from None
+        print(f"── {stage.name}: {time.time() - begun:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from safetensors.torch import load_file
 
 job = json.load(sys.stdin)
 sys.path.insert(0, job["recipe"])
-import training_graph  # noqa: E402
-import unet as recipe  # noqa: E402
+from export import training_graph  # noqa: E402
+from train import unet as recipe  # noqa: E402
 
 torch.set_num_threads(job["threads"])
 start = time.perf_counter()

@@ -4,7 +4,7 @@
  * A causal text encoder spreads a concept over its own tokens, the end token and the padding behind it, and the U-Net
  * attends to all of them. So every position of the concept's prompt is a row, and its guide is the embedding at the
  * same position of the guide prompt: after the edit the concept's prompt reads like the guide's. This is also what
- * models/pictogram/align_closed.py does.
+ * models/pictogram/align/closed.py does.
  */
 import { SpqrError } from '../contracts/errors'
 import type { EditRows } from './closedForm'

@@ -21,8 +21,8 @@ from safetensors.torch import load_file
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "models" / "pictogram"))
-import unet as recipe  # noqa: E402
-from measure_runtime import Pack  # noqa: E402
+from train import unet as recipe  # noqa: E402
+from export.runtime import Pack  # noqa: E402
 
 MOST, MEAN = 3, 0.05
 

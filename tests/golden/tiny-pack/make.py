@@ -24,9 +24,10 @@ from transformers import CLIPTextConfig, CLIPTextModel, PreTrainedTokenizerFast
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "models" / "pictogram"))
-import export_files  # noqa: E402
-from export_components import Case  # noqa: E402
-from export_graph import round_to_half, with_forward  # noqa: E402
+from export.pack import file_entry  # noqa: E402
+from export.components import Case  # noqa: E402
+from export.graph import round_to_half, with_forward  # noqa: E402
+from export.write import write_component  # noqa: E402
 
 ROOT = HERE / "pack"
 LENGTH, WIDTH, CHANNELS, LATENT, IMAGE, BATCH = 16, 16, 4, 8, 16, 3
@@ -86,7 +87,7 @@ def lora(unet, rank: int = 2) -> dict[str, torch.Tensor]:
 
 
 def entry(path: Path) -> dict:
-    return export_files.file_entry(ROOT, path)
+    return file_entry(ROOT, path)
 
 
 @torch.no_grad()
@@ -142,7 +143,7 @@ def main() -> None:
         "judge-clip-text": Case(clip_text, {"input_ids": ids}, ["text_embeds"]),
         "judge-features": Case(features, {"pixel_values": pixels}, ["features"]),
     }
-    parts = {name: export_files.write_component(ROOT, name, case) for name, case in cases.items()}
+    parts = {name: write_component(ROOT, name, case) for name, case in cases.items()}
 
     adapters = ROOT / "adapters"
     adapters.mkdir(exist_ok=True)

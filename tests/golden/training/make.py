@@ -23,7 +23,7 @@ from safetensors.numpy import save_file
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[2] / "models" / "pictogram"))
 
-import training_graph as graph  # noqa: E402
+from export import training_graph as graph  # noqa: E402
 
 STEPS, STRIDE, LEARNING_RATE, COUNT = 50, 29, 1e-4, 6
 """COUNT pictures of the graph's 8: the rest has weight 0."""

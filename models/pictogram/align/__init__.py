@@ -1,0 +1,1 @@
+"""Alignments and benign fine-tunes of the generator, and the search for garbled prompts against them."""

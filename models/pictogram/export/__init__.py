@@ -1,0 +1,1 @@
+"""The pack: ONNX graphs, weights, adapters, training steps, manifest; reading it back."""

@@ -1,0 +1,1 @@
+"""The judges: their pictures, networks, training and calibration."""

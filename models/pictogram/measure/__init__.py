@@ -1,0 +1,1 @@
+"""Figures of the finished pack, the contact sheet and golden data."""

@@ -1,0 +1,1 @@
+"""The generator: tokenizer, text encoder, autoencoder, U-Net and how they are trained and sampled."""

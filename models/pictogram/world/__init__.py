@@ -1,0 +1,1 @@
+"""Concepts, their names and wordings, drawings, compositions and prompt suites. Knows no network."""
