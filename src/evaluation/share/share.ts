@@ -24,6 +24,7 @@ import {
 } from '../../core/contracts'
 import { judgeProblem } from '../../core/scoring'
 import { planFacts, promptFacts, selectPrompts, type PromptFacts } from '../plan/plan'
+import { CHECK_DIGITS, MAX_LINK_LENGTH, invalidLink as invalid, readLinkParts } from './mangled'
 import { fromBase64Url, pack, toBase64Url, unpack } from './shareBytes'
 import {
   OutcomeColumnsSchema,
@@ -35,15 +36,12 @@ import {
 } from './shareColumns'
 import { canonicalJson, runId, sha256Hex } from '../spec/specHash'
 
-/** Longest fragment that is read, in characters. */
-export const MAX_LINK_LENGTH = 2_000_000
 /** Longest JSON that is unpacked from one, in bytes. */
 export const MAX_UNPACKED = 32_000_000
 /** Most pictures that a link's recipe may plan: a link holds at most some 180,000 hashes. */
 export const MAX_PLANNED = 500_000
 /** Recomputed scores may differ from the stated ones by rounding of exp and log in another browser, no more. */
 export const SCORE_TOLERANCE = 1e-6
-const CHECK_DIGITS = 16
 
 const number = v.nullable(v.pipe(v.number(), v.finite()))
 const StatedScoreSchema = v.strictObject({ value: number, low: number, high: number })
@@ -161,22 +159,8 @@ export async function decodeLink(fragment: string, context: LinkContext): Promis
 }
 
 function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
-  if (fragment.length > MAX_LINK_LENGTH) {
-    throw new SpqrError(
-      'LINK_TOO_LARGE',
-      `The result link is ${(fragment.length / 1e6).toFixed(1)} MB long; at most ${MAX_LINK_LENGTH / 1e6} MB are read.`,
-      'Ask for the exported report file instead.',
-    )
-  }
-  const [version, body, check, ...rest] = fragment.replace(/^#/, '').split('.')
-  if (version !== 'v1' && /^v\d+$/.test(version ?? '')) {
-    throw new SpqrError(
-      'LINK_INVALID',
-      `The result link has format ${version}; this page reads v1.`,
-      'Reload the page to get its newest version, then open the link again.',
-    )
-  }
-  if (version !== 'v1' || !body || !check || rest.length > 0) throw invalid('it is incomplete or no result link')
+  const { kind, body, check } = readLinkParts(fragment)
+  if (kind !== 'v1') throw invalid('it is a short link, which carries no samples')
   const bytes = fromBase64Url(body)
   if (!bytes) throw invalid('it holds letters that no link has')
   if (sha256Hex(bytes).slice(0, CHECK_DIGITS) !== check)
@@ -234,12 +218,4 @@ function close(a: number | null, b: number | null): boolean {
 
 function shown(value: number | null): string {
   return value === null ? 'no number' : value.toFixed(6)
-}
-
-function invalid(what: string): SpqrError {
-  return new SpqrError(
-    'LINK_INVALID',
-    `The result link cannot be opened: ${what}.`,
-    'Copy the whole link again from where it was shared.',
-  )
 }

@@ -1,5 +1,5 @@
 /** Text ↔ bytes of a link: base64url (RFC 4648 §5, no padding), deterministic gzip, bounded inflation. */
-import { Gunzip, gzipSync, strFromU8, strToU8 } from 'fflate'
+import { Gunzip, gzipSync, Inflate, strFromU8, strToU8 } from 'fflate'
 import { SpqrError } from '../../core/contracts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
@@ -43,12 +43,29 @@ export function pack(text: string): Uint8Array<ArrayBuffer> {
   return gzipSync(strToU8(text), { level: 9, mtime: 0 })
 }
 
-/** Inflates at most `limit` bytes; a bomb throws LINK_TOO_LARGE before it has grown, broken data LINK_INVALID. */
+/** Inflates gzip of at most `limit` bytes; a bomb throws LINK_TOO_LARGE before it has grown, broken data LINK_INVALID. */
 export function unpack(bytes: Uint8Array, limit: number): string {
+  return strFromU8(inflateWith((take) => new Gunzip(take), bytes, limit))
+}
+
+/** The same for raw deflate. */
+export function inflateBounded(bytes: Uint8Array, limit: number): Uint8Array {
+  return inflateWith((take) => new Inflate(take), bytes, limit)
+}
+
+interface Inflating {
+  push(chunk: Uint8Array, final: boolean): void
+}
+
+function inflateWith(
+  open: (take: (chunk: Uint8Array, final: boolean) => void) => Inflating,
+  bytes: Uint8Array,
+  limit: number,
+): Uint8Array {
   const chunks: Uint8Array[] = []
   let total = 0
   let complete = false
-  const stream = new Gunzip((chunk, final) => {
+  const stream = open((chunk, final) => {
     total += chunk.length
     if (total > limit) {
       throw new SpqrError(
@@ -75,7 +92,7 @@ export function unpack(bytes: Uint8Array, limit: number): string {
     whole.set(chunk, at)
     at += chunk.length
   }
-  return strFromU8(whole)
+  return whole
 }
 
 function broken(): SpqrError {

@@ -1,20 +1,13 @@
 /** Parameters + pack → RunSpec: everything a run needs, named by hash, frozen before the first image. */
 import * as v from 'valibot'
-import {
-  RunSpecSchema,
-  SpqrError,
-  type LoadedPack,
-  type Prompt,
-  type RunSpec,
-  type ScoringPreset,
-} from '../../core/contracts'
+import { RunSpecSchema, SpqrError, type Prompt, type RunSpec, type ScoringPreset } from '../../core/contracts'
 import { SCORING_PRESETS } from '../../core/scoring'
 import { defaultParameters, type RunParameters } from './params'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
-import { resolveAlignment, resolveFineTune, type AdapterFile } from './specMethods'
+import { resolveAlignment, resolveFineTune, type AdapterFile, type RecipePack } from './specMethods'
 
 export { hashOf, runId } from './specHash'
-export type { AdapterFile } from './specMethods'
+export type { AdapterFile, RecipePack } from './specMethods'
 
 /** Prompts per preset; null: all there are. A suite with fewer prompts gives what it has. */
 export const PRESET_SIZES = {
@@ -41,11 +34,11 @@ export interface RunOptions extends Partial<RunParameters> {
 }
 
 /** All prompts a run may draw from: the pack's and the user's. */
-export function promptsOf(options: RunOptions, pack: LoadedPack): Prompt[] {
+export function promptsOf(options: RunOptions, pack: RecipePack): Prompt[] {
   return [...pack.prompts, ...(options.ownPrompts?.prompts ?? [])]
 }
 
-function suitesOf(options: RunOptions, pack: LoadedPack): { harmful: string[]; benign: string[] } {
+function suitesOf(options: RunOptions, pack: RecipePack): { harmful: string[]; benign: string[] } {
   const packSuites = (harmful: boolean) =>
     pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
   const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
@@ -61,7 +54,7 @@ function suitesOf(options: RunOptions, pack: LoadedPack): { harmful: string[]; b
  * The specification of a run. Throws BAD_INPUT with what exists when a method, suite, judge or number of prompts does
  * not; the answer is validated against RunSpecSchema.
  */
-export function createRunSpec(options: RunOptions, pack: LoadedPack): RunSpec {
+export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
   const chosen: RunOptions & RunParameters = { ...defaultParameters(), ...given }
   const { manifest, manifestSha256 } = pack

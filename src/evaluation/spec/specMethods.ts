@@ -14,6 +14,9 @@ import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type Clos
 import type { RunParameters } from './params'
 import { hashOf } from './specHash'
 
+/** What of a pack a specification is made from. */
+export type RecipePack = Pick<LoadedPack, 'manifest' | 'manifestSha256' | 'prompts'>
+
 /** A file of the user's, by its hash; `strength` multiplies its effect. */
 export type AdapterFile = AdapterPart
 
@@ -39,7 +42,7 @@ interface Suites {
   prompts: readonly Prompt[]
 }
 
-function adaptersOf(pack: LoadedPack, role: PackAdapter['role']): PackAdapter[] {
+function adaptersOf(pack: RecipePack, role: PackAdapter['role']): PackAdapter[] {
   return pack.manifest.adapters.filter((adapter) => adapter.role === role)
 }
 
@@ -52,11 +55,11 @@ function conceptsOf(prompts: readonly Prompt[], suites: readonly string[]): stri
 }
 
 /** Methods a pack can be measured with, in the order they are offered. */
-export function availableMethods(pack: LoadedPack): string[] {
+export function availableMethods(pack: RecipePack): string[] {
   return [...new Set([...adaptersOf(pack, 'alignment').map((adapter) => adapter.method), ...COMPUTED_METHODS, 'none'])]
 }
 
-export function resolveAlignment(chosen: Chosen, pack: LoadedPack, suites: Suites): AlignmentSpec | null {
+export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suites): AlignmentSpec | null {
   const files = adapterFiles(chosen.alignmentFiles ?? [])
   if (files) return files
   const shipped = adaptersOf(pack, 'alignment')
@@ -111,7 +114,7 @@ function closedFormAlignment(
 }
 
 /** The pack's alignment adapter whose fine-tunes fit: a computed method counts as the pack's of that method. */
-function fineTuneBase(alignment: AlignmentSpec | null, pack: LoadedPack): string | null {
+function fineTuneBase(alignment: AlignmentSpec | null, pack: RecipePack): string | null {
   if (alignment?.kind === 'pack') return alignment.id
   if (alignment?.kind === 'closed-form') {
     const { shippedAs } = closedFormMethod(alignment.method)
@@ -134,7 +137,7 @@ function ownOptimiser(chosen: Chosen, pack: Training['optimiser']): Training['op
 }
 
 /** Fine-tuning in the browser: only where the pack has the training step, and data of its own or the user's. */
-function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineTuneSpec {
+function liveFineTune(chosen: Chosen, profile: Profile, pack: RecipePack): FineTuneSpec {
   const { training, id } = pack.manifest
   if (!training)
     throw new SpqrError(
@@ -194,7 +197,7 @@ function liveFineTune(chosen: Chosen, profile: Profile, pack: LoadedPack): FineT
 
 export function resolveFineTune(
   chosen: Chosen,
-  pack: LoadedPack,
+  pack: RecipePack,
   alignment: AlignmentSpec | null,
 ): FineTuneSpec | null {
   const files = adapterFiles(chosen.fineTuneFiles ?? [])
