@@ -42,7 +42,8 @@ export const SchedulerConfigSchema = v.strictObject({
   type: v.picklist(SCHEDULER_TYPES),
   predictionType: v.picklist(['epsilon', 'v_prediction', 'sample', 'flow']),
   numTrainTimesteps: positiveInteger,
-  shift: v.optional(v.number()),
+  /** Shift of a flow's σ; must not be 0. */
+  shift: v.optional(v.pipe(v.number(), v.gtValue(0))),
   betaStart: v.optional(v.number()),
   betaEnd: v.optional(v.number()),
   betaSchedule: v.optional(v.picklist(['linear', 'scaled_linear', 'squaredcos_cap_v2'])),
@@ -50,7 +51,24 @@ export const SchedulerConfigSchema = v.strictObject({
   stepsOffset: v.optional(nonNegativeInteger),
   setAlphaToOne: v.optional(v.boolean()),
   clipSample: v.optional(v.boolean()),
+  clipSampleRange: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  /** Dynamic thresholding of the predicted clean sample. */
+  thresholding: v.optional(v.boolean()),
+  dynamicThresholdingRatio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  sampleMaxValue: v.optional(v.pipe(v.number(), v.gtValue(0))),
   originalInferenceSteps: v.optional(positiveInteger),
+  /** LCM: factor on the timestep in c_skip and c_out; 10 unless given. */
+  timestepScaling: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  /** Betas rescaled to zero terminal SNR (Lin et al., WACV 2024, algorithm 1). */
+  rescaleBetasZeroSnr: v.optional(v.boolean()),
+  /** Levels that are not read off the trained schedule. */
+  sigmaSchedule: v.optional(v.picklist(['karras', 'exponential', 'beta'])),
+  sigmaMin: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  sigmaMax: v.optional(v.pipe(v.number(), v.gtValue(0))),
+  /** The level after the last step: 0 unless it is the smallest trained one. */
+  finalSigma: v.optional(v.picklist(['zero', 'sigma_min'])),
+  /** Rectified flow: the levels are stretched so that the last step ends here (0 is left out). */
+  shiftTerminal: v.optional(v.pipe(v.number(), v.gtValue(0), v.ltValue(1))),
   /** Defaults for sampling; a RunSpec may choose others. */
   numInferenceSteps: positiveInteger,
   guidanceScale: v.number(),

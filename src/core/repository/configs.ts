@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { SpqrError } from '../contracts'
 
 const number = v.pipe(v.number(), v.finite())
+const positive = v.pipe(v.number(), v.finite(), v.gtValue(0))
 const count = v.pipe(v.number(), v.integer(), v.minValue(1))
 
 export const ModelIndexSchema = v.looseObject({ _class_name: v.string() })
@@ -10,8 +11,8 @@ export const ModelIndexSchema = v.looseObject({ _class_name: v.string() })
 export const SchedulerFileSchema = v.looseObject({
   _class_name: v.string(),
   num_train_timesteps: v.optional(count, 1000),
-  beta_start: v.optional(number),
-  beta_end: v.optional(number),
+  beta_start: v.optional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
+  beta_end: v.optional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
   beta_schedule: v.optional(v.string()),
   prediction_type: v.optional(v.string()),
   timestep_spacing: v.optional(v.string()),
@@ -19,6 +20,22 @@ export const SchedulerFileSchema = v.looseObject({
   set_alpha_to_one: v.optional(v.boolean()),
   clip_sample: v.optional(v.boolean()),
   original_inference_steps: v.optional(count),
+  clip_sample_range: v.nullish(positive),
+  thresholding: v.nullish(v.boolean()),
+  dynamic_thresholding_ratio: v.nullish(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+  sample_max_value: v.nullish(positive),
+  timestep_scaling: v.nullish(positive),
+  rescale_betas_zero_snr: v.nullish(v.boolean()),
+  use_karras_sigmas: v.nullish(v.boolean()),
+  use_exponential_sigmas: v.nullish(v.boolean()),
+  use_beta_sigmas: v.nullish(v.boolean()),
+  use_flow_sigmas: v.nullish(v.boolean()),
+  sigma_min: v.nullish(positive),
+  sigma_max: v.nullish(positive),
+  final_sigmas_type: v.nullish(v.picklist(['zero', 'sigma_min'])),
+  shift: v.nullish(positive),
+  flow_shift: v.nullish(positive),
+  shift_terminal: v.nullish(v.pipe(v.number(), v.minValue(0), v.ltValue(1))),
 })
 export type SchedulerFile = v.InferOutput<typeof SchedulerFileSchema>
 
@@ -52,6 +69,12 @@ export function tokenText(token: v.InferOutput<typeof TokenSchema>): string | nu
   return token === null || token === undefined ? null : typeof token === 'string' ? token : token.content
 }
 
+/** Python writes numbers that JSON lacks: diffusers saves `lambda_min_clipped` as -Infinity. Strings are left alone. */
+const pythonNumbers = (text: string): string =>
+  text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) =>
+    token.startsWith('"') ? token : token === 'NaN' ? 'null' : token.replace('Infinity', '1e999'),
+  )
+
 /** Reads one configuration. Throws SOURCE_UNSUITABLE with the file's name and its first wrong field. */
 export function readConfig<Schema extends v.GenericSchema>(
   schema: Schema,
@@ -60,7 +83,7 @@ export function readConfig<Schema extends v.GenericSchema>(
 ): v.InferOutput<Schema> {
   let json: unknown
   try {
-    json = JSON.parse(text)
+    json = JSON.parse(pythonNumbers(text))
   } catch {
     const page = /^\s*</.test(text) ? ': the server sent a web page in its place' : ''
     throw new SpqrError(

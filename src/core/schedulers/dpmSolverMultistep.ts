@@ -1,7 +1,9 @@
 import { SpqrError, type SchedulerConfig } from '../contracts'
 import { exactLog } from '../random'
 import { cleanForm } from './prediction'
+import { limitClean } from './cleanLimits'
 import { blend, checkStep, type Scheduler } from './scheduler'
+import { sigmaLevels, timestepsOf } from './sigmaSchedules'
 import { checkStepCount, leadingTimesteps, linspace, roundHalfEven, sigmasAt, trailingTimesteps } from './spacing'
 import { noiseToSignal, trainedAlphasCumprod } from './training'
 
@@ -20,20 +22,23 @@ export class DpmSolverMultistep implements Scheduler {
   readonly timesteps: Float32Array
   readonly initNoiseSigma = 1
   readonly usesNoise = false
-  readonly #predictionType: SchedulerConfig['predictionType']
+  readonly #config: SchedulerConfig
+  readonly #pictures: number
   readonly #levels: Level[]
   #last: { index: number; clean: Float32Array } | null = null
 
-  constructor(config: SchedulerConfig, numInferenceSteps: number) {
+  constructor(config: SchedulerConfig, numInferenceSteps: number, pictures = 1) {
     checkStepCount(numInferenceSteps, config.numTrainTimesteps - 1, config.type)
-    this.#predictionType = config.predictionType
+    this.#config = config
+    this.#pictures = pictures
     if (config.predictionType === 'flow') {
       const sigmas = flowSigmas(config, numInferenceSteps)
       this.#levels = [...Float32Array.from(sigmas), 0].map((sigma) => ({ alpha: 1 - sigma, sigma }))
       this.timesteps = Float32Array.from(sigmas, (sigma) => Math.trunc(sigma * config.numTrainTimesteps))
     } else {
-      this.timesteps = Float32Array.from(solverTimesteps(config, numInferenceSteps))
-      const sigmas = sigmasAt(this.timesteps, noiseToSignal(trainedAlphasCumprod(config)))
+      const trained = noiseToSignal(trainedAlphasCumprod(config))
+      const { timesteps, sigmas } = solverLevels(config, numInferenceSteps, trained)
+      this.timesteps = timesteps
       this.#levels = [...sigmas].map((sigma) => {
         const alpha = 1 / Math.sqrt(sigma * sigma + 1)
         return { alpha, sigma: sigma * alpha }
@@ -55,14 +60,18 @@ export class DpmSolverMultistep implements Scheduler {
       )
     }
     const [now, next] = [this.#level(index), this.#level(index + 1)]
-    const form = cleanForm(this.#predictionType, now.alpha, now.sigma)
+    const form = cleanForm(this.#config.predictionType, now.alpha, now.sigma)
     const clean = blend(form.sample, sample, form.output, modelOutput)
     const previous = this.#last?.clean
+    if (this.#config.thresholding) limitClean(this.#config, clean, this.#pictures, false)
     this.#last = { index, clean }
     // e^{−h} with h = λ′ − λ and λ = log(α/σ) is a ratio of noise to signal, so no exponential is needed.
     const gain = next.alpha * (1 - ratio(next) / ratio(now))
     const first = blend(next.sigma / now.sigma, sample, gain, clean)
-    if (index === 0 || !previous || index === this.timesteps.length - 1) return first
+    // diffusers' lower_order_final: the last step is of first order where it ends at 0 or there are few steps.
+    const steps = this.timesteps.length
+    const final = index === steps - 1 && (next.sigma === 0 || steps < 15)
+    if (index === 0 || !previous || final) return first
     const before = this.#level(index - 1)
     const r = exactLog(ratio(before) / ratio(now)) / exactLog(ratio(now) / ratio(next))
     return blend(1, first, (0.5 * gain) / r, blend(1, clean, -1, previous))
@@ -74,6 +83,21 @@ export class DpmSolverMultistep implements Scheduler {
 }
 
 const ratio = ({ alpha, sigma }: Level) => sigma / alpha
+
+/** The trained levels at the visited timesteps, or those of another schedule between the trained ends. */
+function solverLevels(config: SchedulerConfig, count: number, trained: Float32Array) {
+  let timesteps = Float32Array.from(solverTimesteps(config, count))
+  let sigmas = sigmasAt(timesteps, trained)
+  const { sigmaSchedule: kind } = config
+  if (kind) {
+    const levels = sigmaLevels(kind, trained.at(-1) ?? 0, trained[0] ?? 0, count)
+    const round = kind === 'karras' && config.betaSchedule !== 'squaredcos_cap_v2' ? roundHalfEven : Math.trunc
+    timesteps = Float32Array.from(timestepsOf(levels, trained), round)
+    sigmas = Float32Array.from([...levels, 0])
+  }
+  if (config.finalSigma === 'sigma_min') sigmas[count] = trained[0] ?? 0
+  return { timesteps, sigmas }
+}
 
 /** As diffusers: one more point than steps, the lowest left out. */
 function solverTimesteps(config: SchedulerConfig, count: number): number[] {

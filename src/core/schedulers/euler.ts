@@ -1,6 +1,7 @@
 import type { SchedulerConfig } from '../contracts'
 import { cleanForm } from './prediction'
 import { blend, checkStep, type Scheduler } from './scheduler'
+import { sigmaLevels, timestepsOf } from './sigmaSchedules'
 import { checkStepCount, sigmasAt, sigmaSpaceTimesteps } from './spacing'
 import { noiseToSignal, trainedAlphasCumprod } from './training'
 
@@ -17,8 +18,24 @@ export class SigmaSpace {
   constructor(config: SchedulerConfig, numInferenceSteps: number) {
     checkStepCount(numInferenceSteps, config.numTrainTimesteps, config.type)
     this.#predictionType = config.predictionType
-    this.timesteps = sigmaSpaceTimesteps(config, numInferenceSteps)
-    this.sigmas = sigmasAt(this.timesteps, noiseToSignal(trainedAlphasCumprod(config)))
+    const trained = noiseToSignal(trainedAlphasCumprod(config))
+    // Ancestral sampling has neither other levels nor another end in diffusers.
+    const plain = config.type === 'EulerAncestralDiscreteScheduler'
+    const visited = sigmaSpaceTimesteps(config, numInferenceSteps)
+    this.sigmas = sigmasAt(visited, trained)
+    this.timesteps = visited
+    if (config.sigmaSchedule && !plain) {
+      const [largest, smallest] = [this.sigmas[0] ?? 0, this.sigmas[numInferenceSteps - 1] ?? 0]
+      const levels = sigmaLevels(
+        config.sigmaSchedule,
+        config.sigmaMax ?? largest,
+        config.sigmaMin ?? smallest,
+        numInferenceSteps,
+      )
+      this.sigmas = Float32Array.from([...levels, 0])
+      this.timesteps = Float32Array.from(timestepsOf(levels, trained))
+    }
+    if (config.finalSigma === 'sigma_min' && !plain) this.sigmas[numInferenceSteps] = trained[0] ?? 0
     const largest = this.sigmas[0] ?? 0
     this.initNoiseSigma = config.timestepSpacing === 'leading' ? Math.sqrt(largest * largest + 1) : largest
   }

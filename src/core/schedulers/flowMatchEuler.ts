@@ -1,5 +1,6 @@
 import { SpqrError, type SchedulerConfig } from '../contracts'
 import { blend, checkStep, type Scheduler } from './scheduler'
+import { sigmaLevels } from './sigmaSchedules'
 import { checkStepCount, linspace } from './spacing'
 
 /**
@@ -15,7 +16,7 @@ export class FlowMatchEuler implements Scheduler {
   readonly #sigmas: Float32Array
 
   constructor(config: SchedulerConfig, numInferenceSteps: number) {
-    const { numTrainTimesteps, predictionType, type, timestepSpacing = 'linspace', shift = 1 } = config
+    const { numTrainTimesteps, predictionType, type, timestepSpacing = 'linspace', shift = 1, shiftTerminal } = config
     checkStepCount(numInferenceSteps, numTrainTimesteps, type)
     if (predictionType !== 'flow') {
       throw new SpqrError(
@@ -29,7 +30,11 @@ export class FlowMatchEuler implements Scheduler {
     }
     const shifted = (sigma: number) => (shift * sigma) / (1 + (shift - 1) * sigma)
     const lowest = timestepSpacing === 'trailing' ? 1 / numInferenceSteps : shifted(Math.fround(1 / numTrainTimesteps))
-    this.#sigmas = Float32Array.from([...linspace(1, lowest, numInferenceSteps).map(shifted), 0])
+    let sigmas = linspace(1, lowest, numInferenceSteps).map(shifted)
+    if (shiftTerminal !== undefined) sigmas = stretch(sigmas, shiftTerminal)
+    if (config.sigmaSchedule)
+      sigmas = sigmaLevels(config.sigmaSchedule, sigmas[0] ?? 1, sigmas.at(-1) ?? lowest, numInferenceSteps)
+    this.#sigmas = Float32Array.from([...sigmas, 0])
     this.timesteps = this.#sigmas.slice(0, numInferenceSteps).map((sigma) => sigma * numTrainTimesteps)
   }
 
@@ -41,4 +46,11 @@ export class FlowMatchEuler implements Scheduler {
     checkStep(this.timesteps.length, modelOutput, index, sample)
     return blend(1, sample, (this.#sigmas[index + 1] ?? 0) - (this.#sigmas[index] ?? 0), modelOutput)
   }
+}
+
+/** Stretches 1 − σ so that the last level is `terminal`. */
+function stretch(sigmas: readonly number[], terminal: number): number[] {
+  const factor = (1 - (sigmas.at(-1) ?? 0)) / (1 - terminal)
+  // A single step has nothing to stretch; diffusers divides by 0 there.
+  return factor === 0 ? [...sigmas] : sigmas.map((sigma) => 1 - (1 - sigma) / factor)
 }

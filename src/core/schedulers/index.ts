@@ -14,23 +14,24 @@ export { trainedAlphasCumprod } from './training'
 /**
  * The sampler of a configuration for `numInferenceSteps` steps; one for each batch, since some keep state.
  * Absent fields mean what they mean in diffusers for that class.
+ * @param pictures how many of them a batch holds: thresholding looks at each by itself
  * @throws SpqrError BAD_INPUT or MANIFEST_INVALID for a configuration the sampler cannot follow
  */
-export function createScheduler(config: SchedulerConfig, numInferenceSteps: number): Scheduler {
+export function createScheduler(config: SchedulerConfig, numInferenceSteps: number, pictures = 1): Scheduler {
   switch (config.type) {
     case 'FlowMatchEulerDiscreteScheduler':
       return new FlowMatchEuler(config, numInferenceSteps)
     case 'DDIMScheduler':
-      return new Ddim(config, numInferenceSteps)
+      return new Ddim(config, numInferenceSteps, pictures)
     case 'EulerDiscreteScheduler':
       return new Euler(config, numInferenceSteps)
     case 'EulerAncestralDiscreteScheduler':
       return new EulerAncestral(config, numInferenceSteps)
     case 'DPMSolverMultistepScheduler':
-      return new DpmSolverMultistep(config, numInferenceSteps)
+      return new DpmSolverMultistep(config, numInferenceSteps, pictures)
     case 'PNDMScheduler':
       return new Pndm(config, numInferenceSteps)
     case 'LCMScheduler':
-      return new Lcm(config, numInferenceSteps)
+      return new Lcm(config, numInferenceSteps, pictures)
   }
 }

@@ -1,8 +1,9 @@
 import type { SchedulerConfig } from '../contracts'
 import { cleanForm } from './prediction'
+import { limitClean } from './cleanLimits'
 import { blend, checkStep, requireNoise, type Scheduler } from './scheduler'
 import { checkStepCount, linspace } from './spacing'
-import { trainedAlphasCumprod } from './training'
+import { checkSignal, trainedAlphasCumprod } from './training'
 
 const SIGMA_DATA = 0.5
 const TIMESTEP_SCALING = 10
@@ -17,9 +18,11 @@ export class Lcm implements Scheduler {
   readonly initNoiseSigma = 1
   readonly usesNoise: boolean
   readonly #config: SchedulerConfig
+  readonly #pictures: number
   readonly #alphasCumprod: Float32Array
 
-  constructor(config: SchedulerConfig, numInferenceSteps: number) {
+  constructor(config: SchedulerConfig, numInferenceSteps: number, pictures = 1) {
+    this.#pictures = pictures
     const original = config.originalInferenceSteps ?? ORIGINAL_STEPS
     checkStepCount(numInferenceSteps, original, config.type)
     this.#config = config
@@ -31,6 +34,7 @@ export class Lcm implements Scheduler {
       .slice(0, -1)
       .map(Math.floor)
     this.timesteps = Float32Array.from(positions, (position) => (original - position) * interval - 1)
+    checkSignal(config, this.timesteps, this.#alphasCumprod)
   }
 
   scaleModelInput(sample: Float32Array): Float32Array {
@@ -43,11 +47,8 @@ export class Lcm implements Scheduler {
     const alphaProd = this.#alphasCumprod[t] ?? 1
     const form = cleanForm(this.#config.predictionType, Math.sqrt(alphaProd), Math.sqrt(1 - alphaProd))
     const x0 = blend(form.sample, sample, form.output, modelOutput)
-    if (this.#config.clipSample ?? false)
-      x0.forEach((value, i) => {
-        x0[i] = Math.max(-1, Math.min(1, value))
-      })
-    const scaled = t * TIMESTEP_SCALING
+    limitClean(this.#config, x0, this.#pictures, false)
+    const scaled = t * (this.#config.timestepScaling ?? TIMESTEP_SCALING)
     const skip = SIGMA_DATA ** 2 / (scaled ** 2 + SIGMA_DATA ** 2)
     const out = scaled / Math.sqrt(scaled ** 2 + SIGMA_DATA ** 2)
     const denoised = blend(out, x0, skip, sample)

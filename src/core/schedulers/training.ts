@@ -12,6 +12,21 @@ export function trainedAlphasCumprod(config: SchedulerConfig): Float32Array {
     )
   }
   const betas = trainedBetas(config)
+  // PNDM has no such setting in diffusers: a configuration that carries it over is read without.
+  if (!config.rescaleBetasZeroSnr || config.type === 'PNDMScheduler') return runningProduct(betas)
+  const alphasCumprod = runningProduct(zeroTerminalSnr(betas))
+  if (FINITE_SIGMA.includes(config.type)) alphasCumprod[alphasCumprod.length - 1] = 2 ** -24
+  return alphasCumprod
+}
+
+/** Samplers whose first σ would be infinite at zero SNR; diffusers puts the smallest half-precision number there. */
+const FINITE_SIGMA: readonly SchedulerConfig['type'][] = [
+  'EulerDiscreteScheduler',
+  'EulerAncestralDiscreteScheduler',
+  'DPMSolverMultistepScheduler',
+]
+
+function runningProduct(betas: Float32Array): Float32Array {
   const alphasCumprod = new Float32Array(betas.length)
   let product = 1
   for (let t = 0; t < betas.length; t += 1) {
@@ -19,6 +34,18 @@ export function trainedAlphasCumprod(config: SchedulerConfig): Float32Array {
     alphasCumprod[t] = product
   }
   return alphasCumprod
+}
+
+/** Lin et al. (WACV 2024), algorithm 1: √ᾱ shifted to end at 0 and scaled to begin where it did; float32 as torch. */
+function zeroTerminalSnr(betas: Float32Array): Float32Array {
+  const roots = runningProduct(betas).map(Math.sqrt)
+  const [first, last] = [roots[0] ?? 1, roots.at(-1) ?? 0]
+  const scale = Math.fround(first / Math.fround(first - last))
+  const alphaBar = roots.map((root) => {
+    const scaled = Math.fround(Math.fround(root - last) * scale)
+    return scaled * scaled
+  })
+  return alphaBar.map((value, t) => 1 - Math.fround(t === 0 ? value : value / (alphaBar[t - 1] ?? 1)))
 }
 
 /** σ_t = √((1 − ᾱ)/ᾱ), noise over signal. */
@@ -58,4 +85,17 @@ function cosineBetas(steps: number): Float32Array {
   }
   const beta = (i: number) => Math.min(1 - alphaBar((i + 1) / steps) / alphaBar(i / steps), 0.999)
   return Float32Array.from({ length: steps }, (_, i) => beta(i))
+}
+
+/**
+ * Refuses a model that predicts noise at a timestep without any signal: its clean sample would be 0 / 0.
+ * @throws SpqrError BAD_INPUT
+ */
+export function checkSignal(config: SchedulerConfig, timesteps: Float32Array, alphasCumprod: Float32Array): void {
+  if (config.predictionType !== 'epsilon' || timesteps.every((t) => (alphasCumprod[t] ?? 1) > 0)) return
+  throw new SpqrError(
+    'BAD_INPUT',
+    `${config.type} cannot begin at pure noise (rescale_betas_zero_snr) with a model that predicts noise.`,
+    'Choose EulerDiscreteScheduler.',
+  )
 }

@@ -26,6 +26,8 @@ const MAX_ELEMENTS = WORKGROUP * 65535
 /** The coefficients of every step, probed from the sampler itself; null when its steps are not linear. */
 export function linearSteps(config: SchedulerConfig, numInferenceSteps: number): LinearStep[] | null {
   if (!MEMORYLESS.includes(config.type)) return null
+  // A limit on the clean sample is not linear, wherever the probes below may lie.
+  if (config.type === 'DDIMScheduler' && (config.thresholding || (config.clipSample ?? true))) return null
   const scheduler = createScheduler(config, numInferenceSteps)
   if (scheduler.usesNoise) return null
   const step = (prediction: number, i: number, sample: number) =>

@@ -78,7 +78,7 @@ export class Pipeline {
   ): Promise<{ latents: Float32Array; unetEvaluations: number }> {
     const { numInferenceSteps, guidanceScale } = sampler
     const config = { ...this.model.scheduler, type: sampler.scheduler }
-    const scheduler = createScheduler(config, numInferenceSteps)
+    const scheduler = createScheduler(config, numInferenceSteps, requests.length)
     const { conditionWidth } = this.denoiser
     this.assertGuidable(conditionWidth !== null)
     // A consistency model has guidance inside: it takes the scale as an input and is run once a step.
