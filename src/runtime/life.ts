@@ -3,21 +3,27 @@
  * its locks: so it holds one as long as it lives, and tells the page its name. Without locks (a page served without
  * TLS) it replies to the page's pings between two pieces of work.
  */
-declare const self: DedicatedWorkerGlobalScope
+interface WorkerScope {
+  readonly navigator: { readonly locks?: LockManager }
+  postMessage(message: unknown): void
+  addEventListener(type: 'message', listener: (event: MessageEvent<{ ping?: unknown } | null>) => void): void
+}
 
 /** Called once by every worker, before it exposes its API. */
 export function showLife(): void {
-  const { locks } = self.navigator as { locks?: LockManager }
+  // A worker's own scope, which the types of a page do not know.
+  const scope = globalThis as unknown as WorkerScope
+  const { locks } = scope.navigator
   if (!locks) {
-    self.addEventListener('message', ({ data }: MessageEvent<{ ping?: unknown } | null>) => {
-      if (typeof data?.ping === 'number') self.postMessage({ pong: data.ping })
+    scope.addEventListener('message', ({ data }) => {
+      if (typeof data?.ping === 'number') scope.postMessage({ pong: data.ping })
     })
-    self.postMessage({ life: null })
+    scope.postMessage({ life: null })
     return
   }
   const name = `spqr-life-${crypto.randomUUID()}`
   void locks.request(name, () => {
-    self.postMessage({ life: name })
+    scope.postMessage({ life: name })
     return new Promise<never>(() => undefined)
   })
 }

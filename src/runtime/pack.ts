@@ -11,6 +11,7 @@ import {
 import type { KeyValue } from './storage/cache'
 import { sha256Hex, throwIfAborted, type OnEvent } from './events'
 import type { PackFiles } from './storage/files'
+import { BUSY, Retries, type Wait } from './storage/retry'
 import { UNMEASURED, judgeFacts, type MeasuredRates } from './judges/judgeFacts'
 
 export interface OpenedPack {
@@ -20,6 +21,8 @@ export interface OpenedPack {
   judges: JudgeFacts[]
   measured: unknown
 }
+
+type Bytes = Uint8Array<ArrayBuffer>
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
@@ -45,53 +48,79 @@ export function parseManifest(bytes: Uint8Array): PackManifest {
   )
 }
 
+const AGAIN = 'Check the connection and try again.'
+const unloaded = (why: string, hint: string) =>
+  new SpqrError('DOWNLOAD_FAILED', `The manifest of the pack could not be loaded: ${why}.`, hint)
+
 /** The manifest's bytes: from the network, or the last ones seen when there is none (offline visits). */
-async function fetchManifest(
-  url: string,
-  store: KeyValue,
-  fetcher: typeof fetch,
-  onEvent: OnEvent,
-  signal?: AbortSignal,
-): Promise<Uint8Array<ArrayBuffer>> {
+async function fetchManifest(url: string, options: OpenPackOptions, signal?: AbortSignal): Promise<Bytes> {
+  const { store, onEvent } = options
   const key = `manifest:${url}`
-  let response: Response
-  try {
-    response = await fetcher(url, { cache: 'no-cache', signal: signal ?? null })
-  } catch {
-    throwIfAborted(signal)
-    const stored = await store.get(key).catch(() => undefined)
-    if (stored instanceof Uint8Array) {
+  const retries = new Retries(options.wait, signal)
+  for (;;) {
+    const answer = await askForManifest(url, options.fetch, signal)
+    if (answer.bytes) {
+      // Storing is a convenience for later visits; a full disk must not stop this one.
+      await keepManifest(store, key, answer.bytes).catch(() => undefined)
+      return answer.bytes
+    }
+    const stored = await keptManifest(store, key).catch(() => null)
+    if (stored) {
       onEvent({
         type: 'warning',
         code: 'DOWNLOAD_FAILED',
-        message: 'The server cannot be reached; the pack stored on the last visit is used.',
+        message: `${answer.why}; the pack stored on the last visit is used.`,
       })
-      return stored as Uint8Array<ArrayBuffer>
+      return stored
     }
-    throw new SpqrError(
-      'DOWNLOAD_FAILED',
-      'The manifest of the pack could not be loaded: the server cannot be reached.',
-      'Check the connection and try again.',
-    )
+    await retries.after(answer.error)
   }
-  if (!response.ok) {
-    throw new SpqrError(
-      'DOWNLOAD_FAILED',
-      `The manifest of the pack could not be loaded: the server answered ${response.status}.`,
-      'Check the address of the pack.',
-    )
+}
+
+const hashKey = (key: string): string => `sha256:${key}`
+
+async function keepManifest(store: KeyValue, key: string, bytes: Bytes): Promise<void> {
+  await store.set(hashKey(key), await sha256Hex(bytes))
+  await store.set(key, bytes)
+}
+
+/** The manifest of an earlier visit, if it is as it was stored; versions before 0.2 stored no hash. */
+async function keptManifest(store: KeyValue, key: string): Promise<Bytes | null> {
+  const stored = await store.get(key)
+  if (!(stored instanceof Uint8Array)) return null
+  const bytes = stored as Bytes
+  const sha256 = await store.get(hashKey(key))
+  return sha256 === undefined || sha256 === (await sha256Hex(bytes)) ? bytes : null
+}
+
+/** One request: the bytes, or what may be mended by another try; throws what may not. */
+async function askForManifest(
+  url: string,
+  fetcher: typeof fetch,
+  signal?: AbortSignal,
+): Promise<{ bytes: Bytes } | { bytes: null; why: string; error: SpqrError }> {
+  const unreachable = {
+    bytes: null,
+    why: 'The server cannot be reached',
+    error: unloaded('the server cannot be reached', AGAIN),
   }
-  const bytes = new Uint8Array(await response.arrayBuffer())
-  if (/^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 16)))) {
-    throw new SpqrError(
-      'DOWNLOAD_FAILED',
-      'The manifest of the pack could not be loaded: the server sent a web page in its place.',
-      'Check the address of the pack.',
-    )
+  let bytes: Bytes
+  try {
+    const response = await fetcher(url, { cache: 'no-cache', signal: signal ?? null })
+    if (!response.ok) {
+      const error = unloaded(`the server answered ${response.status}`, 'Check the address of the pack.')
+      if (!BUSY.has(response.status)) throw error
+      return { bytes: null, why: `The server answered ${response.status}`, error }
+    }
+    bytes = new Uint8Array(await response.arrayBuffer())
+  } catch (thrown) {
+    throwIfAborted(signal)
+    if (thrown instanceof SpqrError) throw thrown
+    return unreachable
   }
-  // Storing is a convenience for later visits; a full disk must not stop this one.
-  await store.set(key, bytes).catch(() => undefined)
-  return bytes
+  if (/^\s*</.test(new TextDecoder().decode(bytes.subarray(0, 16))))
+    throw unloaded('the server sent a web page in its place', 'Check the address of the pack.')
+  return { bytes }
 }
 
 async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: AbortSignal): Promise<Prompt[]> {
@@ -142,15 +171,15 @@ export interface OpenPackOptions {
   store: KeyValue
   fetch: typeof fetch
   onEvent: OnEvent
+  /** For tests: waits before a further try. */
+  wait?: Wait | undefined
 }
 
 /** Throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID, ABORTED. */
-export async function openPack(
-  { baseUrl, files, store, fetch: fetcher, onEvent }: OpenPackOptions,
-  signal?: AbortSignal,
-): Promise<OpenedPack> {
+export async function openPack(options: OpenPackOptions, signal?: AbortSignal): Promise<OpenedPack> {
+  const { baseUrl, files, onEvent } = options
   onEvent({ type: 'phase', phase: 'manifest', what: baseUrl })
-  const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, store, fetcher, onEvent, signal)
+  const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, options, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
   const prompts = await readPrompts(files, manifest, signal)

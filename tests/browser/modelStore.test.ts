@@ -6,6 +6,7 @@ import type { FileProgress, SourceFile, SpqrError } from '../../src/core/contrac
 import { parseModelAddress } from '../../src/core/sources'
 import { openSource } from '../../src/runtime/published/sources'
 import { sha256Hex } from '../../src/runtime/events'
+import { idbKeyValue } from '../../src/runtime/storage/cache'
 import { connect, type Connection } from '../../src/state/page/connect'
 import type { Asked, Fault } from '../helpers/mirror'
 import type { TestStoreApi, TestStoreOptions } from './support/modelStoreWorker'
@@ -174,6 +175,24 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
     await faults()
     expect(await hashes(await api.fetch(options(), ADDRESS, [path]))).toEqual(expected(path))
     expect(askedBytes((await asked()).filter((one) => one.path === path))).toBe(PIECE)
+  })
+
+  test('a piece that was forged together with its hash is found when another version of the page opens it', async () => {
+    const path = 'vae_decoder/model.onnx'
+    const { api } = start()
+    const whole = (await api.fetch(options(), ADDRESS, [path])).get(path)!
+    const { key } = (await api.facts(options())).models[0]!.files[0]!
+    const forged = new Uint8Array(await whole.slice(0, PIECE).arrayBuffer())
+    forged[77]! ^= 1
+    await api.damage(options(), key, 77)
+    const index = idbKeyValue('test-models')
+    const entry = (await index.get(`file:${key}`)) as { pieces: string[] }
+    await index.set(`file:${key}`, { ...entry, pieces: entry.pieces.with(0, await sha256Hex(forged)) })
+    await index.set(`checked:${key}`, '0.0.1')
+    expect(await hashes(await api.fetch(options(), ADDRESS, [path]))).toEqual(expected(path))
+    await faults()
+    await api.fetch(options(), ADDRESS, [path])
+    expect((await asked()).filter((one) => one.path === path)).toEqual([])
   })
 
   test('deleting a model keeps the files that another one needs', async () => {

@@ -8,6 +8,8 @@ export interface ServedFile {
   cutAfter?: number
   /** Breaks the connection after this many bytes. */
   breakAfter?: number
+  /** What befalls the next requests, one each: a status, a connection that is refused, or one that drops after n bytes. */
+  faults?: (number | 'refused' | { dropAfter: number })[]
   /** Answers the whole file whatever range is asked for. */
   ignoresRange?: boolean
 }
@@ -32,10 +34,13 @@ export class FakeServer {
     if (this.offline) return Promise.reject(new TypeError('Failed to fetch'))
     const file = this.files.get(url.pathname)
     if (!file) return Promise.resolve(new Response('not found', { status: 404, statusText: 'Not Found' }))
-    return Promise.resolve(this.respond(file, range))
+    const fault = file.faults?.shift()
+    if (fault === 'refused') return Promise.reject(new TypeError('Failed to fetch'))
+    if (typeof fault === 'number') return Promise.resolve(new Response('', { status: fault }))
+    return Promise.resolve(this.respond(file, range, fault?.dropAfter))
   }
 
-  private respond(file: ServedFile, range: string | null): Response {
+  private respond(file: ServedFile, range: string | null, dropAfter?: number): Response {
     const asked = file.ignoresRange ? null : /^bytes=(\d+)-(\d+)$/.exec(range ?? '')
     const [from, to] = asked ? [Number(asked[1]), Number(asked[2]) + 1] : [0, file.bytes.length]
     const body = file.bytes.slice(from, Math.min(to, file.cutAfter ?? Infinity))
@@ -43,6 +48,10 @@ export class FakeServer {
     let position = 0
     const stream = new ReadableStream<Uint8Array<ArrayBuffer>>({
       pull(controller) {
+        if (dropAfter !== undefined && position >= dropAfter) {
+          controller.error(new TypeError('network error'))
+          return
+        }
         if (file.breakAfter !== undefined && from + position >= file.breakAfter) {
           controller.error(new TypeError('network error'))
           return

@@ -2,12 +2,11 @@
  * Files of a pack: from the cache where every chunk holds, else from the network; verified by SHA-256 before anybody
  * sees a byte. Broken-off downloads go on where they ended; damaged chunks are fetched again alone.
  */
-import { sha256 as createSha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex } from '@noble/hashes/utils.js'
 import { SpqrError, type PackFile } from '../../core/contracts'
 import { ChunkCache, type ChunkIndex, type KeyValue } from './cache'
 import { download } from './download'
-import { throwIfAborted, type OnEvent } from '../events'
+import { sha256Hex, throwIfAborted, type OnEvent } from '../events'
+import type { Wait } from './retry'
 
 export interface FilesOptions {
   /** Address the paths are relative to; ends in `/`. */
@@ -15,6 +14,8 @@ export interface FilesOptions {
   store: KeyValue
   onEvent: OnEvent
   fetch?: typeof fetch | undefined
+  /** For tests: waits before a further try. */
+  wait?: Wait | undefined
   chunkBytes?: number
 }
 
@@ -78,17 +79,20 @@ export class PackFiles implements FileLoader {
       loaded += chunk.length
     }
     if (missing.length === 0 && index.verified) {
-      report(file.bytes, true)
-      return bytes
+      // The hashes of the pieces lie beside them and could be forged with them; the manifest's decides.
+      if ((await sha256Hex(bytes)) === file.sha256) {
+        report(file.bytes, true)
+        return bytes
+      }
+      this.corrupt(`"${file.path}" as stored is not the file the manifest names; it is loaded again.`)
+      await this.cache.remove(file.sha256)
+      return this.loadOnce(file, signal)
     }
     const damaged = missing.filter((i) => known[i] !== null).length
-    if (damaged > 0) {
-      this.onEvent({
-        type: 'warning',
-        code: 'CACHE_CORRUPT',
-        message: `${damaged} of ${known.length} stored pieces of "${file.path}" were missing or damaged; only these are loaded again.`,
-      })
-    }
+    if (damaged > 0)
+      this.corrupt(
+        `${damaged} of ${known.length} stored pieces of "${file.path}" were missing or damaged; only these are loaded again.`,
+      )
     let reported = -1
     await this.fetchMissing(file, index, missing, bytes, signal, (count) => {
       loaded += count
@@ -97,7 +101,7 @@ export class PackFiles implements FileLoader {
       reported = percent
     })
     this.onEvent({ type: 'phase', phase: 'verify', what: file.path })
-    const actual = bytesToHex(createSha256(bytes))
+    const actual = await sha256Hex(bytes)
     if (actual !== file.sha256) {
       await this.cache.remove(file.sha256)
       // Pieces of an earlier, broken-off load may be the wrong ones; a load without them decides.
@@ -110,6 +114,10 @@ export class PackFiles implements FileLoader {
     }
     await this.cache.confirm(file.sha256, index, bytes)
     return bytes
+  }
+
+  private corrupt(message: string): void {
+    this.onEvent({ type: 'warning', code: 'CACHE_CORRUPT', message })
   }
 
   /** Fetches runs of missing chunks, one request each, storing every chunk as soon as it is whole. */
@@ -131,6 +139,7 @@ export class PackFiles implements FileLoader {
       let stored = first
       await download(url, file, from, to, {
         fetch: this.options.fetch,
+        wait: this.options.wait,
         signal,
         onBytes: async (piece, offset) => {
           bytes.set(piece, offset)

@@ -2,6 +2,7 @@
 import { expose } from 'comlink'
 import type { FileProgress, StorageFacts } from '../../../src/core/contracts'
 import { parseModelAddress } from '../../../src/core/sources'
+import { showLife } from '../../../src/runtime/life'
 import { idbKeyValue } from '../../../src/runtime/storage/cache'
 import { IndexedDbStore, ModelStore, opfsStore } from '../../../src/runtime/storage/modelStore'
 import { openSource, type ModelSource } from '../../../src/runtime/published/sources'
@@ -100,4 +101,5 @@ export const api = {
   },
 }
 export type TestStoreApi = typeof api
+showLife()
 expose(api)

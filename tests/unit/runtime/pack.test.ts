@@ -19,7 +19,7 @@ let events: EngineEvent[]
 const open = () => {
   const onEvent = (event: EngineEvent) => events.push(event)
   const files = new PackFiles({ baseUrl: BASE, store, onEvent, fetch: server.fetch })
-  return openPack({ baseUrl: BASE, files, store, fetch: server.fetch, onEvent })
+  return openPack({ baseUrl: BASE, files, store, fetch: server.fetch, onEvent, wait: () => Promise.resolve() })
 }
 const invalid = (sentence: RegExp) =>
   expect.objectContaining({ code: 'MANIFEST_INVALID', message: expect.stringMatching(sentence) as unknown })
@@ -50,6 +50,28 @@ describe('a pack', () => {
       { kind: 'features', dimension: 8, reference: { n: 40 } },
     ])
   })
+
+  test('does not use a stored manifest that was changed, and still reads one that an older version stored', async () => {
+    await open()
+    server.offline = true
+    const key = `manifest:${BASE}manifest.json`
+    const changed = new TextEncoder().encode(new TextDecoder().decode(read('manifest.json')).replace('0.5', '0.9'))
+    store.values.set(key, changed)
+    await expect(open()).rejects.toMatchObject({ code: 'DOWNLOAD_FAILED' })
+    store.values.set(key, read('manifest.json'))
+    store.values.delete(`sha256:${key}`)
+    expect((await open()).prompts).toHaveLength(4)
+  })
+
+  test.each([[[500]], [['refused', 503]], [[{ dropAfter: 100 }, 502, 'refused']]] as const)(
+    'opens though its server fails first: %j',
+    async (faults) => {
+      server.piece = 100
+      server.files.set('/tiny/manifest.json', { bytes: read('manifest.json'), faults: [...faults] })
+      expect((await open()).prompts).toHaveLength(4)
+      expect(server.asked.filter(({ path }) => path.endsWith('manifest.json'))).toHaveLength(faults.length + 1)
+    },
+  )
 
   test('a second visit without a network uses the stored pack and says so', async () => {
     const first = await open()

@@ -4,13 +4,13 @@
  */
 import { SpqrError } from '../../../core/contracts'
 import { looksLikeHtml } from '../../storage/download'
+import { browserWait, BUSY, pauseMs, type Wait } from '../../storage/retry'
 import { throwIfAborted } from '../../events'
 import type { Bytes } from './source'
 
 export interface Network {
   fetch: typeof fetch
-  /** Waits for the given milliseconds, or until the signal fires. */
-  wait(ms: number, signal?: AbortSignal): Promise<void>
+  wait: Wait
 }
 
 /** Tries in a row without a new byte before giving up: with doubling pauses about half a minute. */
@@ -18,23 +18,11 @@ export const MAX_TRIES = 6
 const FIRST_PAUSE_MS = 1000
 /** A server that asks for more patience than this is as good as down. */
 export const MAX_PAUSE_MS = 120_000
-const BUSY = new Set([408, 425, 429, 500, 502, 503, 504])
 const AGAIN = 'Check the connection and try again; what has been loaded is kept.'
 
 export const browserNetwork = (): Network => ({
   fetch: fetch.bind(globalThis),
-  wait: (ms, signal) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      signal?.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer)
-          resolve()
-        },
-        { once: true },
-      )
-    }),
+  wait: browserWait,
 })
 
 /** Milliseconds that a `Retry-After` asks for, in seconds or as a date; null without one. */
@@ -44,9 +32,6 @@ export function retryAfterMs(header: string | null, now: number): number | null 
   const date = Date.parse(header)
   return Number.isNaN(date) ? null : Math.max(0, date - now)
 }
-
-/** Half of a doubling pause is certain, half is by chance, so that parallel downloads do not knock together. */
-const pauseMs = (tries: number): number => FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
 
 export interface Request {
   url: string
@@ -87,7 +72,7 @@ class Patience {
   async again(error: SpqrError, askedMs: number | null): Promise<void> {
     this.tries++
     if (this.tries >= MAX_TRIES || (askedMs ?? 0) > MAX_PAUSE_MS) throw error
-    await this.network.wait(Math.max(askedMs ?? 0, pauseMs(this.tries)), this.signal)
+    await this.network.wait(Math.max(askedMs ?? 0, pauseMs(FIRST_PAUSE_MS, this.tries)), this.signal)
     throwIfAborted(this.signal)
   }
 }

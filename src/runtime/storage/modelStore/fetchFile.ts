@@ -40,7 +40,8 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
   const { bytes, index } = context
   const entry = await index.entry(key, file)
   const loaded = storedBytes(entry)
-  if (entry.verified && (await bytes.blob(key, entry.bytes, entry.pieceBytes))) {
+  // Once a version every byte is read again: the hashes of the pieces lie beside them and could be forged with them.
+  if (entry.verified && (await index.isChecked(key)) && (await bytes.blob(key, entry.bytes, entry.pieceBytes))) {
     context.onProgress({ path: file.path, loaded: file.bytes, total: file.bytes, state: 'stored' })
     return
   }
@@ -53,6 +54,7 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
       await open.close()
     }
     await index.write(key, { ...entry, sha256, verified: true })
+    await index.markChecked(key)
   } catch (thrown) {
     if (!(thrown instanceof SpqrError && thrown.code === 'HASH_MISMATCH'))
       throw storageError(thrown, file.path, storedBytes(entry), file.bytes)
@@ -74,7 +76,8 @@ async function fill(
   entry: FileEntry,
   open: OpenFile,
 ): Promise<string> {
-  const hash = new FileHash(file)
+  // Where the source tells no hash, what was found at first stands.
+  const hash = new FileHash({ ...file, sha256: file.sha256 ?? (entry.verified ? entry.sha256 : null) })
   const { pieces } = entry
   let loaded = 0
   for (let i = 0; i < pieces.length;) {

@@ -5,6 +5,7 @@
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import * as v from 'valibot'
+import { version } from '../../../../package.json'
 import type { SourceFile, SourceListing } from '../../../core/contracts'
 import type { KeyValue } from '../cache'
 
@@ -34,6 +35,8 @@ const ModelEntrySchema = v.strictObject({
 export type ModelEntry = v.InferOutput<typeof ModelEntrySchema>
 
 const FILE = 'file:'
+/** Under which version of the page a file was last read whole; beside the entry, which older versions read strictly. */
+const CHECKED = 'checked:'
 const MODEL = 'model:'
 
 /** Equal content has one name, so that models share files; where no hash is told, the pinned address names it. */
@@ -84,8 +87,18 @@ export class ModelIndex {
     return this.store.set(FILE + key, entry)
   }
 
-  removeFile(key: string): Promise<void> {
-    return this.store.delete(FILE + key)
+  async removeFile(key: string): Promise<void> {
+    await this.store.delete(CHECKED + key)
+    await this.store.delete(FILE + key)
+  }
+
+  /** Whether this version of the page has read the stored file whole and found its hash right. */
+  async isChecked(key: string): Promise<boolean> {
+    return (await this.store.get(CHECKED + key)) === version
+  }
+
+  markChecked(key: string): Promise<void> {
+    return this.store.set(CHECKED + key, version)
   }
 
   /** Adds files to a model's entry, which is made when it is new. */

@@ -15,6 +15,7 @@ const PATH = '/tiny/unet/model.safetensors'
 let server: FakeServer
 let store: MemoryKeyValue
 let events: EngineEvent[]
+let waits: number[]
 const open = () =>
   new PackFiles({
     baseUrl: BASE,
@@ -22,6 +23,10 @@ const open = () =>
     onEvent: (event) => events.push(event),
     fetch: server.fetch,
     chunkBytes: CHUNK,
+    wait: (ms) => {
+      waits.push(ms)
+      return Promise.resolve()
+    },
   })
 const warnings = () => events.flatMap((event) => (event.type === 'warning' ? [event.code] : []))
 const failure = (code: string, sentence: RegExp) =>
@@ -32,6 +37,7 @@ beforeEach(() => {
   server.files.set(PATH, { bytes: content })
   store = new MemoryKeyValue()
   events = []
+  waits = []
 })
 
 describe('a file of a pack', () => {
@@ -78,11 +84,53 @@ describe('a file of a pack', () => {
     expect(await open().load(file)).toEqual(content)
   })
 
+  test('does not trust a chunk that was forged together with its stored hash', async () => {
+    await open().load(file)
+    const forged = (store.values.get(`${file.sha256}/3`) as Uint8Array).map((byte) => byte ^ 1)
+    const index = store.values.get(`${file.sha256}/index`) as { chunks: string[] }
+    store.values.set(`${file.sha256}/3`, forged)
+    store.values.set(`${file.sha256}/index`, { ...index, chunks: index.chunks.with(3, sha(forged)) })
+    expect(await open().load(file)).toEqual(content)
+    expect(warnings()).toEqual(['CACHE_CORRUPT'])
+    server.offline = true
+    expect(await open().load(file)).toEqual(content)
+  })
+
   test('heals from a server that knows no ranges', async () => {
     await open().load(file)
     store.values.delete(`${file.sha256}/4`)
     server.files.set(PATH, { bytes: content, ignoresRange: true })
     expect(await open().load(file)).toEqual(content)
+  })
+
+  test.each([
+    ['one 500', [500]],
+    ['a 503 and a refused connection', [503, 'refused']],
+    ['three drops in a row', [{ dropAfter: 2000 }, { dropAfter: 1000 }, { dropAfter: 0 }]],
+    ['a drop after every 2000 bytes', Array.from({ length: 4 }, () => ({ dropAfter: 2000 }))],
+  ] as const)('survives %s, and asks for no byte twice', async (_, faults) => {
+    server.files.set(PATH, { bytes: content, faults: [...faults] })
+    expect(await open().load(file)).toEqual(content)
+    expect(waits).toHaveLength(faults.length)
+    expect(warnings()).toEqual([])
+    const begins = server.asked.map(({ range }) => Number(/\d+/.exec(range ?? 'bytes=0-')?.[0]))
+    let have = 0
+    faults.forEach((fault, i) => {
+      expect(begins[i]).toBe(have)
+      have += typeof fault === 'object' ? fault.dropAfter : 0
+    })
+    expect(begins.at(-1)).toBe(have)
+  })
+
+  test('is given up after three more tries, each after a longer pause, with one sentence', async () => {
+    server.files.set(PATH, { bytes: content, faults: [503, 503, 503, 503] })
+    await expect(open().load(file)).rejects.toEqual(failure('DOWNLOAD_FAILED', /the server answered 503/))
+    expect(server.asked).toHaveLength(4)
+    expect(waits.map((ms, i) => ms >= 250 * 2 ** i && ms <= 500 * 2 ** i)).toEqual([true, true, true])
+    server.asked.length = 0
+    server.files.set(PATH, { bytes: content, status: 404 })
+    await expect(open().load(file)).rejects.toEqual(failure('DOWNLOAD_FAILED', /answered 404/))
+    expect(server.asked).toHaveLength(1)
   })
 
   test('goes on where a broken connection left off', async () => {
