@@ -400,7 +400,7 @@ const script: PageScript = {
     }
     return app.settings.adapters[role].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
   },
-  link: (report) => app.sharing.fragment(report),
+  link: (report, kind) => app.sharing.fragment(report, kind),
   async picture(unitId) {
     const image = await store.image(unitId)
     return image && { width: image.width, height: image.height, rgb: [...image.rgb] }

@@ -2,6 +2,10 @@ import { defineConfig } from '@playwright/test'
 // The same search for a browser serves tests, evaluator and bench.
 import { CHROMIUM_ARGS, findChromium } from '../.config/chromium.mjs'
 
+/** Another one where several checkouts are tested at once. */
+const PORT = process.env.E2E_PORT ?? '4174'
+const BASE = `http://127.0.0.1:${PORT}/spqr/`
+
 export default defineConfig({
   testDir: 'e2e',
   outputDir: '../test-results/e2e',
@@ -11,14 +15,14 @@ export default defineConfig({
   workers: 1,
   reporter: [['list'], ['json', { outputFile: '../test-results/e2e.json' }]],
   use: {
-    baseURL: 'http://127.0.0.1:4174/spqr/',
+    baseURL: BASE,
     trace: 'retain-on-failure',
     launchOptions: { executablePath: findChromium(), args: CHROMIUM_ARGS },
   },
   webServer: {
-    command: 'npx vite preview --port 4174 --host 127.0.0.1 --strictPort --base /spqr/',
+    command: `npx vite preview --port ${PORT} --host 127.0.0.1 --strictPort --base /spqr/`,
     cwd: '..',
-    url: 'http://127.0.0.1:4174/spqr/',
+    url: BASE,
     reuseExistingServer: false,
   },
 })

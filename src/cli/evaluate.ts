@@ -16,7 +16,7 @@ import { reportTable } from './table'
 /** Options of the command itself; all others are the run's. */
 const OPTIONS = {
   out: 'File the Report is written to.',
-  link: 'Print the result link.',
+  link: 'Print a result link: full (with every sample; also --link alone) or short (a claim that fits a chat).',
   page: 'Address of the page in the printed link; default http://localhost:4173/.',
   prompts: "Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack's.",
   'prompts-harmless': 'Its prompts are harmless captions, for P and Q.',
@@ -32,7 +32,7 @@ const OPTIONS = {
 } as const
 type Option = keyof typeof OPTIONS
 /** Options that are on or off: alone, "true" or "false". */
-const FLAGS: readonly string[] = ['link', 'prompts-harmless', 'accept-terms', 'headed', 'help']
+const FLAGS: readonly string[] = ['prompts-harmless', 'accept-terms', 'headed', 'help']
 
 function help(): string {
   const option = (name: string, comment: string, fallback: unknown) =>
@@ -64,6 +64,7 @@ function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: 
   const sentence = unknownSentence(unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence, '--help lists them all.')
   if (own.out !== undefined) assertWritable(own.out)
+  linkKind(own)
   if (own['fine-tune-files'] !== undefined && values.train !== 'none') {
     throw new SpqrError('BAD_INPUT', '"--fine-tune-files" and "--train" both name a fine-tune.', 'Give one of them.')
   }
@@ -71,6 +72,15 @@ function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: 
 }
 
 type OwnOptions = Partial<Record<Option, string>>
+
+/** Which result link is to be printed; null: none. @throws {SpqrError} BAD_INPUT */
+function linkKind({ link = 'false' }: OwnOptions): 'short' | 'full' | null {
+  if (link === 'false') return null
+  if (link === 'short') return 'short'
+  if (['full', 'true', ''].includes(link)) return 'full'
+  throw new SpqrError('BAD_INPUT', `"--link" must be short or full; it is "${link}".`, 'Write --link short.')
+}
+
 /** Columns of a prompt file that can be named. */
 const MEANINGS = ['text', 'id', 'category'] as const
 
@@ -166,8 +176,9 @@ async function main(argv: readonly string[]): Promise<number> {
     )
     console.log(reportTable(report))
     if (own.out !== undefined) writeJson(own.out, report, report.counts.planned)
-    if (own.link === 'true') {
-      const fragment = await inPage<string>(page, `globalThis.spqr.link(${JSON.stringify(report)})`)
+    const kind = linkKind(own)
+    if (kind !== null) {
+      const fragment = await inPage<string>(page, `globalThis.spqr.link(${JSON.stringify(report)}, '${kind}')`)
       console.log(`${own.page ?? 'http://localhost:4173/'}${fragment}`)
     }
     if (isComplete(report)) return 0

@@ -60,8 +60,8 @@ export interface SpqrScript {
     files: ScriptAdapter[],
     parameters: Record<string, string>,
   ): Promise<{ name: string; sha256: string; facts: string }[]>
-  /** Fragment of a report's result link, `#` included; the page's address goes in front. */
-  link(report: Report): string
+  /** Fragment of a report's result link, full unless said otherwise, `#` included; the page's address goes in front. */
+  link(report: Report, kind?: 'short' | 'full'): string
 }
 
 /** Whether every axis has a number and every planned image was made or is recorded as failed. */

@@ -13,6 +13,8 @@ import { PromptSets } from '../settings/promptSets.svelte'
 import { PromptShelf } from '../settings/promptShelf'
 import { makePlan, warmUpOf, type Plan } from '../settings/planning'
 import { readRecorded } from '../run/recorded'
+import { readLinkParts } from '../../evaluation/share/mangled'
+import { Claims } from '../report/claims.svelte'
 import { Rechecking } from '../report/rechecking.svelte'
 import { Rescoring } from '../report/rescoring.svelte'
 import { Route } from './route.svelte'
@@ -47,6 +49,7 @@ export class App {
   readonly runner: Runner
   readonly unfinished: UnfinishedRuns
   readonly sharing: Sharing
+  readonly claims = new Claims()
   readonly library: Library
   readonly thresholds: Thresholds
   readonly rescoring: Rescoring
@@ -217,6 +220,7 @@ export class App {
 
   /** Opens a result link; what was made again for an earlier one says nothing about it. Throws SpqrError. */
   async openLink(fragment: string): Promise<void> {
+    if (readLinkParts(fragment).kind === 's1') return this.claims.open(fragment)
     const before = this.sharing.opened
     await this.sharing.openLink(fragment)
     if (this.sharing.opened !== before) this.rechecking.reset()
@@ -226,6 +230,17 @@ export class App {
   closeLink(): void {
     this.rechecking.reset()
     if (this.exhibit.origin.kind === 'link') this.exhibit.clear()
+  }
+
+  /** Makes the run of the open claim here and compares. */
+  async recompute(): Promise<void> {
+    const { claim } = this.claims
+    if (!claim) return
+    await this.notices.guard(async () => {
+      const report = await this.#start(this.claims.request(claim, this.settings.device(), this.settings.values.batch))
+      if (report) this.claims.compare(report)
+    })
+    await this.unfinished.refresh()
   }
 
   open(sample: Sample): void {

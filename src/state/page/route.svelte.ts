@@ -1,4 +1,6 @@
-/** Which view is open, from the address's fragment; a fragment that starts with `v1.` is a result link. */
+/** Which view is open, from the address's fragment; whatever looks like a result link is one. */
+import { looksLikeLink } from '../../evaluation/share/mangled'
+
 export const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
 export type ViewName = (typeof VIEWS)[number]
 
@@ -13,7 +15,8 @@ export interface Place {
 /** `#about/formula-r` → About at that formula; `#v1.…` → a result link, shown as a report. */
 export function parsePlace(fragment: string): Place {
   const text = fragment.replace(/^#/, '')
-  if (/^v\d+\./.test(text)) return { view: 'report', anchor: null, link: text }
+  // Damaged ones too: whoever follows one must never be shown something else instead.
+  if (looksLikeLink(fragment)) return { view: 'report', anchor: null, link: text }
   const [name, anchor] = text.split('/')
   const view = VIEWS.find((candidate) => candidate === name) ?? 'run'
   return { view, anchor: anchor ? anchor : null, link: null }

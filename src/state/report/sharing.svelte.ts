@@ -2,6 +2,7 @@
 import { SpqrError, type Report } from '../../core/contracts'
 import type { PromptFacts } from '../../evaluation/plan/plan'
 import { decodeLink, encodeLink, type OpenedLink } from '../../evaluation/share/share'
+import { encodeShortLink } from '../../evaluation/share/shortLink'
 import { hashOf } from '../../evaluation/spec/specHash'
 import { assertPublished } from '../../evaluation/spec/statedJudges'
 import type { Exhibit } from '../run/exhibit.svelte'
@@ -44,15 +45,8 @@ export class Sharing {
     return this.#shelf.facts(report.spec, this.#pack.prompts)
   }
 
-  /** The fragment of a report's link, `#` included. Throws SpqrError when there can be none. */
-  fragment(report: Report): string {
-    const away = this.#services.statistics.away(report.record)
-    if (away > 0)
-      throw new SpqrError(
-        'LINK_TOO_LARGE',
-        `A run of ${away} pictures is too large for a link.`,
-        'Export the report as a file instead.',
-      )
+  /** The fragment of a report's link, `#` included. @throws {SpqrError} when there can be none. */
+  fragment(report: Report, kind: 'short' | 'full' = 'full'): string {
     if (report.slice || hashOf(report.spec.scoring) !== hashOf(report.record.spec.scoring)) {
       throw new SpqrError(
         'BAD_INPUT',
@@ -60,12 +54,31 @@ export class Sharing {
         'Go back to the run’s own scores first, or export the report as a file.',
       )
     }
-    return encodeLink(report, this.#prompts(report))
+    const away = this.#services.statistics.away(report.record)
+    if (away > 0)
+      throw new SpqrError(
+        'LINK_TOO_LARGE',
+        `A run of ${away} pictures is too large for a link.`,
+        'Export the report as a file instead.',
+      )
+    return kind === 'full' ? encodeLink(report, this.#prompts(report)) : this.#short(report)
+  }
+
+  #short(report: Report): string {
+    const { name, manifest, prompts } = this.#pack
+    if (!manifest)
+      throw new SpqrError(
+        'BAD_INPUT',
+        'The description of the model pack is not loaded.',
+        'Reload the page and try again.',
+      )
+    const { manifestSha256 } = report.spec.model
+    return encodeShortLink(report, name, { manifest, manifestSha256, prompts: [...prompts] })
   }
 
   /** The whole address. */
-  address(report: Report): string {
-    return document.baseURI.replace(/[?#].*$/, '') + this.fragment(report)
+  address(report: Report, kind: 'short' | 'full' = 'full'): string {
+    return document.baseURI.replace(/[?#].*$/, '') + this.fragment(report, kind)
   }
 
   /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */

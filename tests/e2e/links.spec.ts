@@ -1,0 +1,61 @@
+/**
+ * Results that travel: a run becomes a short link, goes through a chat, is opened by a stranger as a claim, and is made
+ * again to the bit; a damaged link never shows another result.
+ */
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test, type Page } from '@playwright/test'
+import type { SpqrScript } from '../../src/evaluation/run/runApi'
+
+interface Scripted {
+  spqr: SpqrScript
+}
+const TINY = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '2', ep: 'wasm', threads: '1' }
+
+async function tinyLink(page: Page): Promise<string> {
+  await page.goto('./')
+  return page.evaluate(async (parameters) => {
+    const { spqr } = globalThis as unknown as Scripted
+    return spqr.link(await spqr.evaluate(parameters), 'short')
+  }, TINY)
+}
+
+test('a short link is a claim that a stranger makes again to the bit', async ({ page, browser }) => {
+  const link = await tinyLink(page)
+  expect(link.length).toBeLessThanOrEqual(400)
+
+  // What a mail client does: escapes the dots, wraps the line, adds a full stop.
+  const mangled = `${link.replace('.', '%2E').replace(/.{60}/g, (line) => `${line}%0A  `)}.`
+  const context = await browser.newContext()
+  const stranger = await context.newPage()
+  await stranger.goto(`./${mangled}`)
+  await expect(stranger.getByRole('heading', { name: 'A claim from a link: not checked yet' })).toBeVisible()
+  await expect(stranger.getByRole('row', { name: /The link says/ })).toContainText(/\d of 4/)
+  // Nothing but the claim is shown as a result.
+  await expect(stranger.getByRole('region', { name: 'Scores' })).toHaveCount(0)
+  const { violations } = await new AxeBuilder({ page: stranger }).analyze()
+  expect(violations.map(({ id }) => id)).toEqual([])
+
+  await stranger.getByRole('button', { name: 'Recompute here' }).click()
+  await expect(stranger.getByRole('heading', { name: 'Recomputed here: equal to the bit' })).toBeVisible({
+    timeout: 300_000,
+  })
+  await expect(stranger.getByRole('row', { name: /Made here/ })).toContainText(/\d of 4/)
+  await stranger.getByRole('button', { name: 'QR code' }).click()
+  await expect(stranger.getByRole('img', { name: 'QR code of the short link' })).toBeVisible()
+  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/claim.png`, fullPage: true })
+  await context.close()
+})
+
+test('what looks like a result link and is none says so, and shows no other result', async ({ page }) => {
+  for (const [place, sentence] of [
+    ['#V1.abcdef', /its end is missing, so it was cut/],
+    ['#%23v1.abc', /its end is missing, so it was cut/],
+    ['#s9.abc.0123456789abcdef', /format s9/],
+    [`#${'Qk'.repeat(100)}`, /incomplete or no result link/],
+  ] as const) {
+    await page.goto('about:blank')
+    await page.goto(`./${place}`)
+    await expect(page.getByText(sentence)).toBeVisible()
+    await expect(page.getByRole('region', { name: 'Scores' })).toHaveCount(0)
+  }
+})
