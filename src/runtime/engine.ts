@@ -285,6 +285,10 @@ export class Engine implements EngineApi {
     })
   }
 
+  holdCheckpoint(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    return this.queue.run(async () => this.need().shelf.holdCheckpoint(key, bytes))
+  }
+
   abort(): Promise<void> {
     this.queue.abort()
     return Promise.resolve()

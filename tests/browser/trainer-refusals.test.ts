@@ -12,6 +12,7 @@ const PACK = new URL('/packs/pictogram/', location.origin).href
 async function trainerWith(
   edit: (manifest: PackManifest) => void,
   store: (database: string) => KeyValue = () => new MemoryKeyValue(),
+  warned: string[] = [],
 ): Promise<Trainer> {
   const changed: typeof fetch = async (input, init) => {
     const response = await fetch(input, init)
@@ -22,7 +23,9 @@ async function trainerWith(
     return Response.json(manifest)
   }
   const trainer = new Trainer({ ortBaseUrl: ORT_BASE, appVersion: 'test', fetch: changed, store })
-  await trainer.open(PACK, WASM, () => undefined)
+  await trainer.open(PACK, WASM, (event) => {
+    if (event.type === 'warning') warned.push(event.code)
+  })
   return trainer
 }
 const white = { width: 64, height: 64, rgb: new Uint8Array(64 * 64 * 3).fill(255) }
@@ -72,46 +75,70 @@ test('a harmless folder is taken in, trained on, and found again after a reload'
   await again.close()
 })
 
-test('a full disk is one clear sentence, and the steps taken are not lost', async () => {
-  let full = true
-  const checkpoints = new MemoryKeyValue()
-  const refusing: KeyValue = {
-    get: (key) => checkpoints.get(key),
-    delete: (key) => checkpoints.delete(key),
-    keys: () => checkpoints.keys(),
-    set: (key, value) =>
-      full ? Promise.reject(new DOMException('no space', 'QuotaExceededError')) : checkpoints.set(key, value),
-  }
-  const trainer = await trainerWith(
-    () => undefined,
-    (database) => (database === CHECKPOINT_DATABASE ? refusing : new MemoryKeyValue()),
-  )
-  const fineTune: LiveFineTune = {
-    kind: 'live',
-    profile: 'lite',
-    scenario: 'general',
-    steps: 2,
-    batchSize: 1,
-    learningRate: 1e-4,
-    seed: 0,
-    checkpoints: [0, 2],
-    dataset: 'pictogram:general',
-    datasetSha256: '0'.repeat(64),
-  }
-  const steps: number[] = []
-  const onStep = ({ step }: { step: number }) => {
-    steps.push(step)
-  }
-  expect(await rejection(trainer.train(null, fineTune, 2, onStep))).toMatchObject({
-    code: 'STORAGE_FULL',
-    message: expect.stringMatching(/step 2/) as string,
-  })
-  full = false
-  const { checkpointKey, trace } = await trainer.train(null, fineTune, 2, onStep)
-  expect(steps).toEqual([1, 2])
-  expect(trace.losses).toHaveLength(2)
-  expect(await checkpoints.get(checkpointKey)).toBeInstanceOf(Uint8Array)
+const lite: LiveFineTune = {
+  kind: 'live',
+  profile: 'lite',
+  scenario: 'general',
+  steps: 3,
+  batchSize: 1,
+  learningRate: 1e-4,
+  seed: 0,
+  checkpoints: [0, 3],
+  dataset: 'pictogram:general',
+  datasetSha256: '0'.repeat(64),
+}
+const only = (checkpoints: KeyValue) => (database: string) =>
+  database === CHECKPOINT_DATABASE ? checkpoints : new MemoryKeyValue()
+
+test('a full disk does not stop training: checkpoints stay in memory, and it is said once', async () => {
+  const warned: string[] = []
+  const checkpoints = new MemoryKeyValue(0)
+  const trainer = await trainerWith(() => undefined, only(checkpoints), warned)
+  const first = await trainer.train(null, lite, 1, () => undefined)
+  const last = await trainer.train(null, lite, 3, () => undefined)
+  expect(warned).toEqual(['STORAGE_FULL'])
+  expect(checkpoints.values.size).toBe(0)
+  // Both are there, the earlier one too.
+  expect((await trainer.exportAdapter(first.checkpointKey)).sha256).toBe(first.trace.adapterSha256)
+  expect((await trainer.exportAdapter(last.checkpointKey)).sha256).toBe(last.trace.adapterSha256)
   await trainer.close()
+})
+
+test('damaged checkpoints and states are found by their hashes and trained again, to the same bits', async () => {
+  const checkpoints = new MemoryKeyValue()
+  const whole = await trainerWith(() => undefined, only(checkpoints))
+  const first = await whole.train(null, lite, 1, () => undefined)
+  const last = await whole.train(null, lite, 3, () => undefined)
+  await whole.close()
+  const kept = new Map(checkpoints.values)
+  const state = [...kept.keys()].find((key) => key.endsWith(':state'))!
+  const flip = (values: Float32Array) => {
+    const changed = values.slice()
+    new Uint8Array(changed.buffer)[6]! ^= 1
+    return changed
+  }
+  const stored = kept.get(state) as { flat: Float32Array }
+  const adapter = kept.get(first.checkpointKey) as Uint8Array
+  const damages: [string, unknown, number][] = [
+    [state, { ...stored, flat: flip(stored.flat) }, 3],
+    [first.checkpointKey, adapter.with(adapter.length - 2, adapter.at(-2)! ^ 1), 1],
+  ]
+  for (const [key, value, toStep] of damages) {
+    checkpoints.values.clear()
+    for (const [name, one] of kept) checkpoints.values.set(name, one)
+    checkpoints.values.set(key, value)
+    const warned: string[] = []
+    const trainer = await trainerWith(() => undefined, only(checkpoints), warned)
+    const steps: number[] = []
+    const result = await trainer.train(null, lite, toStep, ({ step }) => {
+      steps.push(step)
+    })
+    expect(warned).toEqual(['CHECKPOINT_INVALID'])
+    expect(steps).toEqual(toStep === 3 ? [1, 2, 3] : [1])
+    expect(result).toEqual(toStep === 3 ? last : first)
+    expect((await trainer.exportAdapter(result.checkpointKey)).sha256).toBe(result.trace.adapterSha256)
+    await trainer.close()
+  }
 })
 
 test('a pack without training graphs says so', async () => {

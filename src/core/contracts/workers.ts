@@ -126,6 +126,8 @@ export interface EngineApi {
     bytes: ArrayBuffer,
     config?: string,
   ): Promise<{ sha256: string; format: string; tensors: number; rank: number | null }>
+  /** Keeps a checkpoint's adapter in memory, where the one that is stored under `key` is missing or damaged. */
+  holdCheckpoint(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>
   /** The alignment of the prepared variant as safetensors (LoRA or delta), for saving. */
   exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }>
   /** Rejects the work in flight with ABORTED at the next step boundary. */

@@ -28,6 +28,9 @@ export interface GeneratorOptions {
   onWarning(code: string, message: string): void
 }
 
+/** The adapter of a live checkpoint, from the trainer's memory or trained again. */
+export type TrainAgain = () => Promise<Uint8Array<ArrayBuffer>>
+
 function died(error: SpqrError): boolean {
   return error.code === 'WORKER_CRASHED' || error.code === 'DEVICE_LOST'
 }
@@ -35,6 +38,7 @@ function died(error: SpqrError): boolean {
 export class Generator {
   private engine: EngineApi
   private variant: ModelVariant | null = null
+  private checkpoint: TrainAgain | null = null
   private failuresInARow = 0
   /** Why there is no engine any more. */
   private gone: SpqrError | null = null
@@ -43,11 +47,15 @@ export class Generator {
     this.engine = options.engine
   }
 
-  /** Loads the weights of a variant. Errors of loading end the run: nothing could be generated without them. */
-  async prepare(variant: ModelVariant): Promise<void> {
+  /**
+   * Loads the weights of a variant. `checkpoint` trains a live one again where what is stored of it is missing or
+   * damaged. Other errors of loading end the run: nothing could be generated without them.
+   */
+  async prepare(variant: ModelVariant, checkpoint: TrainAgain | null = null): Promise<void> {
     this.variant = variant
+    this.checkpoint = checkpoint
     try {
-      await this.engine.prepare(variant, this.options.judges, this.options.onEngineEvent)
+      await this.load(this.engine, variant)
     } catch (thrown) {
       const error = reviveError(thrown)
       if (!died(error) && error.code !== 'MEMORY') throw error
@@ -100,13 +108,27 @@ export class Generator {
     }
   }
 
+  private async load(engine: EngineApi, variant: ModelVariant): Promise<void> {
+    const { judges, onEngineEvent, onWarning } = this.options
+    try {
+      await engine.prepare(variant, judges, onEngineEvent)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      const { fineTune } = variant
+      if (error.code !== 'CHECKPOINT_INVALID' || fineTune.kind !== 'checkpoint' || !this.checkpoint) throw error
+      onWarning(error.code, `${error.message} ${error.hint}`)
+      await engine.holdCheckpoint(fineTune.key, await this.checkpoint())
+      await engine.prepare(variant, judges, onEngineEvent)
+    }
+  }
+
   private async recreate(cause: SpqrError, tries = PATIENCE): Promise<void> {
     this.options.onWarning(cause.code, `${cause.message} The engine is started again and the run goes on.`)
     let fresh: EngineApi | null = null
     try {
       fresh = await this.options.recreateEngine()
       this.engine = fresh
-      if (this.variant) await fresh.prepare(this.variant, this.options.judges, this.options.onEngineEvent)
+      if (this.variant) await this.load(fresh, this.variant)
     } catch (thrown) {
       const error = reviveError(thrown)
       // The new one may die like the old one, while it loads.

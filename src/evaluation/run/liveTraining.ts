@@ -18,7 +18,7 @@ export interface Trained {
 }
 
 export interface LiveTrainingOptions {
-  trainer: Pick<TrainerApi, 'train' | 'abort'>
+  trainer: Pick<TrainerApi, 'train' | 'abort' | 'exportAdapter'>
   alignment: AlignmentSpec | null
   fineTune: LiveFineTune
   gate: PauseGate | undefined
@@ -55,6 +55,17 @@ export class LiveTraining {
     const { ahead } = this
     this.ahead = null
     return ahead?.step === step ? ahead.trained : this.attempt(signal, step)
+  }
+
+  /** The adapter of a checkpoint that was reached before: as the trainer has it, else trained again. */
+  async again(signal: CancelSignal, { step, key }: { step: number; key: string }): Promise<Uint8Array<ArrayBuffer>> {
+    const { trainer } = this.options
+    const known = await trainer.exportAdapter(key).catch(() => null)
+    if (known) return known.bytes
+    // The steps on the way to the next one would go first.
+    await this.stop()
+    const { checkpointKey } = await this.reach(signal, step)
+    return (await trainer.exportAdapter(checkpointKey)).bytes
   }
 
   /** Ends the steps in flight; what they reached stays stored. */

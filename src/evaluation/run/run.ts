@@ -270,7 +270,12 @@ class Run {
     throwIfAborted(signal)
     this.phase('prepare', unit)
     this.tick()
-    await this.generator.prepare(variantOf(this.spec, unit.stage, unit.step, checkpoint))
+    const { live } = this
+    const again = live && checkpoint !== null && unit.step !== null ? { step: unit.step, key: checkpoint } : null
+    await this.generator.prepare(
+      variantOf(this.spec, unit.stage, unit.step, checkpoint),
+      live && again && (() => live.again(signal, again)),
+    )
     this.timings.loadSeconds += this.tick()
   }
 

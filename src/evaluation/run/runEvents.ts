@@ -64,7 +64,7 @@ export interface RunPorts {
   /** A fresh engine opened with the same pack, after the worker died or lost its device. */
   recreateEngine(): Promise<EngineApi>
   /** Needed only when the fine-tuning is live. */
-  trainer: Pick<TrainerApi, 'train' | 'abort'> | null
+  trainer: Pick<TrainerApi, 'train' | 'abort' | 'exportAdapter'> | null
   /** Whether training goes on in its worker while pictures are made; false where both would share the same cores. */
   trainAhead?: boolean
   statistics: Pick<StatisticsApi, 'score'>

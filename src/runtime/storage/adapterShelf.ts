@@ -15,6 +15,8 @@ import { weightShapes } from '../generator/weights'
 
 /** IndexedDB database of the trainer's checkpoints: key → safetensors of what it changed. */
 export const CHECKPOINT_DATABASE = 'spqr-checkpoints'
+/** Where a checkpoint's SHA-256 is stored; versions before 0.2 stored none. */
+export const checkpointHashKey = (key: string): string => `${key}:sha256`
 /** IndexedDB database of the user's adapter files, by SHA-256: a recreated engine finds them again. */
 export const ADAPTER_DATABASE = 'spqr-adapters'
 
@@ -46,6 +48,8 @@ export function targetsOf(adapter: Adapter, component: ModelComponent, prefix: s
 export class AdapterShelf {
   /** Files that storage refused, for this visit. */
   private readonly memory = new Map<string, { name: string; bytes: Uint8Array<ArrayBuffer> }>()
+  /** Checkpoints that storage has not, for this visit. */
+  private readonly held = new Map<string, Uint8Array<ArrayBuffer>>()
   private readonly weights: Map<string, readonly number[]>
 
   constructor(
@@ -150,14 +154,38 @@ export class AdapterShelf {
     return stackAdapters(adapters)
   }
 
+  /** Keeps a checkpoint's adapter for this visit, in the place of what is stored. */
+  holdCheckpoint(key: string, bytes: Uint8Array<ArrayBuffer>): void {
+    this.held.set(key, bytes)
+  }
+
   private async checkpoint(key: string): Promise<Adapter> {
-    const stored = await this.stores.checkpoints.get(key)
-    if (!(stored instanceof Uint8Array))
-      throw new SpqrError(
-        'RECORD_INVALID',
-        `The checkpoint "${key}" is not stored in this browser.`,
-        'Run the fine-tuning again.',
-      )
-    return parseAdapter(readSafetensors(stored), this.weights, { strength: 1, name: key })
+    const bytes = this.held.get(key) ?? (await storedCheckpoint(this.stores.checkpoints, key))
+    return parseAdapter(readSafetensors(bytes), this.weights, { strength: 1, name: key })
+  }
+}
+
+/** A checkpoint as it was stored. @throws SpqrError CHECKPOINT_INVALID when it is missing, damaged or cut short */
+export async function storedCheckpoint(store: KeyValue, key: string): Promise<Uint8Array<ArrayBuffer>> {
+  const again = 'It is trained again from the same seed.'
+  // A store that cannot be read holds nothing.
+  const read = (name: string) => store.get(name).catch(() => undefined)
+  const stored = await read(key)
+  if (!(stored instanceof Uint8Array))
+    throw new SpqrError('CHECKPOINT_INVALID', `The checkpoint "${key}" is not stored in this browser.`, again)
+  const bytes = stored as Uint8Array<ArrayBuffer>
+  const sha256 = await read(checkpointHashKey(key))
+  const whole = sha256 === undefined ? holdsNumbers(bytes) : sha256 === (await sha256Hex(bytes))
+  if (!whole)
+    throw new SpqrError('CHECKPOINT_INVALID', `The checkpoint "${key}" was damaged where it is stored.`, again)
+  return bytes
+}
+
+/** All that can be said of a checkpoint without a hash: it is a file of finite numbers. */
+function holdsNumbers(bytes: Uint8Array): boolean {
+  try {
+    return [...readSafetensors(bytes).tensors.values()].every((tensor) => tensor.floats().every(Number.isFinite))
+  } catch {
+    return false
   }
 }

@@ -9,6 +9,7 @@ import {
   type LiveFineTune,
   type TrainingProfile,
 } from '../../core/contracts'
+import { checkpointHashKey, storedCheckpoint } from '../storage/adapterShelf'
 import type { KeyValue } from '../storage/cache'
 import { sha256Hex } from '../events'
 import type { TrainingState } from './step'
@@ -20,6 +21,7 @@ const StateSchema = v.strictObject({
   v: v.instance(Float32Array),
   losses: v.array(v.number()),
   ratios: v.array(v.number()),
+  sha256: v.optional(v.string()),
 })
 
 /**
@@ -98,47 +100,75 @@ export function adapterBytes(
   )
 }
 
-export class CheckpointStore {
-  constructor(private readonly store: KeyValue) {}
+export type OnWarning = (code: 'STORAGE_FULL' | 'CHECKPOINT_INVALID', message: string) => void
 
-  /** The state a run was left in; null when there is none or it does not fit. */
+/** Checkpoints and states, each with a hash that is checked when it is read; in memory once storage refuses. */
+export class CheckpointStore {
+  private readonly memory = new Map<string, Uint8Array<ArrayBuffer>>()
+  private refused = false
+
+  constructor(
+    private readonly store: KeyValue,
+    private readonly onWarning: OnWarning = () => undefined,
+  ) {}
+
+  /** The state a run was left in; null when there is none, it does not fit or it is damaged. */
   async state(run: string, length: number): Promise<TrainingState | null> {
-    const stored = v.safeParse(StateSchema, await this.store.get(`${run}:state`).catch(() => undefined))
-    return stored.success &&
-      [stored.output.flat, stored.output.m, stored.output.v].every((part) => part.length === length)
-      ? stored.output
-      : null
+    const found = await this.store.get(`${run}:state`).catch(() => undefined)
+    if (found === undefined) return null
+    const stored = v.safeParse(StateSchema, found)
+    if (stored.success) {
+      const { sha256, ...state } = stored.output
+      const parts = [state.flat, state.m, state.v]
+      // Versions before 0.2 stored no hash: of their states only the numbers can be checked.
+      const whole = sha256 === undefined ? parts.every(finite) : sha256 === (await stateHash(state))
+      if (whole && parts.every((part) => part.length === length)) return state
+    }
+    this.onWarning('CHECKPOINT_INVALID', 'What training had stored was damaged; it is trained again from the start.')
+    return null
   }
 
   async saveState(run: string, state: TrainingState): Promise<void> {
-    await this.write(`${run}:state`, { ...state, losses: [...state.losses], ratios: [...state.ratios] }, state.step)
+    const { step, flat, m, v: second, losses, ratios } = state
+    const copy = { step, flat, m, v: second, losses: [...losses], ratios: [...ratios] }
+    await this.write(`${run}:state`, { ...copy, sha256: await stateHash(copy) })
   }
 
-  async saveAdapter(key: string, bytes: Uint8Array<ArrayBuffer>, step: number): Promise<void> {
-    await this.write(key, bytes, step)
+  /** Never refuses: what storage has no room for stays in memory. */
+  async saveAdapter(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const stored = (await this.write(checkpointHashKey(key), await sha256Hex(bytes))) && (await this.write(key, bytes))
+    if (stored) this.memory.delete(key)
+    else this.memory.set(key, bytes)
   }
 
+  /** @throws SpqrError CHECKPOINT_INVALID when it is missing, damaged or cut short */
   async adapter(key: string): Promise<Uint8Array<ArrayBuffer>> {
-    const stored = await this.store.get(key)
-    if (!(stored instanceof Uint8Array))
-      throw new SpqrError(
-        'RECORD_INVALID',
-        `The checkpoint "${key}" is not stored in this browser.`,
-        'Run the fine-tuning again.',
-      )
-    return stored as Uint8Array<ArrayBuffer>
+    return this.memory.get(key) ?? storedCheckpoint(this.store, key)
   }
 
-  private async write(key: string, value: unknown, step: number): Promise<void> {
+  /** Whether it was stored; a refusal is told once. */
+  private async write(key: string, value: unknown): Promise<boolean> {
     try {
       await this.store.set(key, value)
+      return true
     } catch (thrown) {
       const why = thrown instanceof Error ? thrown.message : String(thrown)
-      throw new SpqrError(
-        'STORAGE_FULL',
-        `The browser refused to store the checkpoint of step ${step} (${why}).`,
-        'Delete stored runs or packs and start training again; it goes on where it stopped.',
-      )
+      if (!this.refused)
+        this.onWarning(
+          'STORAGE_FULL',
+          `The browser refused to store the checkpoints of the training (${why}). They stay in memory for this visit.`,
+        )
+      this.refused = true
+      return false
     }
   }
+}
+
+const finite = (values: Float32Array): boolean => values.every(Number.isFinite)
+
+/** SHA-256 over everything a state holds. */
+async function stateHash({ step, flat, m, v: second, losses, ratios }: TrainingState): Promise<string> {
+  const parts = [flat, m, second].map((part) => sha256Hex(new Uint8Array(part.slice().buffer)))
+  const text = JSON.stringify([step, losses, ratios, ...(await Promise.all(parts))])
+  return sha256Hex(new TextEncoder().encode(text))
 }

@@ -14,7 +14,7 @@ import { Stage } from '../generator/stage'
 import { TextEncoder as PromptEncoder } from '../generator/text'
 import type { PackTokenizer } from '../generator/tokenizer'
 import { layOut, packed } from '../generator/weights'
-import { CheckpointStore, weightView } from './checkpoint'
+import { weightView, type CheckpointStore } from './checkpoint'
 import {
   encodeLatents,
   forbiddenNames,
@@ -35,6 +35,8 @@ export interface Opened {
   tokenizer: PackTokenizer
   shelf: AdapterShelf
   checkpoints: KeyValue
+  /** States and adapters in `checkpoints`. */
+  saved: CheckpointStore
   /** Folders added in this visit, by SHA-256. */
   datasets: ReadonlyMap<string, TrainingData>
   onEvent: OnEvent
@@ -121,7 +123,7 @@ export async function prepareSession(
     weights,
   )
   const start = initialState(profile, opened, weights, fineTune.seed)
-  const state = (await new CheckpointStore(opened.checkpoints).state(run, profile.length)) ?? start
+  const state = (await opened.saved.state(run, profile.length)) ?? start
   opened.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
   return {
     run,

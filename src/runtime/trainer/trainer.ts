@@ -5,6 +5,7 @@
  */
 import {
   SpqrError,
+  reviveError,
   type AlignmentSpec,
   type DeviceChoice,
   type EngineEvent,
@@ -84,6 +85,7 @@ export class Trainer implements TrainerApi {
         tokenizer,
         shelf,
         checkpoints,
+        saved: new CheckpointStore(checkpoints, (code, message) => onEvent({ type: 'warning', code, message })),
         datasets: this.datasets,
         onEvent,
       }
@@ -130,10 +132,13 @@ export class Trainer implements TrainerApi {
         this.session = await prepareSession(opened, run, profile, alignment, fineTune, signal)
       }
       const { session } = this
-      const store = new CheckpointStore(opened.checkpoints)
+      const store = opened.saved
       const key = checkpointKey(run, toStep)
       if (session.state.step > toStep) {
-        const known = await store.adapter(key).catch(() => null)
+        const known = await store.adapter(key).catch((thrown: unknown) => {
+          this.onEvent({ type: 'warning', code: 'CHECKPOINT_INVALID', message: reviveError(thrown).message })
+          return null
+        })
         if (known)
           return {
             checkpointKey: key,
@@ -149,17 +154,16 @@ export class Trainer implements TrainerApi {
         session.weights,
         session.state.flat,
       )
-      await store.saveAdapter(key, bytes, toStep)
+      await store.saveAdapter(key, bytes)
       await store.saveState(run, session.state)
       return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await sha256Hex(bytes) } }
     })
   }
 
-  exportAdapter(key: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }> {
-    return this.queue.run(async () => {
-      const bytes = await new CheckpointStore(this.need().checkpoints).adapter(key)
-      return { bytes, sha256: await sha256Hex(bytes) }
-    })
+  async exportAdapter(key: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }> {
+    // Beside the steps: whoever makes pictures meanwhile need not wait for the next checkpoint.
+    const bytes = await this.need().saved.adapter(key)
+    return { bytes, sha256: await sha256Hex(bytes) }
   }
 
   abort(): Promise<void> {
@@ -224,8 +228,7 @@ export class Trainer implements TrainerApi {
     let saved = performance.now()
     while (session.state.step < toStep) {
       await yieldToMessages()
-      // A full disk must not turn a stop into an error: the state stays in memory for the next call.
-      if (signal.aborted) await store.saveState(session.run, session.state).catch(() => undefined)
+      if (signal.aborted) await store.saveState(session.run, session.state)
       throwIfAborted(signal)
       const begun = performance.now()
       const plan = planBatch(

@@ -229,6 +229,11 @@ export class FakeEngine implements EngineApi {
   features(): never {
     throw new Error('not used')
   }
+  held = new Map<string, Uint8Array<ArrayBuffer>>()
+  holdCheckpoint(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.held.set(key, bytes)
+    return Promise.resolve()
+  }
   exportAlignment(): never {
     throw new Error('not used')
   }
@@ -240,7 +245,7 @@ export class FakeEngine implements EngineApi {
   }
 }
 
-export class FakeTrainer implements Pick<TrainerApi, 'train' | 'abort'> {
+export class FakeTrainer implements Pick<TrainerApi, 'train' | 'abort' | 'exportAdapter'> {
   calls: number[] = []
   train(
     _: unknown,
@@ -255,6 +260,11 @@ export class FakeTrainer implements Pick<TrainerApi, 'train' | 'abort'> {
       checkpointKey: `checkpoint-${toStep}`,
       trace: { losses, adapterSha256: sha256Hex(String(toStep)) },
     })
+  }
+
+  exportAdapter(key: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }> {
+    const bytes = new TextEncoder().encode(key)
+    return Promise.resolve({ bytes, sha256: sha256Hex(bytes) })
   }
 
   abort(): Promise<void> {

@@ -1,6 +1,6 @@
 /** Engine and trainer that die, at every call and while the next one loads: the run goes on to the same Report. */
 import { describe, expect, test } from 'vitest'
-import { SpqrError, type RunSpec } from '../../../../src/core/contracts'
+import { SpqrError, type ModelVariant, type RunSpec } from '../../../../src/core/contracts'
 import { FakeEngine, FakeTrainer } from '../fixture'
 import { comparable, harness, live, smoke } from '../harness'
 
@@ -45,6 +45,53 @@ describe('a trainer that dies', () => {
     const trainer = new MortalTrainer([1, 2, 3, 4, 5, 6, 7, 8, 9], false)
     await expect(harness({ trainer }).start(live)).rejects.toMatchObject({ code: 'WORKER_CRASHED' })
     expect(trainer.calls.length).toBeLessThanOrEqual(6)
+  })
+})
+
+describe('a checkpoint that the engine cannot read', () => {
+  const invalid = () => new SpqrError('CHECKPOINT_INVALID', 'The checkpoint was damaged.', 'It is trained again.')
+
+  /** An engine that reads a checkpoint only once it is held in memory. */
+  class BlindEngine extends FakeEngine {
+    override prepare(variant: ModelVariant): Promise<void> {
+      const { fineTune } = variant
+      if (fineTune.kind === 'checkpoint' && !this.held.has(fineTune.key)) return Promise.reject(invalid())
+      return super.prepare(variant)
+    }
+  }
+
+  test('is handed over from the memory of the trainer, also to the next engine, and this is said', async () => {
+    const {
+      engine: first,
+      events,
+      trainer,
+      start,
+    } = harness({
+      engine: new BlindEngine(),
+      recreateEngine: () => Promise.resolve(new BlindEngine()),
+    })
+    expect(first.runs).toBe(0)
+    expect(comparable(await start(live))).toEqual(await whole(live))
+    expect(trainer.calls).toEqual([10, 20])
+    expect(events.filter(({ type }) => type === 'warning')).toEqual([
+      expect.objectContaining({ code: 'CHECKPOINT_INVALID' }),
+      expect.objectContaining({ code: 'CHECKPOINT_INVALID' }),
+    ])
+  })
+
+  test('and that the trainer has lost too is trained again', async () => {
+    class Forgetful extends FakeTrainer {
+      lost = new Set<string>()
+      override exportAdapter(key: string): ReturnType<FakeTrainer['exportAdapter']> {
+        if (this.lost.has(key)) return super.exportAdapter(key)
+        this.lost.add(key)
+        return Promise.reject(invalid())
+      }
+    }
+    const trainer = new Forgetful()
+    const { start } = harness({ engine: new BlindEngine(), trainer, trainAhead: false })
+    expect(comparable(await start(live))).toEqual(await whole(live))
+    expect(trainer.calls).toEqual([10, 10, 20, 20])
   })
 })
 

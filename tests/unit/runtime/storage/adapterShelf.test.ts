@@ -3,6 +3,7 @@ import { writeSafetensors } from '../../../../src/core/adapters'
 import type { Component, EngineEvent, PackManifest } from '../../../../src/core/contracts'
 import { AdapterShelf, adaptableWeights, targetsOf } from '../../../../src/runtime/storage/adapterShelf'
 import type { PackFiles } from '../../../../src/runtime/storage/files'
+import { CheckpointStore } from '../../../../src/runtime/trainer/checkpoint'
 import { MemoryKeyValue } from '../../../helpers/memoryStore'
 
 const component = (...tensors: [string, number[]][]): Component => {
@@ -112,10 +113,40 @@ describe('the adapter shelf', () => {
     expect(events).toMatchObject([{ type: 'warning', code: 'STORAGE_FULL' }])
   })
 
-  test('a checkpoint that is gone is an error by its key', async () => {
-    await expect(shelf().fineTune({ kind: 'checkpoint', key: 'run/5' })).rejects.toMatchObject({
-      code: 'RECORD_INVALID',
-      message: expect.stringMatching(/run\/5/) as unknown,
+  test.each<[string, (bytes: Uint8Array<ArrayBuffer>) => unknown]>([
+    ['is gone', () => undefined],
+    ['has one flipped bit', (bytes) => bytes.with(bytes.length - 2, bytes.at(-2)! ^ 1)],
+    ['is cut short', (bytes) => bytes.slice(0, -3)],
+    ['is empty', () => new Uint8Array()],
+    ['is no bytes at all', () => 'lost'],
+  ])(
+    'a checkpoint that %s is refused by its key, and taken from memory once it was trained again',
+    async (_, damage) => {
+      const bytes = lora('unet.a.to_k')
+      await new CheckpointStore(checkpoints).saveAdapter('run-5', bytes)
+      const one = shelf()
+      const targets = async () => (await one.fineTune({ kind: 'checkpoint', key: 'run-5' }))?.targets.size
+      expect(await targets()).toBe(1)
+      checkpoints.values.set('run-5', damage(bytes))
+      await expect(targets()).rejects.toMatchObject({
+        code: 'CHECKPOINT_INVALID',
+        message: expect.stringMatching(/run-5/) as unknown,
+      })
+      one.holdCheckpoint('run-5', bytes)
+      expect(await targets()).toBe(1)
+    },
+  )
+
+  test('a checkpoint of an older version has no hash: it is read when its numbers are finite', async () => {
+    const one = shelf()
+    const bytes = lora('unet.a.to_k')
+    checkpoints.values.set('old-1', bytes)
+    expect((await one.fineTune({ kind: 'checkpoint', key: 'old-1' }))?.targets.size).toBe(1)
+    const broken = bytes.slice()
+    new DataView(broken.buffer).setFloat32(broken.length - 4, Number.NaN, true)
+    checkpoints.values.set('old-1', broken)
+    await expect(one.fineTune({ kind: 'checkpoint', key: 'old-1' })).rejects.toMatchObject({
+      code: 'CHECKPOINT_INVALID',
     })
   })
 })
