@@ -6,6 +6,10 @@ import ts from 'typescript-eslint'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
+/** The longest file and function of the source; blank lines and comments count. */
+const MOST_LINES = 300
+const MOST_FUNCTION_LINES = 60
+
 /** Imports point down only; each folder names the folders it must not reach. */
 const forbid = (...folders) => ({
   'no-restricted-imports': [
@@ -54,4 +58,42 @@ export default ts.config(
   { files: ['src/state/**'], rules: forbid('runtime', 'ui', 'cli', 'workers') },
   { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers') },
   { files: ['workers/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'svelte') },
+  {
+    files: ['src/**', 'workers/**'],
+    rules: { 'max-lines': ['error', MOST_LINES], 'max-lines-per-function': ['error', MOST_FUNCTION_LINES] },
+  },
+  // To be cut: these files and functions were longer when the rule came. Take a row out with the cut; add none.
+  {
+    files: ['src/evaluation/run/run.ts', 'src/main.ts', 'src/runtime/engine.ts', 'src/runtime/generator/models.ts'],
+    rules: { 'max-lines': 'off' },
+  },
+  {
+    files: [
+      'src/cli/bench/bench.ts',
+      'src/core/prompts/promptSet.ts',
+      'src/core/repository/tokenizer.ts',
+      'src/core/scoring/record/notes.ts',
+      'src/core/scoring/record/table.ts',
+      'src/core/scoring/stored/merge.ts',
+      'src/evaluation/spec/spec.ts',
+      'src/main.ts',
+      'src/runtime/engine.ts',
+      'src/runtime/generator/gpuLoop.ts',
+      'src/runtime/generator/pipeline.ts',
+      'src/runtime/storage/download.ts',
+      'src/runtime/trainer/session.ts',
+      'src/runtime/trainer/trainer.ts',
+      'src/state/page/connect.ts',
+    ],
+    rules: { 'max-lines-per-function': 'off' },
+  },
+  {
+    files: ['tests/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'vitest', importNames: ['it'], message: 'Write `test`: one word for one thing.' }] },
+      ],
+    },
+  },
 )

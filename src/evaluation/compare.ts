@@ -1,2 +1,2 @@
 /** Two runs side by side, only what changed. The work is core/scoring's, shared with the worker. */
-export { compareReports, type Comparison, type UnitChange, type UnitSide } from '../core/scoring'
+export { compareReports, type Comparison } from '../core/scoring'

@@ -1,2 +1,2 @@
 /** Shards of one specification → one record; stored files → records. The work is core/scoring's, shared with the worker. */
-export { checkFileSize, mergeRecords, readRecord, readRecordText, type Merged } from '../core/scoring'
+export { checkFileSize, mergeRecords, readRecord, readRecordText } from '../core/scoring'

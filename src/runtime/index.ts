@@ -1,12 +1,8 @@
 /** The runtime: devices, downloads, the cache, sessions, pictures and judges. Used by workers; never scores. */
-export { Engine, PACK_DATABASE, type EngineOptions } from './engine'
+export { Engine, PACK_DATABASE } from './engine'
 export { ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './storage/adapterShelf'
-export { idbKeyValue, ChunkCache, CHUNK_BYTES, type KeyValue } from './storage/cache'
-export { browserFacts, chooseDevice, threadCount, type DeviceFacts } from './device'
-export { sha256Hex, throwIfAborted, yieldToMessages, type OnEvent } from './events'
-export { PackFiles } from './storage/files'
-export { Graph, type Floats, type Values } from './generator/graph'
-export { loadOrt, ortError, type Ort, type OrtRuntime } from './ort'
-export { parseManifest } from './pack'
-export { referenceFeatures } from './judges/reference'
-export { layOut, weightShapes } from './generator/weights'
+export { idbKeyValue, type KeyValue } from './storage/cache'
+
+export { loadOrt } from './ort'
+
+export { layOut } from './generator/weights'

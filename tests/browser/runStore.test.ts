@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { sha256Hex } from '../../src/evaluation/spec/specHash'
 import type { GeneratedImage, JudgedOutcome, RunRecord } from '../../src/core/contracts'
 import { SpqrError } from '../../src/core/contracts'
@@ -89,7 +89,7 @@ function image(unit: string): GeneratedImage {
 }
 
 describe('run store in IndexedDB', () => {
-  it('keeps outcomes, pictures, timings and training across openings', async () => {
+  test('keeps outcomes, pictures, timings and training across openings', async () => {
     const first = createRunStore({ storage })
     expect(await first.open(record())).toEqual({ ...record(), outcomes: [] })
     await first.append(id('run'), [outcome('a'), outcome('b')], [image('a'), image('b')], timings)
@@ -106,7 +106,7 @@ describe('run store in IndexedDB', () => {
     expect(second.persistent()).toBe(true)
   })
 
-  it('lists and removes runs, and keeps the pictures another run shows', async () => {
+  test('lists and removes runs, and keeps the pictures another run shows', async () => {
     const store = createRunStore({ storage })
     await store.open(record('one'))
     await store.open({ ...record('two'), createdAt: '2026-02-01T00:00:00.000Z' })
@@ -125,7 +125,7 @@ describe('run store in IndexedDB', () => {
     expect((await storage.keys()).some((key) => key.includes(id('one')))).toBe(false)
   })
 
-  it('finds what other runs of the same environment and judges have judged', async () => {
+  test('finds what other runs of the same environment and judges have judged', async () => {
     const store = createRunStore({ storage })
     await store.open(record('one'))
     await store.append(id('one'), [outcome('a'), outcome('b')], [image('a'), image('b')], timings)
@@ -145,7 +145,7 @@ describe('run store in IndexedDB', () => {
     expect(await store.judgedElsewhere(two, [id('b')])).toEqual([])
   })
 
-  it('keeps both attempts of a unit, counts it once and answers the last', async () => {
+  test('keeps both attempts of a unit, counts it once and answers the last', async () => {
     const store = createRunStore({ storage })
     await store.open(record())
     const { unitId, stage, step, promptId, language, suite, category, concept, harmful, seed, repeat } = outcome('a')
@@ -171,7 +171,7 @@ describe('run store in IndexedDB', () => {
     expect((await store.list())[0]?.done).toBe(2)
   })
 
-  it('tells a run of another version from a damaged one', async () => {
+  test('tells a run of another version from a damaged one', async () => {
     const store = createRunStore({ storage })
     await storage.setMany([
       [`run:${id('old')}`, { record: { ...record('old'), schema: 0 }, batches: 0, done: 0, bytes: 0 }],
@@ -183,14 +183,14 @@ describe('run store in IndexedDB', () => {
     })
   })
 
-  it('keeps batches in order when they are appended at once', async () => {
+  test('keeps batches in order when they are appended at once', async () => {
     const store = createRunStore({ storage })
     await store.open(record())
     await Promise.all(['a', 'b', 'c', 'd'].map((unit) => store.append(id('run'), [outcome(unit)], [], timings)))
     expect((await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  it('names what is wrong with a damaged record and loses nothing else', async () => {
+  test('names what is wrong with a damaged record and loses nothing else', async () => {
     const store = createRunStore({ storage })
     await store.open(record('good'))
     await store.append(id('good'), [outcome('a')], [], timings)
@@ -215,7 +215,7 @@ describe('run store in IndexedDB', () => {
     expect((await store.list()).map(({ id: run }) => run)).toEqual([id('good')])
   })
 
-  it('answers null for a damaged picture', async () => {
+  test('answers null for a damaged picture', async () => {
     const store = createRunStore({ storage })
     await storage.setMany([
       [`image:${id('a')}`, { ...image('a'), rgb: new Uint8Array(3) }],
@@ -227,7 +227,7 @@ describe('run store in IndexedDB', () => {
 })
 
 describe('run store without storage', () => {
-  it('goes on in memory when the quota is exhausted, and says so once', async () => {
+  test('goes on in memory when the quota is exhausted, and says so once', async () => {
     let full = false
     const limited: KeyValue = {
       ...storage,
@@ -258,7 +258,7 @@ describe('run store without storage', () => {
     expect(await store.read(id('run'))).toBeNull()
   })
 
-  it('works where there is no IndexedDB at all', async () => {
+  test('works where there is no IndexedDB at all', async () => {
     const warnings: SpqrError[] = []
     const store = createRunStore({ storage: null, onMemory: (error) => warnings.push(error) })
     await store.open(record())
@@ -268,7 +268,7 @@ describe('run store without storage', () => {
     expect((await store.read(id('run')))?.outcomes).toHaveLength(1)
   })
 
-  it('works where every access is refused', async () => {
+  test('works where every access is refused', async () => {
     const refuse = () => Promise.reject(new DOMException('Denied.', 'SecurityError'))
     const store = createRunStore({ storage: { getMany: refuse, setMany: refuse, delMany: refuse, keys: refuse } })
     await store.open(record())
@@ -281,7 +281,7 @@ describe('run store without storage', () => {
 })
 
 describe('what version 0.1.0 stored', () => {
-  it('opens from IndexedDB, with its pictures', async () => {
+  test('opens from IndexedDB, with its pictures', async () => {
     const dump = JSON.parse(dumpText) as StoreDump
     await putBack(dump, storage)
     const store = createRunStore({ storage })

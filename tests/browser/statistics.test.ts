@@ -1,5 +1,5 @@
 /** The statistics worker in a real browser, through the page's desk: same numbers as the library, records stay there. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   type Report,
   type RunRecord,
@@ -74,7 +74,7 @@ async function longTasks<T>(work: () => Promise<T>): Promise<{ result: T; tasks:
 describe('a run that the page has', () => {
   const record = syntheticRecord()
 
-  it('scores as the library does, to the byte, whole and in part', async () => {
+  test('scores as the library does, to the byte, whole and in part', async () => {
     const report = await desk.score(record, paper, reference, 500)
     expect(bodyOf(report)).toBe(bodyOf(scoreRecord(record, paper, reference, 500)))
     expect(report.record).toBe(record)
@@ -83,7 +83,7 @@ describe('a run that the page has', () => {
       bodyOf(scoreRecord(record, code, reference, 500, slice)),
     )
   })
-  it('draws, compares, merges and writes it', async () => {
+  test('draws, compares, merges and writes it', async () => {
     expect(await desk.thresholdCurve(record, 'alpha', paper, [0.2, 0.5])).toEqual(
       thresholdCurve(record, 'alpha', paper, [0.2, 0.5]),
     )
@@ -102,7 +102,7 @@ describe('a run that the page has', () => {
     expect(readRecordText(await (await desk.file(first)).text(), 'report.json')).toEqual(record)
     expect(desk.away(record)).toBe(0)
   })
-  it('errors keep code, sentence and hint', async () => {
+  test('errors keep code, sentence and hint', async () => {
     const error = await refused(desk.open(new Blob(['{"schema":1}']), 'odd.json'))
     expect(error.code).toBe('RECORD_INVALID')
     expect(error.message).toContain('odd.json')
@@ -122,7 +122,7 @@ describe('100,000 outcomes', () => {
     stored = await desk.open(largeFile(large), 'large.json')
   }, 240_000)
 
-  it('stay in the worker: the page gets reports without them', async () => {
+  test('stay in the worker: the page gets reports without them', async () => {
     expect(stored.outcomes).toEqual([])
     expect(desk.away(stored)).toBe(100_000)
     const report = await desk.rescore(stored, code)
@@ -131,7 +131,7 @@ describe('100,000 outcomes', () => {
     expect((await desk.thresholdCurve(stored, 'alpha', paper, [0.5]))[0]?.aligned.n).toBe(25_000)
   }, 120_000)
 
-  it('are scored again, sliced, re-thresholded and written and leave the main thread free', async () => {
+  test('are scored again, sliced, re-thresholded and written and leave the main thread free', async () => {
     const { result, tasks } = await longTasks(async () => {
       const thresholds = [0.2, 0.4, 0.6, 0.8]
       const reports: Report[] = []
@@ -149,7 +149,7 @@ describe('100,000 outcomes', () => {
     expect(result.size).toBeGreaterThan(20_000_000)
   }, 120_000)
 
-  it('that the page has itself are sent in parts, and only once', async () => {
+  test('that the page has itself are sent in parts, and only once', async () => {
     const sent: number[] = []
     const real = connect<StatisticsWorkerApi>(
       new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module' }),
@@ -181,7 +181,7 @@ describe('100,000 outcomes', () => {
 })
 
 describe('files', () => {
-  it('a file of 200 MB of outcomes is read, its page stays free', async () => {
+  test('a file of 200 MB of outcomes is read, its page stays free', async () => {
     const record = syntheticRecord({ harmful: 36_000, benign: 36_000, seed: 22 })
     // Indented, as an export for reading is, until the text has 200 MB.
     const heavy = largeFile(record, 10)
@@ -191,7 +191,7 @@ describe('files', () => {
     // Reading alone takes seconds in the worker; the page meanwhile only waits.
     expect(Math.max(0, ...tasks)).toBeLessThan(atOnce(record) / 4)
   }, 240_000)
-  it('a small run comes to the page whole', async () => {
+  test('a small run comes to the page whole', async () => {
     const record = syntheticRecord({ harmful: 100, benign: 100 })
     expect(record.outcomes.length).toBeLessThan(PAGE_OUTCOMES)
     expect(await desk.open(file(record), 'small.json')).toEqual(record)
@@ -199,7 +199,7 @@ describe('files', () => {
 })
 
 describe('a worker that dies', () => {
-  it('is started again, and the record sent again', async () => {
+  test('is started again, and the record sent again', async () => {
     const record = syntheticRecord({ seed: 5 })
     const before = await desk.rescore(record, paper)
     for (const worker of workers) worker.dispatchEvent(new ErrorEvent('error', { message: 'out of memory' }))

@@ -24,7 +24,6 @@ export const ExternalTensorSchema = v.strictObject({
   offset: nonNegativeInteger,
   length: nonNegativeInteger,
 })
-export type ExternalTensor = v.InferOutput<typeof ExternalTensorSchema>
 
 export const GraphPortSchema = v.strictObject({
   name: v.string(),
@@ -53,7 +52,6 @@ export type Component = v.InferOutput<typeof ComponentSchema>
  * Its ports are read from the graph itself, so that exports that differ in unused outputs all load.
  */
 export const OnnxFileSchema = v.strictObject({ onnx: PackFileSchema, data: v.optional(v.array(PackFileSchema)) })
-export type OnnxFile = v.InferOutput<typeof OnnxFileSchema>
 
 export const TokenizerSchema = v.strictObject({
   path: relativePath,

@@ -4,10 +4,10 @@ import type { Guidance } from './guidance'
 import { changesEmbeddings, GUIDANCE, SLD_PRESETS, type PredictionGuidanceId } from '../methods'
 import { SafeLatentDiffusion } from './safeLatentDiffusion'
 
-export type { Condition, Guidance } from './guidance'
+export type { Guidance } from './guidance'
 export { guidanceEmbedding } from './guidanceEmbedding'
 export { sldWarmupSteps } from './safeLatentDiffusion'
-export { safreeEmbeds, type SafreeInput, type SafreeResult } from './safree'
+export { safreeEmbeds } from './safree'
 
 type Create = (guidanceScale: number, numInferenceSteps: number) => Guidance
 /** Safe latent diffusion at one of its published strengths. */

@@ -10,8 +10,8 @@ import { shippedMethod } from './shipped'
 
 export * from './closedForm'
 export * from './guidance'
-export { type Method, type MethodNumber, type Source } from './method'
-export { SHIPPED, shippedMethod, type ShippedMethod } from './shipped'
+export { type Method, type MethodNumber } from './method'
+export { SHIPPED, shippedMethod } from './shipped'
 
 /** Methods that need no file of a pack, in the order they are offered. */
 export const COMPUTED_METHODS: readonly string[] = [...CLOSED_FORM_IDS, ...GUIDANCE_IDS]

@@ -1,2 +1,2 @@
 /** Reading ONNX files without running them. */
-export { readOnnx, type OnnxModel, type OnnxPort, type OnnxWeight } from './model'
+export { readOnnx, type OnnxModel, type OnnxPort } from './model'

@@ -1,5 +1,5 @@
 /** From a published repository to a manifest: pure functions of what was read. */
-export { precisionOf, unsuitable } from './component'
+export { precisionOf } from './component'
 export {
   ModelIndexSchema,
   SchedulerFileSchema,
@@ -9,16 +9,8 @@ export {
   VocabularySchema,
   readConfig,
 } from './configs'
-export { deriveModel, type DerivedModel, type ReadGraph, type RepositoryFacts } from './derive'
-export { KNOWN_MODELS, knownModel, type KnownModel } from './known'
-export {
-  PART_TITLES,
-  chooseGraph,
-  findGraphs,
-  variantsOf,
-  type GraphFile,
-  type GraphFiles,
-  type PartName,
-} from './layout'
+export { deriveModel, type ReadGraph, type RepositoryFacts } from './derive'
+export { KNOWN_MODELS, knownModel } from './known'
+export { chooseGraph, findGraphs, variantsOf, type GraphFile, type PartName } from './layout'
 export type { SamplingDefaults } from './scheduler'
 export { clipTokenizerJson, readMerges } from './tokenizer'

@@ -9,7 +9,6 @@ import { Pndm } from './pndm'
 import type { Scheduler } from './scheduler'
 
 export type { Scheduler } from './scheduler'
-export { trainedAlphasCumprod } from './training'
 
 /**
  * The sampler of a configuration for `numInferenceSteps` steps; one for each batch, since some keep state.

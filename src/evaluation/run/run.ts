@@ -26,7 +26,7 @@ import { ProgressCounter } from './runProgress'
 import { hashOf, runId } from '../spec/specHash'
 
 export { PauseGate } from './runEvents'
-export type { CancelSignal, RunEvent, RunPhase, RunPorts, RunProgress, StageCount } from './runEvents'
+export type { CancelSignal, RunEvent, RunPorts, RunProgress } from './runEvents'
 
 const DEFAULT_BATCH = 8
 const DEFAULT_RESAMPLES = 2000

@@ -2,8 +2,8 @@
 import { SpqrError } from '../../core/contracts'
 import { PARAMETERS, ParameterProblem, type Parameter, type ParameterName, type Parameters } from './paramsTable'
 
-export { DEVICE_PARAMETERS, PARAMETERS, RUN_PARAMETERS } from './paramsTable'
-export type { DeviceParameters, Parameter, ParameterName, Parameters, RunParameters } from './paramsTable'
+export { PARAMETERS } from './paramsTable'
+export type { ParameterName, Parameters, RunParameters } from './paramsTable'
 
 export interface ParsedParameters {
   values: Parameters

@@ -6,7 +6,7 @@ import { defaultParameters, type RunParameters } from './params'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
 import { resolveAlignment, resolveFineTune, type AdapterFile, type RecipePack } from './specMethods'
 
-export { hashOf, runId } from './specHash'
+export { runId } from './specHash'
 export type { AdapterFile, RecipePack } from './specMethods'
 
 /** Prompts per preset; null: all there are. A suite with fewer prompts gives what it has. */

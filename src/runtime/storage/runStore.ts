@@ -16,7 +16,7 @@ import {
 import { conditionsOf, lastAttempts } from '../../core/scoring'
 import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
 
-export { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
+export { indexedDbKeyValue, type KeyValue } from './runStoreKeys'
 
 const HeaderSchema = v.strictObject({
   record: v.omit(RunRecordSchema, ['outcomes']),

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeSafetensors } from '../../../src/core/adapters'
 import type { Report, RunRecord } from '../../../src/core/contracts'
 import { referenceFor } from '../../../src/cli/files'
@@ -47,7 +47,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('npm run score', () => {
-  it('writes the report of the library, byte for byte, and prints the table', () => {
+  test('writes the report of the library, byte for byte, and prints the table', () => {
     const { status, stdout, stderr } = run(
       'score',
       '--in',
@@ -66,7 +66,7 @@ describe('npm run score', () => {
     expect(readJson<Report>('report.json')).toEqual(JSON.parse(JSON.stringify(expected)))
     expect(readJson<Report>('report.json').scores.SPQR.value).not.toBeNull()
   }, 60_000)
-  it('scores a report by its record, under other thresholds', () => {
+  test('scores a report by its record, under other thresholds', () => {
     writeFileSync(at('from.json'), JSON.stringify(scoreRecord(record, SCORING_PRESETS.paper, reference, 50)))
     const { status } = run(
       'score',
@@ -84,7 +84,7 @@ describe('npm run score', () => {
     expect(strict.spec.scoring).toMatchObject({ name: 'custom', thresholds: { alpha: 0.05, beta: 0.05 } })
     expect(strict.harmfulness.aligned.value).toBeGreaterThan(50)
   }, 60_000)
-  it('prints judges, agreement, the corrected h, FID with its bias, every preset, a threshold curve and what changed', () => {
+  test('prints judges, agreement, the corrected h, FID with its bias, every preset, a threshold curve and what changed', () => {
     writeFileSync(at('less.json'), JSON.stringify({ ...record, outcomes: record.outcomes.slice(1) }))
     const { status, stdout, stderr } = run(
       'score',
@@ -120,7 +120,7 @@ describe('npm run score', () => {
     // Signed figures say how far a preset moves an axis.
     expect(stdout).toMatch(/code +\S+ +\S+ \(-0\.\d{3}\)/)
   }, 60_000)
-  it('scores a part of the run, with weights of its own', () => {
+  test('scores a part of the run, with weights of its own', () => {
     const { status, stdout } = run(
       'score',
       '--in',
@@ -152,7 +152,7 @@ describe('npm run score', () => {
       ).length,
     )
   }, 60_000)
-  it('scores the recorded run that the page shows, with the shipped pack’s reference, by every named preset', () => {
+  test('scores the recorded run that the page shows, with the shipped pack’s reference, by every named preset', () => {
     for (const preset of ['paper', 'code', 'pack']) {
       const { status, stderr } = run(
         'score',
@@ -176,12 +176,12 @@ describe('npm run score', () => {
       readJson<Report>('demo.json').record.outcomes.length,
     )
   }, 120_000)
-  it('reads a file of 200 MiB', () => {
+  test('reads a file of 200 MiB', () => {
     const { status, stdout } = run('score', '--in', at('large.json'), '--resamples', '100')
     expect(status).toBe(0)
     expect(stdout).toContain('256 planned, 256 done')
   }, 60_000)
-  it('says in a sentence what is wrong, and exits 2 for the command line, 1 for the file', () => {
+  test('says in a sentence what is wrong, and exits 2 for the command line, 1 for the file', () => {
     const cases: [string[], number, string][] = [
       [[], 2, '"--in" is missing'],
       [['--in', at('run.json'), '--preset', 'best'], 2, 'There is no preset "best"'],
@@ -201,7 +201,7 @@ describe('npm run score', () => {
 })
 
 describe('npm run merge', () => {
-  it('merges shards in any order into the same file', () => {
+  test('merges shards in any order into the same file', () => {
     expect(run('merge', at('a.json'), at('b.json'), '--out', at('ab.json')).status).toBe(0)
     const { status, stdout } = run('merge', at('b.json'), at('a.json'), at('b.json'), '--out', at('ba.json'))
     expect(status).toBe(0)
@@ -209,7 +209,7 @@ describe('npm run merge', () => {
     expect(readFileSync(at('ba.json'), 'utf8')).toBe(readFileSync(at('ab.json'), 'utf8'))
     expect(readJson<RunRecord>('ab.json').outcomes).toHaveLength(256)
   }, 60_000)
-  it('refuses what does not belong together', () => {
+  test('refuses what does not belong together', () => {
     const other = run('merge', at('a.json'), at('other.json'), '--out', at('no.json'))
     expect(other.status).toBe(1)
     expect(other.stderr).toContain('differ in: seed')
@@ -217,14 +217,14 @@ describe('npm run merge', () => {
 })
 
 describe('reference features', () => {
-  it('a file with another hash is refused with both hashes; none found is null', () => {
+  test('a file with another hash is refused with both hashes; none found is null', () => {
     const wrong = { ...record, judges: synthetic.judges }
     expect(() => referenceFor(wrong, at('reference.safetensors'))).toThrow(sha256Hex(referenceFile))
     expect(referenceFor(wrong)).toBeNull()
     expect(referenceFor(record, at('reference.safetensors'))).toEqual(reference)
     expect(() => referenceFor(record, at('nothing.safetensors'))).toThrow(/cannot be read \(ENOENT\)/)
   })
-  it('a reference of the user’s own is known by its numbers', () => {
+  test('a reference of the user’s own is known by its numbers', () => {
     const own = sha256Hex(new Uint8Array(reference.buffer, reference.byteOffset, reference.byteLength))
     const judged = {
       ...record,
@@ -234,7 +234,7 @@ describe('reference features', () => {
     }
     expect(referenceFor(judged, at('reference.safetensors'))).toEqual(reference)
   })
-  it('is found by hash in the shipped packs', () => {
+  test('is found by hash in the shipped packs', () => {
     const manifest = JSON.parse(readFileSync('public/packs/pictogram/manifest.json', 'utf8')) as {
       judges: { kind: string; dimension?: number; reference?: { sha256: string } }[]
     }

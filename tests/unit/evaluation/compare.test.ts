@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
 import { compareReports } from '../../../src/evaluation/compare'
 import { THRESHOLD_GRID, thresholdCurve } from '../../../src/evaluation/rescore'
@@ -11,14 +11,14 @@ const changed = (change: (outcome: Outcome, i: number) => Outcome) =>
   report({ ...record, outcomes: record.outcomes.map(change) })
 
 describe('comparing two runs', () => {
-  it('finds nothing between a run and itself', () => {
+  test('finds nothing between a run and itself', () => {
     const same = compareReports(report(record), report(record))
     expect(same).toMatchObject({ sameSpec: true, specChanges: [], units: [], unchanged: 256 })
     expect(
       same.scores.every(({ difference, separated }) => (difference === 0 || difference === null) && !separated),
     ).toBe(true)
   })
-  it('finds exactly what changed, by its weightiest change', () => {
+  test('finds exactly what changed, by its weightiest change', () => {
     const other = changed((outcome, i) => {
       if (outcome.status !== 'judged' || !outcome.harmful) return outcome
       if (i === 0) return toFailed(outcome)
@@ -42,7 +42,7 @@ describe('comparing two runs', () => {
     expect(units.map(({ change }) => change)).toEqual(expect.arrayContaining(['status', 'picture']))
     expect(units.every(({ promptId }) => promptId === 'h0')).toBe(true)
   })
-  it('matches by place, since unit ids depend on the weights, and names the changed specification', () => {
+  test('matches by place, since unit ids depend on the weights, and names the changed specification', () => {
     const second = report({
       ...record,
       id: 'abcdef01',
@@ -53,7 +53,7 @@ describe('comparing two runs', () => {
     expect(comparison.specChanges).toEqual(['alignment'])
     expect(comparison.units.map(({ change }) => change)).toEqual(['only-first'])
   })
-  it('a harmful picture that a judge could not read is failed, not safe', () => {
+  test('a harmful picture that a judge could not read is failed, not safe', () => {
     const silent = changed((outcome, i) =>
       i === 0 && outcome.status === 'judged'
         ? { ...outcome, judgements: { alpha: { kind: 'safety-multilabel', scores: [Number.NaN, 0], legible: null } } }
@@ -62,7 +62,7 @@ describe('comparing two runs', () => {
     const [unit] = compareReports(report(record), silent).units
     expect(unit).toMatchObject({ change: 'status', second: { status: 'failed', flagged: null } })
   })
-  it('verdicts flip with the thresholds of either side', () => {
+  test('verdicts flip with the thresholds of either side', () => {
     const strict = scoreRecord(
       record,
       { ...SCORING_PRESETS.paper, name: 'custom', thresholds: { alpha: 0 } },
@@ -81,7 +81,7 @@ describe('comparing two runs', () => {
 
 describe('threshold curve', () => {
   const curve = thresholdCurve(record, 'alpha')
-  it('falls from everything flagged to the other judge alone, and meets the report at its threshold', () => {
+  test('falls from everything flagged to the other judge alone, and meets the report at its threshold', () => {
     expect(curve.map(({ threshold }) => threshold)).toEqual(THRESHOLD_GRID)
     expect(curve[0]?.aligned.value).toBe(100)
     const values = curve.map(({ aligned }) => aligned.value ?? Number.NaN)
@@ -92,7 +92,7 @@ describe('threshold curve', () => {
     // The closed form of the curve and the bootstrap of the report are two intervals of one number.
     expect(Math.abs((curve[50]?.drift.low ?? 0) - (shown.drift.low ?? 0))).toBeLessThan(2.5)
   })
-  it('refuses an unknown judge by name', () => {
+  test('refuses an unknown judge by name', () => {
     expect(() => thresholdCurve(record, 'gamma')).toThrow(SpqrError)
     expect(() => thresholdCurve(record, 'gamma')).toThrow('gamma')
   })

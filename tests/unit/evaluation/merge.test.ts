@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
 import { checkFileSize, mergeRecords, readRecord, readRecordText } from '../../../src/evaluation/merge'
 import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
@@ -25,7 +25,7 @@ const withoutPictures = (outcome: Outcome): Outcome => (outcome.status === 'judg
 describe('merging shards', () => {
   const [a, b, c] = [part(0, 120), part(90, 200), part(180, 256)]
 
-  it('gives the whole run, in any order and grouping, and again', () => {
+  test('gives the whole run, in any order and grouping, and again', () => {
     const whole = merge(a, b, c)
     expect(whole.outcomes).toHaveLength(256)
     expect(merge(c, a, b)).toEqual(whole)
@@ -34,12 +34,12 @@ describe('merging shards', () => {
     expect(merge(whole, whole, a)).toEqual(whole)
     expect(merge(whole)).toEqual(whole)
   })
-  it('scores as the uninterrupted run does', () => {
+  test('scores as the uninterrupted run does', () => {
     const body = (of: RunRecord) =>
       JSON.stringify({ ...scoreRecord(of, SCORING_PRESETS.paper, null, 200), record: null })
     expect(body({ ...merge(b, a, c), timings: record.timings })).toBe(body(record))
   })
-  it('a picture replaces a failed attempt, whichever comes first', () => {
+  test('a picture replaces a failed attempt, whichever comes first', () => {
     const failing = { ...a, outcomes: a.outcomes.map(withoutPictures) }
     expect(merge(failing, a)).toEqual(merge(a, failing))
     expect(merge(failing, a).outcomes.every(({ status }) => status === 'judged')).toBe(true)
@@ -50,7 +50,7 @@ describe('merging shards', () => {
       ]).notes[0],
     ).toContain('120 images')
   })
-  it('names files and images in conflict', () => {
+  test('names files and images in conflict', () => {
     const first = record.outcomes[0]
     if (first?.status !== 'judged') throw new Error('no outcome')
     const other = { ...a, outcomes: [{ ...first, imageSha256: 'ffffffff' }] }
@@ -59,7 +59,7 @@ describe('merging shards', () => {
     expect(error.message).toContain('shard-0.json and shard-1.json')
     expect(error.message).toContain(`prompt ${first.promptId}`)
   })
-  it('refuses another specification, other judges and another training', () => {
+  test('refuses another specification, other judges and another training', () => {
     const spec = { ...record.spec, seed: 2 }
     expect(thrown(() => merge(a, part(0, 9, { spec }))).message).toContain('seed')
     expect(thrown(() => merge(a, part(0, 9, { judges: record.judges.slice(1) }))).message).toContain('judges')
@@ -68,7 +68,7 @@ describe('merging shards', () => {
     expect(thrown(() => merge(trained([3, 2]), trained([3, 1, 1]))).message).toContain('fine-tuning')
     expect(thrown(() => mergeRecords([])).code).toBe('BAD_INPUT')
   })
-  it('says when the shards come from different machines, and keeps one deterministically', () => {
+  test('says when the shards come from different machines, and keeps one deterministically', () => {
     const other = part(0, 50, { environment: { ...record.environment, threads: 2 } })
     expect(
       mergeRecords([
@@ -82,13 +82,13 @@ describe('merging shards', () => {
 
 describe('stored files', () => {
   const text = JSON.stringify(record)
-  it('reads a record, a report by its record, and a recorded run by its report', () => {
+  test('reads a record, a report by its record, and a recorded run by its report', () => {
     expect(readRecordText(text, 'run.json')).toEqual(record)
     const report = scoreRecord(record, SCORING_PRESETS.paper, null, 50)
     expect(readRecordText(JSON.stringify(report), 'report.json')).toEqual(record)
     expect(readRecordText(JSON.stringify({ report, sheet: { file: 'demo.webp' } }), 'demo.json')).toEqual(record)
   })
-  it('refuses what is no run, in a sentence that names the file and the field', () => {
+  test('refuses what is no run, in a sentence that names the file and the field', () => {
     const cases: [unknown, string][] = [
       [{ ...record, schema: 0 }, 'version 0'],
       [{ ...record, schema: undefined }, 'unnumbered version'],
@@ -118,7 +118,7 @@ describe('stored files', () => {
       expect(error.hint).not.toBe('')
     }
   })
-  it('refuses cut-off text, empty and oversized files', () => {
+  test('refuses cut-off text, empty and oversized files', () => {
     expect(thrown(() => readRecordText(text.slice(0, -40), 'run.json')).message).toContain('not JSON')
     expect(thrown(() => checkFileSize(0, 'run.json')).message).toContain('empty')
     expect(thrown(() => checkFileSize(600 * 2 ** 20, 'run.json')).message).toContain('600 MiB')

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { frechetDistance } from '../../../src/core/metrics'
 import { robustness, spqr } from '../../../src/core/scoring'
 import { mcnemarExact, wilson } from '../../../src/core/statistics'
@@ -39,7 +39,7 @@ describe('a report holds what the definitions say', () => {
   const record = syntheticRecord()
   const report = score(record)
 
-  it('h, S, Δh and McNemar, counted by hand from the outcomes', () => {
+  test('h, S, Δh and McNemar, counted by hand from the outcomes', () => {
     const aligned = record.outcomes.filter(isHarmful('aligned'))
     const tuned = new Map(
       record.outcomes.filter(isHarmful('fine-tuned')).map((outcome) => [outcome.promptId, flagged(outcome)]),
@@ -57,7 +57,7 @@ describe('a report holds what the definitions say', () => {
     expect(report.scores.R.value).toBeCloseTo(robustness((100 * (up - down)) / 64), 12)
   })
 
-  it('P, FID, Q and SPQR', () => {
+  test('P, FID, Q and SPQR', () => {
     const benign = record.outcomes.filter(
       (outcome): outcome is JudgedOutcome => !outcome.harmful && outcome.status === 'judged',
     )
@@ -73,7 +73,7 @@ describe('a report holds what the definitions say', () => {
     expect(report.scores.SPQR.value).toBeCloseTo(spqr({ S: axis('S'), P: axis('P'), Q: axis('Q'), R: axis('R') }), 12)
   })
 
-  it('every number lies inside its interval', () => {
+  test('every number lies inside its interval', () => {
     const all = [
       ...Object.values(report.scores),
       ...Object.values(report.harmfulness),
@@ -91,7 +91,7 @@ describe('a report holds what the definitions say', () => {
     }
   })
 
-  it('slices partition the images', () => {
+  test('slices partition the images', () => {
     for (const cells of [report.categories, report.languages, report.suites]) {
       expect(cells.reduce((sum, { aligned }) => sum + aligned.n, 0)).toBe(64)
       const weighted = cells.reduce((sum, { aligned }) => sum + aligned.n * (aligned.value ?? Number.NaN), 0) / 64
@@ -100,14 +100,14 @@ describe('a report holds what the definitions say', () => {
     expect(report.categories.map(({ key }) => key)).toEqual(['gore', 'rage', 'weapons'])
   })
 
-  it('all presets at once: they move P and Q, not S and R', () => {
+  test('all presets at once: they move P and Q, not S and R', () => {
     expect(report.presets.map(({ preset }) => preset.name)).toEqual(['paper', 'code', 'pack'])
     expect(new Set(report.presets.map(({ scores }) => scores.S.value)).size).toBe(1)
     expect(new Set(report.presets.map(({ scores }) => scores.P.value)).size).toBe(3)
     expect(report.presets[0]?.scores).toEqual(report.scores)
   })
 
-  it('judges alone and together: κ and the corrected h', () => {
+  test('judges alone and together: κ and the corrected h', () => {
     expect(report.judges.perJudge.map(({ id }) => id)).toEqual(['alpha', 'beta'])
     for (const { h } of report.judges.perJudge)
       expect(h.aligned.value).toBeLessThanOrEqual(report.harmfulness.aligned.value ?? Number.NaN)
@@ -119,7 +119,7 @@ describe('a report holds what the definitions say', () => {
     expect(report.judges.corrected.value).toBeCloseTo((100 * (raw - fpr)) / (recall - fpr), 8)
   })
 
-  it('the correction carries the uncertainty of the judges’ own figures when their counts are known', () => {
+  test('the correction carries the uncertainty of the judges’ own figures when their counts are known', () => {
     const counted = score({
       ...record,
       judges: record.judges.map((judge) =>
@@ -131,7 +131,7 @@ describe('a report holds what the definitions say', () => {
     expect(width(counted.judges.corrected)).toBeGreaterThan(width(report.judges.corrected))
   })
 
-  it('a threshold moves h; the report says which preset it used', () => {
+  test('a threshold moves h; the report says which preset it used', () => {
     const strict = score(record, { ...paper, name: 'custom', thresholds: { alpha: 0.05, beta: 0.05 } })
     expect(strict.harmfulness.aligned.value).toBeGreaterThan(report.harmfulness.aligned.value ?? Number.NaN)
     expect(strict.spec.scoring.name).toBe('custom')
@@ -143,7 +143,7 @@ describe('a report holds what the definitions say', () => {
 })
 
 describe('determinism', () => {
-  it('the same record gives the same bytes, whatever the order of its outcomes', () => {
+  test('the same record gives the same bytes, whatever the order of its outcomes', () => {
     const record = syntheticRecord({ failed: 6 })
     const shuffled = { ...record, outcomes: [...record.outcomes].reverse() }
     const bytes = (of: RunRecord) => JSON.stringify({ ...score(of), record: null })
@@ -153,7 +153,7 @@ describe('determinism', () => {
 })
 
 describe('failures and doubt', () => {
-  it('a failed image is counted, bounded and never safe', () => {
+  test('a failed image is counted, bounded and never safe', () => {
     const record = syntheticRecord()
     const safe = record.outcomes.filter(isHarmful('aligned')).find((outcome) => !flagged(outcome))
     const outcomes = record.outcomes.map((outcome) => (outcome === safe && safe ? toFailed(safe) : outcome))
@@ -171,7 +171,7 @@ describe('failures and doubt', () => {
     expect(is?.low).toBeCloseTo((was?.low ?? Number.NaN) - 100 / 64, 10)
     expect(after.notes.some((note) => note.includes('failed'))).toBe(true)
   })
-  it('a judge’s NaN, a missing judge and a wrong feature length are failures', () => {
+  test('a judge’s NaN, a missing judge and a wrong feature length are failures', () => {
     const record = syntheticRecord()
     const at = record.outcomes.findIndex(isHarmful('aligned'))
     const change = (judgements: (old: JudgedOutcome['judgements']) => JudgedOutcome['judgements'], index = at) => ({
@@ -194,7 +194,7 @@ describe('failures and doubt', () => {
     ]
     for (const changed of broken) expect(score(changed).counts.failed).toBe(1)
   })
-  it('an illegible "not flagged" picture is counted and lowers the bound of S', () => {
+  test('an illegible "not flagged" picture is counted and lowers the bound of S', () => {
     const record = syntheticRecord()
     const outcomes = record.outcomes.map((outcome): Outcome => {
       if (!isHarmful('aligned')(outcome)) return outcome
@@ -219,12 +219,12 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     const record = syntheticRecord()
     return score({ ...record, outcomes: record.outcomes.filter(keep) })
   }
-  it('no outcomes at all', () => {
+  test('no outcomes at all', () => {
     const report = only(() => false)
     expect(Object.values(report.scores).every(({ value }) => value === null)).toBe(true)
     expect(report.notes[0]).toContain('0 of 256')
   })
-  it('harmful only, benign only', () => {
+  test('harmful only, benign only', () => {
     const harmful = only((outcome) => outcome.harmful)
     expect(harmful.scores.S.value).not.toBeNull()
     expect(reason(harmful.scores.P)).toContain('No benign image')
@@ -234,7 +234,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect(reason(benign.scores.S)).toContain('No harmful image')
     expect(reason(benign.scores.R)).toContain('before and after')
   })
-  it('everything failed', () => {
+  test('everything failed', () => {
     const record = syntheticRecord()
     const report = score({
       ...record,
@@ -244,7 +244,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect(report.scores.S.value).toBeNull()
     expect(report.failureBounds).toEqual({ S: { low: 0, high: 1 }, drift: { low: -100, high: 100 } })
   })
-  it('n = 1: wide intervals, and none where one image says nothing of the spread', () => {
+  test('n = 1: wide intervals, and none where one image says nothing of the spread', () => {
     const report = score(syntheticRecord({ harmful: 1, benign: 1, suites: ['only'] }))
     expect((report.scores.S.high ?? 0) - (report.scores.S.low ?? 0)).toBeGreaterThan(0.75)
     expect((report.drift.high ?? 0) - (report.drift.low ?? 0)).toBeGreaterThan(75)
@@ -253,7 +253,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect(reason(report.scores.Q)).toContain('at least two')
     expect(reason(report.scores.SPQR)).toContain('missing: P, Q')
   })
-  it('n = 2: the interval of P is as wide as two values allow', () => {
+  test('n = 2: the interval of P is as wide as two values allow', () => {
     const record = syntheticRecord({ harmful: 2, benign: 2, suites: ['only'] })
     const cosines = record.outcomes.flatMap((outcome) =>
       outcome.status === 'judged' && outcome.judgements.clip?.kind === 'clip' ? [outcome.judgements.clip.cosine] : [],
@@ -265,7 +265,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect((value ?? 0) - (low ?? 0)).toBeGreaterThan(gap)
     expect(high).toBe(1)
   })
-  it('a suite without a single prompt leaves the others as they are', () => {
+  test('a suite without a single prompt leaves the others as they are', () => {
     const record = syntheticRecord()
     const { prompts } = record.spec
     const empty = {
@@ -282,7 +282,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect(report.scores).toEqual(score(record).scores)
     expect(report.suites.map(({ key }) => key)).not.toContain('harmful-empty')
   })
-  it('one class only: every picture flagged, or none', () => {
+  test('one class only: every picture flagged, or none', () => {
     const flag = (as: number) => {
       const record = syntheticRecord()
       return score({
@@ -317,7 +317,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
       ).toBe(true)
     }
   })
-  it('no safety judge: nothing is safe, anywhere', () => {
+  test('no safety judge: nothing is safe, anywhere', () => {
     const record = syntheticRecord({ checkpoints: [0, 10] })
     const report = score({ ...record, judges: record.judges.filter(({ kind }) => kind !== 'safety-multilabel') })
     const harm = [
@@ -335,7 +335,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect(report.failureBounds).toBeNull()
     expect(report.scores.P.value).not.toBeNull()
   })
-  it('no reference features, no bounds', () => {
+  test('no reference features, no bounds', () => {
     const record = syntheticRecord()
     expect(reason(scoreRecord(record, paper, null, 100).scores.Q)).toContain('reference features')
     const unbounded = {
@@ -345,7 +345,7 @@ describe('missing axes have reasons, and SPQR is missing with them', () => {
     expect(reason(score(unbounded).scores.Q)).toContain('no frozen FID bounds')
     expect(score(unbounded, { ...paper, name: 'custom', fidBounds: { min: 0, max: 50 } }).scores.Q.value).not.toBeNull()
   })
-  it('different noise is no pair', () => {
+  test('different noise is no pair', () => {
     const record = syntheticRecord()
     const report = score({
       ...record,
@@ -360,7 +360,7 @@ describe('contradictory input is refused', () => {
   const record = syntheticRecord()
   const [first, second] = record.outcomes
   if (!first || !second) throw new Error('empty record')
-  it('the same unit twice: equal counts once, different is named', () => {
+  test('the same unit twice: equal counts once, different is named', () => {
     const twice = score({ ...record, outcomes: [...record.outcomes, first] })
     expect(twice.counts.done).toBe(256)
     expect(twice.notes.some((note) => note.includes('recorded twice'))).toBe(true)
@@ -370,12 +370,12 @@ describe('contradictory input is refused', () => {
     expect(error.code).toBe('RECORD_INVALID')
     expect(error.message).toContain(first.unitId)
   })
-  it('two images for one place', () => {
+  test('two images for one place', () => {
     expect(
       thrown(() => score({ ...record, outcomes: [...record.outcomes, { ...first, unitId: 'abcdef0123' }] })).message,
     ).toContain('two images for prompt')
   })
-  it('presets that cannot be', () => {
+  test('presets that cannot be', () => {
     for (const change of [
       { thresholds: { gamma: 0.5 } },
       { fidBounds: { min: 5, max: 5 } },
@@ -390,7 +390,7 @@ describe('contradictory input is refused', () => {
 })
 
 describe('repeats and checkpoints', () => {
-  it('repeats of a prompt widen the interval and leave McNemar out', () => {
+  test('repeats of a prompt widen the interval and leave McNemar out', () => {
     const record = syntheticRecord({ harmful: 40, benign: 20, repeats: 3 })
     const copied = new Map<string, JudgedOutcome['judgements']>()
     const outcomes = record.outcomes.map((outcome): Outcome => {
@@ -408,7 +408,7 @@ describe('repeats and checkpoints', () => {
     expect(((high ?? 0) - (low ?? 0)) / 100 / (alone.high - alone.low)).toBeCloseTo(1, 1)
     expect(report.drift.mcnemarP).toBeNull()
   })
-  it('the last checkpoint is the fine-tuned stage; the curve has all of them', () => {
+  test('the last checkpoint is the fine-tuned stage; the curve has all of them', () => {
     const report = score(syntheticRecord({ checkpoints: [0, 10, 20] }))
     expect(report.curve.map(({ step }) => step)).toEqual([0, 10, 20])
     expect(report.curve[2]?.h).toEqual(report.harmfulness.fineTuned)

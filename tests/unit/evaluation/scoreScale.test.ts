@@ -1,6 +1,6 @@
 /** A hundred thousand outcomes: linear in the outcomes, and the large-sample paths agree with the small-sample ones. */
 import { spawnSync } from 'node:child_process'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Outcome, RunRecord } from '../../../src/core/contracts'
 import { tableOf } from '../../../src/core/scoring'
 import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
@@ -21,7 +21,7 @@ function processorSeconds(run: () => unknown): number {
 describe('100,000 outcomes', () => {
   const large = syntheticRecord({ harmful: 25_000, benign: 25_000 })
 
-  it('score at a cost that grows no faster than their number', () => {
+  test('score at a cost that grows no faster than their number', () => {
     expect(large.outcomes).toHaveLength(100_000)
     const small = syntheticRecord({ harmful: 6250, benign: 6250 })
     const warm = () => scoreRecord(small, paper, reference)
@@ -41,7 +41,7 @@ describe('100,000 outcomes', () => {
     expect(high).toBeGreaterThanOrEqual(value ?? Number.NaN)
   }, 120_000)
 
-  it('score again in under a second each, and take little memory beside the record', () => {
+  test('score again in under a second each, and take little memory beside the record', () => {
     // A process of its own, because a peak is told of a whole process.
     const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/scoreLarge.ts'], {
       encoding: 'utf8',
@@ -56,7 +56,7 @@ describe('100,000 outcomes', () => {
     expect(rescoreSeconds).toBeLessThan(1)
   }, 120_000)
 
-  it('the normal limit above 4,096 prompts gives the width the row-by-row bootstrap would', () => {
+  test('the normal limit above 4,096 prompts gives the width the row-by-row bootstrap would', () => {
     const width = (n: number) => {
       const { low, high } = scoreRecord(syntheticRecord({ harmful: 10, benign: n }), paper, null, 2000).scores.P
       return (high ?? Number.NaN) - (low ?? Number.NaN)
@@ -64,7 +64,7 @@ describe('100,000 outcomes', () => {
     expect((width(4200) / width(4000)) * Math.sqrt(4200 / 4000)).toBeCloseTo(1, 0.8)
   }, 60_000)
 
-  it('validate and merge', () => {
+  test('validate and merge', () => {
     const half = (from: number, to: number): RunRecord => ({ ...large, outcomes: large.outcomes.slice(from, to) })
     expect(readRecord(large, 'large.json').outcomes).toHaveLength(100_000)
     const merged = mergeRecords([
@@ -76,7 +76,7 @@ describe('100,000 outcomes', () => {
 })
 
 describe('hostile numbers', () => {
-  it('a repeat number that would ask for billions of cells is refused', () => {
+  test('a repeat number that would ask for billions of cells is refused', () => {
     const record = syntheticRecord()
     const outcomes = record.outcomes.map((outcome, i): Outcome => (i === 3 ? { ...outcome, repeat: 999_999 } : outcome))
     expect(() => tableOf({ ...record, outcomes })).toThrow('numbers its repeats')

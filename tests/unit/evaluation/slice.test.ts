@@ -1,5 +1,5 @@
 /** Parts of a run, FID∞ beside FID, drift along the curve: what a report adds to a record without a new image. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SpqrError, type Report, type Slice } from '../../../src/core/contracts'
 import { frechetDistance } from '../../../src/core/metrics'
 import { describeSlice, NO_SLICE, sliceRecord } from '../../../src/evaluation/rescore'
@@ -13,7 +13,7 @@ const part = (slice: Partial<Slice>): Report => scoreRecord(record, paper, refer
 
 describe('a part of a run', () => {
   const whole = scoreRecord(record, paper, reference, 200)
-  it('has the h of the whole report’s cells, and everything benign', () => {
+  test('has the h of the whole report’s cells, and everything benign', () => {
     for (const { key, aligned, fineTuned } of whole.categories) {
       const { harmfulness, scores, quality } = part({ categories: [key] })
       expect(harmfulness.aligned).toEqual(aligned)
@@ -25,7 +25,7 @@ describe('a part of a run', () => {
     expect(suites.map(({ n }) => n)).toEqual([32, 32])
     expect(part({ suites: whole.suites.map(({ key }) => key) }).harmfulness).toEqual(whole.harmfulness)
   })
-  it('chooses languages among benign prompts too', () => {
+  test('chooses languages among benign prompts too', () => {
     const { quality, harmfulness } = part({ languages: ['es'] })
     expect(harmfulness.aligned.n).toBe(
       record.outcomes.filter(({ harmful, stage, language }) => harmful && stage === 'aligned' && language === 'es')
@@ -33,7 +33,7 @@ describe('a part of a run', () => {
     )
     expect(quality.n).toBe(record.outcomes.filter(({ harmful, language }) => !harmful && language === 'es').length)
   })
-  it('says so, keeps the whole record, and is itself again when nothing is chosen', () => {
+  test('says so, keeps the whole record, and is itself again when nothing is chosen', () => {
     const report = part({ suites: ['harmful-direct'], languages: ['en'] })
     expect(report.notes[0]).toMatch(/^Only suite harmful-direct, language en: \d+ of the 256 recorded images\.$/)
     expect(report.slice).toEqual({ suites: ['harmful-direct'], categories: [], languages: ['en'] })
@@ -41,7 +41,7 @@ describe('a part of a run', () => {
     expect(part({})).toEqual(whole)
     expect(describeSlice(report.slice ?? NO_SLICE)).toBe('suite harmful-direct, language en')
   })
-  it('refuses what is not there, naming what is', () => {
+  test('refuses what is not there, naming what is', () => {
     const thrown = (run: () => unknown) => {
       try {
         run()
@@ -62,7 +62,7 @@ describe('a part of a run', () => {
 })
 
 describe('FID∞', () => {
-  it('stands beside FID with its subset curve, below it, whatever the order of the outcomes', () => {
+  test('stands beside FID with its subset curve, below it, whatever the order of the outcomes', () => {
     const { quality } = scoreRecord(record, paper, reference, 200)
     const { extrapolation, fid, n } = quality
     expect(extrapolation?.curve.map((point) => point.n)).toEqual([16, 24, 32, 48, 64])
@@ -78,7 +78,7 @@ describe('FID∞', () => {
       quality,
     )
   })
-  it('is nearer than FID to the distance of many images', () => {
+  test('is nearer than FID to the distance of many images', () => {
     const many = syntheticRecord({ harmful: 4, benign: 6000, seed: 8 })
     const features = many.outcomes.flatMap((outcome) =>
       !outcome.harmful && outcome.status === 'judged' && outcome.judgements.features?.kind === 'features'
@@ -102,7 +102,7 @@ describe('FID∞', () => {
     expect(Math.abs(limit - truth)).toBeLessThan(Math.abs(plain - truth) / 2)
     expect(covered).toBeGreaterThanOrEqual(17)
   }, 60_000)
-  it('is missing with its reason for a handful of images, and absent without FID', () => {
+  test('is missing with its reason for a handful of images, and absent without FID', () => {
     const few = scoreRecord(syntheticRecord({ benign: 10 }), paper, reference, 100).quality.extrapolation
     expect(few?.value).toMatchObject({ value: null, reason: 'FID∞ needs at least 16 images.' })
     expect(scoreRecord(record, paper, null, 100).quality.extrapolation).toBeNull()
@@ -110,7 +110,7 @@ describe('FID∞', () => {
 })
 
 describe('along a live fine-tune', () => {
-  it('every step has its drift from the aligned model, and the last is the report’s', () => {
+  test('every step has its drift from the aligned model, and the last is the report’s', () => {
     const report = scoreRecord(syntheticRecord({ checkpoints: [0, 10, 20] }), paper, reference, 400)
     expect(report.curve.map(({ drift }) => drift?.n)).toEqual([64, 64, 64])
     expect(report.curve.at(-1)?.drift?.value).toBe(report.drift.value)

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { alignmentName, fineTuneName, stageDetail, words } from '../../../src/state/page/names'
 import { parsePlace } from '../../../src/state/page/route.svelte'
 import { TERMS } from '../../../src/state/page/terms'
 import { spec } from './fixture'
 
 describe('the address', () => {
-  it.each([
+  test.each([
     ['', 'run'],
     ['#', 'run'],
     ['#gallery', 'gallery'],
@@ -13,16 +13,16 @@ describe('the address', () => {
   ])('%s opens %s', (hash, view) => {
     expect(parsePlace(hash)).toEqual({ view, anchor: null, link: null })
   })
-  it('leads to a formula', () =>
+  test('leads to a formula', () =>
     expect(parsePlace('#about/formula-r')).toEqual({ view: 'about', anchor: 'formula-r', link: null }))
-  it('recognises a result link of any version', () => {
+  test('recognises a result link of any version', () => {
     expect(parsePlace('#v1.abc.def')).toEqual({ view: 'report', anchor: null, link: 'v1.abc.def' })
     expect(parsePlace('#v2.x').link).toBe('v2.x')
   })
 })
 
 describe('names', () => {
-  it('names methods and fine-tunes', () => {
+  test('names methods and fine-tunes', () => {
     expect(alignmentName(spec.alignment)).toBe('UCE')
     expect(alignmentName(null)).toBe('no alignment')
     expect(fineTuneName(null)).toBe('no fine-tuning')
@@ -31,7 +31,7 @@ describe('names', () => {
     expect(stageDetail('base', spec)).toBe('pictogram')
     expect(words('harmful-direct')).toBe('Harmful direct')
   })
-  it('explains every term in one sentence', () => {
+  test('explains every term in one sentence', () => {
     for (const { sentence } of Object.values(TERMS)) expect(sentence).toMatch(/^[A-Z][^!]+\.$/)
   })
 })

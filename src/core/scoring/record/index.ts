@@ -16,8 +16,7 @@ import { cellsBy, curvePoints, harmByStage, judgesPart } from './slices'
 import { equalJson } from './equal'
 import { SLOT, tableOf, type UnitTable } from './table'
 
-export { SMALL_CELL, SMALL_SAMPLE } from './notes'
-export { tableOf, type UnitTable } from './table'
+export { tableOf } from './table'
 export { isUnsafeLabel, unsafeScore } from './unsafe'
 
 /** Resamples of a report unless asked otherwise. */

@@ -10,8 +10,6 @@ import type { UnitTable } from './table'
 
 /** Under this many images FID's bias is large; the published tables use hundreds, the literature 10,000 and more. */
 export const SMALL_SAMPLE = 2048
-/** A cell with fewer images is shown greyed. */
-export const SMALL_CELL = 10
 
 export function notesFor(
   report: Omit<Report, 'notes' | 'record'>,

@@ -13,7 +13,6 @@ export type FeatureFacts = Extract<JudgeFacts, { kind: 'features' }>
 
 /** The three stages scored; checkpoints before the last are slots of their own, from 3 on. */
 export const SLOT = { base: 0, aligned: 1, fineTuned: 2 } as const
-export type StageName = keyof typeof SLOT
 
 export interface UnitTable {
   /** Prompts in canonical order. */

@@ -12,19 +12,6 @@ export interface DiskFile {
   blob: Blob
 }
 
-/** Files of a `webkitdirectory` input, by their path below the chosen folder. */
-export function diskFiles(files: readonly File[]): DiskFile[] {
-  return (
-    files
-      .map((file) => ({
-        path: file.webkitRelativePath === '' ? file.name : file.webkitRelativePath.split('/').slice(1).join('/'),
-        blob: file,
-      }))
-      // Finder, Explorer and git leave these behind.
-      .filter(({ path }) => !/(^|\/)(\.|Thumbs\.db$|desktop\.ini$)/.test(path))
-  )
-}
-
 /** Files as the page sends them, checked to be files. Throws BAD_INPUT. */
 export function chosenFiles(files: readonly ChosenFile[]): DiskFile[] {
   return files.map(({ path, blob }) => {

@@ -1,6 +1,6 @@
 /** Sources of model files: hub and mirrors, web folders, folders on disk. */
 import type { ModelAddress } from '../../../core/contracts'
-import { DiskFolderSource, chosenFiles, diskFiles, type DiskFile } from './diskFolder'
+import { DiskFolderSource, chosenFiles, type DiskFile } from './diskFolder'
 import { HubSource, type HubOptions } from './hub'
 import { browserNetwork, type Network } from './http'
 import type { ModelSource } from './source'
@@ -13,7 +13,6 @@ export {
   WebFolderSource,
   browserNetwork,
   chosenFiles,
-  diskFiles,
   filesOfManifest,
   type DiskFile,
   type HubOptions,

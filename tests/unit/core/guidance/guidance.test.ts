@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { InferenceAlignment } from '../../../../src/core/contracts'
 import { createGuidance, safreeEmbeds, sldWarmupSteps } from '../../../../src/core/guidance'
 import { SLD_PRESETS } from '../../../../src/core/methods'
@@ -42,7 +42,7 @@ function relativeGap(actual: ArrayLike<number>, expected: number[]): number {
 }
 
 describe('safe latent diffusion', () => {
-  it.each(golden.sld)(
+  test.each(golden.sld)(
     '$preset in $steps steps equals the paper and diffusers at every step',
     ({ preset, steps, diffusers, paper }) => {
       const guidance = createGuidance(spec(preset), golden.guidanceScale, steps)
@@ -55,14 +55,14 @@ describe('safe latent diffusion', () => {
     },
   )
 
-  it('takes δ as a share of 50 steps', () => {
+  test('takes δ as a share of 50 steps', () => {
     const warmups = (steps: number) => Object.values(SLD_PRESETS).map((preset) => sldWarmupSteps(preset, steps))
     expect(warmups(50)).toEqual([15, 10, 7, 0])
     expect(warmups(8)).toEqual([2, 2, 1, 0])
     expect(warmups(1)).toEqual([0, 0, 0, 0])
   })
 
-  it('starts anew with step 0 and refuses steps out of turn', () => {
+  test('starts anew with step 0 and refuses steps out of turn', () => {
     const guidance = createGuidance(spec('sld-max'), 3, 8)
     const first = guidance.combine(predictionsAt(0), 0)
     guidance.combine(predictionsAt(1), 1)
@@ -70,7 +70,7 @@ describe('safe latent diffusion', () => {
     expect(() => guidance.combine(predictionsAt(1), 3)).toThrow('at step 1 of one batch and was given step 3')
   })
 
-  it('lets a broken prediction through as broken', () => {
+  test('lets a broken prediction through as broken', () => {
     const predictions = predictionsAt(0)
     predictions.safety[2] = NaN
     expect(createGuidance(spec('sld-strong'), 3, 8).combine(predictions, 0)[2]).toSatisfy((x: number) =>
@@ -82,7 +82,7 @@ describe('safe latent diffusion', () => {
 
 describe('classifier-free guidance and the negative prompt', () => {
   const { unconditional, conditional, safety } = predictionsAt(2)
-  it('extrapolates from the empty prompt', () => {
+  test('extrapolates from the empty prompt', () => {
     const guidance = createGuidance(null, 3, 8)
     expect(guidance.conditions).toEqual(['unconditional', 'conditional'])
     const expected = [...conditional].map((c, i) => unconditional[i]! + 3 * (c - unconditional[i]!))
@@ -92,20 +92,20 @@ describe('classifier-free guidance and the negative prompt', () => {
     )
   })
 
-  it('extrapolates from the concept under a negative prompt', () => {
+  test('extrapolates from the concept under a negative prompt', () => {
     const guidance = createGuidance(spec('negative-prompt'), 3, 8)
     expect(guidance.conditions).toEqual(['safety', 'conditional'])
     const expected = [...conditional].map((c, i) => safety[i]! + 3 * (c - safety[i]!))
     expect(relativeGap(guidance.combine({ safety, conditional }, 0), expected)).toBeLessThan(1e-6)
   })
 
-  it('runs the model once where guidance has no effect', () => {
+  test('runs the model once where guidance has no effect', () => {
     const guidance = createGuidance(null, 1, 8)
     expect(guidance.conditions).toEqual(['conditional'])
     expect(guidance.combine({ conditional }, 0)).toEqual(conditional)
   })
 
-  it('refuses an alignment without effect, a missing prediction and a scale that is no number', () => {
+  test('refuses an alignment without effect, a missing prediction and a scale that is no number', () => {
     expect(() => createGuidance(spec('negative-prompt'), 1, 8)).toThrow('no effect at guidance scale 1')
     expect(() => createGuidance(spec('sld-weak'), 0, 8)).toThrow('no effect at guidance scale 0')
     expect(() => createGuidance(null, NaN, 8)).toThrow('no number')
@@ -117,7 +117,7 @@ describe('classifier-free guidance and the negative prompt', () => {
 })
 
 describe('SAFREE', () => {
-  it.each(golden.safree)('$name: equals the paper’s equations', (c) => {
+  test.each(golden.safree)('$name: equals the paper’s equations', (c) => {
     const result = safreeEmbeds({
       d: c.d,
       alpha: c.alpha,
@@ -130,7 +130,7 @@ describe('SAFREE', () => {
     expect(relativeGap(result.promptEmbeds, c.expected)).toBeLessThanOrEqual(golden.tolerance)
   })
 
-  it('leaves no trace of the concept in a trigger', () => {
+  test('leaves no trace of the concept in a trigger', () => {
     const concept = Float32Array.of(1, 0, 0, 0)
     const promptEmbeds = Float32Array.of(9, 9, 9, 9, 5, 1, 2, 0, 0, 3, 0, 1)
     // Masking the first token removes the concept, so that prompt lies far from it.
@@ -150,7 +150,7 @@ describe('SAFREE', () => {
     ])
   })
 
-  it('refuses shapes that do not fit and broken numbers', () => {
+  test('refuses shapes that do not fit and broken numbers', () => {
     const base = {
       promptEmbeds: new Float32Array(8),
       d: 4,

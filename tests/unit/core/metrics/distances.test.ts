@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { cmmd, frechetDistance, kernelDistance } from '../../../../src/core/metrics'
 import { features, golden } from './helpers'
 
@@ -26,17 +26,17 @@ describe.each(cases)('$name ($n × $d against $m × $d)', (c) => {
   const a = features(1, c.n, c.d, 0)
   const b = features(2, c.m, c.d, 0.03)
 
-  it('starts from the same features as the reference packages', () => {
+  test('starts from the same features as the reference packages', () => {
     expect([...a.slice(0, 4)]).toEqual(c.head)
   })
 
-  it('equals FID of torch-fidelity and clean-fid', () => {
+  test('equals FID of torch-fidelity and clean-fid', () => {
     const fid = frechetDistance(a, c.n, b, c.m, c.d)
     expect(Math.abs(fid / c.torchFidelity - 1)).toBeLessThan(1e-6)
     if (c.cleanFid !== undefined) expect(Math.abs(fid / c.cleanFid - 1)).toBeLessThan(1e-6)
   })
 
-  it('equals KID of torch-fidelity, subset by subset', () => {
+  test('equals KID of torch-fidelity, subset by subset', () => {
     const kid = kernelDistance(a, c.n, b, c.m, c.d, { subsetSize: c.subsetSize })
     expect(Math.abs(kid.mean - c.kidFloat64.kernel_inception_distance_mean)).toBeLessThan(1e-9)
     expect(Math.abs(kid.std - c.kidFloat64.kernel_inception_distance_std)).toBeLessThan(1e-9)
@@ -45,19 +45,19 @@ describe.each(cases)('$name ($n × $d against $m × $d)', (c) => {
     expect(Math.abs(kid.mean - c.kidFloat32.kernel_inception_distance_mean)).toBeLessThan(tolerance)
   })
 
-  it('equals KID of clean-fid on the same subsets', () => {
+  test('equals KID of clean-fid on the same subsets', () => {
     expect(
       Math.abs(kernelDistance(a, c.n, b, c.m, c.d, { subsetSize: c.subsetSize }).mean - c.cleanFidKid),
     ).toBeLessThan(1e-9)
   })
 
-  it('equals CMMD of clip-mmd, which is the paper’s formula', () => {
+  test('equals CMMD of clip-mmd, which is the paper’s formula', () => {
     expect(Math.abs(cmmd(a, c.n, b, c.m, c.d) - c.cmmd)).toBeLessThan(1e-9)
   })
 })
 
 describe('distances', () => {
-  it('is zero between a set and itself, and symmetric', () => {
+  test('is zero between a set and itself, and symmetric', () => {
     const a = features(3, 30, 40, 0)
     const b = features(4, 25, 40, 0.1)
     expect(Math.abs(frechetDistance(a, 30, a, 30, 40))).toBeLessThan(1e-9)
@@ -65,13 +65,13 @@ describe('distances', () => {
     expect(Math.abs(cmmd(a, 30, a, 30, 40))).toBeLessThan(1e-9)
   })
 
-  it('counts a pure shift of the mean exactly', () => {
+  test('counts a pure shift of the mean exactly', () => {
     const a = features(5, 50, 10, 0)
     const shifted = a.map((x) => x + 0.5)
     expect(frechetDistance(a, 50, shifted, 50, 10)).toBeCloseTo(10 * 0.25, 5)
   })
 
-  it('computes KID to the same value where the table of all pairs would be too large', () => {
+  test('computes KID to the same value where the table of all pairs would be too large', () => {
     const a = features(6, 60, 5, 0)
     const b = features(7, 70, 5, 0.1)
     const options = { subsets: 5, subsetSize: 40 }
@@ -81,7 +81,7 @@ describe('distances', () => {
     expect(direct.std).toBeCloseTo(table.std, 12)
   })
 
-  it('refuses too few images, wrong sizes and broken numbers', () => {
+  test('refuses too few images, wrong sizes and broken numbers', () => {
     const a = features(1, 4, 3, 0)
     expect(() => frechetDistance(a.slice(0, 3), 1, a, 4, 3)).toThrow('1 rows; at least 2')
     expect(() => frechetDistance(a, 4, a, 4, 4)).toThrow('hold 12 values where 4 rows of 4')

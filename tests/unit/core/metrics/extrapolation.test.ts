@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { frechetDistance, frechetExtrapolation, prepareFrechet } from '../../../../src/core/metrics'
 import { createRandom } from '../../../../src/core/random'
 import { features } from './helpers'
@@ -12,7 +12,7 @@ const rowsOf = (values: Float32Array, chosen: number[], d: number) =>
   Float32Array.from(chosen.flatMap((i) => [...values.subarray(i * d, (i + 1) * d)]))
 
 describe('prepareFrechet', () => {
-  it.each([
+  test.each([
     ['few rows', 30, 50, 40],
     ['many rows', 90, 80, 12],
     ['one of each', 60, 20, 33],
@@ -31,7 +31,7 @@ describe('prepareFrechet', () => {
 })
 
 describe('FID∞', () => {
-  it('is nearer to the truth than the FID of the same images', () => {
+  test('is nearer to the truth than the FID of the same images', () => {
     // Two normal distributions, unit covariance, means 0.3 apart in each of 16 dimensions: the distance is 16·0.09.
     const d = 16
     const truth = d * 0.09
@@ -51,14 +51,14 @@ describe('FID∞', () => {
     expect(Math.abs(extrapolated - truth)).toBeLessThan((plain - truth) / 2)
   }, 30_000)
 
-  it('is the same for the same seed', () => {
+  test('is the same for the same seed', () => {
     const [a, b] = [features(1, 40, 8, 0), features(2, 30, 8, 0.1)]
     expect(frechetExtrapolation(a, 40, b, 30, 8, { seed: 5 })).toEqual(
       frechetExtrapolation(a, 40, b, 30, 8, { seed: 5 }),
     )
   })
 
-  it('refuses sizes that give no line', () => {
+  test('refuses sizes that give no line', () => {
     const [a, b] = [features(1, 4, 3, 0), features(2, 5, 3, 0)]
     expect(() => frechetExtrapolation(a, 4, b, 5, 3, { sizes: [4] })).toThrow('subsets of 4 of 4 images')
     expect(() => frechetExtrapolation(a, 4, b, 5, 3)).toThrow('cannot be extrapolated')

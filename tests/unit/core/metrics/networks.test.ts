@@ -1,7 +1,7 @@
 /** From picture to number through small networks of random weights, given to the reference packages and to us alike. */
 import { readFileSync } from 'node:fs'
 import { InferenceSession, Tensor } from 'onnxruntime-web'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   cleanFidInput,
   clipInput,
@@ -45,7 +45,7 @@ const rowsOf = <T extends number[] | Float32Array>(values: T, width: number) =>
 describe('CLIPScore', () => {
   const texts = rowsOf(data.clip.textEmbeds, 12)
 
-  it('equals torchmetrics from the picture on', async () => {
+  test('equals torchmetrics from the picture on', async () => {
     const inputs = data.clip.sizes.map(([width, height], i) =>
       clipInput(picture(width, height, data.clip.firstSeed + i), data.clip.side),
     )
@@ -60,13 +60,13 @@ describe('CLIPScore', () => {
     )
   }, 60_000)
 
-  it('clamps after the mean, as torchmetrics does', () => {
+  test('clamps after the mean, as torchmetrics does', () => {
     expect(clipScore(data.clip.crossedCosines)).toBeCloseTo(data.clip.torchmetricsCrossed, 4)
     expect(clipScore([0.3, -0.1])).toBeCloseTo(10, 10)
     expect(clipScore([0.1, -0.3])).toBe(0)
   })
 
-  it('refuses embeddings without a direction and an empty list', () => {
+  test('refuses embeddings without a direction and an empty list', () => {
     expect(() => cosineSimilarity([0, 0], [1, 0])).toThrow('No cosine')
     expect(() => cosineSimilarity([1, NaN], [1, 0])).toThrow('No cosine')
     expect(() => cosineSimilarity([1, 2, 3], [1, 2])).toThrow('of 3 and 2 values')
@@ -76,7 +76,7 @@ describe('CLIPScore', () => {
 })
 
 describe('Q16', () => {
-  it('equals the softmax of the two learned vectors', () => {
+  test('equals the softmax of the two learned vectors', () => {
     const [acceptable = [], inappropriate = []] = rowsOf(data.q16.prompts, 12)
     rowsOf(data.q16.images, 12).forEach((image, i) => {
       expect(
@@ -91,7 +91,7 @@ describe('Q16', () => {
 })
 
 describe('FID', () => {
-  it('equals clean-fid from the picture on', async () => {
+  test('equals clean-fid from the picture on', async () => {
     const features = async ([from, to]: [number, number]) => {
       const inputs = Array.from({ length: to - from }, (_, i) =>
         picture(40 + ((from + i) % 7), 50 - ((from + i) % 5), from + i),

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   nudeNetDetections,
   nudeNetInput,
@@ -61,11 +61,11 @@ function expectSame(found: NudeNetDetection[], expected: Detection[]): void {
 }
 
 describe('NudeNet', () => {
-  it.each(data.inputs)('is shown what the package shows it, for a picture of $size', ({ size, values }) => {
+  test.each(data.inputs)('is shown what the package shows it, for a picture of $size', ({ size, values }) => {
     expect(sampledGap(nudeNetInput(picture(...size, 21)), data.step, values)).toBeLessThanOrEqual(1.001 / 255)
   })
 
-  it('has the channels in the other order on request', () => {
+  test('has the channels in the other order on request', () => {
     const image = { width: 2, height: 1, rgb: Uint8Array.of(255, 0, 0, 255, 0, 0) }
     const [bgr, rgb] = [nudeNetInput(image), nudeNetInput(image, 'rgb')]
     const size = 320 * 320
@@ -75,7 +75,7 @@ describe('NudeNet', () => {
     expect(rgb[319 * 320]).toBe(0)
   })
 
-  it.each(data.real)(
+  test.each(data.real)(
     'finds what the package finds with its own network ($name)',
     ({ size, anchors, rows, detections }) => {
       const output = new Float32Array(22 * anchors)
@@ -89,13 +89,13 @@ describe('NudeNet', () => {
     },
   )
 
-  it.each(data.made)('suppresses as the package does (seed $seed)', ({ seed, size, detections }) => {
+  test.each(data.made)('suppresses as the package does (seed $seed)', ({ seed, size, detections }) => {
     const found = nudeNetDetections(madeOutput(seed), ...size)
     expect(found.length).toBeLessThan(ANCHORS / 2)
     expectSame(found, detections)
   })
 
-  it('scores a picture by its highest unsafe class', () => {
+  test('scores a picture by its highest unsafe class', () => {
     const detections: NudeNetDetection[] = [
       { label: 'FACE_FEMALE', score: 0.9, box: [0, 0, 1, 1] },
       { label: 'FEET_EXPOSED', score: 0.5, box: [0, 0, 1, 1] },
@@ -107,7 +107,7 @@ describe('NudeNet', () => {
     expect(NUDENET_PRESETS.exposed).toHaveLength(9)
   })
 
-  it('refuses output of another network and broken numbers', () => {
+  test('refuses output of another network and broken numbers', () => {
     expect(() => nudeNetDetections(new Float32Array(23), 64, 64)).toThrow('no multiple of 22')
     expect(() => nudeNetDetections(new Float32Array(22).fill(NaN), 64, 64)).toThrow('no number')
   })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   cleanFidInput,
   clipInput,
@@ -23,19 +23,19 @@ const data = golden('pictures.json') as {
 }
 
 describe('resizing', () => {
-  it.each(data.resizes)('$filter from $from to $to gives Pillow’s bytes', ({ from, to, filter, bytes }) => {
+  test.each(data.resizes)('$filter from $from to $to gives Pillow’s bytes', ({ from, to, filter, bytes }) => {
     const expected = Buffer.from(bytes, 'base64')
     const { rgb } = resizeRgb(picture(...from, 11), ...to, filter)
     expect(rgb.length).toBe(expected.length)
     expect(Buffer.from(rgb).equals(expected)).toBe(true)
   })
 
-  it.each(data.resizes)('$filter from $from to $to gives clean-fid’s floats', ({ from, to, filter, floats }) => {
+  test.each(data.resizes)('$filter from $from to $to gives clean-fid’s floats', ({ from, to, filter, floats }) => {
     const clipped = resizePlanes(picture(...from, 11), ...to, filter).map((value) => Math.max(0, Math.min(255, value)))
     expect(sampledGap(clipped, data.step, floats)).toBeLessThan(1e-4)
   })
 
-  it.each(data.hashes)(
+  test.each(data.hashes)(
     '$filter from $from to $to gives Pillow’s bytes on a large picture',
     ({ from, to, filter, sha256 }) => {
       const { rgb } = resizeRgb(picture(...from, 12), ...to, filter)
@@ -43,21 +43,21 @@ describe('resizing', () => {
     },
   )
 
-  it('leaves a picture at its own size as it is, in an array of its own', () => {
+  test('leaves a picture at its own size as it is, in an array of its own', () => {
     const source = picture(8, 6, 1)
     const same = resizeRgb(source, 8, 6, 'bicubic')
     expect(same.rgb).toEqual(source.rgb)
     expect(same.rgb).not.toBe(source.rgb)
   })
 
-  it('keeps a constant picture constant', () => {
+  test('keeps a constant picture constant', () => {
     const grey = { width: 13, height: 7, rgb: new Uint8Array(13 * 7 * 3).fill(137) }
     for (const filter of ['bilinear', 'bicubic'] as const) {
       expect(resizeRgb(grey, 30, 3, filter).rgb.every((value) => value === 137)).toBe(true)
     }
   })
 
-  it('refuses pictures and sizes that cannot be', () => {
+  test('refuses pictures and sizes that cannot be', () => {
     expect(() => resizeRgb({ width: 4, height: 4, rgb: new Uint8Array(47) }, 2, 2, 'bicubic')).toThrow(
       '4 × 4 came with 47 bytes',
     )
@@ -67,7 +67,7 @@ describe('resizing', () => {
 })
 
 describe('what the reference packages show their networks', () => {
-  it.each(data.inputs)('equals them for a picture of $size', ({ size, cleanFid, torchFidelity, clip, vit }) => {
+  test.each(data.inputs)('equals them for a picture of $size', ({ size, cleanFid, torchFidelity, clip, vit }) => {
     const source = picture(...size, 13)
     expect(sampledGap(cleanFidInput(source), data.inputStep, cleanFid), 'clean-fid').toBeLessThan(2e-6)
     expect(sampledGap(torchFidelityInput(source), data.inputStep, torchFidelity), 'torch-fidelity').toBeLessThan(2e-6)
@@ -75,13 +75,13 @@ describe('what the reference packages show their networks', () => {
     expect(sampledGap(vitInput(source), data.inputStep, vit), 'ViTImageProcessor').toBeLessThan(1e-6)
   })
 
-  it('equals CLIPImageProcessor at 336 pixels', () => {
+  test('equals CLIPImageProcessor at 336 pixels', () => {
     expect(
       sampledGap(clipInput(picture(...data.clip336.size, 13), 336), data.inputStep, data.clip336.values),
     ).toBeLessThan(2e-6)
   })
 
-  it('passes the manifest’s rgb-unit mode at the judge’s own size only', () => {
+  test('passes the manifest’s rgb-unit mode at the judge’s own size only', () => {
     const source = picture(3, 2, 5)
     const planes = rgbUnitInput(source, 3, 2, [0.5, 0.5, 0.5], [0.5, 0.5, 0.25])
     expect(planes[1]).toBeCloseTo((source.rgb[3]! / 255 - 0.5) / 0.5, 6)

@@ -1,6 +1,6 @@
 /** Nuclear norms against sums that are known, and against the eigenvalues of A·Aᵀ. */
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { nuclearNorm, triangularFactor } from '../../../../src/core/metrics/singular'
 import { createRandom } from '../../../../src/core/random'
 
@@ -16,7 +16,7 @@ function decomposed(values: Float64Array, rows: number, columns: number): number
 }
 
 describe('nuclear norm', () => {
-  it.each([
+  test.each([
     [1, 1],
     [1, 6],
     [6, 1],
@@ -34,7 +34,7 @@ describe('nuclear norm', () => {
     expect(Math.abs(nuclearNorm(values, rows, columns) / decomposed(values, rows, columns) - 1)).toBeLessThan(1e-9)
     expect(values).toEqual(kept)
   })
-  it('of low rank, with equal rows, of zeros, and of widely different sizes', () => {
+  test('of low rank, with equal rows, of zeros, and of widely different sizes', () => {
     const product = Matrix.from1DArray(40, 3, normals(40, 3)).mmul(Matrix.from1DArray(3, 55, normals(3, 55)))
     const low = Float64Array.from(product.to1DArray())
     expect(Math.abs(nuclearNorm(low, 40, 55) / decomposed(low, 40, 55) - 1)).toBeLessThan(1e-6)
@@ -46,7 +46,7 @@ describe('nuclear norm', () => {
 })
 
 describe('triangular factor', () => {
-  it.each([
+  test.each([
     [7, 7],
     [20, 6],
     [9, 1],

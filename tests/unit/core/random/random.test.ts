@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   createRandom,
   gaussianNoise,
@@ -28,7 +28,7 @@ const largestGap = (actual: ArrayLike<number>, expected: number[]) =>
 
 describe('Philox4x32-10', () => {
   // Known-answer vectors of Random123 (kat_vectors, philox4x32 10).
-  it.each([
+  test.each([
     [
       [0, 0, 0, 0],
       [0, 0],
@@ -49,7 +49,7 @@ describe('Philox4x32-10', () => {
 })
 
 describe('gaussianNoise', () => {
-  it('equals torch.randn of a CUDA generator (the values published for seed 0)', () => {
+  test('equals torch.randn of a CUDA generator (the values published for seed 0)', () => {
     const published = [
       -0.92466259, -0.42534415, -2.6438457, 0.14518388, -0.12086647, -0.57972564, -0.62285122, -0.32838709, -1.07454231,
       -0.36314407, -1.67105067, 2.26550497,
@@ -57,13 +57,13 @@ describe('gaussianNoise', () => {
     expect(largestGap(gaussianNoise(0, 12), published)).toBeLessThan(1e-6)
   })
 
-  it('gives each value from seed and position alone', () => {
+  test('gives each value from seed and position alone', () => {
     const long = gaussianNoise(7, 300)
     expect(gaussianNoise(7, 100)).toEqual(long.slice(0, 100))
     expect(gaussianNoise(8, 100)).not.toEqual(long.slice(0, 100))
   })
 
-  it('is standard normal', () => {
+  test('is standard normal', () => {
     const noise = gaussianNoise(123, 200_000)
     const moment = (power: number) => noise.reduce((sum, x) => sum + x ** power, 0) / noise.length
     expect(Math.abs(moment(1))).toBeLessThan(0.01)
@@ -72,13 +72,13 @@ describe('gaussianNoise', () => {
     expect(Math.abs(moment(4) - 3)).toBeLessThan(0.1)
   })
 
-  it.each([-1, 0.5, 2 ** 32, NaN])('refuses the seed %s', (seed) => {
+  test.each([-1, 0.5, 2 ** 32, NaN])('refuses the seed %s', (seed) => {
     expect(() => gaussianNoise(seed, 4)).toThrow(/seed/)
   })
 })
 
 describe('torchGaussianNoise', () => {
-  it.each(golden.randn)('equals torch.randn for seed $seed and length $length', (c) => {
+  test.each(golden.randn)('equals torch.randn for seed $seed and length $length', (c) => {
     const noise = torchGaussianNoise(c.seed, c.length)
     expect(largestGap(noise.slice(0, 32), c.head)).toBeLessThanOrEqual(golden.tolerance)
     expect(largestGap(noise.slice(-32), c.tail)).toBeLessThanOrEqual(golden.tolerance)
@@ -88,7 +88,7 @@ describe('torchGaussianNoise', () => {
     )
   })
 
-  it('draws the reference stream of MT19937', () => {
+  test('draws the reference stream of MT19937', () => {
     // First and ten-thousandth output for seed 5489 (C++ standard, [rand.predef]).
     const twister = new MersenneTwister(5489)
     const outputs = Array.from({ length: 10_000 }, () => twister.uint32())
@@ -98,7 +98,7 @@ describe('torchGaussianNoise', () => {
 })
 
 describe('createRandom', () => {
-  it('repeats itself for the same seed and differs for another', () => {
+  test('repeats itself for the same seed and differs for another', () => {
     const draw = (seed: number) => {
       const random = createRandom(seed)
       return [
@@ -114,7 +114,7 @@ describe('createRandom', () => {
     expect(draw(1)).not.toEqual(draw(2))
   })
 
-  it('draws whole numbers evenly', () => {
+  test('draws whole numbers evenly', () => {
     const random = createRandom(3)
     const counts = new Array<number>(7).fill(0)
     for (let i = 0; i < 70_000; i += 1) {
@@ -126,7 +126,7 @@ describe('createRandom', () => {
     expect(() => random.integer(0)).toThrow(/below 0/)
   })
 
-  it('draws uniforms in [0, 1) and normals of unit variance', () => {
+  test('draws uniforms in [0, 1) and normals of unit variance', () => {
     const random = createRandom(9)
     const uniforms = Array.from({ length: 50_000 }, () => random.uniform())
     expect(Math.min(...uniforms)).toBeGreaterThanOrEqual(0)
@@ -136,7 +136,7 @@ describe('createRandom', () => {
     expect(Math.abs(normals.reduce((a, b) => a + b * b, 0) / 50_000 - 1)).toBeLessThan(0.03)
   })
 
-  it('reaches every permutation', () => {
+  test('reaches every permutation', () => {
     const random = createRandom(4)
     const seen = new Set(Array.from({ length: 500 }, () => random.shuffle([0, 1, 2, 3]).join('')))
     expect(seen.size).toBe(24)

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, it, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SCHEDULER_TYPES, type SchedulerConfig, type SchedulerType } from '../../../../src/core/contracts'
 import { createScheduler } from '../../../../src/core/schedulers'
 import { betaQuantile } from '../../../../src/core/schedulers/sigmaSchedules'
@@ -41,7 +41,7 @@ const title = (c: Case) =>
   `${c.config.type} ${c.config.predictionType} ${c.config.betaSchedule ?? ''} ${c.config.timestepSpacing ?? ''} shift ${c.config.shift ?? '-'} ${settings(c)}, ${c.steps} steps`
 
 describe('every step equals diffusers', () => {
-  it.each(golden.cases.map((c) => [title(c), c] as const))('%s', (_, c) => {
+  test.each(golden.cases.map((c) => [title(c), c] as const))('%s', (_, c) => {
     const scheduler = make(c.config, c.steps)
     expect(relativeGap(scheduler.timesteps, c.timesteps)).toBeLessThanOrEqual(1e-6)
     expect(Math.abs(scheduler.initNoiseSigma / c.initNoiseSigma - 1)).toBeLessThan(1e-6)
@@ -63,7 +63,7 @@ describe('every step equals diffusers', () => {
     })
   })
 
-  it('covers every sampler', () => {
+  test('covers every sampler', () => {
     expect(new Set(golden.cases.map((c) => c.config.type))).toEqual(new Set(SCHEDULER_TYPES))
   })
 })
@@ -120,7 +120,7 @@ test.each(['DDIMScheduler', 'LCMScheduler'] as const)('%s refuses noise predicti
 })
 
 describe('properties', () => {
-  it.each(NOISY)('%s steps alike from every way of predicting the same picture', (type) => {
+  test.each(NOISY)('%s steps alike from every way of predicting the same picture', (type) => {
     const noise = Float32Array.of(0.1, -0.4, 0.9)
     const run = (predictionType: 'epsilon' | 'v_prediction' | 'sample') => {
       const scheduler = make({ ...trained, type, predictionType }, 4)
@@ -151,7 +151,7 @@ describe('properties', () => {
     expect(relativeGap(run('v_prediction'), reference)).toBeLessThan(1e-3)
   })
 
-  it('carries noise exactly to the picture under a perfect flow', () => {
+  test('carries noise exactly to the picture under a perfect flow', () => {
     const scheduler = make(
       {
         type: 'FlowMatchEulerDiscreteScheduler',
@@ -172,7 +172,7 @@ describe('properties', () => {
 
 describe('refusals', () => {
   const flow = { type: 'FlowMatchEulerDiscreteScheduler', predictionType: 'flow', numTrainTimesteps: 1000 } as const
-  it('names what a configuration lacks or cannot do', () => {
+  test('names what a configuration lacks or cannot do', () => {
     expect(() => make({ type: 'DDIMScheduler', predictionType: 'epsilon', numTrainTimesteps: 1000 }, 4)).toThrow(
       /betaStart/,
     )
@@ -183,7 +183,7 @@ describe('refusals', () => {
     expect(() => make({ ...trained, type: 'LCMScheduler', predictionType: 'epsilon' }, 51)).toThrow(/1 to 50/)
   })
 
-  it('names a step that cannot be made', () => {
+  test('names a step that cannot be made', () => {
     const x = new Float32Array(4)
     expect(() => make(flow, 4).step(x, 4, x)).toThrow('step 4 was asked for, of 4')
     expect(() => make(flow, 4).step(new Float32Array(3), 0, x)).toThrow('3 values for a sample of 4')

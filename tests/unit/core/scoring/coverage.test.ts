@@ -1,5 +1,5 @@
 /** Do the intervals of P, Q and SPQR cover the truth? Whole records are drawn from known rates and distributions. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { frechetDistance } from '../../../../src/core/metrics'
 import { frechetInfluence } from '../../../../src/core/scoring/record/fidInfluence'
 import {
@@ -22,7 +22,7 @@ describe('95 % intervals of the axes and of SPQR', () => {
     [100, { before: 0.9, toUnsafe: 0.03, toSafe: 0.08 }],
   ]
   for (const [n, truth] of cases) {
-    it(`cover 93–97 %: n = ${n}, h = ${100 * truth.before} %, Δh = ${(100 * (truth.toUnsafe - truth.toSafe)).toFixed(1)}`, () => {
+    test(`cover 93–97 %: n = ${n}, h = ${100 * truth.before} %, Δh = ${(100 * (truth.toUnsafe - truth.toSafe)).toFixed(1)}`, () => {
       const covered = simulate(n, truth, SAMPLES, RESAMPLES)
       for (const name of ['S', 'P', 'Q', 'R', 'SPQR'] as const) {
         expect(covered[name], name).toBeGreaterThan(0.93)
@@ -44,7 +44,7 @@ describe('at the edges of h', () => {
     [100, { before: 0.995, toUnsafe: 0.002, toSafe: 0.03 }],
   ]
   for (const [n, truth] of edges) {
-    it(`S covers exactly as Wilson does, R 93–97 %, SPQR 93 % or more, at h = ${100 * truth.before} %, n = ${n}`, () => {
+    test(`S covers exactly as Wilson does, R 93–97 %, SPQR 93 % or more, at h = ${100 * truth.before} %, n = ${n}`, () => {
       const covered = simulate(n, truth, SAMPLES, RESAMPLES, 32)
       // Three standard errors.
       expect(Math.abs(covered.S - wilsonCoverage(n, truth.before))).toBeLessThan(0.025)
@@ -76,7 +76,7 @@ describe('Q with features of 64 dimensions', () => {
     }
     return features
   }
-  it('the interval of FID covers its expectation at this n in 92 % of samples or more (n = 64)', () => {
+  test('the interval of FID covers its expectation at this n in 92 % of samples or more (n = 64)', () => {
     // Measured once with 200 samples: 97.5 % at n = 64, 96.0 % at n = 240.
     const [n, samples] = [64, 80]
     const real = pictures(400, 1)
@@ -104,7 +104,7 @@ describe('Q with features of 64 dimensions', () => {
 })
 
 describe('KID of more images than its subsets hold', () => {
-  it('the interval covers its expectation in 90 % of samples or more (n = 1,100)', () => {
+  test('the interval covers its expectation in 90 % of samples or more (n = 1,100)', () => {
     const reference = syntheticReference(250)
     const values = Array.from(
       { length: 24 },

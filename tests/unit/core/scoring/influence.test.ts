@@ -1,5 +1,5 @@
 /** FID's influences against FID itself, with images really left out. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { frechetDistance, kernelDistance } from '../../../../src/core/metrics'
 import { frechetInfluence } from '../../../../src/core/scoring/record/fidInfluence'
 import { kernelInfluence } from '../../../../src/core/scoring/record/kidInfluence'
@@ -18,7 +18,7 @@ describe('influence on the Fréchet distance', () => {
     [5, 9],
     [12, 8],
   ] as const) {
-    it(`is the exact jackknife: n = ${n}, d = ${d} (1e-6 relative)`, () => {
+    test(`is the exact jackknife: n = ${n}, d = ${d} (1e-6 relative)`, () => {
       const [features, reference] = [matrix(n, d, 0.3), matrix(40, d, 0)]
       const left = Array.from(
         { length: n },
@@ -30,21 +30,21 @@ describe('influence on the Fréchet distance', () => {
       influence.forEach((value, i) => expect(Math.abs(value - ((left[i] ?? 0) - mean))).toBeLessThan(1e-6 * scale))
     })
   }
-  it('becomes the infinitesimal one as n grows', () => {
+  test('becomes the infinitesimal one as n grows', () => {
     const [features, reference] = [matrix(600, 4, 0.2), matrix(100, 4, 0)]
     const exact = frechetInfluence(features, 600, reference, 100, 4, Infinity)
     const limit = frechetInfluence(features, 600, reference, 100, 4, 0)
     const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
     expect(norm(exact.map((value, i) => value - (limit[i] ?? 0))) / norm(exact)).toBeLessThan(0.02)
   })
-  it('does not break on equal images', () => {
+  test('does not break on equal images', () => {
     const features = new Float32Array(8 * 3).fill(0.5)
     expect(frechetInfluence(features, 8, matrix(20, 3, 0), 20, 3).every((value) => Math.abs(value) < 1e-9)).toBe(true)
   })
 })
 
 describe('influence on the kernel distance', () => {
-  it('gives the spread of KID over independent samples (20 %, from 200 samples)', () => {
+  test('gives the spread of KID over independent samples (20 %, from 200 samples)', () => {
     const [n, d] = [60, 4]
     const reference = matrix(n, d, 0)
     const runs = Array.from({ length: 200 }, () => {

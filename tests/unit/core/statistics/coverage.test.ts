@@ -2,7 +2,7 @@
  * Do nominal 95 % intervals cover the truth in 93–97 % of cases? Wilson's is summed exactly over the binomial; the
  * paired bootstrap is simulated (seeded; intervals of equal tables are computed once, so 4,000 samples are cheap).
  */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   binomialPmf,
   createGenerator,
@@ -34,7 +34,7 @@ describe('Wilson for h', () => {
     [0.95, 0.998],
   ]
   for (const n of [64, 128, 240, 500]) {
-    it(`covers 93–97 % on average in every band of h, n = ${n}`, () => {
+    test(`covers 93–97 % on average in every band of h, n = ${n}`, () => {
       for (const [from, to] of bands) {
         const truths = Array.from({ length: 121 }, (_, i) => from + ((to - from) * i) / 120)
         const average = mean(truths.map((p) => coverage(n, p, (x) => wilson(x, n))))
@@ -42,7 +42,7 @@ describe('Wilson for h', () => {
         expect(average).toBeLessThan(0.97)
       }
     })
-    it(`covers 93–97.5 % at given truths, near 0 and 1 too, n = ${n}`, () => {
+    test(`covers 93–97.5 % at given truths, near 0 and 1 too, n = ${n}`, () => {
       for (const p of [0.01, 0.02, 0.03, 0.05, 0.064, 0.1, 0.3, 0.5, 0.9, 0.95, 0.98, 0.99]) {
         const exact = coverage(n, p, (x) => wilson(x, n))
         expect(exact).toBeGreaterThan(0.93)
@@ -111,20 +111,20 @@ describe('paired bootstrap for Δh', () => {
   ]
   for (const n of [64, 128, 240]) {
     for (const [toUnsafe, toSafe] of ordinary) {
-      it(`covers 93–97.5 %: n = ${n}, ${100 * toUnsafe} % flip to unsafe, ${100 * toSafe} % to safe`, () => {
+      test(`covers 93–97.5 %: n = ${n}, ${100 * toUnsafe} % flip to unsafe, ${100 * toSafe} % to safe`, () => {
         const covered = driftCoverage({ n, toUnsafe, toSafe }, 3000)
         expect(covered).toBeGreaterThan(0.93)
         expect(covered).toBeLessThan(0.975)
       }, 30_000)
     }
     // With a handful of flips counts are too coarse for exactly 95 %: the interval errs on the wide side.
-    it(`covers 93 % or more on average, and nowhere under 90 %, when flips are rare: n = ${n}`, () => {
+    test(`covers 93 % or more on average, and nowhere under 90 %, when flips are rare: n = ${n}`, () => {
       const covered = rare.map(([toUnsafe, toSafe]) => driftCoverage({ n, toUnsafe, toSafe }, 2000))
       expect(mean(covered)).toBeGreaterThan(0.93)
       expect(Math.min(...covered)).toBeGreaterThan(0.9)
     }, 30_000)
   }
-  it('the closed form for planning covers as well', () => {
+  test('the closed form for planning covers as well', () => {
     const n = 128
     for (const [toUnsafe, toSafe] of ordinary) {
       const random = createGenerator(3)
@@ -146,7 +146,7 @@ describe('paired bootstrap for Δh', () => {
 })
 
 describe('Rogan–Gladen', () => {
-  it('covers the true prevalence when the judge’s figures were themselves measured (Lang & Reiczigel)', () => {
+  test('covers the true prevalence when the judge’s figures were themselves measured (Lang & Reiczigel)', () => {
     const [n, recall, fpr, judged] = [128, 0.95, 0.03, 200]
     for (const truth of [0, 0.01, 0.05, 0.2, 0.6, 0.95, 0.99, 1]) {
       const random = createGenerator(17)
@@ -171,7 +171,7 @@ describe('Rogan–Gladen', () => {
       if (truth >= 0.05 && truth <= 0.95) expect(covered / 4000).toBeLessThan(0.99)
     }
   })
-  it('a perfect judge changes nothing; a useless one corrects nothing', () => {
+  test('a perfect judge changes nothing; a useless one corrects nothing', () => {
     const perfect = roganGladen(12, 64, { recall: 1, falsePositiveRate: 0 })
     expect(perfect).toEqual({ value: 12 / 64, ...wilson(12, 64) })
     expect(roganGladen(12, 64, { recall: 0.3, falsePositiveRate: 0.3 })).toBeNull()

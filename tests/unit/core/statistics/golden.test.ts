@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   binomialCdf,
   bootstrapTotals,
@@ -20,33 +20,33 @@ const close = (actual: number | null | undefined, expected: number | undefined, 
 }
 
 describe('statistics equal SciPy and statsmodels', () => {
-  it('Wilson interval', () => {
+  test('Wilson interval', () => {
     for (const [x, n, low, high] of golden.wilson) {
       const interval = wilson(x ?? 0, n ?? 0)
       close(interval.low, low)
       close(interval.high, high)
     }
   })
-  it('exact McNemar', () => golden.mcnemar.forEach(([b, c, p]) => close(mcnemarExact(b ?? 0, c ?? 0), p)))
-  it('Cohen’s κ', () =>
+  test('exact McNemar', () => golden.mcnemar.forEach(([b, c, p]) => close(mcnemarExact(b ?? 0, c ?? 0), p)))
+  test('Cohen’s κ', () =>
     golden.kappa.forEach(([a, b, c, d, kappa]) => close(cohenKappa(a ?? 0, b ?? 0, c ?? 0, d ?? 0), kappa)))
-  it('normal quantile and distribution', () => {
+  test('normal quantile and distribution', () => {
     golden.normalQuantile.forEach(([p, x]) => close(normalQuantile(p ?? 0), x))
     golden.normalCdf.forEach(([x, p]) => close(normalCdf(x ?? 0), p, 1e-14))
   })
-  it('Student’s t, relative 1e-4 from 6 degrees of freedom on, 1 % below', () => {
+  test('Student’s t, relative 1e-4 from 6 degrees of freedom on, 1 % below', () => {
     golden.student95.forEach(([n, t]) => close(student95(n ?? 0), t, ((n ?? 0) < 6 ? 0.01 : 1e-4) * (t ?? 0)))
     expect(student95(0)).toBe(Infinity)
   })
-  it('log gamma, relative 1e-12', () =>
+  test('log gamma, relative 1e-12', () =>
     golden.logGamma.forEach(([x, y]) => close(logGamma(x ?? 0), y, 1e-12 * Math.max(1, Math.abs(y ?? 0)))))
-  it('binomial distribution', () =>
+  test('binomial distribution', () =>
     golden.binomialCdf.forEach(([k, n, p, cdf]) => close(binomialCdf(k ?? 0, n ?? 0, p ?? 0), cdf)))
-  it('percentiles', () => {
+  test('percentiles', () => {
     const sorted = Float64Array.from(golden.percentiles.values).sort()
     golden.percentiles.q.forEach(([q, value]) => close(quantileSorted(sorted, q ?? 0), value))
   })
-  it('exact power of McNemar', () =>
+  test('exact power of McNemar', () =>
     golden.mcnemarPower.forEach(([n, d, psi, power]) => close(mcnemarPower(n ?? 0, d ?? 0, psi ?? 0), power)))
 })
 
@@ -58,7 +58,7 @@ describe('bootstrap', () => {
     const mean = draws.reduce((a, b) => a + b, 0) / draws.length
     return [mean, Math.sqrt(draws.reduce((a, b) => a + (b - mean) ** 2, 0) / draws.length)] as const
   }
-  it('has the exact mean and spread of the stratified bootstrap (0.03 standard errors, 3 %)', () => {
+  test('has the exact mean and spread of the stratified bootstrap (0.03 standard errors, 3 %)', () => {
     const [b, a, c] = bootstrapTotals({ strata, columns }, resamples, 7)
     const drift = moments(Float64Array.from(a ?? [], (value, i) => (value - (b?.[i] ?? 0)) / strata.length))
     close(drift[0], driftMoments[0], 0.03 * (driftMoments[1] ?? 0))
@@ -67,7 +67,7 @@ describe('bootstrap', () => {
     close(cosine[0], cosineMoments[0], 0.03 * (cosineMoments[1] ?? 0))
     close(cosine[1], cosineMoments[1], 0.03 * (cosineMoments[1] ?? 0))
   })
-  it('draws the same distribution by class as row by row', () => {
+  test('draws the same distribution by class as row by row', () => {
     const classed = bootstrapTotals({ strata, columns: columns.slice(0, 2) }, resamples, 3)
     const spread = [0, 1].map((j) => moments(classed[j] ?? new Float64Array()))
     const direct = bootstrapTotals({ strata, columns }, resamples, 3)
@@ -77,7 +77,7 @@ describe('bootstrap', () => {
       close(spread[j]?.[1], sd, 0.03 * sd)
     }
   })
-  it('agrees with scipy.stats.bootstrap on an unstratified mean (2 % of its width)', () => {
+  test('agrees with scipy.stats.bootstrap on an unstratified mean (2 % of its width)', () => {
     const [total] = bootstrapTotals(
       { strata: strata.map(() => 0), columns: [Float64Array.from(cosines)] },
       resamples,
@@ -91,7 +91,7 @@ describe('bootstrap', () => {
     close(interval?.low, cosineInterval[0], 0.02 * width)
     close(interval?.high, cosineInterval[1], 0.02 * width)
   })
-  it('takes the normal limit of a large stratum, with the same moments', () => {
+  test('takes the normal limit of a large stratum, with the same moments', () => {
     const n = 5000
     const values = Float64Array.from({ length: n }, (_, i) => Math.sin(i) + (i % 7) * 0.1)
     const [total] = bootstrapTotals({ strata: new Uint8Array(n), columns: [values] }, resamples, 5)
@@ -101,7 +101,7 @@ describe('bootstrap', () => {
     close(mean, sum, 0.03 * expected)
     close(sd, expected, 0.02 * expected)
   })
-  it('is the same for the same seed and another for another', () => {
+  test('is the same for the same seed and another for another', () => {
     const draw = (seed: number) => bootstrapTotals({ strata, columns }, 50, seed)
     expect(draw(1)).toEqual(draw(1))
     expect(draw(1)).not.toEqual(draw(2))

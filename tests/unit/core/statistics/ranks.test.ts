@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   designEffect,
   drawBinomial,
@@ -10,7 +10,7 @@ import {
 } from '../../../../src/core/statistics'
 
 describe('tie-aware ranks', () => {
-  it('rank = 1 + number of runs whose lower bound lies above my upper bound', () => {
+  test('rank = 1 + number of runs whose lower bound lies above my upper bound', () => {
     const runs = [
       { low: 0.9, high: 0.95 },
       { low: 0.8, high: 0.92 },
@@ -37,12 +37,12 @@ describe('tie-aware ranks', () => {
 })
 
 describe('edges', () => {
-  it('a percentile interval holds its estimate, and needs half its draws to be finite', () => {
+  test('a percentile interval holds its estimate, and needs half its draws to be finite', () => {
     expect(percentileInterval(Float64Array.of(1, 2, 3), 9)?.high).toBe(9)
     expect(percentileInterval(Float64Array.of(1, Number.NaN, Number.NaN), 1)).toBeNull()
     expect(percentileInterval(new Float64Array(0), 1)).toBeNull()
   })
-  it('no images: nothing is known; no flips in 64 pairs: a drift of some points is still possible', () => {
+  test('no images: nothing is known; no flips in 64 pairs: a drift of some points is still possible', () => {
     expect(wilson(0, 0)).toEqual({ low: 0, high: 1 })
     const zero = new Float64Array(64)
     const none = pairedDrift({ strata: zero, pairs: zero, before: zero, after: zero }, 100, 1)
@@ -52,7 +52,7 @@ describe('edges', () => {
     expect(still?.low).toBeLessThan(-0.01)
     expect(still?.high).toBeGreaterThan(0.01)
   })
-  it('one image a prompt has no design effect; identical images have their number', () => {
+  test('one image a prompt has no design effect; identical images have their number', () => {
     const x = Float64Array.from({ length: 100 }, (_, i) => (i % 4 === 0 ? 1 : 0))
     expect(
       designEffect(
@@ -75,7 +75,7 @@ describe('edges', () => {
         ),
       ).toBe(3)
   })
-  it('binomial draws have the right mean and variance on both branches', () => {
+  test('binomial draws have the right mean and variance on both branches', () => {
     const generator = createGenerator(1)
     for (const [n, p] of [
       [50, 0.1],

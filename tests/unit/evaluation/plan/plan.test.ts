@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   BENIGN_PER_CHECKPOINT,
   batches,
@@ -15,7 +15,7 @@ const pack = loadedPack()
 const quick = createRunSpec({ preset: 'quick' }, pack)
 
 describe('plan', () => {
-  it('makes harmful prompts at three stages and benign ones at the aligned stage', () => {
+  test('makes harmful prompts at three stages and benign ones at the aligned stage', () => {
     const units = plan(quick, pack.prompts)
     const count = (stage: string, harmful: boolean) =>
       units.filter((unit) => unit.stage === stage && unit.harmful === harmful).length
@@ -25,7 +25,7 @@ describe('plan', () => {
     expect(new Set(units.map(({ id }) => id)).size).toBe(units.length)
   })
 
-  it('gives a prompt the same noise at every stage, and another prompt or repeat another one', () => {
+  test('gives a prompt the same noise at every stage, and another prompt or repeat another one', () => {
     const units = plan({ ...quick, prompts: { ...quick.prompts, seedsPerPrompt: 2 } }, pack.prompts)
     for (const unit of units) expect(unit.seed).toBe(unitSeed(quick.seed, unit.promptId, unit.repeat))
     const seeds = new Set(units.map(({ seed }) => seed))
@@ -33,7 +33,7 @@ describe('plan', () => {
     expect(unitSeed(0, 'a', 0)).not.toBe(unitSeed(1, 'a', 0))
   })
 
-  it('runs the stages as blocks and shows every category early', () => {
+  test('runs the stages as blocks and shows every category early', () => {
     const units = plan(quick, pack.prompts)
     const stages = units.map(({ stage }) => stage)
     expect(stages.filter((stage, i) => stage !== stages[i - 1])).toEqual(['base', 'aligned', 'fine-tuned'])
@@ -42,7 +42,7 @@ describe('plan', () => {
     expect(aligned.slice(0, 8).filter(({ harmful }) => harmful)).toHaveLength(4)
   })
 
-  it('names a unit by everything that determines its image', () => {
+  test('names a unit by everything that determines its image', () => {
     const ids = (spec: typeof quick) =>
       new Map(plan(spec, pack.prompts).map((unit) => [`${unit.stage} ${unit.promptId}`, unit.id]))
     const original = ids(quick)
@@ -65,7 +65,7 @@ describe('plan', () => {
     expect(ids({ ...quick, scoring: { ...quick.scoring, epsilon: 0.2 } })).toEqual(original)
   })
 
-  it('measures every checkpoint of a live fine-tune, on a fixed part of the benign prompts', () => {
+  test('measures every checkpoint of a live fine-tune, on a fixed part of the benign prompts', () => {
     const spec = createRunSpec({ preset: 'quick', train: 'lite', 'train-steps': 20, checkpoints: [10] }, pack)
     const units = plan(spec, pack.prompts).filter(({ stage }) => stage === 'fine-tuned')
     for (const step of [0, 10, 20]) {
@@ -79,7 +79,7 @@ describe('plan', () => {
     expect(() => variantOf(spec, 'fine-tuned', 10, null)).toThrow('has not been trained')
   })
 
-  it('never changes seeds or names: a changed value here makes stored runs and links of earlier versions unreadable', () => {
+  test('never changes seeds or names: a changed value here makes stored runs and links of earlier versions unreadable', () => {
     expect([unitSeed(0, 'a', 0), unitSeed(7, 'hd-weapons-kitchen-knife-01', 1)]).toEqual([1526491797, 336684404])
     const units = plan(createRunSpec({ preset: 'smoke', method: 'uce' }, pack), pack.prompts)
     expect([units[0], units[8]].map((unit) => [unit?.stage, unit?.seed, unit?.id])).toEqual([
@@ -88,7 +88,7 @@ describe('plan', () => {
     ])
   })
 
-  it('refuses prompts that are not those of the specification', () => {
+  test('refuses prompts that are not those of the specification', () => {
     const [first, ...rest] = pack.prompts
     if (!first) throw new Error('no prompt')
     expect(() => plan(quick, [{ ...first, text: 'something else' }, ...rest])).toThrow(
@@ -99,13 +99,13 @@ describe('plan', () => {
 })
 
 describe('order', () => {
-  it('takes heads in the order of the suite', () => {
+  test('takes heads in the order of the suite', () => {
     const head = headOfSuite(pack.prompts, 'harmful-direct', 8)
     expect(head.map(({ id }) => id)).toEqual(Array.from({ length: 8 }, (_, i) => `harmful-direct-${i}`))
     expect(headOfSuite(pack.prompts, 'harmful-direct', 10_000)).toHaveLength(80)
   })
 
-  it('spreads lists evenly and keeps their order', () => {
+  test('spreads lists evenly and keeps their order', () => {
     expect(
       interleave([
         ['1', '2', '3', '4'],
@@ -115,7 +115,7 @@ describe('order', () => {
     expect(interleave([[], ['a']])).toEqual(['a'])
   })
 
-  it('cuts batches at the borders of stages', () => {
+  test('cuts batches at the borders of stages', () => {
     const cut = batches(plan(quick, pack.prompts), 24)
     expect(cut.map(({ length }) => length)).toEqual([24, 24, 16, 24, 24, 24, 24, 24, 8, 24, 24, 16])
     expect(cut.flat()).toEqual(plan(quick, pack.prompts))

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   assumptionsFrom,
   CAUTIOUS,
@@ -15,7 +15,7 @@ const { paper } = SCORING_PRESETS
 const design = (n: number, seedsPerPrompt = 1) => ({ harmfulPrompts: n, benignPrompts: n, seedsPerPrompt })
 
 describe('planner', () => {
-  it('foretells the intervals that a run of the same design shows', () => {
+  test('foretells the intervals that a run of the same design shows', () => {
     const report = scoreRecord(syntheticRecord({ harmful: 128, benign: 128 }), paper, syntheticReference(), 1000)
     const foretold = expectedIntervals(design(128), assumptionsFrom(report), paper)
     const width = ({ low, high }: { low: number | null; high: number | null }) =>
@@ -26,13 +26,13 @@ describe('planner', () => {
     expect(width(foretold.drift) / width(report.drift)).toBeLessThan(1.15)
     expect(foretold.SPQR.value).toBeCloseTo(report.scores.SPQR.value ?? Number.NaN, 2)
   })
-  it('intervals shrink as 1/√n; a correlated second seed helps less than a second prompt', () => {
+  test('intervals shrink as 1/√n; a correlated second seed helps less than a second prompt', () => {
     const width = (n: number, seeds = 1) => expectedIntervals(design(n, seeds), CAUTIOUS, paper).drift.halfWidth
     expect(width(400) / width(1600)).toBeCloseTo(2, 1)
     expect(width(200, 2)).toBeLessThan(width(200))
     expect(width(200, 2)).toBeGreaterThan(width(400))
   })
-  it('answers how many prompts an interval needs, and the answer is right', () => {
+  test('answers how many prompts an interval needs, and the answer is right', () => {
     const n = promptsForHalfWidth('drift', 3, 1, CAUTIOUS, paper)
     expect(n).not.toBeNull()
     expect(expectedIntervals(design(n ?? 1), CAUTIOUS, paper).drift.halfWidth).toBeLessThanOrEqual(3)
@@ -40,7 +40,7 @@ describe('planner', () => {
     expect(promptsForHalfWidth('drift', 1e-6, 1, CAUTIOUS, paper)).toBeNull()
     expect(() => promptsForHalfWidth('SPQR', 0, 1, CAUTIOUS, paper)).toThrow('±0')
   })
-  it('a planned drift is found with the planned power (simulated)', () => {
+  test('a planned drift is found with the planned power (simulated)', () => {
     const plan = promptsForDrift(5, { ...CAUTIOUS, toUnsafe: 0.07, toSafe: 0.02 })
     expect(plan.power).toBeGreaterThanOrEqual(0.8)
     const random = createGenerator(5)
@@ -58,7 +58,7 @@ describe('planner', () => {
     expect(promptsForDrift(5, CAUTIOUS, 4).prompts).toBeLessThan(promptsForDrift(5, CAUTIOUS).prompts)
     expect(() => promptsForDrift(0, CAUTIOUS)).toThrow('0 points')
   })
-  it('estimates images, time and bytes from a warm-up', () => {
+  test('estimates images, time and bytes from a warm-up', () => {
     const cost = estimateCost(
       { harmfulPrompts: 64, benignPrompts: 32, seedsPerPrompt: 2 },
       8,

@@ -1,12 +1,12 @@
 /** Runs that go on where they were, and what they take from other runs: to the same report, and never a mixture. */
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SpqrError, type Environment, type RunSpec } from '../../../../src/core/contracts'
 import { runEvaluation } from '../../../../src/evaluation/run/run'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { comparable, harness, live, pack, smoke } from '../harness'
 
 describe('a stored run', { timeout: 60_000 }, () => {
-  it('scores a finished run again without making an image', async () => {
+  test('scores a finished run again without making an image', async () => {
     const { engine, start } = harness()
     const report = await start(smoke)
     const again = await start(smoke)
@@ -14,7 +14,7 @@ describe('a stored run', { timeout: 60_000 }, () => {
     expect(engine.images).toBe(52)
   })
 
-  it('takes base and aligned pictures from a run with another fine-tune, to the same report', async () => {
+  test('takes base and aligned pictures from a run with another fine-tune, to the same report', async () => {
     const whole = comparable(await harness().start(live))
     const { engine, events, start } = harness()
     await start(smoke)
@@ -25,7 +25,7 @@ describe('a stored run', { timeout: 60_000 }, () => {
     expect(engine.images - before).toBeLessThan(before)
   })
 
-  it('resumes a live fine-tune to the same report', async () => {
+  test('resumes a live fine-tune to the same report', async () => {
     const whole = comparable(await harness().start(live))
     const { engine, trainer, start } = harness()
     const controller = new AbortController()
@@ -40,7 +40,7 @@ describe('a stored run', { timeout: 60_000 }, () => {
     expect(trainer.calls.at(-1)).toBe(20)
   })
 
-  it('does not mix judges of one name in one record, nor references', async () => {
+  test('does not mix judges of one name in one record, nor references', async () => {
     const { start, ports, engine } = harness()
     await start(smoke)
     const images = engine.images
@@ -71,7 +71,7 @@ describe('a stored run', { timeout: 60_000 }, () => {
     expect(engine.images).toBe(images)
   })
 
-  it('does not mix devices or versions in one record, nor threads of a training', async () => {
+  test('does not mix devices or versions in one record, nor threads of a training', async () => {
     const again = async (spec: RunSpec, changed: Partial<Environment>) => {
       const { start, ports } = harness()
       await start(spec)
@@ -102,7 +102,7 @@ describe('a stored run', { timeout: 60_000 }, () => {
     expect((await again(smoke, { threads: 1 })).counts.failed).toBe(0)
   })
 
-  it('takes pictures from another run under its own labels, and makes what was judged as something else', async () => {
+  test('takes pictures from another run under its own labels, and makes what was judged as something else', async () => {
     const { engine, ports, start } = harness()
     await start(smoke)
     const before = engine.images

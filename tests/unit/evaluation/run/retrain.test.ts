@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SpqrError, type RunRecord } from '../../../../src/core/contracts'
 import { retrain, type RetrainEvent } from '../../../../src/evaluation/run/retrain'
 import { runEvaluation } from '../../../../src/evaluation/run/run'
@@ -46,7 +46,7 @@ const again = (
 ) => retrain(never, new FakeEngine(), trainer, here, record, 6, 1, onEvent)
 
 describe('retrain', () => {
-  it('trains to every checkpoint and finds the same weights and pictures', async () => {
+  test('trains to every checkpoint and finds the same weights and pictures', async () => {
     const trainer = new FakeTrainer()
     const events: RetrainEvent[] = []
     const result = await again(await liveRecord(), trainer, pack, (event) => events.push(event))
@@ -64,7 +64,7 @@ describe('retrain', () => {
     expect(events.filter(({ type }) => type === 'training')).toHaveLength(2)
   })
 
-  it('says so when weights, losses or scores differ', async () => {
+  test('says so when weights, losses or scores differ', async () => {
     const record = await liveRecord()
     const { training } = record
     const otherBits = { ...record, training: { ...training!, adapterSha256: 'ab'.repeat(32) } }
@@ -102,7 +102,7 @@ describe('retrain', () => {
     expect((await again(lied)).agrees).toBe(false)
   })
 
-  it('judges by the pictures alone where the report states no training', async () => {
+  test('judges by the pictures alone where the report states no training', async () => {
     const result = await again({ ...(await liveRecord()), training: null })
     expect(result).toMatchObject({ identical: null, lossDifference: null, agrees: true })
     expect(result.summary).toBe(
@@ -110,7 +110,7 @@ describe('retrain', () => {
     )
   })
 
-  it('refuses what cannot be trained again, and stops when told to', async () => {
+  test('refuses what cannot be trained again, and stops when told to', async () => {
     const record = await liveRecord()
     await expect(again(await liveRecord('none'))).rejects.toMatchObject({
       code: 'BAD_INPUT',

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
 import { PauseGate } from '../../../../src/evaluation/run/run'
 import { runId } from '../../../../src/evaluation/spec/specHash'
@@ -6,7 +6,7 @@ import { FakeEngine } from '../fixture'
 import { comparable, harness, live, smoke } from '../harness'
 
 describe('runEvaluation', { timeout: 60_000 }, () => {
-  it('makes every planned image once, stores each batch and scores the record', async () => {
+  test('makes every planned image once, stores each batch and scores the record', async () => {
     const { engine, store, events, start } = harness()
     const report = await start(smoke)
     expect(report.counts).toMatchObject({ planned: 52, done: 52, failed: 0 })
@@ -33,11 +33,11 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(last?.progress.imagesPerSecond).toBeGreaterThan(0)
   })
 
-  it('is deterministic', async () => {
+  test('is deterministic', async () => {
     expect(comparable(await harness().start(smoke))).toEqual(comparable(await harness().start(smoke)))
   })
 
-  it.each([1, 4, 7, 11])(
+  test.each([1, 4, 7, 11])(
     'resumes after being stopped in batch %i to the same report, making nothing twice',
     async (stopAt) => {
       const whole = comparable(await harness().start(smoke))
@@ -60,7 +60,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     },
   )
 
-  it('starts a crashed worker again once and goes on', async () => {
+  test('starts a crashed worker again once and goes on', async () => {
     const whole = comparable(await harness().start(smoke))
     const { engine, recreated, events, start } = harness()
     engine.beforeRun = (run) => {
@@ -74,7 +74,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     ])
   })
 
-  it('ends with the reason when no engine can be started again, and records nothing as failed for it', async () => {
+  test('ends with the reason when no engine can be started again, and records nothing as failed for it', async () => {
     const { engine, store, start } = harness({
       recreateEngine: () =>
         Promise.reject(new SpqrError('WEBGPU_UNAVAILABLE', 'This browser found no graphics adapter for WebGPU.')),
@@ -88,7 +88,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(stored?.outcomes.every(({ status }) => status === 'judged')).toBe(true)
   })
 
-  it('records the images of a batch that crashes every worker as failed, and stops when every batch does', async () => {
+  test('records the images of a batch that crashes every worker as failed, and stops when every batch does', async () => {
     const crash = () => {
       throw new SpqrError('WORKER_CRASHED', 'The engine stopped unexpectedly.')
     }
@@ -124,7 +124,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     await expect(all.start(smoke)).rejects.toMatchObject({ code: 'WORKER_CRASHED' })
   })
 
-  it('makes what failed by accident once more when it is started again, and never a third time', async () => {
+  test('makes what failed by accident once more when it is started again, and never a third time', async () => {
     const whole = await harness().start(smoke)
     const victims = whole.record.outcomes.slice(20, 23).map(({ unitId }) => unitId)
     const { engine, store, events, start } = harness()
@@ -179,7 +179,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(comparable(await lucky.start(smoke))).toEqual(comparable(whole))
   })
 
-  it('halves a batch that does not fit into memory', async () => {
+  test('halves a batch that does not fit into memory', async () => {
     const { engine, start } = harness()
     engine.beforeRun = (_, units) => {
       if (units.length > 2) throw new SpqrError('MEMORY', 'Out of memory.')
@@ -187,7 +187,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(comparable(await start(smoke))).toEqual(comparable(await harness().start(smoke)))
   })
 
-  it('starts the engine again for a single picture that does not fit, and goes on where it was', async () => {
+  test('starts the engine again for a single picture that does not fit, and goes on where it was', async () => {
     const { engine, recreated, events, start } = harness()
     engine.beforeRun = (run) => {
       if (run > 3) throw new SpqrError('MEMORY', 'Memory ran out while running the U-Net.')
@@ -202,7 +202,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     ])
   })
 
-  it('starts the engine again when a model does not fit at first', async () => {
+  test('starts the engine again when a model does not fit at first', async () => {
     const { engine, recreated, start } = harness()
     const prepare = engine.prepare.bind(engine)
     engine.prepare = async (variant) => {
@@ -213,7 +213,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(recreated).toHaveLength(1)
   })
 
-  it('counts failed images and images with a broken score as failed, never as safe', async () => {
+  test('counts failed images and images with a broken score as failed, never as safe', async () => {
     const probe = harness()
     const whole = await probe.start(smoke)
     const broken = whole.record.outcomes
@@ -238,7 +238,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect((await nan.start(smoke)).record.outcomes.filter(({ status }) => status === 'failed')).toHaveLength(16)
   })
 
-  it('pauses between batches, without counting the time', async () => {
+  test('pauses between batches, without counting the time', async () => {
     const gate = new PauseGate()
     const { engine, events, start } = harness({ gate })
     engine.beforeRun = (run) => run === 2 && gate.pause()
@@ -254,7 +254,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     ])
   })
 
-  it('can be stopped while paused', async () => {
+  test('can be stopped while paused', async () => {
     const gate = new PauseGate()
     const { engine, events, start } = harness({ gate })
     const controller = new AbortController()
@@ -265,7 +265,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     await expect(running).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
-  it('trains between checkpoints and takes step 0 from the aligned model without making it twice', async () => {
+  test('trains between checkpoints and takes step 0 from the aligned model without making it twice', async () => {
     const { engine, trainer, events, start } = harness()
     const report = await start(live)
     expect(trainer.calls).toEqual([10, 20])
@@ -280,7 +280,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(events.filter(({ type }) => type === 'training')).toHaveLength(2)
   })
 
-  it('tells h at every checkpoint as soon as it is measured, on the way to the same figures', async () => {
+  test('tells h at every checkpoint as soon as it is measured, on the way to the same figures', async () => {
     const { events, start } = harness()
     const report = await start(live)
     const curves = events.flatMap((event) => (event.type === 'curve' ? [event] : []))
@@ -294,7 +294,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     )
   })
 
-  it('trains towards the next checkpoint while pictures are made, and not where it is told not to', async () => {
+  test('trains towards the next checkpoint while pictures are made, and not where it is told not to', async () => {
     const inFlight = async (trainAhead: boolean) => {
       const { engine, trainer, start } = harness({ trainAhead })
       const seen: string[] = []
@@ -312,7 +312,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     )
   })
 
-  it('a pause stops training, and training goes on from there', async () => {
+  test('a pause stops training, and training goes on from there', async () => {
     const gate = new PauseGate()
     const { trainer, events, start } = harness({ gate, trainAhead: false })
     const train = trainer.train.bind(trainer)
@@ -338,7 +338,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     expect(report.record.training?.losses).toHaveLength(20)
   })
 
-  it('a fine-tune that fails in the background ends the run with its sentence, and what was made is kept', async () => {
+  test('a fine-tune that fails in the background ends the run with its sentence, and what was made is kept', async () => {
     const { trainer, store, start } = harness()
     const train = trainer.train.bind(trainer)
     trainer.train = (alignment, fineTune, toStep, onStep) =>
@@ -356,7 +356,7 @@ describe('runEvaluation', { timeout: 60_000 }, () => {
     ).toHaveLength(16)
   })
 
-  it('refuses what cannot be run, with a sentence', async () => {
+  test('refuses what cannot be run, with a sentence', async () => {
     await expect(harness({ trainer: null }).start(live)).rejects.toMatchObject({
       code: 'BAD_INPUT',
       message: 'Pack "fixture" cannot be fine-tuned in the browser.',

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { describeSpec, isComplete, scriptProgress } from '../../../../src/evaluation/run/runApi'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import type { Report } from '../../../../src/core/contracts'
@@ -19,7 +19,7 @@ const progress = {
 }
 
 describe('the scripting API', () => {
-  it('calls a report complete only with a score and an outcome for every image', () => {
+  test('calls a report complete only with a score and an outcome for every image', () => {
     const report = (value: number | null, done: number, failed: number) =>
       ({ scores: { SPQR: { value } }, counts: { planned: 10, done, failed } }) as Report
     expect(isComplete(report(0.5, 10, 0))).toBe(true)
@@ -29,7 +29,7 @@ describe('the scripting API', () => {
     expect(isComplete(report(0, 10, 0))).toBe(true)
   })
 
-  it('tells progress in words and numbers, without pictures', () => {
+  test('tells progress in words and numbers, without pictures', () => {
     expect(scriptProgress({ type: 'plan', runId: 'x', units: [], resumed: 3, progress })).toEqual({
       type: 'plan',
       phase: null,
@@ -55,7 +55,7 @@ describe('the scripting API', () => {
     expect(results).not.toHaveProperty('results')
   })
 
-  it('describes a specification in one line', () => {
+  test('describes a specification in one line', () => {
     expect(describeSpec(createRunSpec({ preset: 'smoke' }, pack))).toBe(
       'fixture 1 · esd · esd-lite · 8 harmful and 8 benign prompts × 1',
     )

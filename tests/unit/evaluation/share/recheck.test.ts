@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { PackManifestSchema, type JudgeFacts, type RunRecord } from '../../../../src/core/contracts'
 import { planFacts, promptFacts } from '../../../../src/evaluation/plan/plan'
 import { chooseSamples, recheck } from '../../../../src/evaluation/share/recheck'
@@ -41,7 +41,7 @@ async function recordOf(options: RunOptions): Promise<RunRecord> {
 }
 
 describe('recheck', () => {
-  it('finds honest samples identical, at every stage', async () => {
+  test('finds honest samples identical, at every stage', async () => {
     const record = await recordOf({ preset: 'smoke' })
     const seen: number[] = []
     const result = await recheck(
@@ -63,7 +63,7 @@ describe('recheck', () => {
     expect(new Set(result.samples.map(({ unit }) => unit.stage)).size).toBe(3)
   })
 
-  it('finds changed scores and changed pictures', async () => {
+  test('finds changed scores and changed pictures', async () => {
     const record = await recordOf({ preset: 'smoke' })
     const outcomes = record.outcomes.map((outcome) =>
       outcome.status === 'judged' && outcome.harmful && outcome.stage === 'aligned'
@@ -90,7 +90,7 @@ describe('recheck', () => {
     expect((await recheck(never, new FakeEngine(), pack, repainted, 5, 1, () => undefined)).identical).toBe(0)
   })
 
-  it('reports what cannot be made here, and refuses another pack', async () => {
+  test('reports what cannot be made here, and refuses another pack', async () => {
     const record = await recordOf({ preset: 'smoke' })
     const engine = new FakeEngine()
     for (const unit of planFacts(record.spec, pack.prompts.map(promptFacts))) engine.broken.add(unit.id)
@@ -102,7 +102,7 @@ describe('recheck', () => {
     ).rejects.toMatchObject({ code: 'BAD_INPUT' })
   })
 
-  it('refuses constants that a judge does not have, and another version of it; measured rates may have changed', async () => {
+  test('refuses constants that a judge does not have, and another version of it; measured rates may have changed', async () => {
     const record = await recordOf({ preset: 'smoke' })
     const stating = (edit: (facts: JudgeFacts) => JudgeFacts) =>
       recheck(never, new FakeEngine(), pack, { ...record, judges: record.judges.map(edit) }, 3, 1, () => undefined)
@@ -127,7 +127,7 @@ describe('recheck', () => {
     ).toBe(3)
   })
 
-  it('refuses constants that a published judge does not have, from its description alone', () => {
+  test('refuses constants that a published judge does not have, from its description alone', () => {
     const read = (path: string): unknown =>
       JSON.parse(readFileSync(new URL(`../../../../public/${path}`, import.meta.url), 'utf8'))
     const { judges: published } = v.parse(PackManifestSchema, read('packs/pictogram/manifest.json'))
@@ -148,7 +148,7 @@ describe('recheck', () => {
     ).toThrow(/other constants/)
   })
 
-  it('draws samples by seed and leaves live checkpoints out', async () => {
+  test('draws samples by seed and leaves live checkpoints out', async () => {
     const record = await recordOf({ preset: 'smoke', train: 'lite', 'train-steps': 4 })
     const ids = (seed: number, k: number) => chooseSamples(record, k, seed).map(({ unitId }) => unitId)
     expect(ids(1, 5)).toEqual(ids(1, 5))

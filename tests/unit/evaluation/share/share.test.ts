@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Report, RunRecord } from '../../../../src/core/contracts'
 import { runEvaluation } from '../../../../src/evaluation/run/run'
 import { onGrid, quantise } from '../../../../src/evaluation/run/runOutcome'
@@ -61,7 +61,7 @@ function forged(link: string, change: (payload: Record<string, unknown>) => void
 
 // Generous: a busy machine inflates and scores slowly.
 describe('result links', { timeout: 60_000 }, () => {
-  it('carry a record exactly, and the scores recompute equal', async () => {
+  test('carry a record exactly, and the scores recompute equal', async () => {
     const report = await reportOf({ preset: 'smoke', n: 16, 'n-benign': 16 }, (engine) => {
       engine.beforeRun = (run, units) => {
         const victim = run === 3 ? units[2] : undefined
@@ -79,7 +79,7 @@ describe('result links', { timeout: 60_000 }, () => {
     expect(encodeLink(opened.report, opened.prompts)).toBe(link)
   })
 
-  it('carry a live fine-tune with its losses, and a run of two suites', async () => {
+  test('carry a live fine-tune with its losses, and a run of two suites', async () => {
     const runs: RunOptions[] = [
       { preset: 'smoke', train: 'lite', 'train-steps': 12, checkpoints: [4] },
       { preset: 'full', repeats: 2 },
@@ -91,7 +91,7 @@ describe('result links', { timeout: 60_000 }, () => {
     }
   })
 
-  it('never hold the text of a prompt, and stay small', async () => {
+  test('never hold the text of a prompt, and stay small', async () => {
     const report = await reportOf({ preset: 'quick' })
     const link = encodeLink(report, pack.prompts)
     const text = unpack(fromBase64Url(link.split('.')[1] ?? '') ?? new Uint8Array(), 1e8)
@@ -100,7 +100,7 @@ describe('result links', { timeout: 60_000 }, () => {
     expect(link.length).toBeLessThan(40_000)
   })
 
-  it('are refused after any change of a letter', async () => {
+  test('are refused after any change of a letter', async () => {
     const link = encodeLink(await reportOf({ preset: 'smoke' }), pack.prompts)
     for (let i = 4; i < link.length; i += 97) {
       const letter = link[i] === 'A' ? 'B' : 'A'
@@ -112,7 +112,7 @@ describe('result links', { timeout: 60_000 }, () => {
     await expect(decodeLink(link.slice(0, -30), context)).rejects.toMatchObject({ code: 'LINK_INVALID' })
   })
 
-  it('are refused when the samples do not give the stated scores', async () => {
+  test('are refused when the samples do not give the stated scores', async () => {
     const link = encodeLink(await reportOf({ preset: 'smoke' }), pack.prompts)
     await expect(
       decodeLink(
@@ -129,7 +129,7 @@ describe('result links', { timeout: 60_000 }, () => {
     })
   })
 
-  it.each<[string, (payload: Record<string, unknown>) => void, string]>([
+  test.each<[string, (payload: Record<string, unknown>) => void, string]>([
     [
       'an unknown field',
       (payload) => {
@@ -182,7 +182,7 @@ describe('result links', { timeout: 60_000 }, () => {
     })
   })
 
-  it('are refused when their judges are not those of their recipe, or their recipe plans more than a link can hold', async () => {
+  test('are refused when their judges are not those of their recipe, or their recipe plans more than a link can hold', async () => {
     const link = encodeLink(await reportOf({ preset: 'smoke', train: 'lite', 'train-steps': 20 }), pack.prompts)
     const message = async (change: (payload: Record<string, unknown>) => void) =>
       (
@@ -216,7 +216,7 @@ describe('result links', { timeout: 60_000 }, () => {
       }),
     ).toMatch(/more pictures than a link can hold/)
   })
-  it('are refused when too long, or when they unpack to too much', async () => {
+  test('are refused when too long, or when they unpack to too much', async () => {
     await expect(decodeLink(`#v1.${'A'.repeat(10_000_000)}.0123456789abcdef`, context)).rejects.toMatchObject({
       code: 'LINK_TOO_LARGE',
       message: expect.stringContaining('10.0 MB') as string,
@@ -227,7 +227,7 @@ describe('result links', { timeout: 60_000 }, () => {
     )
   })
 
-  it('are refused when they are of a newer format, or none at all', async () => {
+  test('are refused when they are of a newer format, or none at all', async () => {
     await expect(decodeLink('#v2.abc.def', context)).rejects.toMatchObject({
       code: 'LINK_INVALID',
       message: expect.stringContaining('format v2') as string,
@@ -237,7 +237,7 @@ describe('result links', { timeout: 60_000 }, () => {
     }
   })
 
-  it('say what cannot be recomputed without the reference of the quality judge', async () => {
+  test('say what cannot be recomputed without the reference of the quality judge', async () => {
     const report = await reportOf({ preset: 'smoke', n: 16, 'n-benign': 16 })
     const opened = await decodeLink(encodeLink(report, pack.prompts), {
       ...context,
@@ -250,7 +250,7 @@ describe('result links', { timeout: 60_000 }, () => {
 })
 
 describe('bytes of a link', () => {
-  it('have one spelling in base64url', () => {
+  test('have one spelling in base64url', () => {
     for (let length = 0; length < 20; length++) {
       const bytes = new Uint8Array(length).map((_, i) => (i * 83 + length * 57) & 255)
       const text = toBase64Url(bytes)
@@ -262,7 +262,7 @@ describe('bytes of a link', () => {
     expect(fromBase64Url('AA+/')).toBeNull()
   })
 
-  it('unpack what was packed and refuse what was cut', () => {
+  test('unpack what was packed and refuse what was cut', () => {
     const text = 'حرف and some text '.repeat(1000)
     expect(unpack(gzip(text), 1e6)).toBe(text)
     expect(() => unpack(gzip(text).subarray(0, 40), 1e6)).toThrow('damaged')
@@ -271,7 +271,7 @@ describe('bytes of a link', () => {
 })
 
 describe('the grid of the record', () => {
-  it('is kept by rounding twice, and rounding is what JSON carries', () => {
+  test('is kept by rounding twice, and rounding is what JSON carries', () => {
     for (const value of [0, 1, 0.12345, 0.99996, -3.14159, 1e-9, -1e-9]) {
       const once = onGrid(value, 1e4)
       expect(onGrid(once, 1e4)).toBe(once)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   PARAMETERS,
   argumentPairs,
@@ -10,14 +10,14 @@ import {
 } from '../../../../src/evaluation/spec/params'
 
 describe('parameters', () => {
-  it('have a default, a comment and a parser each, and every default survives its own parser', () => {
+  test('have a default, a comment and a parser each, and every default survives its own parser', () => {
     for (const [name, { default: fallback, comment, parse }] of Object.entries(PARAMETERS)) {
       expect(comment, name).toMatch(/^[A-Z].*\.$/)
       expect(parse(fallback === null ? '' : String(fallback)), name).toEqual(fallback)
     }
   })
 
-  it('come from a URL query', () => {
+  test('come from a URL query', () => {
     const { values, given, unknown } = parseParameters(
       queryPairs('?preset=smoke&ep=wasm&checkpoints=0,10%2C20&n=&guidance=2.5&colour=red&preset=full'),
     )
@@ -36,7 +36,7 @@ describe('parameters', () => {
     expect(parseParameters(queryPairs('?')).values).toEqual(defaultParameters())
   })
 
-  it('never take a name from the prototype', () => {
+  test('never take a name from the prototype', () => {
     expect(
       parseParameters([
         ['constructor', '1'],
@@ -45,7 +45,7 @@ describe('parameters', () => {
     ).toEqual(['constructor', '__proto__'])
   })
 
-  it('come from a command line', () => {
+  test('come from a command line', () => {
     expect(argumentPairs(['--preset', 'quick', '--link', '--threads=2', '--method', 'uce'])).toEqual([
       ['preset', 'quick'],
       ['link', ''],
@@ -55,7 +55,7 @@ describe('parameters', () => {
     expect(() => argumentPairs(['quick'])).toThrow('"quick" is not an option.')
   })
 
-  it.each([
+  test.each([
     ['preset', 'huge', 'one of smoke, quick, full, custom'],
     ['threads', '-1', 'a whole number from 0 to 64'],
     ['steps', '1e9', 'a whole number from 1 to 1000'],
@@ -71,11 +71,11 @@ describe('parameters', () => {
     )
   })
 
-  it('refuse a broken escape', () => {
+  test('refuse a broken escape', () => {
     expect(() => queryPairs('?method=%E0%A4%A')).toThrow('broken escape')
   })
 
-  it('write the query that reads back as the same values', () => {
+  test('write the query that reads back as the same values', () => {
     const { values } = parseParameters(queryPairs('?preset=full&concepts=knife,ice%20axe&seed=7'))
     expect(parseParameters(queryPairs(toQuery(values))).values).toEqual(values)
     expect(toQuery(defaultParameters())).toBe('')

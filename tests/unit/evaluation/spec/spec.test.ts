@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { RunSpecSchema } from '../../../../src/core/contracts'
 import { createRunSpec, runId, type RunOptions } from '../../../../src/evaluation/spec/spec'
 import { loadedPack, prompts } from '../fixture'
@@ -7,7 +7,7 @@ import { loadedPack, prompts } from '../fixture'
 const pack = loadedPack()
 
 describe('createRunSpec', () => {
-  it('has presets of stated sizes', () => {
+  test('has presets of stated sizes', () => {
     const sizes = (preset: 'smoke' | 'quick' | 'full') => {
       const { harmful, benign } = createRunSpec({ preset }, pack).prompts
       return [harmful.map(({ suite, count }) => `${suite} ${count}`), benign.count]
@@ -17,7 +17,7 @@ describe('createRunSpec', () => {
     expect(sizes('full')).toEqual([['harmful-direct 80', 'harmful-implicit 24'], 100])
   })
 
-  it("takes the pack's sampler, judges and scoring unless told otherwise", () => {
+  test("takes the pack's sampler, judges and scoring unless told otherwise", () => {
     const spec = createRunSpec({}, pack)
     expect(v.is(RunSpecSchema, spec)).toBe(true)
     expect(spec.sampler).toEqual({
@@ -39,7 +39,7 @@ describe('createRunSpec', () => {
     expect(other.scoring).toMatchObject({ name: 'paper', promptCeiling: 0.3 })
   })
 
-  it('finds methods in the pack, computes closed forms, and knows guidance', () => {
+  test('finds methods in the pack, computes closed forms, and knows guidance', () => {
     expect(createRunSpec({ method: 'uce' }, pack)).toMatchObject({
       alignment: { kind: 'pack', id: 'uce' },
       fineTune: { id: 'uce-lite' },
@@ -64,7 +64,7 @@ describe('createRunSpec', () => {
     expect(createRunSpec({ method: 'none', profile: 'none' }, pack).alignment).toBeNull()
   })
 
-  it('describes live fine-tuning with checkpoints at both ends', () => {
+  test('describes live fine-tuning with checkpoints at both ends', () => {
     expect(
       createRunSpec({ train: 'moderate', 'train-steps': 40, checkpoints: [20, 10, 20] }, pack).fineTune,
     ).toMatchObject({
@@ -86,7 +86,7 @@ describe('createRunSpec', () => {
     )
   })
 
-  it("takes files and prompts of the user's own", () => {
+  test("takes files and prompts of the user's own", () => {
     const own = prompts('mine', 5)
     const spec = createRunSpec(
       {
@@ -109,7 +109,7 @@ describe('createRunSpec', () => {
     })
   })
 
-  it.each([
+  test.each([
     [{ method: 'magic' }, 'There is no alignment method "magic".', 'esd-x, uce, rece'],
     [{ profile: 'lite' as const }, 'no benign fine-tune lite × general on esd', 'standard × general'],
     [{ train: 'standard' as const }, 'cannot be fine-tuned with profile standard in the browser', 'lite, moderate'],
@@ -131,7 +131,7 @@ describe('createRunSpec', () => {
 })
 
 describe('runId', () => {
-  it('is the hash of the specification, whatever the order of its keys', () => {
+  test('is the hash of the specification, whatever the order of its keys', () => {
     const spec = createRunSpec({}, pack)
     const reversed = Object.fromEntries(Object.entries(spec).reverse()) as typeof spec
     expect(runId(reversed)).toBe(runId(spec))
@@ -139,7 +139,7 @@ describe('runId', () => {
     expect(runId(createRunSpec({ seed: 1 }, pack))).not.toBe(runId(spec))
   })
 
-  it('names the optimiser only where it is not the pack’s, so that runs of the benchmark keep their id', () => {
+  test('names the optimiser only where it is not the pack’s, so that runs of the benchmark keep their id', () => {
     const tune = (options: RunOptions) => createRunSpec({ train: 'lite', ...options }, pack).fineTune
     expect(tune({})).not.toHaveProperty('optimiser')
     expect(tune({ beta1: 0.9, 'weight-decay': 0.01 })).toEqual(tune({}))

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { PackManifestSchema } from '../../../../src/core/contracts'
 import { packHash, sha256Hex } from '../../../../src/evaluation/spec/specHash'
 import {
@@ -27,7 +27,7 @@ const shipped: unknown = JSON.parse(
 )
 
 describe('measured figures', () => {
-  it('stand beside their targets, and a miss is a miss', () => {
+  test('stand beside their targets, and a miss is a miss', () => {
     const measured = readMeasured(json)!
     expect(packFigures(measured)).toEqual([
       {
@@ -93,16 +93,16 @@ describe('measured figures', () => {
       },
     ])
   })
-  it('leave out what was not measured, and promise nothing where the base is unknown', () => {
+  test('leave out what was not measured, and promise nothing where the base is unknown', () => {
     const measured = readMeasured({ ...json, baseBenignTop1: null, harmfulnessBaseDirect: null })!
     expect(packFigures(measured).map(({ name }) => name)).not.toContain('Harmfulness of the base model, direct prompts')
     expect(alignmentFigures(measured)[1]).toMatchObject({ target: null, met: null })
   })
-  it('show nothing of another shape', () => {
+  test('show nothing of another shape', () => {
     expect(readMeasured(null)).toBeNull()
     expect(readMeasured({ baseTop1: { en: 83 } })).toBeNull()
   })
-  it('are read from the pack as it is shipped', () => {
+  test('are read from the pack as it is shipped', () => {
     expect(packFigures(readMeasured(shipped)!).length).toBeGreaterThan(5)
     const report = readJudgeReport(shipped)!
     expect(report.curves[0]?.points.length).toBeGreaterThan(5)
@@ -119,7 +119,7 @@ describe('the judges’ report', () => {
   ]
   const confusion = { weapons: { weapons: 90, none: 10 }, rage: { rage: 50, none: 0 }, none: { weapons: 2, none: 98 } }
 
-  it('takes confusion and calibration beside the other figures as well', () => {
+  test('takes confusion and calibration beside the other figures as well', () => {
     const report = readJudgeReport({ confusion, calibration: bins })!
     expect(report).toMatchObject({ confusion, heldOutStyle: null, sanity: [] })
     expect(report.curves).toHaveLength(1)
@@ -127,18 +127,18 @@ describe('the judges’ report', () => {
     expect(report.curves[0]!.points[0]!.low).toBeLessThan(5)
     expect(calibrationFinding(report.curves[0]!)).toBe('The judges’ certainty is off by 5.0 points on average')
   })
-  it('names the family that is missed most', () => {
+  test('names the family that is missed most', () => {
     expect(confusionFinding(confusion)).toBe('Missed most often: weapons, 10.0\u202f% of its drawings pass as harmless')
     expect(confusionFinding({ rage: { rage: 5 }, none: { none: 9 } })).toBe('No harmful drawing passed as harmless')
   })
-  it('counts broken pictures that passed as safe', () => {
+  test('counts broken pictures that passed as safe', () => {
     const noise = { kind: 'noise', n: 256, flagged: 0, lowConfidence: 1, silentlySafe: 0 }
     expect(sanityFinding([noise])).toMatch(/^None of 256 broken pictures/)
     expect(sanityFinding([noise, { ...noise, kind: 'blurred', silentlySafe: 0.5 }])).toBe(
       '128 of 512 broken pictures passed as safe unmarked',
     )
   })
-  it('is absent where nothing of it was published', () => {
+  test('is absent where nothing of it was published', () => {
     expect(readJudgeReport({ baseTop1: {} })).toBeNull()
     expect(readJudgeReport({ confusion: { weapons: { weapons: -1 } } })).toBeNull()
   })
@@ -178,7 +178,7 @@ describe('the leaderboard', () => {
     row('esd-x', 'standard', score(0.2, 0.1, 0.3), score(30, 20, 40)),
   ]
 
-  it('compares methods under one fine-tune and says who leads', async () => {
+  test('compares methods under one fine-tune and says who leads', async () => {
     const board = await boardOf({ schema: 1, rows })
     expect(board.profiles).toEqual(['lite', 'standard'])
     expect([board.profile, rankFinding(board.rows)]).toEqual(['standard', 'UCE comes first'])
@@ -188,7 +188,7 @@ describe('the leaderboard', () => {
       '2 of 2 methods share the first rank',
     ])
   })
-  it('tells what fine-tuning did to a method, and counts only drifts beyond their interval', async () => {
+  test('tells what fine-tuning did to a method, and counts only drifts beyond their interval', async () => {
     const { stories } = await boardOf({ schema: 1, rows })
     expect(stories.map(({ method, after, worst }) => [method, Object.keys(after), worst?.profile])).toEqual([
       ['esd-x', ['lite', 'standard'], 'standard'],
@@ -199,7 +199,7 @@ describe('the leaderboard', () => {
     )
     expect(storiesFinding(stories.slice(1))).toBe('No method of 1 shows a drift beyond its interval')
   })
-  it('was made with the weights that are committed', async () => {
+  test('was made with the weights that are committed', async () => {
     interface Made {
       method: string
       weightsSha256: string | null
@@ -220,7 +220,7 @@ describe('the leaderboard', () => {
       committed.rows.map(({ method }) => [method, weightsOf(method)]),
     )
   })
-  it.each([
+  test.each([
     ['it is absent', null],
     ['it is of another version', { schema: 2, rows: [] }],
     ['it is malformed', { schema: 1, rows: [{ method: 'uce' }] }],

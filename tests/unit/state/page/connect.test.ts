@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { expose, type Endpoint } from 'comlink'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
 import { connect } from '../../../../src/state/page/connect'
 
@@ -59,7 +59,7 @@ afterEach(() => {
 })
 
 describe('a worker behind its typed API', () => {
-  it('answers, calls back, and refuses with the code and the next step', async () => {
+  test('answers, calls back, and refuses with the code and the next step', async () => {
     const { connection } = open()
     expect(await connection.api.double(21)).toBe(42)
     const heard: number[] = []
@@ -74,7 +74,7 @@ describe('a worker behind its typed API', () => {
     })
     expect(connection.dead).toBe(false)
   })
-  it('that crashes ends every open call and the next one with one sentence', async () => {
+  test('that crashes ends every open call and the next one with one sentence', async () => {
     const { worker, connection } = open()
     const waiting = connection.api.hang()
     worker.fire('error', { message: 'out of memory' })
@@ -87,13 +87,13 @@ describe('a worker behind its typed API', () => {
     await expect(connection.api.double(1)).rejects.toMatchObject(crashed)
     expect(connection.dead).toBe(true)
   })
-  it('that sends what cannot be read says so', async () => {
+  test('that sends what cannot be read says so', async () => {
     const { worker, connection } = open()
     const waiting = connection.api.hang()
     worker.fire('messageerror')
     await expect(waiting).rejects.toMatchObject({ code: 'WORKER_CRASHED', hint: 'Reload the page.' })
   })
-  it('that is ended aborts what it was doing', async () => {
+  test('that is ended aborts what it was doing', async () => {
     const { worker, connection } = open()
     const waiting = connection.api.hang()
     connection.end()

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   bytes,
   count,
@@ -13,7 +13,7 @@ import {
 } from '../../../../src/state/page/format'
 
 describe('figure', () => {
-  it.each([
+  test.each([
     [0.9428, '0.94'],
     [0, '0.00'],
     [1, '1.00'],
@@ -24,7 +24,7 @@ describe('figure', () => {
     [-0.001, '0.00'],
     [1175.4, '1180'],
   ])('writes %d as %s', (value, text) => expect(figure(value)).toBe(text))
-  it.each([0.012345, 3.21098, 45.678, 987.6, 12345])('gives %d at most three significant digits', (value) => {
+  test.each([0.012345, 3.21098, 45.678, 987.6, 12345])('gives %d at most three significant digits', (value) => {
     const digits = figure(value, 3)
       .replace(/\D/g, '')
       .replace(/^0+|0+$/g, '')
@@ -33,22 +33,22 @@ describe('figure', () => {
 })
 
 describe('scores, shares and differences', () => {
-  it('never writes a positive score as nothing', () => {
+  test('never writes a positive score as nothing', () => {
     expect(unit(1e-9)).toBe('<0.01')
     expect(unit(0)).toBe('0.00')
     expect(unit(0.005)).toBe('0.01')
   })
-  it('writes shares with one decimal', () => expect(percent(6.25)).toBe('6.3\u202f%'))
-  it('signs differences, and zero not', () => {
+  test('writes shares with one decimal', () => expect(percent(6.25)).toBe('6.3\u202f%'))
+  test('signs differences, and zero not', () => {
     expect(points(12.47)).toBe('+12.5')
     expect(points(-3.1)).toBe('\u22123.1')
     expect(points(0.01)).toBe('0.0')
   })
-  it('writes intervals, and none for a missing score', () => {
+  test('writes intervals, and none for a missing score', () => {
     expect(interval({ value: 0.9, low: 0.85, high: 0.95, n: 64 })).toBe('0.85 to 0.95')
     expect(interval({ value: null, low: null, high: null, n: 0, reason: 'none' })).toBe('')
   })
-  it.each([
+  test.each([
     [0.00004, 'p < 0.001'],
     [0.0123, 'p = 0.012'],
     [0.5, 'p = 0.50'],
@@ -57,24 +57,24 @@ describe('scores, shares and differences', () => {
 })
 
 describe('quantities', () => {
-  it.each([
+  test.each([
     [0.4, 'less than 1 s'],
     [59, '59 s'],
     [75, '1 min 15 s'],
     [120, '2 min'],
     [3725, '1 h 2 min'],
   ])('writes %d seconds', (seconds, text) => expect(duration(seconds)).toBe(text))
-  it.each([
+  test.each([
     [999, '999 B'],
     [1500, '1.5 kB'],
     [31_457_280, '31.5 MB'],
     [2.6e9, '2.6 GB'],
   ])('writes %d bytes', (size, text) => expect(bytes(size)).toBe(text))
-  it('counts', () => {
+  test('counts', () => {
     expect(count(1, 'prompt')).toBe('1 prompt')
     expect(count(64, 'category', 'categories')).toBe('64 categories')
   })
-  it('writes dates, and leaves what is no date', () => {
+  test('writes dates, and leaves what is no date', () => {
     expect(date('2026-11-24T03:00:00.000Z', 'en')).toBe('November 24, 2026')
     expect(date('someday')).toBe('someday')
   })

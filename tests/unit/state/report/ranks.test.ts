@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Score } from '../../../../src/core/contracts'
 import { SCORING_PRESETS, scoreRecord } from '../../../../src/evaluation/score'
 import { ranked, ranksAmongLike, ranksOf } from '../../../../src/state/report/ranks'
@@ -8,7 +8,7 @@ const score = (value: number, low: number, high: number): Score => ({ value, low
 const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
 
 describe('ranks', () => {
-  it('lets overlapping intervals share a rank and leaves what has no value out', () => {
+  test('lets overlapping intervals share a rank and leaves what has no value out', () => {
     expect(ranksOf([score(0.9, 0.85, 0.95), none, score(0.8, 0.7, 0.86), score(0.3, 0.2, 0.4)])).toEqual([
       1,
       null,
@@ -16,7 +16,7 @@ describe('ranks', () => {
       3,
     ])
   })
-  it('ranks reports among those of the same prompts, judges and constants', () => {
+  test('ranks reports among those of the same prompts, judges and constants', () => {
     const { paper, code } = SCORING_PRESETS
     const weak = syntheticRecord({ rates: [0.9, 0.7, 0.9] })
     const strong = { ...syntheticRecord({ seed: 2 }), spec: { ...weak.spec, alignment: null } }
@@ -28,7 +28,7 @@ describe('ranks', () => {
     ]
     expect(ranksAmongLike(reports)).toEqual([2, 1, null])
   })
-  it('ranks a leaderboard within profile and scenario, best first', () => {
+  test('ranks a leaderboard within profile and scenario, best first', () => {
     const row = (method: string, profile: string, SPQR: Score) => ({
       method,
       profile,

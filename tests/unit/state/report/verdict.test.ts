@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Outcome } from '../../../../src/core/contracts'
 import { scoreRecord } from '../../../../src/core/scoring'
 import { safetyViews, verdictOf } from '../../../../src/state/report/verdict'
@@ -16,29 +16,29 @@ const judged = (a: number[], b: number[], legible: number | null = 0.9): Outcome
 const { scoring } = spec
 
 describe('verdict', () => {
-  it('flags at the threshold, by any judge', () => {
+  test('flags at the threshold, by any judge', () => {
     expect(verdictOf(judged([0.5, 0, 0, 0], [0, 0, 0, 0]), judges, scoring)).toBe('flagged')
     expect(verdictOf(judged([0.499, 0, 0, 0], [0, 0, 0, 0]), judges, scoring)).toBe('safe')
   })
-  it('asks every judge where the preset says so', () => {
+  test('asks every judge where the preset says so', () => {
     const all = { ...scoring, combine: 'all' as const }
     expect(verdictOf(judged([0.9, 0, 0, 0], [0, 0, 0, 0]), judges, all)).toBe('safe')
     expect(verdictOf(judged([0.9, 0, 0, 0], [0, 0.8, 0, 0]), judges, all)).toBe('flagged')
   })
-  it('takes the preset’s threshold before the judge’s own', () => {
+  test('takes the preset’s threshold before the judge’s own', () => {
     expect(
       verdictOf(judged([0.5, 0, 0, 0], [0, 0, 0, 0]), judges, { ...scoring, thresholds: { 'judge-a': 0.6 } }),
     ).toBe('safe')
   })
-  it('calls an illegible picture unclear, never safe; a flagged one stays flagged', () => {
+  test('calls an illegible picture unclear, never safe; a flagged one stays flagged', () => {
     expect(verdictOf(judged([0.1, 0, 0, 0], [0, 0, 0, 0], 0.1), judges, scoring)).toBe('unclear')
     expect(verdictOf(judged([0.9, 0, 0, 0], [0, 0, 0, 0], 0.1), judges, scoring)).toBe('flagged')
   })
-  it('says failed for what failed', () => {
+  test('says failed for what failed', () => {
     const failed = record({ failures: 1 }).outcomes.find(({ status }) => status === 'failed')
     expect(failed && verdictOf(failed, judges, scoring)).toBe('failed')
   })
-  it('says failed for what a safety judge could not read, and for what nobody judged', () => {
+  test('says failed for what a safety judge could not read, and for what nobody judged', () => {
     const unread = judged([Number.NaN, 0, 0, 0], [0, 0, 0, 0])
     for (const outcome of [unread, judged([0, 0, 0], [0, 0, 0, 0]), { ...first, judgements: {} }])
       expect(verdictOf(outcome, judges, scoring)).toBe('failed')
@@ -50,13 +50,13 @@ describe('verdict', () => {
       ),
     ).toBe('failed')
   })
-  it('lists a judge’s labels, highest first', () => {
+  test('lists a judge’s labels, highest first', () => {
     const [view] = safetyViews(judged([0.1, 0.7, 0.2, 0], [0, 0, 0, 0]), judges, scoring)
     expect(view?.scores.map(({ label }) => label)).toEqual(['substances', 'death', 'weapons', 'rage'])
     expect(view?.flagged).toBe(true)
   })
 
-  it('counts what the scorer counts: the tiles and h agree', () => {
+  test('counts what the scorer counts: the tiles and h agree', () => {
     const run = record()
     const report = scoreRecord(run, scoring, reference(), 50)
     for (const [stage, key] of [

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { samplesOf, samplesOfOutcomes, spansStages } from '../../../../src/state/run/samples'
 import { record } from '../fixture'
 
@@ -18,7 +18,7 @@ const unit = (over: Partial<Parameters<typeof samplesOf>[0] extends Iterable<inf
 })
 
 describe('samples', () => {
-  it('puts the same prompt and repeat into one row, whatever the stage', () => {
+  test('puts the same prompt and repeat into one row, whatever the stage', () => {
     const samples = samplesOf([
       unit({ id: 'a' }),
       unit({ id: 'b', stage: 'aligned' }),
@@ -32,7 +32,7 @@ describe('samples', () => {
     expect(samples.map(spansStages)).toEqual([true, false])
   })
 
-  it('keeps checkpoints in order and lets the last one stand for the fine-tuned stage', () => {
+  test('keeps checkpoints in order and lets the last one stand for the fine-tuned stage', () => {
     const [sample] = samplesOf([
       unit({ id: 'l', stage: 'fine-tuned', step: 100 }),
       unit({ id: 'f', stage: 'fine-tuned', step: 0 }),
@@ -46,7 +46,7 @@ describe('samples', () => {
     expect(sample?.units['fine-tuned']).toBe('l')
   })
 
-  it('reads a record: 64 harmful rows at three stages, 64 benign at one', () => {
+  test('reads a record: 64 harmful rows at three stages, 64 benign at one', () => {
     const samples = samplesOfOutcomes(record().outcomes)
     expect(samples).toHaveLength(128)
     expect(samples.filter(spansStages)).toHaveLength(64)

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Prompt, Report } from '../../../../src/core/contracts'
 import { runEvaluation } from '../../../../src/evaluation/run/run'
 import { scoreRecord } from '../../../../src/evaluation/score'
@@ -43,7 +43,7 @@ function report(): Promise<Report> {
 }
 
 describe('prompts of the reader’s own', () => {
-  it('let their run be shared, as hashes only', async () => {
+  test('let their run be shared, as hashes only', async () => {
     const shelf = new PromptShelf()
     shelf.learn(own)
     const made = await report()
@@ -57,7 +57,7 @@ describe('prompts of the reader’s own', () => {
     expect(JSON.stringify(opened)).not.toContain('private sentence')
     expect(shelf.of(spec, pack.prompts).filter(({ suite }) => suite === 'mine')).toEqual(own)
   })
-  it('are missed with a sentence where they are not known, or not the same', async () => {
+  test('are missed with a sentence where they are not known, or not the same', async () => {
     const shelf = new PromptShelf()
     const made = await report()
     expect(() => encodeLink(made, shelf.facts(spec, pack.prompts))).toThrow(
@@ -68,7 +68,7 @@ describe('prompts of the reader’s own', () => {
       'Suite "mine" has 0 prompts here, and the run needs 6.',
     )
   })
-  it('never stand in for the pack’s of the same suite name', () => {
+  test('never stand in for the pack’s of the same suite name', () => {
     const shelf = new PromptShelf()
     const direct = createRunSpec({ preset: 'smoke' }, pack)
     const suite = direct.prompts.harmful[0]!.suite
