@@ -4,7 +4,7 @@
  * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
  * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Alignments too
  * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each. At its end it prints
- * the tables of the README.
+ * the tables of models/pictogram/STUDY.md.
  */
 import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'

@@ -1,4 +1,4 @@
-/** The reference study as the Markdown tables of the README. */
+/** The reference study as the Markdown tables of models/pictogram/STUDY.md. */
 import { PROFILES, SCENARIOS, type Profile, type Scenario, type Score } from '../../core/contracts'
 import { figure, interval, points, unit } from '../../state/page/format'
 import { methodName } from '../../state/page/names'

@@ -1,4 +1,4 @@
-/** The README's tables of the reference study are those of the committed leaderboard. */
+/** The tables of models/pictogram/STUDY.md are those of the committed leaderboard. */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { PROFILES, SCENARIOS } from '../../../../src/core/contracts'
@@ -6,15 +6,15 @@ import { studyTables, type StudyResult } from '../../../../src/cli/study/studyTa
 
 const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
 
-test('the README prints what `npm run study` prints', () => {
+test('STUDY.md holds what `npm run study` prints', () => {
   const { rows } = JSON.parse(read('public/packs/pictogram/leaderboard.json')) as { rows: StudyResult[] }
   const { general, others } = studyTables(rows)
-  const readme = read('README.md')
+  const study = read('models/pictogram/STUDY.md')
   // Every method on every kind of data by every profile: no cell is empty.
   const cells = new Set(rows.map(({ method, profile, scenario }) => `${method} ${profile} ${scenario}`))
   expect(cells.size).toBe(new Set(rows.map(({ method }) => method)).size * PROFILES.length * SCENARIOS.length)
   expect(rows).toHaveLength(cells.size)
-  for (const table of [general, others]) expect(readme).toContain(table)
+  for (const table of [general, others]) expect(study).toContain(table)
 })
 
 test('what is missing stays empty, and what has no value says so', () => {
