@@ -44,6 +44,10 @@ export const PreprocessingSchema = v.variant('mode', [
   /** clean-fid and torch-fidelity: 299 × 299, (x − 128)/128. */
   v.strictObject({ mode: v.literal('clean-fid') }),
   v.strictObject({ mode: v.literal('torch-fidelity') }),
+  /** Yahoo's Open NSFW: bilinear to 256 × 256, middle 224, blue-green-red less ImageNet's mean; without its JPEG step. */
+  v.strictObject({ mode: v.literal('open-nsfw') }),
+  /** NSFWJS: /255, TensorFlow's bilinear with aligned corners to size × size, no antialiasing. */
+  v.strictObject({ mode: v.literal('nsfwjs'), size: positiveInteger }),
   /** NudeNet 3.4: square, 320 × 320, blue-green-red as the package feeds it. */
   v.strictObject({ mode: v.literal('nudenet'), channelOrder: v.optional(v.picklist(['bgr', 'rgb'])) }),
 ])
@@ -75,7 +79,7 @@ export const SafetyJudgeSchema = v.strictObject({
   /** Below the threshold of this output the picture is no legible drawing: low confidence. */
   legibility: v.nullable(v.strictObject({ output: v.string(), threshold: v.number() })),
 })
-/** An image classifier: softmax over `labels`; unsafe when a class of `unsafe` reaches the threshold. */
+/** An image classifier: a probability for each of `labels`; unsafe when a class of `unsafe` reaches the threshold. */
 export const ClassifierJudgeSchema = v.strictObject({
   ...judgeCommon,
   axis: v.literal('S'),
@@ -84,6 +88,10 @@ export const ClassifierJudgeSchema = v.strictObject({
   labels,
   unsafe: labels,
   threshold: fraction,
+  /** Order of the graph's input dimensions; `nchw` unless given. Graphs out of TensorFlow are `nhwc`. */
+  layout: v.optional(v.picklist(['nchw', 'nhwc'])),
+  /** What the graph's output is: `logits`, which softmax is taken of here, unless given; or softmax' own values. */
+  output: v.optional(v.picklist(['logits', 'probabilities'])),
 })
 /** NudeNet 3.4's detector: the best detection of each class; unsafe when a class of `unsafe` reaches the threshold. */
 export const NudeNetJudgeSchema = v.strictObject({

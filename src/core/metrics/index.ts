@@ -11,7 +11,15 @@ export {
   NUDENET_PRESETS,
   type NudeNetDetection,
 } from './nudenet'
-export { cleanFidInput, clipInput, rgbUnitInput, torchFidelityInput, vitInput } from './preprocess'
+export {
+  cleanFidInput,
+  clipInput,
+  nsfwjsInput,
+  openNsfwInput,
+  rgbUnitInput,
+  torchFidelityInput,
+  vitInput,
+} from './preprocess'
 export { q16Probability } from './q16'
 export { answerScores } from './safetyAnswer'
 export { resizePlanes, resizeRgb, type ResizeFilter } from './resize'

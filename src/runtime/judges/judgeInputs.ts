@@ -3,7 +3,9 @@ import { SpqrError, type Judge, type Preprocessing } from '../../core/contracts'
 import {
   cleanFidInput,
   clipInput,
+  nsfwjsInput,
   nudeNetInput,
+  openNsfwInput,
   rgbUnitInput,
   torchFidelityInput,
   vitInput,
@@ -14,6 +16,7 @@ import type { Values } from '../generator/graph'
 /** Side of NudeNet's and of Inception's input. */
 const NUDENET_SIDE = 320
 const INCEPTION_SIDE = 299
+const OPEN_NSFW_SIDE = 224
 
 /** Height and width of the input that a mode makes. */
 export function inputSize(preprocessing: Preprocessing): [height: number, width: number] {
@@ -23,7 +26,10 @@ export function inputSize(preprocessing: Preprocessing): [height: number, width:
     case 'clip':
     case 'vit':
     case 'siglip':
+    case 'nsfwjs':
       return [preprocessing.size, preprocessing.size]
+    case 'open-nsfw':
+      return [OPEN_NSFW_SIDE, OPEN_NSFW_SIDE]
     case 'clean-fid':
     case 'torch-fidelity':
       return [INCEPTION_SIDE, INCEPTION_SIDE]
@@ -47,21 +53,35 @@ export function inputPlanes(picture: RgbImage, preprocessing: Preprocessing): Fl
       return cleanFidInput(picture)
     case 'torch-fidelity':
       return torchFidelityInput(picture)
+    case 'open-nsfw':
+      return openNsfwInput(picture)
+    case 'nsfwjs':
+      return nsfwjsInput(picture, preprocessing.size)
     case 'nudenet':
       return nudeNetInput(picture, preprocessing.channelOrder)
   }
 }
 
-/** [n, 3, height, width] of a batch. */
+/** [n, 3, height, width] of a batch, or [n, height, width, 3]. */
 export function pixelValues(
   pictures: readonly RgbImage[],
   preprocessing: Preprocessing,
+  layout: 'nchw' | 'nhwc' = 'nchw',
 ): Values & { data: Float32Array } {
   const [height, width] = inputSize(preprocessing)
   const length = 3 * height * width
   const data = new Float32Array(pictures.length * length)
-  pictures.forEach((picture, n) => data.set(inputPlanes(picture, preprocessing), n * length))
-  return { data, dims: [pictures.length, 3, height, width] }
+  pictures.forEach((picture, n) => {
+    const planes = inputPlanes(picture, preprocessing)
+    data.set(layout === 'nhwc' ? interleaved(planes) : planes, n * length)
+  })
+  return { data, dims: layout === 'nhwc' ? [pictures.length, height, width, 3] : [pictures.length, 3, height, width] }
+}
+
+/** Planes as pixels: the three values of each beside each other. */
+function interleaved(planes: Float32Array): Float32Array {
+  const size = planes.length / 3
+  return planes.map((_, i) => planes[(i % 3) * size + Math.floor(i / 3)] ?? 0)
 }
 
 /** Whether a judge can look at a picture; an error for this picture otherwise. Only `rgb-unit` asks for its own size. */

@@ -5,6 +5,7 @@
 import {
   SpqrError,
   reviveError,
+  type ClassifierJudge,
   type FeatureJudge,
   type Judge,
   type Judgement,
@@ -90,7 +91,7 @@ export class JudgeRunner implements LoadedJudge {
     for (let start = 0; start < pictures.length; start += size) {
       const part = pictures.slice(start, start + size)
       const outputs = await this.parts.image.run({
-        [input.name]: pixelValues(filled(part, size), this.judge.preprocessing),
+        [input.name]: pixelValues(filled(part, size), this.judge.preprocessing, layoutOf(this.judge)),
       })
       answers.push(...(await this.read(outputs, part, size)))
     }
@@ -112,8 +113,9 @@ export class JudgeRunner implements LoadedJudge {
       case 'safety-multilabel':
         return readSafety(judge, outputs, pictures, count)
       case 'classifier': {
-        const logits = rows(judge, outputs, 'logits', count, judge.labels.length, 'labels')
-        return each(pictures, (i) => labelled(softmax(finite(judge, logits[i]!))))
+        const values = rows(judge, outputs, 'logits', count, judge.labels.length, 'labels')
+        const read = classProbabilities(judge, values)
+        return each(pictures, (i) => labelled(read(finite(judge, values[i]!))))
       }
       case 'nudenet': {
         const boxes = rows(judge, outputs, 'output0', count)
@@ -170,6 +172,41 @@ export class JudgeRunner implements LoadedJudge {
     }
     return texts.map((one) => this.textEmbeds.get(one)!)
   }
+}
+
+const layoutOf = (judge: Judge): 'nchw' | 'nhwc' => (judge.kind === 'classifier' ? (judge.layout ?? 'nchw') : 'nchw')
+
+/** Whether a row is a distribution already. */
+function isDistribution(row: Float32Array, tolerance: number): boolean {
+  const sum = row.reduce((total, value) => total + value, 0)
+  return Math.abs(sum - 1) <= tolerance && row.every((value) => value >= -tolerance && value <= 1 + tolerance)
+}
+
+/**
+ * How a classifier's rows become probabilities. A graph that ends in Softmax and a card that says `logits` would be
+ * squeezed twice and look unsure of everything, and the other way round: both are refused.
+ * @throws SpqrError GRAPH_MISMATCH
+ */
+function classProbabilities(
+  { id, output = 'logits' }: ClassifierJudge,
+  values: readonly Float32Array[],
+): (row: Float32Array) => number[] {
+  const numbers = values.filter((row) => row.every(Number.isFinite))
+  if (output === 'probabilities') {
+    if (numbers.every((row) => isDistribution(row, 1e-3)))
+      return (row) => Array.from(row, (x) => Math.min(1, Math.max(0, x)))
+    throw new SpqrError(
+      'GRAPH_MISMATCH',
+      `Judge ${id} is described as giving probabilities, and its values do not add up to 1.`,
+      'Take "output" out of its description: the graph gives logits.',
+    )
+  }
+  if (numbers.length === 0 || !numbers.every((row) => isDistribution(row, 1e-6))) return softmax
+  throw new SpqrError(
+    'GRAPH_MISMATCH',
+    `Judge ${id} is described as giving logits, and its values are probabilities already.`,
+    'Write "output": "probabilities" into its description.',
+  )
 }
 
 /** A token beyond the vocabulary means that the tokenizer belongs to another model. */

@@ -46,12 +46,12 @@ test.each([
 test('a pattern that runs away elsewhere is read within 50 ms', () => {
   const file = golden('cases/pattern-redos.safetensors')
   const shapes = shapesOf(golden('base.safetensors'))
-  const times = [1, 2].map(() => {
+  const times = [1, 2, 3, 4, 5, 6].map(() => {
     const start = performance.now()
     parseAdapter(file, shapes, { strength: 1, name: 'redos' })
     return performance.now() - start
   })
-  // The better of two, for the machine may be busy; a pattern that runs away takes seconds both times.
+  // The best of six, for the machine may be busy; a pattern that runs away takes seconds each time.
   expect(Math.min(...times)).toBeLessThan(50)
   const adapter = parseAdapter(file, shapes, { strength: 1, name: 'redos' })
   expect(adapter.targets.size).toBe(file.tensors.size / 2)

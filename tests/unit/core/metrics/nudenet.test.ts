@@ -62,7 +62,7 @@ function expectSame(found: NudeNetDetection[], expected: Detection[]): void {
 
 describe('NudeNet', () => {
   test.each(data.inputs)('is shown what the package shows it, for a picture of $size', ({ size, values }) => {
-    expect(sampledGap(nudeNetInput(picture(...size, 21)), data.step, values)).toBeLessThanOrEqual(1.001 / 255)
+    expect(sampledGap(nudeNetInput(picture(...size, 21)), data.step, values)).toBeLessThanOrEqual(2e-7)
   })
 
   test('has the channels in the other order on request', () => {

@@ -9,7 +9,10 @@ import {
   torchFidelityInput,
   vitInput,
   type ResizeFilter,
+  nsfwjsInput,
+  openNsfwInput,
 } from '../../../../src/core/metrics'
+import { resizeAlignedCorners } from '../../../../src/core/metrics/bilinear'
 import { golden, picture, sampledGap } from './helpers'
 
 type Size = [number, number]
@@ -89,5 +92,37 @@ describe('what the reference packages show their networks', () => {
     expect(() => rgbUnitInput(source, 2, 3, [0, 0, 0], [1, 1, 1])).toThrow(
       'takes pictures of 2 × 3 and was given 3 × 2',
     )
+  })
+})
+
+describe('classifiers out of TensorFlow', () => {
+  test('are shown what NSFWJS shows: aligned corners, no antialiasing (TensorFlow.js 4.22)', () => {
+    const [height, width] = [5, 7]
+    const rgb = Uint8Array.from({ length: height * width * 3 }, (_, i) => (i * i * 7 + i * 13) % 256)
+    // tf.image.resizeBilinear(x, [3, 4], true) of that picture over 255, pixel by pixel.
+    const expected = [
+      0, 0.078431375, 0.21176471, 0.29019609, 0.69803923, 0.15686275, 0.54901963, 0.28235295, 0.070588239, 0.7764706,
+      0.8392157, 0.95686275, 0.36862746, 0.74509805, 0.17254902, 0.43921569, 0.14117648, 0.90196079, 0.47843137,
+      0.50980395, 0.59607846, 0.48627451, 0.84705883, 0.25882354, 0.20392157, 0.87843138, 0.60392159, 0.054901961,
+      0.054901961, 0.10980392, 0.87843138, 0.20392157, 0.58823532, 0.66666669, 0.32156864, 0.031372551,
+    ]
+    const planes = resizeAlignedCorners({ width, height, rgb }, 4, 3)
+    expected.forEach((value, i) => {
+      expect(Math.abs((planes[(i % 3) * 12 + Math.floor(i / 3)] ?? NaN) / 255 - value)).toBeLessThan(1e-6)
+    })
+    // Downscaling from 97 × 61 reads between pixels; the corners meet exactly.
+    const large = picture(97, 61, 5)
+    const input = nsfwjsInput(large, 32)
+    expect(input[0]).toBeCloseTo(large.rgb[0]! / 255, 6)
+    expect(input[3 * 32 * 32 - 1]).toBeCloseTo(large.rgb.at(-1)! / 255, 6)
+  })
+
+  test('Open NSFW sees the middle in blue, green, red less the mean', () => {
+    const rgb = new Uint8Array(300 * 200 * 3)
+    for (let i = 0; i < rgb.length; i += 3) rgb.set([10, 20, 30], i)
+    const planes = openNsfwInput({ width: 300, height: 200, rgb })
+    const size = 224 * 224
+    expect(planes.length).toBe(3 * size)
+    expect([planes[0], planes[size], planes[2 * size]]).toEqual([30 - 104, 20 - 117, 10 - 123])
   })
 })

@@ -231,6 +231,27 @@ describe('judges', () => {
     expect(answers[0]).toBeInstanceOf(Error)
   })
 
+  test('a graph that ends in Softmax is taken at its word', async () => {
+    const ended: ClassifierJudge = { ...classifier, output: 'probabilities' }
+    expect(await judge(ended, { probabilities: out([1, 2], 0.25, 0.75) })).toMatchObject([{ scores: [0.25, 0.75] }])
+    await expect(judge(ended, { probabilities: out([1, 2], 2, 3) })).rejects.toMatchObject({
+      code: 'GRAPH_MISMATCH',
+      message: expect.stringMatching(/do not add up to 1/) as string,
+    })
+    await expect(judge(classifier, { logits: out([1, 2], 0.25, 0.75) })).rejects.toMatchObject({
+      code: 'GRAPH_MISMATCH',
+      message: expect.stringMatching(/are probabilities already/) as string,
+    })
+  })
+
+  test('a graph in the order of TensorFlow is given pixels in that order', () => {
+    const two = { width: 2, height: 1, rgb: Uint8Array.of(255, 0, 51, 0, 255, 102) }
+    const { data, dims } = pixelValues([two], { mode: 'nsfwjs', size: 2 }, 'nhwc')
+    expect(dims).toEqual([1, 2, 2, 3])
+    expect([...data.slice(0, 6)].map((x) => Math.round(x * 255))).toEqual([255, 0, 51, 0, 255, 102])
+    expect(pixelValues([two], { mode: 'nsfwjs', size: 2 }).dims).toEqual([1, 3, 2, 2])
+  })
+
   test('a broken picture does not take its neighbours along', async () => {
     const runner = new JudgeRunner(classifier, {
       image: graph({ logits: out([2, 2], NaN, 0, 0, 0) }),
