@@ -4,10 +4,12 @@ import {
   PackManifestSchema,
   PromptFileSchema,
   SpqrError,
+  checkShape,
   type JudgeFacts,
   type PackManifest,
   type Prompt,
 } from '../core/contracts'
+import { parseJsonBytes } from './jsonBytes'
 import type { KeyValue } from './storage/cache'
 import { sha256Hex, throwIfAborted, type OnEvent } from './events'
 import type { PackFiles } from './storage/files'
@@ -24,26 +26,20 @@ export interface OpenedPack {
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
 function parseJson(what: string, bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8.decode(bytes))
-  } catch {
-    throw new SpqrError('MANIFEST_INVALID', `${what} is no valid JSON.`, 'Publish the pack again.')
-  }
+  const { value, fault } = parseJsonBytes(bytes)
+  if (fault !== null)
+    throw new SpqrError('MANIFEST_INVALID', `${what} cannot be read: ${fault}.`, 'Publish the pack again.')
+  return value
 }
 
 /** Checks a manifest; the sentence names the first field that is wrong. */
 export function parseManifest(bytes: Uint8Array): PackManifest {
-  const json = parseJson('The manifest', bytes)
-  const result = v.safeParse(PackManifestSchema, json)
-  if (result.success) return result.output
-  const [issue] = result.issues
-  const path = v.getDotPath(issue) ?? 'manifest'
+  const { value, fault } = checkShape(PackManifestSchema, parseJson('The manifest', bytes))
+  if (fault === null) return value
   throw new SpqrError(
     'MANIFEST_INVALID',
-    `The manifest is wrong at "${path}": ${issue.message}.`,
+    `The manifest is wrong at ${fault}.`,
     'The pack was made for another version of this page, or is damaged.',
   )
 }
@@ -126,21 +122,21 @@ async function askForManifest(
 async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: AbortSignal): Promise<Prompt[]> {
   const all: Prompt[] = []
   for (const { suite, count, file } of manifest.prompts) {
-    const result = v.safeParse(PromptFileSchema, parseJson(`"${file.path}"`, await files.load(file, signal)))
-    if (!result.success)
+    const { value, fault } = checkShape(PromptFileSchema, parseJson(`"${file.path}"`, await files.load(file, signal)))
+    if (fault !== null)
       throw new SpqrError(
         'MANIFEST_INVALID',
-        `The prompts in "${file.path}" are wrong at "${v.getDotPath(result.issues[0]) ?? ''}": ${result.issues[0].message}.`,
+        `The prompts in "${file.path}" are wrong at ${fault}.`,
         'Publish the pack again.',
       )
-    if (result.output.length !== count || result.output.some((prompt) => prompt.suite !== suite)) {
+    if (value.length !== count || value.some((prompt) => prompt.suite !== suite)) {
       throw new SpqrError(
         'MANIFEST_INVALID',
         `"${file.path}" does not hold the ${count} prompts of suite "${suite}" that the manifest promises.`,
         'Publish the pack again.',
       )
     }
-    all.push(...result.output)
+    all.push(...value)
   }
   return all
 }

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { SpqrError } from './errors'
 import { JudgeSchema, type Judge } from './judges'
+import { checkShape } from './outside'
 import type { PackFile } from './parts'
 import type { ChosenFile } from './repository'
 import type { ModelAddress } from './sources'
@@ -81,12 +82,11 @@ export function completeJudge(description: unknown, files: ReadonlyMap<string, P
       )
     return file
   }
-  const result = v.safeParse(JudgeSchema, complete(description))
-  if (result.success) return result.output
-  const [issue] = result.issues
+  const { value: judge, fault } = checkShape(JudgeSchema, complete(description))
+  if (fault === null) return judge
   throw new SpqrError(
     'MANIFEST_INVALID',
-    `The manifest of judge ${id} is wrong at "${v.getDotPath(issue) ?? 'judge'}": ${issue.message}.`,
+    `The manifest of judge ${id} is wrong at ${fault}.`,
     'Export it again with the scripts under models/judges.',
   )
 }

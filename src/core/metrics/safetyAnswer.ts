@@ -3,7 +3,7 @@
  * that is cut off, ambiguous, contradictory or decorated is no verdict, and the picture then failed; it is never safe.
  */
 import * as v from 'valibot'
-import { SpqrError } from '../contracts'
+import { SpqrError, parseJson } from '../contracts'
 
 export type AnswerForm = 'json' | 'word'
 
@@ -29,13 +29,9 @@ function unreadable(answer: string, why: string): SpqrError {
 /** `{"rating": "Safe" | "Unsafe", "category": …}`, alone or in one code fence. Answers the unsafe label or null. */
 function jsonVerdict(answer: string, labels: readonly string[]): string | null {
   const body = answer.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
-  let json: unknown
-  try {
-    json = JSON.parse(body)
-  } catch {
-    throw unreadable(answer, 'it is no JSON')
-  }
-  const parsed = v.safeParse(AnswerSchema, json)
+  const json = parseJson(body)
+  if (json.fault !== null) throw unreadable(answer, 'it is no JSON')
+  const parsed = v.safeParse(AnswerSchema, json.value)
   if (!parsed.success) throw unreadable(answer, 'it has no rating')
   // JSON.parse keeps the last of two equal keys, and either may be the one that was meant.
   if ((body.match(/(?<!\\)"rating"\s*:/g) ?? []).length !== 1) throw unreadable(answer, 'it has two ratings')

@@ -21,7 +21,10 @@ type Arrays = ReadonlyMap<string, NumpyArray>
  * @throws SpqrError BAD_INPUT naming the file, what is wrong and what is wanted
  */
 export function readReferenceStatistics(bytes: Uint8Array, name: string, dimension: number): ReferenceStatistics {
-  const arrays = bytes[0] === 0x50 && bytes[1] === 0x4b ? readNpz(bytes, name) : safetensorsArrays(bytes, name)
+  const arrays =
+    bytes[0] === 0x50 && bytes[1] === 0x4b
+      ? readNpz(bytes, name, ['mu', 'sigma', 'features'])
+      : safetensorsArrays(bytes, name)
   const features = arrays.get('features') ?? (arrays.size === 1 ? [...arrays.values()][0] : undefined)
   const [mu, sigma] = [arrays.get('mu'), arrays.get('sigma')]
   if (mu && sigma) return fromMoments(mu, sigma, name, dimension)
@@ -58,6 +61,17 @@ function assertFinite({ data }: NumpyArray, name: string): void {
   if (!data.every(Number.isFinite)) throw refuse(name, 'holds a value that is not a finite number')
 }
 
+/** Largest size of a feature whose squares, summed over a reference, are still finite. */
+const LARGEST = 1e15
+
+/** As float32. A finite value that is none there, or whose distances are none, is refused. */
+function singleOf(values: ArrayLike<number>, name: string): Float32Array {
+  const single = Float32Array.from(values)
+  if (!single.every((value) => Math.abs(value) <= LARGEST))
+    throw refuse(name, 'holds values so large that no distance can be computed from them')
+  return single
+}
+
 function fromFeatures(features: NumpyArray, name: string, dimension: number): ReferenceStatistics {
   const [rows = 0, columns = 0] = features.shape
   if (features.shape.length !== 2)
@@ -65,7 +79,7 @@ function fromFeatures(features: NumpyArray, name: string, dimension: number): Re
   if (columns !== dimension) throw wrongDimension(name, columns, dimension)
   if (rows < 2) throw refuse(name, `holds ${rows === 1 ? 'one picture' : 'no pictures'}; FID needs at least two`)
   assertFinite(features, name)
-  return { features: Float32Array.from(features.data), n: rows, moments: false }
+  return { features: singleOf(features.data, name), n: rows, moments: false }
 }
 
 function fromMoments(mu: NumpyArray, sigma: NumpyArray, name: string, dimension: number): ReferenceStatistics {
@@ -75,7 +89,8 @@ function fromMoments(mu: NumpyArray, sigma: NumpyArray, name: string, dimension:
     throw refuse(name, `has a covariance of ${sigma.shape.join(' × ')} for a mean of ${d}`)
   assertFinite(mu, name)
   assertFinite(sigma, name)
-  return { features: featuresOfMoments(mu.data, sigma.data, d), n: 0, moments: true }
+  const rows = featuresOfMoments(mu.data, sigma.data, d)
+  return { features: singleOf(rows, name), n: 0, moments: true }
 }
 
 const wrongDimension = (name: string, has: number, wanted: number) =>

@@ -1,6 +1,6 @@
 /** The configuration files of a diffusers repository, as far as they are read. Unknown fields are normal there. */
 import * as v from 'valibot'
-import { SpqrError } from '../contracts'
+import { SpqrError, checkShape, parseJson } from '../contracts'
 
 const number = v.pipe(v.number(), v.finite())
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0))
@@ -81,23 +81,20 @@ export function readConfig<Schema extends v.GenericSchema>(
   path: string,
   text: string,
 ): v.InferOutput<Schema> {
-  let json: unknown
-  try {
-    json = JSON.parse(pythonNumbers(text))
-  } catch {
-    const page = /^\s*</.test(text) ? ': the server sent a web page in its place' : ''
+  const json = parseJson(pythonNumbers(text))
+  if (json.fault !== null) {
+    const why = /^\s*</.test(text) ? 'the server sent a web page in its place' : json.fault
     throw new SpqrError(
       'SOURCE_UNSUITABLE',
-      `"${path}" is no valid JSON${page}.`,
+      `"${path}" cannot be read: ${why}.`,
       'Download the model again, or publish it again.',
     )
   }
-  const result = v.safeParse(schema, json)
-  if (result.success) return result.output
-  const [issue] = result.issues
+  const { value, fault } = checkShape(schema, json.value)
+  if (fault === null) return value
   throw new SpqrError(
     'SOURCE_UNSUITABLE',
-    `"${path}" is wrong at "${v.getDotPath(issue) ?? 'its root'}": ${issue.message}.`,
+    `"${path}" is wrong at ${fault}.`,
     'Publish the model again with the configuration files that diffusers writes.',
   )
 }

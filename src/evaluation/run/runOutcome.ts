@@ -1,7 +1,7 @@
 /** From what the engine answers to what the record keeps: one outcome per unit, validated, on the record's grid. */
-import * as v from 'valibot'
 import {
   OutcomeSchema,
+  checkShape,
   type FailedOutcome,
   type Judgement,
   type Outcome,
@@ -64,19 +64,14 @@ export function outcomeOf(unit: WorkUnit, result: UnitResult | undefined): Outco
   const judgements = Object.fromEntries(
     Object.entries(result.judgements).map(([id, judgement]) => [id, quantise(judgement)]),
   )
-  const checked = v.safeParse(OutcomeSchema, {
+  const { value, fault } = checkShape(OutcomeSchema, {
     ...factsOf(unit),
     status: 'judged',
     imageSha256: result.image.sha256,
     judgements,
   })
-  if (checked.success) return checked.output
-  const [issue] = checked.issues
-  return failedOutcome(
-    unit,
-    'JUDGE_FAILED',
-    `The answer for this image is malformed: ${v.getDotPath(issue) ?? 'outcome'}: ${issue.message}.`,
-  )
+  if (fault === null) return value
+  return failedOutcome(unit, 'JUDGE_FAILED', `The answer for this image is malformed: ${fault}.`)
 }
 
 /** The outcome of a unit whose weights, text and noise equal those of a unit already judged: the same picture. */

@@ -13,6 +13,8 @@ import {
   RunRecordSchema,
   RunSpecSchema,
   SpqrError,
+  checkShape,
+  parseJson,
   TimingsSchema,
   TrainingTraceSchema,
   type JudgeFacts,
@@ -38,6 +40,8 @@ import { canonicalJson, runId, sha256Hex } from '../spec/specHash'
 
 /** Longest JSON that is unpacked from one, in bytes. */
 export const MAX_UNPACKED = 32_000_000
+/** What a link of given bytes may unpack to: scores of pictures shrink about 5-fold, never 100-fold. */
+const [UNPACKED_BASE, UNPACKED_RATIO] = [1_000_000, 100]
 /** Most pictures that a link's recipe may plan: a link holds at most some 180,000 hashes. */
 export const MAX_PLANNED = 500_000
 /** Recomputed scores may differ from the stated ones by rounding of exp and log in another browser, no more. */
@@ -165,17 +169,11 @@ function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
   if (!bytes) throw invalid('it holds letters that no link has')
   if (sha256Hex(bytes).slice(0, CHECK_DIGITS) !== check)
     throw invalid('its check digits do not fit its data, so it was changed or cut')
-  let json: unknown
-  try {
-    json = JSON.parse(unpack(bytes, MAX_UNPACKED))
-  } catch (error) {
-    if (error instanceof SpqrError) throw error
-    throw invalid('its data is no JSON')
-  }
-  const checked = v.safeParse(PayloadSchema, json)
-  if (checked.success) return checked.output
-  const [issue] = checked.issues
-  throw invalid(`${v.getDotPath(issue) ?? 'its data'}: ${issue.message}`)
+  const json = parseJson(unpack(bytes, Math.min(MAX_UNPACKED, UNPACKED_BASE + UNPACKED_RATIO * bytes.length)))
+  if (json.fault !== null) throw invalid(json.fault)
+  const { value, fault } = checkShape(PayloadSchema, json.value)
+  if (fault === null) return value
+  throw invalid(`its data is wrong at ${fault}`)
 }
 
 function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonly PromptFacts[]): RunRecord {
@@ -204,12 +202,11 @@ function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonl
     outcomes: unpackOutcomes(units, payload.outcomes),
     training,
   }
-  const checked = v.safeParse(RunRecordSchema, record)
-  if (!checked.success)
-    throw invalid(`${v.getDotPath(checked.issues[0]) ?? 'its record'}: ${checked.issues[0].message}`)
+  const checked = checkShape(RunRecordSchema, record)
+  if (checked.fault !== null) throw invalid(`its record is wrong at ${checked.fault}`)
   const taken = spec.prompts.harmful.reduce((total, { count }) => total + count, spec.prompts.benign.count)
   if (prompts.length !== taken) throw invalid('its prompts are not those its recipe names')
-  return checked.output
+  return checked.value
 }
 
 function close(a: number | null, b: number | null): boolean {

@@ -7,7 +7,7 @@
  */
 import { deflateSync, strFromU8, strToU8 } from 'fflate'
 import * as v from 'valibot'
-import { AXES, SpqrError, type Report } from '../../core/contracts'
+import { AXES, SpqrError, parseJson, type Report } from '../../core/contracts'
 import { PARAMETERS, defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence } from '../spec/params'
 import type { Parameters, RunParameters } from '../spec/params'
 import type { RecipePack } from '../spec/spec'
@@ -144,12 +144,8 @@ export function decodeShortLink({ kind, body, check }: LinkParts): Claim {
 
 function readClaim(text: string): v.InferOutput<typeof ClaimSchema> {
   const names = Object.keys(ClaimSchema.entries)
-  let values: unknown
-  try {
-    values = JSON.parse(text)
-  } catch {
-    throw invalidLink('its data is no JSON')
-  }
+  const { value: values, fault } = parseJson(text)
+  if (fault !== null) throw invalidLink(fault)
   if (!Array.isArray(values) || values.length !== names.length) throw invalidLink('its data is no claim')
   const checked = v.safeParse(ClaimSchema, Object.fromEntries(names.map((name, i) => [name, values[i]])))
   if (!checked.success) throw invalidLink('its data is no claim of a run')

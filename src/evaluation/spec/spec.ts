@@ -1,6 +1,12 @@
 /** Parameters + pack → RunSpec: everything a run needs, named by hash, frozen before the first image. */
-import * as v from 'valibot'
-import { RunSpecSchema, SpqrError, type Prompt, type RunSpec, type ScoringPreset } from '../../core/contracts'
+import {
+  RunSpecSchema,
+  SpqrError,
+  checkShape,
+  type Prompt,
+  type RunSpec,
+  type ScoringPreset,
+} from '../../core/contracts'
 import { SCORING_PRESETS } from '../../core/scoring'
 import { defaultParameters, type RunParameters } from './params'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
@@ -129,12 +135,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
       ? { ...options.customScoring, name: 'custom' as const }
       : SCORING_PRESETS[chosen.scoring],
   }
-  const checked = v.safeParse(RunSpecSchema, spec)
-  if (checked.success) return checked.output
-  const [issue] = checked.issues
-  throw new SpqrError(
-    'BAD_INPUT',
-    `The run cannot be specified: ${v.getDotPath(issue) ?? 'specification'}: ${issue.message}.`,
-    'Change that setting and try again.',
-  )
+  const { value, fault } = checkShape(RunSpecSchema, spec)
+  if (fault === null) return value
+  throw new SpqrError('BAD_INPUT', `The run cannot be specified: ${fault}.`, 'Change that setting and try again.')
 }

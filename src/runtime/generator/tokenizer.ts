@@ -3,7 +3,8 @@
  * hub. Loaded lazily, because the library is large and the page shows before it is needed.
  */
 import * as v from 'valibot'
-import { SpqrError, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
+import { SpqrError, checkShape, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
+import { parseJsonBytes } from '../jsonBytes'
 import type { FileLoader } from '../storage/files'
 
 /** Prompts beyond this many characters are refused, not cut: nobody means a text of which 1 % is read. */
@@ -44,11 +45,11 @@ async function readJson(
       'Publish it again with its tokenizer.',
     )
   const bytes = await files.load(entry, signal)
-  try {
-    return v.parse(FileSchema, JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
-  } catch {
-    throw new SpqrError('MANIFEST_INVALID', `"${entry.path}" is no valid JSON.`, 'Publish the pack again.')
-  }
+  const json = parseJsonBytes(bytes)
+  const { value, fault } = json.fault === null ? checkShape(FileSchema, json.value) : json
+  if (fault !== null)
+    throw new SpqrError('MANIFEST_INVALID', `"${entry.path}" cannot be read: ${fault}.`, 'Publish the pack again.')
+  return value
 }
 
 /** Loads the tokenizer of `what`; throws DOWNLOAD_FAILED, HASH_MISMATCH, MANIFEST_INVALID. */

@@ -2,6 +2,7 @@
 import { sha256 as hash } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { SpqrError, completeJudge, openPaths, type Judge, type JudgeChoice, type PackFile } from '../../core/contracts'
+import { parseJsonBytes } from '../jsonBytes'
 import { throwIfAborted, type OnEvent } from '../events'
 import type { FileLoader } from '../storage/files'
 import { ModelStore } from '../storage/modelStore'
@@ -85,15 +86,13 @@ export async function readJudge(
 }
 
 function parseManifest(id: string, bytes: Bytes): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    throw new SpqrError(
-      'MANIFEST_INVALID',
-      `The manifest.json of "${id}" is no valid JSON.`,
-      'Export the judge again with the scripts under models/judges.',
-    )
-  }
+  const { value, fault } = parseJsonBytes(bytes)
+  if (fault === null) return value
+  throw new SpqrError(
+    'MANIFEST_INVALID',
+    `The manifest.json of "${id}" cannot be read: ${fault}.`,
+    'Export the judge again with the scripts under models/judges.',
+  )
 }
 
 /** Bytes and hash of the files a description names by path alone; those that are missing are left out. */

@@ -7,6 +7,7 @@ import {
   OutcomeSchema,
   RunRecordSchema,
   SpqrError,
+  checkShape,
   type GeneratedImage,
   type Outcome,
   type RunRecord,
@@ -259,9 +260,7 @@ function checkVersion(stored: unknown, runId: string): void {
 }
 
 function valid<T>(schema: v.GenericSchema<unknown, T>, value: unknown, runId: string, where: string): T {
-  const checked = v.safeParse(schema, value)
-  if (checked.success) return checked.output
-  const [issue] = checked.issues
-  const path = v.getDotPath(issue)
-  throw damaged(runId, `${where}${path === null ? '' : ` ${path}`}: ${issue.message}`)
+  const checked = checkShape(schema, value)
+  if (checked.fault === null) return checked.value
+  throw damaged(runId, `${where}: ${checked.fault}`)
 }

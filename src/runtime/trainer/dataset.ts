@@ -10,6 +10,7 @@ import {
   type PackManifest,
   type Training,
 } from '../../core/contracts'
+import { parseJsonBytes } from '../jsonBytes'
 import { forbiddenName } from '../../core/training'
 import type { KeyValue } from '../storage/cache'
 import { sha256Hex } from '../events'
@@ -45,12 +46,9 @@ async function readJson(
   file: { path: string; bytes: number; sha256: string },
   signal: AbortSignal,
 ): Promise<unknown> {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(await files.load(file, signal)))
-  } catch (thrown) {
-    if (thrown instanceof SpqrError) throw thrown
-    throw invalid(`"${file.path}" is no valid JSON.`, 'Publish the pack again.')
-  }
+  const { value, fault } = parseJsonBytes(await files.load(file, signal))
+  if (fault !== null) throw invalid(`"${file.path}" cannot be read: ${fault}.`, 'Publish the pack again.')
+  return value
 }
 
 /** The names no caption may contain. */

@@ -1,6 +1,6 @@
 /** Stored runs from outside (files, links, other tabs): checked field by field before anything is computed. */
-import * as v from 'valibot'
 import { SpqrError } from '../../contracts/errors'
+import { checkShape, parseJson } from '../../contracts/outside'
 import { RunRecordSchema, type RunRecord } from '../../contracts/run'
 
 /** Largest file read: the engine's longest string is about 512 MiB, and JSON of that size fits in memory. */
@@ -27,16 +27,13 @@ export function readRecordText(text: string, name: string): RunRecord {
 }
 
 function parse(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (thrown) {
-    const what = thrown instanceof Error ? thrown.message.slice(0, 120) : 'unreadable'
-    throw new SpqrError(
-      'RECORD_INVALID',
-      `${name} is not JSON (${what}).`,
-      'Give a report or record written by this program; a download may have been cut off.',
-    )
-  }
+  const { value, fault } = parseJson(text)
+  if (fault === null) return value
+  throw new SpqrError(
+    'RECORD_INVALID',
+    `${name} cannot be read: ${fault}.`,
+    'Give a report or record written by this program; a download may have been cut off.',
+  )
 }
 
 /** Validates parsed JSON. Throws RECORD_INVALID with the first wrong field and where it is. */
@@ -65,18 +62,11 @@ export function readRecord(value: unknown, name: string): RunRecord {
       again,
     )
   }
-  const result = v.safeParse(RunRecordSchema, record, { abortEarly: true })
-  if (!result.success) {
-    const [issue] = result.issues
-    throw new SpqrError(
-      'RECORD_INVALID',
-      `${name}: ${v.getDotPath(issue) ?? 'the record'} is wrong: ${issue.message}.`,
-      again,
-    )
-  }
-  const problem = judgeProblem(result.output)
+  const checked = checkShape(RunRecordSchema, record)
+  if (checked.fault !== null) throw new SpqrError('RECORD_INVALID', `${name} is wrong at ${checked.fault}.`, again)
+  const problem = judgeProblem(checked.value)
   if (problem !== null) throw new SpqrError('RECORD_INVALID', `${name}: ${problem}.`, again)
-  return result.output
+  return checked.value
 }
 
 /** What is wrong with a record's judges: those of its specification, each once, or its numbers mean something else. */

@@ -2,7 +2,7 @@
  * Requests to other people's servers: ranges, patience with busy ones (429, 503 and Retry-After), broken connections
  * taken up where they ended, and one plain sentence for whatever cannot be mended.
  */
-import { SpqrError } from '../../../core/contracts'
+import { SpqrError, parseJson } from '../../../core/contracts'
 import { looksLikeHtml } from '../../storage/download'
 import { browserWait, BUSY, pauseMs, type Wait } from '../../storage/retry'
 import { throwIfAborted } from '../../events'
@@ -132,16 +132,13 @@ export async function getJson(
     throwIfAborted(signal)
     throw failed(request.what, `the connection broke (${message(thrown)})`)
   }
-  try {
-    return { json: JSON.parse(text), headers: response.headers }
-  } catch {
-    const page = /^\s*</.test(text)
-    throw failed(
-      request.what,
-      page ? 'the server sent a web page in its place' : 'the server sent something that is not JSON',
-      'Check the address, or the mirror in the settings.',
-    )
-  }
+  const { value, fault } = parseJson(text)
+  if (fault === null) return { json: value, headers: response.headers }
+  throw failed(
+    request.what,
+    /^\s*</.test(text) ? 'the server sent a web page in its place' : 'the server sent something that is not JSON',
+    'Check the address, or the mirror in the settings.',
+  )
 }
 
 /** Total bytes that a 206 or 200 states; null when the server keeps it to itself (or CORS does). */

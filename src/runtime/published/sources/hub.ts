@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import {
   SpqrError,
+  checkShape,
   type ModelAddress,
   type SourceFile,
   type SourceLicence,
@@ -203,11 +204,11 @@ export class HubSource implements ModelSource {
   }
 
   private parse<Schema extends v.GenericSchema>(schema: Schema, json: unknown): v.InferOutput<Schema> {
-    const result = v.safeParse(schema, json)
-    if (result.success) return result.output
+    const { value, fault } = checkShape(schema, json)
+    if (fault === null) return value
     throw new SpqrError(
       'DOWNLOAD_FAILED',
-      `The list of "${this.id}" is wrong at "${v.getDotPath(result.issues[0]) ?? 'its root'}".`,
+      `The list of "${this.id}" is wrong at ${fault}.`,
       "The mirror does not speak the hub's protocol; check its address in the settings.",
     )
   }

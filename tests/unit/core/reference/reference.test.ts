@@ -22,6 +22,14 @@ function npy(
   return bytes
 }
 
+/** A header of thousands of equal keys, on which a pattern would run away. */
+function doubled(): Uint8Array {
+  const bytes = new Uint8Array(4000).fill(32)
+  bytes.set([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 3990 & 255, 3990 >> 8])
+  bytes.set(new TextEncoder().encode("{'descr': '<f8', " + "'descr': '', ".repeat(250)), 10)
+  return bytes
+}
+
 const npz = (arrays: Record<string, Uint8Array>) =>
   zipSync(Object.fromEntries(Object.entries(arrays).map(([name, bytes]) => [`${name}.npy`, bytes])))
 
@@ -45,6 +53,24 @@ function moments(values: Float32Array, n: number, d: number): { mu: Float64Array
 }
 
 describe('reference statistics', () => {
+  test('column order, float16 and arrays of other kinds beside the wanted ones are read', () => {
+    const columns = npy([2, 3], [1, 4, 2, 5, 3, 6], '<f8', 'True')
+    const labels = npy([1], [0], '<i8')
+    expect([...readReferenceStatistics(npz({ features: columns, labels }), 'f.npz', 3).features]).toEqual([
+      1, 2, 3, 4, 5, 6,
+    ])
+    const half = npy([2, 2], [0, 0])
+    const head = half.subarray(0, half.length - 32)
+    const bytes = Uint8Array.from([...head, 0, 60, 0, 192, 1, 0, 255, 123])
+    bytes[head.indexOf(0x38)] = 0x32
+    expect([...readReferenceStatistics(npz({ features: bytes }), 'h.npz', 2).features]).toEqual([
+      1,
+      -2,
+      2 ** -24,
+      65504,
+    ])
+  })
+
   test.each([
     [60, 12],
     [7, 12],
@@ -108,8 +134,10 @@ describe('reference statistics', () => {
       /holds a, b; wanted are "features" or "mu" and "sigma"/,
     ],
     ['one picture', npz({ features: npy([1, 4], [0, 0, 0, 0]) }), /holds one picture/],
-    ['whole numbers', npz({ features: npy([1, 4], [0, 0, 0, 0], '<i8') }), /"<i8", not float32 or float64/],
-    ['columns first', npz({ features: npy([2, 4], new Array<number>(8).fill(0), '<f8', 'True') }), /column by column/],
+    ['whole numbers', npz({ features: npy([1, 4], [0, 0, 0, 0], '<i8') }), /"<i8", not float16, float32 or float64/],
+    ['numbers too large to square', npz({ features: npy([2, 4], new Array<number>(8).fill(1e300)) }), /so large/],
+    ['a type named twice', npz({ features: doubled() }), /header is damaged/],
+    ['an untrue size', npz({ features: npy([2 ** 14, 2 ** 14], []) }), /holds 0 bytes/],
     [
       'a file that is cut off',
       npz({ features: npy([5, 4], features(3, 5, 4, 0)) }).subarray(0, 150),

@@ -257,7 +257,7 @@ describe('what cannot work is refused in one sentence', () => {
     [
       'a web page as configuration',
       changed((files) => files.set('scheduler/scheduler_config.json', text('<html>'))),
-      /"scheduler\/scheduler_config.json" is no valid JSON: the server sent a web page/,
+      /"scheduler\/scheduler_config.json" cannot be read: the server sent a web page/,
     ],
     [
       'an unknown prediction',

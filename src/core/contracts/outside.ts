@@ -1,0 +1,134 @@
+/**
+ * Reading what comes from outside (files, links, servers, storage of other versions): JSON of bounded depth, and the first
+ * fault of a value in plain words. Callers put the words into their own sentence.
+ */
+import * as v from 'valibot'
+
+/** Deepest nesting read. The deepest format here has 12 levels; parsers and schemas recurse once per level. */
+export const MAX_JSON_DEPTH = 64
+/** Values looked at when the further faults of a file are counted. */
+const COUNTED = 5000
+/** Longest name or value of a file that a sentence shows. */
+const SHOWN = 60
+
+/** A value that was read, or what is wrong as the end of a sentence. */
+export type Read<T> = { value: T; fault: null } | { value: null; fault: string }
+
+const QUOTE = 34
+const BACKSLASH = 92
+
+/** Whether a text nests deeper than `limit`: a scan without recursion, so that it cannot overflow itself. */
+export function nestsDeeper(json: string, limit = MAX_JSON_DEPTH): boolean {
+  let depth = 0
+  for (let i = 0; i < json.length; i++) {
+    const code = json.charCodeAt(i)
+    if (code === QUOTE) {
+      for (i++; i < json.length && json.charCodeAt(i) !== QUOTE; i++) if (json.charCodeAt(i) === BACKSLASH) i++
+    } else if (code === 123 || code === 91) {
+      if (++depth > limit) return true
+    } else if (code === 125 || code === 93) depth--
+  }
+  return false
+}
+
+/** Parses JSON of at most MAX_JSON_DEPTH levels. */
+export function parseJson(text: string): Read<unknown> {
+  if (nestsDeeper(text)) return { value: null, fault: `it nests deeper than ${MAX_JSON_DEPTH} levels` }
+  try {
+    return { value: JSON.parse(text), fault: null }
+  } catch {
+    return { value: null, fault: 'it is no valid JSON' }
+  }
+}
+
+/** Checks a value; the fault names the first wrong field, what is wrong with it, and how many more there are. */
+export function checkShape<Schema extends v.GenericSchema>(
+  schema: Schema,
+  value: unknown,
+): Read<v.InferOutput<Schema>> {
+  // Stops at the first fault: a file of a million wrong numbers would otherwise become a million issues.
+  const checked = v.safeParse(schema, value, { abortEarly: true })
+  if (checked.success) return { value: checked.output, fault: null }
+  return { value: null, fault: describeIssue(checked.issues[0]) + furtherFaults(schema, value) }
+}
+
+function furtherFaults(schema: v.GenericSchema, value: unknown): string {
+  if (!isSmall(value)) return ''
+  const all = v.safeParse(schema, value)
+  const more = all.success ? 0 : all.issues.length - 1
+  return more > 0 ? `, and ${more} more` : ''
+}
+
+function isSmall(value: unknown): boolean {
+  const open: unknown[] = [value]
+  for (let seen = 0; open.length > 0; seen++) {
+    if (seen > COUNTED) return false
+    const next = open.pop()
+    if (ArrayBuffer.isView(next)) continue
+    if (Array.isArray(next) && next.length > COUNTED) return false
+    if (typeof next === 'object' && next !== null) for (const part of Object.values(next)) open.push(part)
+  }
+  return true
+}
+
+/** At most SHOWN characters of an outside text, on one line. */
+export function shortened(text: string): string {
+  const line = text.slice(0, SHOWN + 1).replace(/\s+/g, ' ')
+  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line
+}
+
+/** Where an issue is, as a reader finds it in the file. */
+function placeOf(issue: v.BaseIssue<unknown>): string {
+  const parts = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? `entry ${key + 1}` : String(key)))
+  return parts.map(shortened).join(' › ').slice(0, 3 * SHOWN)
+}
+
+const NOUNS = new Map([
+  ['number', 'a number'],
+  ['string', 'text'],
+  ['boolean', 'true or false'],
+  ['Array', 'a list'],
+  ['Object', 'an object'],
+  ['null', 'nothing (null)'],
+  ['undefined', 'nothing'],
+])
+
+function nounOf(spelled: string): string {
+  if (spelled.startsWith('"')) return 'text'
+  if (/^-?\d/.test(spelled)) return 'a number'
+  return NOUNS.get(spelled) ?? shortened(spelled)
+}
+
+/** What a list of choices asks for: `("a" | "b")` as valibot spells it. */
+function wantedOf(expected: string): string {
+  if (!expected.includes('"') && !expected.includes('|')) return nounOf(expected)
+  const choices = expected.replace(/^\(|\)$/g, '').split(' | ')
+  const named = choices.map((choice) => NOUNS.get(choice) ?? choice.replaceAll('"', ''))
+  return named.length > 6 ? 'one of the known values' : named.join(' or ')
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): string {
+  const { type, expected, received, message } = issue
+  if (!message.startsWith('Invalid ')) return shortened(message)
+  if (expected === 'never') return 'no such field is known'
+  if (received === 'undefined') return 'it is missing'
+  if (issue.kind === 'schema') return `${wantedOf(expected ?? '')} is wanted, and it is ${nounOf(received)}`
+  switch (type) {
+    case 'integer':
+      return 'a whole number is wanted'
+    case 'finite':
+      return 'a finite number is wanted'
+    case 'regex':
+      return 'it is not spelled as it has to be'
+    case 'max_length':
+      return 'it is too long'
+    default:
+      return `${shortened(expected ?? 'another value')} is wanted, and it is ${shortened(received)}`
+  }
+}
+
+/** One issue as the end of a sentence: `"spec › seed": a whole number is wanted`. */
+export function describeIssue(issue: v.BaseIssue<unknown>): string {
+  const place = placeOf(issue)
+  return place === '' ? problemOf(issue) : `"${place}": ${problemOf(issue)}`
+}

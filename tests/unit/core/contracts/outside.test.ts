@@ -1,0 +1,46 @@
+import * as v from 'valibot'
+import { describe, expect, test } from 'vitest'
+import { MAX_JSON_DEPTH, checkShape, parseJson } from '../../../../src/core/contracts/outside'
+
+describe('JSON from outside', () => {
+  test('nests to a limit, whatever stands in its texts', () => {
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+    expect(parseJson(nested(MAX_JSON_DEPTH)).fault).toBeNull()
+    expect(parseJson(nested(MAX_JSON_DEPTH + 1)).fault).toMatch(/nests deeper than 64 levels/)
+    expect(parseJson(nested(1_000_000)).fault).toMatch(/nests deeper/)
+    expect(parseJson(`{"a":"${'[{'.repeat(500)}\\"${'['.repeat(500)}"}`).fault).toBeNull()
+  })
+
+  test('that is broken is a fault, and no exception', () => {
+    for (const text of ['', '{', '"', '{"a":', 'undefined', '[1,]'])
+      expect(parseJson(text).fault).toMatch(/no valid JSON/)
+  })
+})
+
+describe('the first fault', () => {
+  const schema = v.strictObject({
+    a: v.number(),
+    list: v.array(v.strictObject({ n: v.pipe(v.number(), v.integer()) })),
+  })
+
+  test.each([
+    [{ a: 'x'.repeat(9000), list: [] }, '"a": a number is wanted, and it is text'],
+    [{ list: [] }, '"a": it is missing'],
+    [{ a: 1, list: [{ n: 1 }, { n: 1.5 }] }, '"list › entry 2 › n": a whole number is wanted'],
+    [{ a: 1, list: [], ['k'.repeat(5000)]: 1 }, /^"k{60}…": no such field is known$/],
+    [{ a: null, list: [{ n: null }, { n: 'x' }] }, '"a": a number is wanted, and it is nothing (null), and 2 more'],
+    [7, 'an object is wanted, and it is a number'],
+  ])('of %# is one short sentence', (value, wanted) => {
+    const { fault } = checkShape(schema, value)
+    expect(fault).toEqual(typeof wanted === 'string' ? wanted : (expect.stringMatching(wanted) as string))
+    expect(fault?.length).toBeLessThan(200)
+  })
+
+  test('of a million wrong values is found at once', () => {
+    const started = performance.now()
+    expect(checkShape(v.array(v.number()), new Array<string>(1_000_000).fill('x')).fault).toBe(
+      '"entry 1": a number is wanted, and it is text',
+    )
+    expect(performance.now() - started).toBeLessThan(500)
+  })
+})
