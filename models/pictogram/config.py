@@ -76,6 +76,14 @@ class Config:
     align_steps: int = 600
     finetune_steps: int = 300
     finetune_batch: int = 32
+    distil_base_steps: int = 320
+    """Steps of the accelerator on the base alone, before the variants join for `distil_steps` more."""
+    distil_steps: int = 800
+    distil_batch: int = 32
+    """Pairs of noise and picture in one step; each is evaluated twice."""
+    distil_base_pairs: int = 8_192
+    distil_pairs: int = 512
+    """Pairs per variant."""
     evaluation_prompts: int = 0
     """Cap on prompts per measurement; 0 means all."""
     extra: dict = field(default_factory=dict)
@@ -106,6 +114,11 @@ class Config:
         return self.cache / "latents"
 
     @property
+    def pairs(self) -> Path:
+        """Noise–picture pairs the accelerator learns from."""
+        return self.cache / "pairs"
+
+    @property
     def adapters(self) -> Path:
         """LoRA and delta safetensors, one per aligned or fine-tuned variant."""
         return self.cache / "adapters"
@@ -122,7 +135,8 @@ class Config:
             tiny = dict(
                 threads=1, tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8, decoder_steps=2,
                 compositions=64, captions_per_composition=2, unet_steps=4, unet_warm_steps=2, unet_batch=8,
-                align_steps=2, finetune_steps=2, finetune_batch=4, evaluation_prompts=4,
+                align_steps=2, finetune_steps=2, finetune_batch=4,
+                distil_base_steps=2, distil_steps=2, distil_batch=4, distil_base_pairs=8, distil_pairs=8, evaluation_prompts=4,
             )
             return Config(smoke=True, **{"cache": HERE / ".cache-smoke", **tiny, **changes})
         return Config(smoke=False, **{"cache": HERE / ".cache", **changes})

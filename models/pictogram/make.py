@@ -39,7 +39,9 @@ STAGES = (
     Stage("align", "align.stage", ("adapters",), "align the base model"),
     Stage("finetune", "align.finetune", (), "fine-tune the aligned models on harmless pictures"),
     Stage("export", "export.stage", ("pack",), "write the pack"),
+    Stage("distil", "distil.stage", ("pairs", "checkpoints/fast-base.pt", "checkpoints/fast.pt"), "train the accelerator"),
     Stage("measure", "measure.stage", (), "measure the pack"),
+    Stage("accelerator", "measure.accelerator", (), "measure the accelerator on every variant"),
     Stage("sheet", "measure.sheet", (), "paint the contact sheet"),
     Stage("golden", "measure.golden", (), "write golden data for the browser tests"),
 )

@@ -35,7 +35,8 @@ def apply_adapter(weights: dict[str, np.ndarray], file: Path, form: str) -> None
                 raise SystemExit(f"Adapter {file.name}: the tensor {key} belongs to no weight of the U-Net.")
             up = tensors[key.replace(".lora_A.", ".lora_B.")].astype(np.float32)
             alpha = float(metadata.get("lora_alpha", len(value)))
-            weights[name] += ((alpha / len(value)) * (up @ value.astype(np.float32))).reshape(weights[name].shape)
+            product = up.reshape(len(up), -1) @ value.astype(np.float32).reshape(len(value), -1)
+            weights[name] += ((alpha / len(value)) * product).reshape(weights[name].shape)
         elif not key.endswith(".scale"):
             name = key.removeprefix("unet.")
             if name not in weights:

@@ -38,6 +38,8 @@ PACK_BYTES = 40_000_000
 """Largest download of the whole pack."""
 RESERVE_BYTES = 250_000
 """Kept free for the manifest and measured.json."""
+ACCELERATOR_BYTES = 2_060_000
+"""Kept free for the accelerator, which is made after the pack."""
 
 
 def write_tokenizer(cfg: Config, root: Path) -> dict:
@@ -124,7 +126,8 @@ def put_in_place(root: Path, target: Path) -> None:
 
 def room_in(root: Path) -> int:
     """Bytes that adapters may still take."""
-    return PACK_BYTES - RESERVE_BYTES - size_of(root)
+    accelerator = 0 if (root / "accelerator.json").exists() else ACCELERATOR_BYTES
+    return PACK_BYTES - RESERVE_BYTES - accelerator - size_of(root)
 
 
 def write_yardsticks(cfg: Config, root: Path, manifest: dict) -> None:

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 
 const recipe = new URL('../../../models/pictogram/', import.meta.url)
-const ROOMS = ['world', 'train', 'align', 'judges', 'export', 'measure']
+const ROOMS = ['world', 'train', 'align', 'judges', 'export', 'distil', 'measure']
 
 /** "room/file.py imports other.module" for every import of another room. */
 function imports(): { file: string; room: number; target: string; below: boolean }[] {
