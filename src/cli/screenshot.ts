@@ -1,9 +1,10 @@
 /**
- * `npm run screenshot`: the README's picture, `public/screenshot.png`: the page with its recorded run, 1,280 pixels wide,
- * from the headline to the scores.
+ * `npm run screenshot`: two pictures of the page with its recorded run. `public/screenshot.png` for the README is 1,280
+ * pixels wide, from the headline to the scores; `social.png` beside it is what a link to the page is shown with
+ * (Open Graph, 1,200 × 630).
  */
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Page } from 'playwright'
 import { SpqrError } from '../core/contracts'
 import { argumentPairs } from '../evaluation/spec/params'
@@ -12,7 +13,8 @@ import { ROOT, openPage, withBrowser } from './page'
 import { indexedPng, type Rgba } from './png'
 
 const WIDTH = 1280
-/** A README's picture should not weigh more. */
+const SOCIAL = { width: 1200, height: 630 }
+/** A picture should not weigh more. */
 const MAX_BYTES = 300_000
 
 /** Pixels of a PNG, decoded by the browser that made it. */
@@ -30,6 +32,18 @@ async function pixelsOf(page: Page, png: Buffer): Promise<Rgba> {
     return { width: bitmap.width, height: bitmap.height, base64: btoa(binary) }
   }, png.toString('base64'))
   return { width, height, data: new Uint8Array(Buffer.from(base64, 'base64')) }
+}
+
+async function write(page: Page, shot: Buffer, out: string): Promise<void> {
+  const png = indexedPng(await pixelsOf(page, shot))
+  if (png.length > MAX_BYTES)
+    throw new SpqrError(
+      'UNEXPECTED',
+      `The screenshot has ${png.length} bytes, more than ${MAX_BYTES}.`,
+      'Record a run with fewer prompts.',
+    )
+  writeFileSync(out, png)
+  console.log(`${out}: ${png.length} bytes`)
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -53,15 +67,9 @@ async function main(argv: readonly string[]): Promise<number> {
       animations: 'disabled',
       clip: { x: 0, y: 0, width: WIDTH, height: Math.ceil(scores.y + scores.height + 24) },
     })
-    const png = indexedPng(await pixelsOf(page, shot))
-    if (png.length > MAX_BYTES)
-      throw new SpqrError(
-        'UNEXPECTED',
-        `The screenshot has ${png.length} bytes, more than ${MAX_BYTES}.`,
-        'Record a run with fewer prompts.',
-      )
-    writeFileSync(out, png)
-    console.log(`${out}: ${png.length} bytes`)
+    await write(page, shot, out)
+    await page.setViewportSize(SOCIAL)
+    await write(page, await page.screenshot({ animations: 'disabled' }), join(dirname(out), 'social.png'))
   })
   return 0
 }
