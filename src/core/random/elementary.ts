@@ -4,8 +4,10 @@
  * every machine" needs. Math.sqrt is exact by IEEE 754 and may be used beside them.
  */
 
-/** Natural logarithm of a finite x > 0; error within a few units of the last place of a double. */
+/** Natural logarithm of a finite x > 0, within a few units of the last place of a double; for others as Math.log. */
 export function exactLog(x: number): number {
+  // Halving an infinity or doubling a zero would never end.
+  if (!(x > 0 && x < Infinity)) return Math.log(x)
   let mantissa = x
   let exponent = 0
   // Doubling and halving are exact; Gaussian noise passes values in (0, 1), mostly near 1.

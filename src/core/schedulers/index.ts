@@ -1,4 +1,4 @@
-import type { SchedulerConfig } from '../contracts'
+import { SpqrError, type SchedulerConfig } from '../contracts'
 import { Ddim } from './ddim'
 import { DpmSolverMultistep } from './dpmSolverMultistep'
 import { Euler } from './euler'
@@ -17,6 +17,16 @@ export type { Scheduler } from './scheduler'
  * @throws SpqrError BAD_INPUT or MANIFEST_INVALID for a configuration the sampler cannot follow
  */
 export function createScheduler(config: SchedulerConfig, numInferenceSteps: number, pictures = 1): Scheduler {
+  const scheduler = samplerOf(config, numInferenceSteps, pictures)
+  if (scheduler.timesteps.every(Number.isFinite) && Number.isFinite(scheduler.initNoiseSigma)) return scheduler
+  throw new SpqrError(
+    'BAD_INPUT',
+    `The schedule of ${config.type} has a step that is no finite number.`,
+    "Check the betas and sigmas in the model's scheduler configuration.",
+  )
+}
+
+function samplerOf(config: SchedulerConfig, numInferenceSteps: number, pictures: number): Scheduler {
   switch (config.type) {
     case 'FlowMatchEulerDiscreteScheduler':
       return new FlowMatchEuler(config, numInferenceSteps)
