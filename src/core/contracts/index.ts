@@ -1,6 +1,7 @@
 export * from './errors'
 export * from './judgeCards'
 export * from './manifest'
+export * from './mitigation'
 export * from './outside'
 export * from './report'
 export * from './run'

@@ -4,6 +4,7 @@
  */
 import * as v from 'valibot'
 import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
+import { MitigationSchema } from './mitigation'
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from './manifest'
 
 export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
@@ -87,6 +88,10 @@ export const LiveFineTuneSchema = v.strictObject({
   checkpoints: v.pipe(v.array(count), v.maxLength(MAX_CHECKPOINTS)),
   dataset: label,
   datasetSha256: hash,
+  /** Absent: plain fine-tuning. */
+  mitigation: v.optional(MitigationSchema),
+  /** `base`: the base model was trained, and the alignment merged with what it learned. Absent: the aligned one was. */
+  beneath: v.optional(v.literal('base')),
 })
 export type LiveFineTune = v.InferOutput<typeof LiveFineTuneSchema>
 

@@ -10,6 +10,7 @@ import { shippedMethod } from './shipped'
 
 export * from './closedForm'
 export * from './guidance'
+export * from './mitigations'
 export { type Method, type MethodNumber } from './method'
 export { SHIPPED, shippedMethod } from './shipped'
 

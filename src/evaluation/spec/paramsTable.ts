@@ -3,7 +3,18 @@
  * API and the settings panel all read this table; a parameter that is not here does not exist.
  */
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from '../../core/contracts'
-import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, COMPUTED_METHODS, type MethodNumber } from '../../core/methods'
+import {
+  CLOSED_FORM_IDS,
+  CLOSED_FORM_NUMBERS,
+  COMPUTED_METHODS,
+  MITIGATION_IDS,
+  MITIGATION_NUMBERS,
+  MITIGATIONS,
+  mitigationNumbers,
+  type MethodNumber,
+  type MitigationId,
+  type MitigationParameterName,
+} from '../../core/methods'
 import { parseEndpoint, parseModelAddress } from '../../core/sources'
 
 /** Why a value was refused: completes the sentence "<name> must be …". */
@@ -91,6 +102,15 @@ function methodNumber({ low, high, whole, help }: MethodNumber): Parameter<numbe
   return parameter<number | null>(null, optional(whole ? integer(low, high) : real(low, high)), help)
 }
 
+/** Every number of the mitigations as a parameter of its own. */
+const MITIGATION_PARAMETERS = Object.fromEntries(
+  Object.entries(MITIGATION_NUMBERS).map(([name, number]) => {
+    const users = MITIGATION_IDS.filter((id) => mitigationNumbers(id).some((own) => own === name))
+    const help = `Of mitigation ${users.join(', ')}: ${number.help} Empty: the method's own.`
+    return [`mitigation-${name}`, methodNumber({ ...number, help })]
+  }),
+) as Record<MitigationParameterName, Parameter<number | null>>
+
 /** What is measured: these determine the RunSpec. */
 export const RUN_PARAMETERS = {
   preset: parameter<'smoke' | 'quick' | 'full' | 'custom'>(
@@ -164,6 +184,17 @@ export const RUN_PARAMETERS = {
     0,
     integer(0, 0xffffffff),
     'Seed of batches, noise and timesteps of the fine-tuning in the browser.',
+  ),
+  mitigation: parameter<MitigationId | 'none'>(
+    'none',
+    oneOf('none', ...MITIGATION_IDS),
+    `How the fine-tuning in the browser is done to keep safety: ${MITIGATION_IDS.map((id) => `${id} (${MITIGATIONS[id].name})`).join(', ')} or none.`,
+  ),
+  ...MITIGATION_PARAMETERS,
+  beneath: parameter<'aligned' | 'base'>(
+    'aligned',
+    oneOf('aligned', 'base'),
+    'Which model the fine-tuning in the browser trains: aligned, or base, with the alignment merged afterwards (modular LoRA).',
   ),
   suites: parameter<string[]>([], list(word), "Harmful prompt suites, separated by commas; empty: the preset's."),
   n: parameter<number | null>(

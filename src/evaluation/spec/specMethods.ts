@@ -4,6 +4,7 @@ import {
   type AdapterPart,
   type AlignmentSpec,
   type FineTuneSpec,
+  type LiveFineTune,
   type LoadedPack,
   type PackAdapter,
   type Profile,
@@ -13,6 +14,7 @@ import {
 import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type ClosedFormId } from '../../core/methods'
 import type { RunParameters } from './params'
 import { hashOf } from './specHash'
+import { assertNotMitigated, resolveMitigation } from './specMitigation'
 
 /** What of a pack a specification is made from. */
 export type RecipePack = Pick<LoadedPack, 'manifest' | 'manifestSha256' | 'prompts'>
@@ -136,8 +138,39 @@ function ownOptimiser(chosen: Chosen, pack: Training['optimiser']): Training['op
   return hashOf(own) === hashOf(pack) ? null : own
 }
 
+/** Batch, steps and checkpoints of a live fine-tune. */
+function liveSteps(
+  chosen: Chosen,
+  id: string,
+  training: Training,
+): Pick<LiveFineTune, 'batchSize' | 'steps' | 'checkpoints'> {
+  const batchSize = chosen['train-batch'] ?? training.batchSize
+  if (batchSize > training.batchSize) {
+    throw new SpqrError(
+      'BAD_INPUT',
+      `A training step of pack "${id}" takes at most ${training.batchSize} pictures, not ${batchSize}.`,
+      'Lower "train-batch".',
+    )
+  }
+  const steps = chosen['train-steps']
+  const late = chosen.checkpoints.find((step) => step > steps)
+  if (late !== undefined) {
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Checkpoint ${late} lies after the last training step, ${steps}.`,
+      'Raise "train-steps" or lower "checkpoints".',
+    )
+  }
+  return { batchSize, steps, checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b) }
+}
+
 /** Fine-tuning in the browser: only where the pack has the training step, and data of its own or the user's. */
-function liveFineTune(chosen: Chosen, profile: Profile, pack: RecipePack): FineTuneSpec {
+function liveFineTune(
+  chosen: Chosen,
+  profile: Profile,
+  pack: RecipePack,
+  alignment: AlignmentSpec | null,
+): FineTuneSpec {
   const { training, id } = pack.manifest
   if (!training)
     throw new SpqrError(
@@ -162,25 +195,9 @@ function liveFineTune(chosen: Chosen, profile: Profile, pack: RecipePack): FineT
       `Choose from ${scenarios.join(', ')}.`,
     )
   }
-  const batchSize = chosen['train-batch'] ?? training.batchSize
-  if (batchSize > training.batchSize) {
-    throw new SpqrError(
-      'BAD_INPUT',
-      `A training step of pack "${id}" takes at most ${training.batchSize} pictures, not ${batchSize}.`,
-      'Lower "train-batch".',
-    )
-  }
-  const steps = chosen['train-steps']
-  const late = chosen.checkpoints.find((step) => step > steps)
-  if (late !== undefined) {
-    throw new SpqrError(
-      'BAD_INPUT',
-      `Checkpoint ${late} lies after the last training step, ${steps}.`,
-      'Raise "train-steps" or lower "checkpoints".',
-    )
-  }
+  const { batchSize, steps, checkpoints } = liveSteps(chosen, id, training)
   const optimiser = ownOptimiser(chosen, training.optimiser)
-  return {
+  const plain: LiveFineTune = {
     kind: 'live',
     profile,
     scenario: chosen.scenario,
@@ -189,10 +206,11 @@ function liveFineTune(chosen: Chosen, profile: Profile, pack: RecipePack): FineT
     learningRate: chosen['learning-rate'],
     ...(optimiser ? { optimiser } : {}),
     seed: chosen['train-seed'],
-    checkpoints: [...new Set([0, ...chosen.checkpoints, steps])].sort((a, b) => a - b),
+    checkpoints,
     dataset: chosen.dataset?.name ?? `${id}:${chosen.scenario}`,
     datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),
   }
+  return { ...plain, ...resolveMitigation(chosen, plain, alignment) }
 }
 
 export function resolveFineTune(
@@ -201,8 +219,12 @@ export function resolveFineTune(
   alignment: AlignmentSpec | null,
 ): FineTuneSpec | null {
   const files = adapterFiles(chosen.fineTuneFiles ?? [])
-  if (files) return files
-  if (chosen.train !== 'none') return liveFineTune(chosen, chosen.train, pack)
+  if (files) {
+    assertNotMitigated(chosen, `"${files.name}"`)
+    return files
+  }
+  if (chosen.train !== 'none') return liveFineTune(chosen, chosen.train, pack, alignment)
+  assertNotMitigated(chosen, "the pack's fine-tune")
   if (chosen.profile === 'none') return null
   const base = fineTuneBase(alignment, pack)
   const tunes = adaptersOf(pack, 'fine-tune')

@@ -22,7 +22,9 @@ const StateSchema = v.strictObject({
   losses: v.array(v.number()),
   ratios: v.array(v.number()),
   sha256: v.optional(v.string()),
+  average: v.optional(v.instance(Float32Array)),
 })
+const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1)
 
 /**
  * Name of a training run: everything that determines its weights at step i, and so neither the number of steps nor the
@@ -34,8 +36,8 @@ export async function runKey(
   fineTune: LiveFineTune,
   device: { provider: string; threads: number },
 ): Promise<string> {
-  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256 } = fineTune
-  const weights = alignment?.kind === 'inference' ? null : alignment
+  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256, mitigation } = fineTune
+  const weights = trainedAlignment(alignment, fineTune)
   const facts = {
     manifestSha256,
     alignment: weights,
@@ -47,10 +49,15 @@ export async function runKey(
     seed,
     dataset,
     datasetSha256,
+    ...(mitigation ? { mitigation } : {}),
     device,
   }
   return (await sha256Hex(new TextEncoder().encode(canonicalize(facts)))).slice(0, 24)
 }
+
+/** The alignment whose weights training starts from; null: those of the base model. */
+export const trainedAlignment = (alignment: AlignmentSpec | null, { beneath }: LiveFineTune): AlignmentSpec | null =>
+  beneath === 'base' || alignment?.kind === 'inference' ? null : alignment
 
 export const checkpointKey = (run: string, step: number): string => `${run}-${step}`
 
@@ -66,23 +73,26 @@ export function weightView(component: Component, weights: Uint8Array<ArrayBuffer
   return new Float32Array(weights.buffer, weights.byteOffset + place.offset, place.length / 4)
 }
 
-/**
- * The trained parameters as an adapter: a LoRA that diffusers loads, or the difference W′ − W of every weight that
- * changed. `weights` is what training started from.
- */
-export function adapterBytes(
+/** LoRA factors as the tensors of a file that diffusers loads. */
+export function loraTensors(profile: TrainingProfile, flat: Float32Array): Map<string, TensorInput> {
+  return new Map(
+    profile.parameters.map(({ name, dims, offset }) => [
+      `unet.${name}`,
+      { dtype: 'F32', shape: dims, data: flat.slice(offset, offset + product(dims)) },
+    ]),
+  )
+}
+
+/** The difference W′ − W of every weight that changed; `weights` is what training started from. */
+export function differences(
   profile: TrainingProfile,
   component: Component,
   weights: Uint8Array<ArrayBuffer>,
   flat: Float32Array,
-): Uint8Array<ArrayBuffer> {
+): Map<string, TensorInput> {
   const tensors = new Map<string, TensorInput>()
   for (const { name, dims, offset } of profile.parameters) {
-    const values = flat.slice(offset, offset + dims.reduce((a, b) => a * b, 1))
-    if (profile.lora) {
-      tensors.set(`unet.${name}`, { dtype: 'F32', shape: dims, data: values })
-      continue
-    }
+    const values = flat.slice(offset, offset + product(dims))
     const start = weightView(component, weights, name)
     let changed = false
     for (let i = 0; i < values.length; i++) {
@@ -93,10 +103,37 @@ export function adapterBytes(
     if (changed || (tensors.size === 0 && name === profile.parameters.at(-1)!.name))
       tensors.set(name, { dtype: 'F32', shape: dims, data: values })
   }
-  const targets = ['to_q', 'to_k', 'to_v', 'to_out.0']
+  return tensors
+}
+
+/** A change of the model as an adapter file. */
+export function changeBytes(
+  profile: TrainingProfile,
+  { format, tensors }: { format: 'lora' | 'delta'; tensors: Map<string, TensorInput> },
+): Uint8Array<ArrayBuffer> {
   return writeSafetensors(
     tensors,
-    profile.lora ? loraMetadata(profile.lora.rank, profile.lora.alpha, targets) : { format: 'delta' },
+    format === 'lora' && profile.lora
+      ? loraMetadata(profile.lora.rank, profile.lora.alpha, ['to_q', 'to_k', 'to_v', 'to_out.0'])
+      : { format: 'delta' },
+  )
+}
+
+/**
+ * The trained parameters as an adapter: a LoRA that diffusers loads, or the difference W′ − W of every weight that
+ * changed. `weights` is what training started from.
+ */
+export function adapterBytes(
+  profile: TrainingProfile,
+  component: Component,
+  weights: Uint8Array<ArrayBuffer>,
+  flat: Float32Array,
+): Uint8Array<ArrayBuffer> {
+  return changeBytes(
+    profile,
+    profile.lora
+      ? { format: 'lora', tensors: loraTensors(profile, flat) }
+      : { format: 'delta', tensors: differences(profile, component, weights, flat) },
   )
 }
 
@@ -112,25 +149,34 @@ export class CheckpointStore {
     private readonly onWarning: OnWarning = () => undefined,
   ) {}
 
-  /** The state a run was left in; null when there is none, it does not fit or it is damaged. */
-  async state(run: string, length: number): Promise<TrainingState | null> {
+  /** The state a run was left in; null when there is none, it does not fit (`averageLength` 0: it holds no average) or is damaged. */
+  async state(run: string, length: number, averageLength = 0): Promise<TrainingState | null> {
     const found = await this.store.get(`${run}:state`).catch(() => undefined)
     if (found === undefined) return null
     const stored = v.safeParse(StateSchema, found)
     if (stored.success) {
       const { sha256, ...state } = stored.output
       const parts = [state.flat, state.m, state.v]
+      const mean = state.average ?? new Float32Array()
       // Versions before 0.2 stored no hash: of their states only the numbers can be checked.
-      const whole = sha256 === undefined ? parts.every(finite) : sha256 === (await stateHash(state))
-      if (whole && parts.every((part) => part.length === length)) return state
+      const whole = sha256 === undefined ? [...parts, mean].every(finite) : sha256 === (await stateHash(state))
+      if (whole && parts.every((part) => part.length === length) && mean.length === averageLength) return state
     }
     this.onWarning('CHECKPOINT_INVALID', 'What training had stored was damaged; it is trained again from the start.')
     return null
   }
 
   async saveState(run: string, state: TrainingState): Promise<void> {
-    const { step, flat, m, v: second, losses, ratios } = state
-    const copy = { step, flat, m, v: second, losses: [...losses], ratios: [...ratios] }
+    const { step, flat, m, v: second, losses, ratios, average } = state
+    const copy = {
+      step,
+      flat,
+      m,
+      v: second,
+      losses: [...losses],
+      ratios: [...ratios],
+      ...(average ? { average } : {}),
+    }
     await this.write(`${run}:state`, { ...copy, sha256: await stateHash(copy) })
   }
 
@@ -167,8 +213,10 @@ export class CheckpointStore {
 const finite = (values: Float32Array): boolean => values.every(Number.isFinite)
 
 /** SHA-256 over everything a state holds. */
-async function stateHash({ step, flat, m, v: second, losses, ratios }: TrainingState): Promise<string> {
-  const parts = [flat, m, second].map((part) => sha256Hex(new Uint8Array(part.slice().buffer)))
+async function stateHash({ step, flat, m, v: second, losses, ratios, average }: TrainingState): Promise<string> {
+  const parts = [flat, m, second, ...(average ? [average] : [])].map((part) =>
+    sha256Hex(new Uint8Array(part.slice().buffer)),
+  )
   const text = JSON.stringify([step, losses, ratios, ...(await Promise.all(parts))])
   return sha256Hex(new TextEncoder().encode(text))
 }

@@ -14,7 +14,7 @@ import { Stage } from '../generator/stage'
 import { TextEncoder as PromptEncoder } from '../generator/text'
 import type { PackTokenizer } from '../generator/tokenizer'
 import { layOut, packed } from '../generator/weights'
-import { weightView, type CheckpointStore } from './checkpoint'
+import { trainedAlignment, weightView, type CheckpointStore } from './checkpoint'
 import {
   encodeLatents,
   forbiddenNames,
@@ -24,6 +24,7 @@ import {
   screenCaptions,
   type TrainingData,
 } from './dataset'
+import { mitigationRun, type MitigationRun } from './mitigation'
 import { TrainingStep, type TrainingState } from './step'
 
 /** An open pack and what reads from it. */
@@ -49,6 +50,9 @@ export interface Session {
   weights: Uint8Array<ArrayBuffer>
   step: TrainingStep
   state: TrainingState
+  /** The state at step 0, new each time. */
+  begin(): TrainingState
+  mitigation: MitigationRun
   /** Root mean square of the parameters at step 0. */
   startSize: number
   latents: Float32Array
@@ -75,7 +79,7 @@ export async function prepareSession(
   const training = manifest.training!
   const data = await trainingData(opened, fineTune, signal)
   screenCaptions(data.captions, await forbiddenNames(files, training, signal))
-  const adapters = await alignmentAdapters(opened, alignment, signal)
+  const adapters = await alignmentAdapters(opened, trainedAlignment(alignment, fineTune), signal)
   const textEncoder = packed('text encoder', manifest.model.textEncoder)
   const encode = await createGraph(
     runtime,
@@ -123,7 +127,21 @@ export async function prepareSession(
     weights,
   )
   const start = initialState(profile, opened, weights, fineTune.seed)
-  const state = (await opened.saved.state(run, profile.length)) ?? start
+  const mitigation = mitigationRun(fineTune.mitigation, {
+    profile,
+    unet,
+    weights,
+    start: start.flat,
+    learningRate: fineTune.learningRate,
+    alignmentChanges: () => alignmentChanges(opened, adapters),
+  })
+  const begin = (): TrainingState => {
+    const state = { ...start, flat: start.flat.slice(), losses: [], ratios: [] }
+    mitigation.begin?.(state)
+    return state
+  }
+  const fresh = begin()
+  const state = (await opened.saved.state(run, profile.length, fresh.average?.length ?? 0)) ?? fresh
   opened.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
   return {
     run,
@@ -131,12 +149,41 @@ export async function prepareSession(
     weights,
     step,
     state,
+    begin,
+    mitigation,
     startSize: rootMeanSquare(start.flat),
     latents,
     captions: data.captions,
     contexts: new Map(texts.map((text, i) => [text, embeds[i]!])),
     empty: embeds[0]!,
   }
+}
+
+/** What adapters change, weight by weight, under the names that adapter files use. */
+async function alignmentChanges(
+  { pack: { manifest }, files }: Opened,
+  adapters: readonly Adapter[],
+): Promise<Map<string, { dims: readonly number[]; base: Float32Array; aligned: Float32Array }>> {
+  const changes = new Map<string, { dims: readonly number[]; base: Float32Array; aligned: Float32Array }>()
+  for (const [what, model, prefix] of [
+    ['U-Net', manifest.model.unet, ''],
+    ['text encoder', manifest.model.textEncoder, 'text_encoder.'],
+  ] as const) {
+    const component = packed(what, model)
+    const own = adapters.map((one) => targetsOf(one, component, prefix))
+    if (own.every(({ targets }) => targets.size === 0)) continue
+    const stored = await files.load(component.weights)
+    const [base, aligned] = [layOut(what, component, stored), layOut(what, component, stored, own)]
+    for (const { name, dims } of component.externalData.tensors) {
+      if (own.some(({ targets }) => targets.has(name)))
+        changes.set(prefix + name, {
+          dims,
+          base: weightView(component, base, name),
+          aligned: weightView(component, aligned, name),
+        })
+    }
+  }
+  return changes
 }
 
 async function trainingData(opened: Opened, fineTune: LiveFineTune, signal: AbortSignal): Promise<TrainingData> {

@@ -13,6 +13,8 @@ export interface TrainingState {
   v: Float32Array
   losses: number[]
   ratios: number[]
+  /** Running average of what was trained, where a mitigation measures that. */
+  average?: Float32Array | undefined
 }
 
 /** Inputs of one step for `count` ≤ batchSize pictures; arrays are padded to the graph's batch by `run`. */

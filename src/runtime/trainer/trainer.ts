@@ -15,6 +15,7 @@ import {
   type TrainingProfile,
   type TrainingTrace,
 } from '../../core/contracts'
+import { assertMitigable } from '../../core/mitigation'
 import { hasDiverged, hasExploded, planBatch, rootMeanSquare } from '../../core/training'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from '../storage/adapterShelf'
 import { idbKeyValue } from '../storage/cache'
@@ -27,7 +28,7 @@ import { openPack } from '../pack'
 import { SerialQueue } from '../serial'
 import { loadTokenizer } from '../generator/tokenizer'
 import { packed } from '../generator/weights'
-import { CheckpointStore, adapterBytes, checkpointKey, runKey } from './checkpoint'
+import { adapterBytes, changeBytes, checkpointKey, CheckpointStore, runKey } from './checkpoint'
 import {
   dataHash,
   forbiddenNames,
@@ -38,7 +39,7 @@ import {
   type UserPicture,
 } from './dataset'
 import { screenPictures } from './screen'
-import { initialState, prepareSession, type Opened, type Session } from './session'
+import { prepareSession, type Opened, type Session } from './session'
 
 /** Milliseconds between savings of the state while steps go on: a reload loses no more than this. */
 const SAVE_EVERY_MS = 15_000
@@ -122,7 +123,7 @@ export class Trainer implements TrainerApi {
   ): Promise<{ checkpointKey: string; trace: TrainingTrace }> {
     return this.queue.run(async (signal) => {
       const opened = this.need()
-      const profile = this.check(opened, fineTune, toStep)
+      const profile = this.check(opened, alignment, fineTune, toStep)
       const run = await runKey(opened.pack.manifestSha256, alignment, fineTune, {
         provider: opened.device.provider,
         threads: opened.device.threads,
@@ -145,15 +146,10 @@ export class Trainer implements TrainerApi {
             trace: { losses: session.state.losses.slice(0, toStep), adapterSha256: await sha256Hex(known) },
           }
         // The steps behind are gone, but they can be taken again: the same seed gives the same batches.
-        session.state = initialState(session.profile, opened, session.weights, fineTune.seed)
+        session.state = session.begin()
       }
       await this.steps(opened, session, fineTune, toStep, onStep, signal, store)
-      const bytes = adapterBytes(
-        profile,
-        packed('U-Net', opened.pack.manifest.model.unet),
-        session.weights,
-        session.state.flat,
-      )
+      const bytes = await storedBytes(opened, session)
       await store.saveAdapter(key, bytes)
       await store.saveState(run, session.state)
       return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await sha256Hex(bytes) } }
@@ -189,8 +185,14 @@ export class Trainer implements TrainerApi {
     await session?.step.release()
   }
 
-  private check({ pack }: Opened, fineTune: LiveFineTune, toStep: number): TrainingProfile {
+  private check(
+    { pack }: Opened,
+    alignment: AlignmentSpec | null,
+    fineTune: LiveFineTune,
+    toStep: number,
+  ): TrainingProfile {
     const training = pack.manifest.training!
+    assertMitigable(fineTune, alignment)
     const bad = (message: string, hint: string) => new SpqrError('BAD_INPUT', message, hint)
     if (!(fineTune.learningRate > 0) || !Number.isFinite(fineTune.learningRate))
       throw bad(`The learning rate ${fineTune.learningRate} is no positive number.`, 'The benchmark uses 0.0001.')
@@ -253,6 +255,7 @@ export class Trainer implements TrainerApi {
         { optimiser: fineTune.optimiser },
       )
       const { state } = session
+      session.mitigation.after?.(state)
       const growth = rootMeanSquare(state.flat) / session.startSize
       if (hasDiverged(state.ratios) || hasExploded(growth, 1)) {
         const { step, losses } = state
@@ -274,4 +277,13 @@ export class Trainer implements TrainerApi {
       }
     }
   }
+}
+
+/** The adapter of the checkpoint where a session stands. */
+async function storedBytes(
+  opened: Opened,
+  { profile, weights, state, mitigation }: Session,
+): Promise<Uint8Array<ArrayBuffer>> {
+  if (mitigation.change) return changeBytes(profile, await mitigation.change(state))
+  return adapterBytes(profile, packed('U-Net', opened.pack.manifest.model.unet), weights, state.flat)
 }

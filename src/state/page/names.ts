@@ -8,7 +8,7 @@ import {
   type RunSpec,
   type Stage,
 } from '../../core/contracts'
-import { computedName, shippedMethod, shippedName } from '../../core/methods'
+import { computedName, MITIGATIONS, shippedMethod, shippedName } from '../../core/methods'
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
@@ -31,7 +31,14 @@ export function alignmentName(alignment: AlignmentSpec | null): string {
 export function fineTuneName(fineTune: FineTuneSpec | null): string {
   if (!fineTune) return 'no fine-tuning'
   if (fineTune.kind === 'file') return fineTune.name
-  if (fineTune.kind === 'live') return `${fineTune.profile}, ${fineTune.steps} steps here`
+  if (fineTune.kind === 'live') {
+    const { profile, steps, mitigation, beneath } = fineTune
+    return [
+      `${profile}, ${steps} steps here`,
+      ...(mitigation ? [MITIGATIONS[mitigation.method].name] : []),
+      ...(beneath ? ['trained beneath the alignment'] : []),
+    ].join(', ')
+  }
   return packFineTuneName(fineTune.id)
 }
 

@@ -1,7 +1,7 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
 import { MAX_ADAPTER_BYTES } from '../../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../../core/contracts'
-import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, shippedName } from '../../core/methods'
+import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, MITIGATIONS, shippedName } from '../../core/methods'
 import { HUB_ENDPOINT } from '../../core/sources'
 import {
   defaultParameters,
@@ -13,6 +13,7 @@ import {
   type Parameters,
 } from '../../evaluation/spec/params'
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
+import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { readFolder } from './folder'
 import { JudgeSet } from './judgeSet.svelte'
 import { figure } from '../page/format'
@@ -81,7 +82,7 @@ export class Settings {
 
   /** One line that says what the next run will do. */
   readonly summary = $derived.by(() => {
-    const { preset, method, profile, scenario, train, steps, model } = this.values
+    const { preset, method, profile, scenario, train, steps, model, mitigation } = this.values
     const other = this.folder?.name ?? (model === '' ? null : model)
     const own = (role: AdapterRole): string | undefined =>
       this.adapters[role].map(({ name }) => name).join(' + ') || undefined
@@ -93,7 +94,10 @@ export class Settings {
         ? profile === 'none'
           ? 'no fine-tuning'
           : `${profile} fine-tune, ${scenario} data`
-        : `${train} fine-tune here, ${this.values['train-steps']} steps`)
+        : [
+            `${train} fine-tune here, ${this.values['train-steps']} steps`,
+            ...(mitigation === 'none' ? [] : [MITIGATIONS[mitigation].name]),
+          ].join(', '))
     return [
       other ?? this.#pack.manifest?.title ?? this.values.pack,
       shown,
@@ -120,6 +124,12 @@ export class Settings {
     } catch (thrown) {
       this.problems = { ...this.problems, [name]: reviveError(thrown).message }
     }
+  }
+
+  /** Chooses a mitigation; numbers of another are given up, since it does not take them. */
+  setMitigation(text: string): void {
+    this.set('mitigation', text)
+    for (const name of MITIGATION_PARAMETERS) this.set(name, '')
   }
 
   reset(): void {

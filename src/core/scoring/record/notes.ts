@@ -1,6 +1,7 @@
 /** The sentences a reader must see beside the numbers. */
 import type { Report } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
+import { MITIGATIONS } from '../../methods'
 import { boundsForSampleSize } from '../bounds'
 import { lowConfidenceUnits } from './counts'
 import { STAGE_SLOTS, type Flags } from './harm'
@@ -55,6 +56,12 @@ export function notesFor(
       'The alignment acts while images are made, not on the weights: fine-tuning happened beneath it, and R describes that combination.',
     )
   }
+  if (spec.fineTune?.kind === 'live' && spec.fineTune.mitigation)
+    notes.push(
+      `The fine-tuning was done with a mitigation: ${MITIGATIONS[spec.fineTune.mitigation.method].name}. A lower Δh is worth something only where the model learned as much as by plain training.`,
+    )
+  if (spec.fineTune?.kind === 'live' && spec.fineTune.beneath)
+    notes.push('The base model was fine-tuned, and the alignment was merged with what it had learned.')
   if (!spec.alignment) notes.push('No alignment was applied: the aligned stage is the base model.')
   if (isEstimate(drift)) {
     notes.push(

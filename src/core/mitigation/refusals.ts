@@ -1,0 +1,26 @@
+/** What a mitigation cannot be combined with: one sentence each. */
+import { SpqrError } from '../contracts/errors'
+import type { AlignmentSpec, LiveFineTune } from '../contracts/run'
+import { mitigationMethod } from '../methods'
+
+/** Whether an alignment changes weights; guidance does not, and fine-tuning then happens beneath it anyway. */
+export const changesWeights = (alignment: AlignmentSpec | null): boolean =>
+  alignment !== null && alignment.kind !== 'inference'
+
+/** @throws SpqrError BAD_INPUT naming the two settings that do not go together */
+export function assertMitigable({ mitigation, beneath }: LiveFineTune, alignment: AlignmentSpec | null): void {
+  if (!mitigation) return
+  const { name, needsAlignment } = mitigationMethod(mitigation.method)
+  if (needsAlignment && !changesWeights(alignment))
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${name} works with what an alignment changed in the weights, and this run has none that changes any.`,
+      'Choose an alignment that changes weights, or another mitigation.',
+    )
+  if (needsAlignment && beneath)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${name} works with the aligned model, but with "beneath" base the base model is trained.`,
+      'Leave "beneath" at aligned, or choose another mitigation.',
+    )
+}

@@ -1,0 +1,169 @@
+/** Mitigations in the trainer's worker, on the demo pack: what a checkpoint holds, identity settings, going on after a reload. */
+import { proxy, wrap, type Remote } from 'comlink'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { readSafetensors } from '../../src/core/adapters'
+import type { AlignmentSpec, LiveFineTune, Mitigation, TrainerApi } from '../../src/core/contracts'
+import { CHECKPOINT_DATABASE, idbKeyValue } from '../../src/runtime'
+import { WASM, rejection } from '../helpers/engine'
+
+const PACK = new URL('/packs/pictogram/', location.origin).href
+const STEPS = 3
+const fineTune: LiveFineTune = {
+  kind: 'live',
+  profile: 'lite',
+  scenario: 'general',
+  steps: STEPS,
+  batchSize: 2,
+  learningRate: 1e-2,
+  seed: 11,
+  checkpoints: [0, STEPS],
+  dataset: 'pictogram:general',
+  datasetSha256: '0'.repeat(64),
+}
+const uce: AlignmentSpec = {
+  kind: 'closed-form',
+  method: 'uce',
+  concepts: ['kitchen knife'],
+  guide: '',
+  preserve: ['panda'],
+  eraseScale: 1,
+  preserveScale: 1,
+  lambda: 0.5,
+  rounds: 1,
+}
+
+let trainer: Remote<TrainerApi>
+let stop: () => void
+async function startTrainer(): Promise<void> {
+  const worker = new Worker(new URL('../../workers/trainer.ts', import.meta.url), { type: 'module' })
+  trainer = wrap<TrainerApi>(worker)
+  stop = () => worker.terminate()
+  await trainer.open(
+    PACK,
+    WASM,
+    proxy(() => undefined),
+  )
+}
+beforeAll(async () => {
+  const store = idbKeyValue(CHECKPOINT_DATABASE)
+  for (const key of await store.keys()) await store.delete(key)
+  await startTrainer()
+}, 600_000)
+afterAll(() => stop())
+
+const train = (change: Partial<LiveFineTune>, alignment: AlignmentSpec | null = uce, step = STEPS) =>
+  trainer.train(
+    alignment,
+    { ...fineTune, ...change },
+    step,
+    proxy(() => undefined),
+  )
+/** The adapter of the checkpoint at `step`, tensor by tensor. */
+async function trained(change: Partial<LiveFineTune>, alignment: AlignmentSpec | null = uce) {
+  const { checkpointKey, trace } = await train(change, alignment)
+  const { bytes } = await trainer.exportAdapter(checkpointKey)
+  const { tensors, metadata } = readSafetensors(bytes)
+  return {
+    trace,
+    checkpointKey,
+    bytes,
+    metadata,
+    tensors: new Map([...tensors].map(([name, t]) => [name, t.floats()])),
+  }
+}
+const norm = (values: Iterable<Float32Array>): number =>
+  Math.sqrt([...values].reduce((sum, one) => sum + one.reduce((part, value) => part + value * value, 0), 0))
+
+describe('factors of a LoRA', () => {
+  const profile = 'lite'
+  let plain: Awaited<ReturnType<typeof trained>>
+  beforeAll(async () => {
+    plain = await trained({ profile })
+  }, 300_000)
+
+  test.each<[string, Mitigation]>([
+    ['γ 0', { method: 're-add', gamma: 0 }],
+    ['η 0', { method: 'ema', eta: 0 }],
+    ['α 1', { method: 'interpolate', alpha: 1 }],
+    ['ρ 0', { method: 'proximal', rho: 0 }],
+  ])('%s is plain training, bit by bit', async (_, mitigation) => {
+    const same = await trained({ profile, mitigation })
+    expect(same.checkpointKey).not.toBe(plain.checkpointKey)
+    expect(same.bytes).toEqual(plain.bytes)
+    expect(same.trace).toEqual(plain.trace)
+  })
+
+  test('α 0.5 is half of what was learned', async () => {
+    const half = await trained({ profile, mitigation: { method: 'interpolate', alpha: 0.5 } })
+    expect(half.trace.losses).toEqual(plain.trace.losses)
+    const [name, values] = [...plain.tensors].find(([key, one]) => !key.includes('lora_A') && norm([one]) > 0)!
+    half.tensors.get(name)!.forEach((value, i) => expect(value).toBeCloseTo(0.5 * values[i]!, 6))
+  })
+
+  test('re-adding stores the change and the alignment once more, on the projections that read the prompt', async () => {
+    const again = await trained({ profile, mitigation: { method: 're-add', gamma: 1 } })
+    expect(again.metadata['format']).toBe('delta')
+    const projections = [...again.tensors.keys()].filter((name) => /attn2\.to_[kv]\.weight$/.test(name))
+    expect(projections.length).toBeGreaterThan(10)
+    // UCE changes the weights far more than three steps do.
+    const of = (tensors: Map<string, Float32Array>) =>
+      norm(projections.map((name) => tensors.get(name) ?? new Float32Array()))
+    expect(of(again.tensors)).toBeGreaterThan(1.5 * of(plain.tensors))
+  })
+
+  test('a pull back leaves less of a change, and the average too', async () => {
+    const change = (one: typeof plain) =>
+      norm([...one.tensors].filter(([name]) => !name.includes('lora_A')).map(([, values]) => values))
+    const pulled = await trained({ profile, mitigation: { method: 'proximal', rho: 50 } })
+    expect(change(pulled)).toBeLessThan(0.9 * change(plain))
+    expect(pulled.trace.losses[0]).toBe(plain.trace.losses[0])
+    const mean = await trained({ profile, mitigation: { method: 'ema', eta: 0.9 } })
+    expect(mean.metadata['format']).toBe('delta')
+    expect(mean.trace.losses).toEqual(plain.trace.losses)
+  })
+})
+
+test('of whole weights, η 0 is plain training bit by bit, and re-adding goes beyond it', async () => {
+  const plain = await trained({ profile: 'moderate' })
+  const same = await trained({ profile: 'moderate', mitigation: { method: 'ema', eta: 0 } })
+  expect(same.bytes).toEqual(plain.bytes)
+  const again = await trained({ profile: 'moderate', mitigation: { method: 're-add', gamma: 1 } })
+  expect([...again.tensors.keys()]).toEqual(expect.arrayContaining([...plain.tensors.keys()]))
+  expect(norm(again.tensors.values())).toBeGreaterThan(1.5 * norm(plain.tensors.values()))
+})
+
+test('the average goes on after a reload, to the same bits', async () => {
+  const mitigation: Mitigation = { method: 'ema', eta: 0.8 }
+  const whole = await trained({ mitigation, seed: 5 })
+  const store = idbKeyValue(CHECKPOINT_DATABASE)
+  stop()
+  for (const key of await store.keys()) await store.delete(key)
+  await startTrainer()
+  await train({ mitigation, seed: 5 }, uce, 1)
+  stop()
+  await startTrainer()
+  const steps: number[] = []
+  const { trace } = await trainer.train(
+    uce,
+    { ...fineTune, mitigation, seed: 5 },
+    STEPS,
+    proxy(({ step }) => {
+      steps.push(step)
+    }),
+  )
+  expect(steps).toEqual([2, 3])
+  expect(trace).toEqual(whole.trace)
+})
+
+test('beneath the alignment the base is trained, once for every alignment', async () => {
+  const unaligned = await train({}, null)
+  expect(await train({ beneath: 'base' })).toEqual(unaligned)
+  expect((await train({})).checkpointKey).not.toBe(unaligned.checkpointKey)
+})
+
+test('re-adding without an alignment is refused', async () => {
+  expect(await rejection(train({ mitigation: { method: 're-add', gamma: 1 } }, null))).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(/none that changes any/) as string,
+  })
+})
