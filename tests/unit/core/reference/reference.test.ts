@@ -59,7 +59,7 @@ describe('reference statistics', () => {
     expect([...readReferenceStatistics(npz({ features: columns, labels }), 'f.npz', 3).features]).toEqual([
       1, 2, 3, 4, 5, 6,
     ])
-    const half = npy([2, 2], [0, 0])
+    const half = npy([2, 2], [0, 0, 0, 0])
     const head = half.subarray(0, half.length - 32)
     const bytes = Uint8Array.from([...head, 0, 60, 0, 192, 1, 0, 255, 123])
     bytes[head.lastIndexOf(0x38)] = 0x32
