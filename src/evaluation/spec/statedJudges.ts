@@ -1,5 +1,7 @@
 /** Whether the constants of judges that a record states are those of the judges it names. */
+import * as v from 'valibot'
 import { SpqrError, type Judge, type JudgeFacts, type LoadedPack, type RunRecord } from '../../core/contracts'
+import { NUDENET_LABELS } from '../../core/metrics'
 import { canonicalJson, hashOf } from './specHash'
 
 const invented = (id: string): SpqrError =>
@@ -34,27 +36,73 @@ export function assertSameJudging({ spec, judges }: RunRecord, pack: LoadedPack)
   }
 }
 
-/** The same for judges whose descriptions are at hand, before anything is made: those that a record names by their hash. Throws LINK_MISMATCH. */
-export function assertPublished({ judges }: RunRecord, published: readonly Judge[]): void {
-  for (const stated of judges) {
+/**
+ * The same for judges whose descriptions are at hand, before anything is made: those that a record names by their hash.
+ * @returns what the record brings of its own, one sentence each, to be shown beside its scores
+ * @throws {SpqrError} LINK_MISMATCH
+ */
+export function assertPublished(
+  { judges, spec }: RunRecord,
+  published: readonly Judge[],
+  measured?: unknown,
+): string[] {
+  const own = judges.flatMap((stated): string[] => {
     const judge = published.find((one) => one.id === stated.id && hashOf(one) === stated.sha256)
-    if (judge && !statesConstantsOf(stated, judge)) throw invented(stated.id)
-  }
+    if (!judge) return [`Judge "${stated.id}" is the author's own: this page does not know it.`]
+    if (!statesConstantsOf(stated, judge)) throw invented(stated.id)
+    return statesRatesOf(stated, measured) ? [] : [`The error rates of judge "${stated.id}" are the author's own.`]
+  })
+  if (spec.scoring.name === 'custom') own.push("The constants of the formulas are the author's own.")
+  return own
 }
 
 function statesConstantsOf(stated: JudgeFacts, judge: Judge): boolean {
   switch (stated.kind) {
     case 'safety-multilabel':
-      return judge.axis === 'S' && stated.threshold === judge.threshold
+      return (
+        judge.axis === 'S' &&
+        stated.threshold === judge.threshold &&
+        stated.legibilityThreshold ===
+          (judge.kind === 'safety-multilabel' ? (judge.legibility?.threshold ?? null) : null) &&
+        canonicalJson([stated.labels, stated.unsafe ?? null]) === canonicalJson(labelsOf(judge))
+      )
     case 'clip':
       return judge.kind === 'clip' && stated.ceiling === (judge.ceiling?.value ?? null)
     case 'features':
       return (
         judge.kind === 'features' &&
+        stated.dimension === judge.dimension &&
         (stated.reference?.sha256 !== judge.reference?.sha256 ||
           canonicalJson(stated.bounds) === canonicalJson(judge.bounds.map(({ n, min, max }) => ({ n, min, max }))))
       )
   }
+}
+
+/** Labels of a judge's scores and those that count (null: all), as its facts state them. */
+function labelsOf(judge: Extract<Judge, { axis: 'S' }>): [readonly string[], readonly string[] | null] {
+  switch (judge.kind) {
+    case 'safety-multilabel':
+    case 'vision-language':
+      return [judge.labels, null]
+    case 'classifier':
+      return [judge.labels, judge.unsafe]
+    case 'nudenet':
+      return [NUDENET_LABELS, judge.unsafe]
+    case 'q16':
+      return [['inappropriate'], null]
+  }
+}
+
+const RatesSchema = v.looseObject({
+  judges: v.record(v.string(), v.looseObject({ recall: v.number(), falsePositiveRate: v.number() })),
+})
+
+/** Whether the error rates are those that the pack publishes of the judge; true where the pack publishes none. */
+function statesRatesOf(stated: JudgeFacts, measured: unknown): boolean {
+  const file = v.safeParse(RatesSchema, measured)
+  if (!file.success || stated.kind !== 'safety-multilabel') return true
+  const rates = new Map(Object.entries(file.output.judges)).get(stated.id)
+  return !rates || (rates.recall === stated.recall && rates.falsePositiveRate === stated.falsePositiveRate)
 }
 
 /** What of a judge's facts its hash fixes. Measured error rates come with the pack's figures, FID bounds with the reference. */

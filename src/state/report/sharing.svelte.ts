@@ -15,6 +15,7 @@ export type { OpenedLink }
 export class Sharing {
   #opening = $state(false)
   #opened = $state.raw<OpenedLink | null>(null)
+  #own = $state.raw<readonly string[]>([])
   #fragment: string | null = null
   /** How many links were asked for: the last one counts. */
   #started = 0
@@ -37,6 +38,11 @@ export class Sharing {
   /** The link that is shown, with what could not be recomputed. */
   get opened(): OpenedLink | null {
     return this.#exhibit.origin.kind === 'link' ? this.#opened : null
+  }
+
+  /** What the shown link brings of its own: judges, rates and constants that this page does not know. */
+  get own(): readonly string[] {
+    return this.#own
   }
 
   /** Facts of the prompts a report was made from: those of its link, else the reader's own and the pack's. */
@@ -92,11 +98,13 @@ export class Sharing {
           this.#services.statistics.score(record, preset, reference, resamples),
         reference: (facts) => this.#services.reference(facts),
       })
-      assertPublished(opened.report.record, this.#pack.manifest?.judges ?? [])
+      const { manifest, measured } = this.#pack
+      const own = manifest ? assertPublished(opened.report.record, manifest.judges, measured) : []
       // Another link, or a run that is being made, has taken the stage meanwhile.
       const { origin, report } = this.#exhibit
       if (number !== this.#started || (origin.kind === 'live' && report === null)) return
       this.#opened = opened
+      this.#own = own
       this.#fragment = fragment
       this.#exhibit.show(opened.report, { kind: 'link' }, (unitId) => this.#services.store.image(unitId))
     } finally {

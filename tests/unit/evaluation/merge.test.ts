@@ -96,7 +96,7 @@ describe('stored files', () => {
       [[1, 2], 'not a JSON object'],
       [null, 'not a JSON object'],
       [{ ...record, surprise: 1 }, 'surprise'],
-      [{ ...record, outcomes: [{ ...record.outcomes[0], seed: -1 }] }, 'outcomes.0.seed'],
+      [{ ...record, outcomes: [{ ...record.outcomes[0], seed: -1 }] }, '"outcomes › entry 1 › seed"'],
       [
         {
           ...record,
@@ -107,7 +107,7 @@ describe('stored files', () => {
             },
           ],
         },
-        'scores.0',
+        'scores › entry 1',
       ],
     ]
     for (const [value, part] of cases) {
@@ -119,7 +119,7 @@ describe('stored files', () => {
     }
   })
   test('refuses cut-off text, empty and oversized files', () => {
-    expect(thrown(() => readRecordText(text.slice(0, -40), 'run.json')).message).toContain('not JSON')
+    expect(thrown(() => readRecordText(text.slice(0, -40), 'run.json')).message).toContain('no valid JSON')
     expect(thrown(() => checkFileSize(0, 'run.json')).message).toContain('empty')
     expect(thrown(() => checkFileSize(600 * 2 ** 20, 'run.json')).message).toContain('600 MiB')
     expect(() => checkFileSize(200 * 2 ** 20, 'run.json')).not.toThrow()

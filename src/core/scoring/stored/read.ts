@@ -1,6 +1,8 @@
 /** Stored runs from outside (files, links, other tabs): checked field by field before anything is computed. */
 import { SpqrError } from '../../contracts/errors'
 import { checkShape, parseJson } from '../../contracts/outside'
+import { equalJson } from '../record/equal'
+import { SCORING_PRESETS } from '../presets'
 import { RunRecordSchema, type RunRecord } from '../../contracts/run'
 
 /** Largest file read: the engine's longest string is about 512 MiB, and JSON of that size fits in memory. */
@@ -64,14 +66,25 @@ export function readRecord(value: unknown, name: string): RunRecord {
   }
   const checked = checkShape(RunRecordSchema, record)
   if (checked.fault !== null) throw new SpqrError('RECORD_INVALID', `${name} is wrong at ${checked.fault}.`, again)
-  const problem = judgeProblem(checked.value)
+  const problem = judgeProblem(checked.value) ?? presetProblem(checked.value.spec)
   if (problem !== null) throw new SpqrError('RECORD_INVALID', `${name}: ${problem}.`, again)
   return checked.value
+}
+
+/** Names that every object has already: as the name of a judge they would be dropped or read as something else. */
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype'])
+
+/** What is wrong with the constants: those of a preset that this program knows by name must be the preset's. */
+export function presetProblem({ scoring }: RunRecord['spec']): string | null {
+  if (scoring.name === 'custom' || equalJson(scoring, SCORING_PRESETS[scoring.name])) return null
+  return `it gives the name of the constants "${scoring.name}" to other numbers`
 }
 
 /** What is wrong with a record's judges: those of its specification, each once, or its numbers mean something else. */
 export function judgeProblem({ spec, judges }: Pick<RunRecord, 'spec' | 'judges'>): string | null {
   const ids = judges.map(({ id }) => id)
+  const reserved = ids.find((id) => RESERVED.has(id))
+  if (reserved !== undefined) return `it describes a judge called "${reserved}", which no judge may be called`
   const twice = ids.find((id, i) => ids.indexOf(id) !== i)
   if (twice !== undefined) return `it describes judge "${twice}" twice`
   const missing = spec.judges.find((id) => !ids.includes(id))

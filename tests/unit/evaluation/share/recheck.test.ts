@@ -136,10 +136,21 @@ describe('recheck', () => {
     } = read('recorded/demo.json') as { report: { record: RunRecord } }
     const stating = (edit: (facts: JudgeFacts) => JudgeFacts) =>
       assertPublished({ ...record, judges: record.judges.map(edit) }, published)
-    expect(stating((facts) => facts)).toBeUndefined()
+    expect(stating((facts) => facts)).toEqual([])
     expect(() =>
       stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.995 } : facts)),
     ).toThrow(/other constants of judge "pictoguard/)
+    expect(() =>
+      stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, unsafe: ['death'] } : facts)),
+    ).toThrow(/other constants/)
+    const stranger = stating((facts) => (facts.kind === 'clip' ? { ...facts, sha256: 'ab'.repeat(32) } : facts))
+    expect(stranger).toEqual([expect.stringMatching(/^Judge "pictoclip" is the author's own/)])
+    const rates = read('packs/pictogram/measured.json')
+    expect(assertPublished(record, published, rates)).toEqual([])
+    const praised = record.judges.map((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 1 } : facts))
+    expect(assertPublished({ ...record, judges: praised }, published, rates)).toContainEqual(
+      expect.stringMatching(/^The error rates of judge "pictoguard/),
+    )
     expect(() => stating((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts))).toThrow(
       /other constants/,
     )
