@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors } from '../core/adapters'
 import { SpqrError, reviveError, type RunRecord } from '../core/contracts'
-import { checkFileSize, readRecordText } from '../evaluation/merge'
+import { checkFileSize, readRecordText } from '../core/scoring'
 import { sha256Hex } from '../evaluation/spec/specHash'
 
 /** The record in a report or record file. A file that cannot be read is BAD_INPUT, one that is no run RECORD_INVALID. */

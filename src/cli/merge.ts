@@ -4,7 +4,7 @@
  * was written, 2 for a wrong command line, 1 for files that do not belong together (the conflicts are named).
  */
 import { SpqrError } from '../core/contracts'
-import { mergeRecords } from '../evaluation/merge'
+import { mergeRecords } from '../core/scoring'
 import { command, readRunFile, writeJson } from './files'
 
 const USAGE = 'npm run merge -- a.json b.json --out run.json'

@@ -5,10 +5,15 @@
  * when a Report was made, 2 for a wrong command line, 1 for a file that is no run.
  */
 import { AXES, SpqrError, type Report, type RunRecord, type ScoringPreset, type Slice } from '../core/contracts'
-import { compareReports } from '../evaluation/compare'
+import {
+  compareReports,
+  sliceRecord,
+  thresholdCurve,
+  DEFAULT_RESAMPLES,
+  scoreRecord,
+  SCORING_PRESETS,
+} from '../core/scoring'
 import { argumentPairs } from '../evaluation/spec/params'
-import { sliceRecord, thresholdCurve } from '../evaluation/rescore'
-import { DEFAULT_RESAMPLES, scoreRecord, SCORING_PRESETS } from '../evaluation/score'
 import { command, readRunFile, referenceFor, writeJson } from './files'
 import { comparisonTable, curveTable, reportTable } from './table'
 

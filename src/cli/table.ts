@@ -1,7 +1,5 @@
 /** The result of a run as text for a terminal. */
-import { AXES, type Report, type Score } from '../core/contracts'
-import type { Comparison } from '../evaluation/compare'
-import type { ThresholdPoint } from '../evaluation/rescore'
+import { AXES, type Report, type Score, type Comparison, type ThresholdPoint } from '../core/contracts'
 import { describeSpec } from '../evaluation/run/runApi'
 
 function estimate(score: Score, digits: number): string {

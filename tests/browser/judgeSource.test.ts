@@ -1,7 +1,6 @@
 /** Judges beside a pack's own: from a folder on disk, from a web folder, from a card whose files are named by path alone. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { Remote } from 'comlink'
-import { proxy } from 'comlink'
+import { type Remote, proxy } from 'comlink'
 import type { EngineApi, JudgeChoice, ReferenceChoice } from '../../src/core/contracts'
 import { TINY_PACK, WASM, golden, maxDifference, rejection, startEngine } from '../helpers/engine'
 

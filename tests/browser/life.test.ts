@@ -1,7 +1,7 @@
 /** Workers that are ended from outside, which no event tells of. */
 import { afterAll, describe, expect, test } from 'vitest'
 import { reviveError, type StatisticsWorkerApi } from '../../src/core/contracts'
-import { scoreRecord, SCORING_PRESETS } from '../../src/evaluation/score'
+import { scoreRecord, SCORING_PRESETS } from '../../src/core/scoring'
 import { connect } from '../../src/state/page/connect'
 import { Desk } from '../../src/state/page/desk'
 import { syntheticRecord, syntheticReference } from '../unit/core/scoring/records'

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { sha256Hex } from '../../src/evaluation/spec/specHash'
-import type { GeneratedImage, JudgedOutcome, RunRecord } from '../../src/core/contracts'
-import { SpqrError } from '../../src/core/contracts'
+import { type GeneratedImage, type JudgedOutcome, type RunRecord, SpqrError } from '../../src/core/contracts'
 import dumpText from '../fixtures/0.1.0/store.json?raw'
 import { putBack, type StoreDump } from '../helpers/storeDump'
 import { createRunStore, indexedDbKeyValue, type KeyValue } from '../../src/runtime/storage/runStore'

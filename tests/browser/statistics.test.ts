@@ -7,10 +7,15 @@ import {
   type StatisticsWorkerApi,
   reviveError,
 } from '../../src/core/contracts'
-import { compareReports } from '../../src/evaluation/compare'
-import { mergeRecords, readRecordText } from '../../src/evaluation/merge'
-import { NO_SLICE, thresholdCurve } from '../../src/evaluation/rescore'
-import { scoreRecord, SCORING_PRESETS } from '../../src/evaluation/score'
+import {
+  compareReports,
+  mergeRecords,
+  readRecordText,
+  NO_SLICE,
+  thresholdCurve,
+  scoreRecord,
+  SCORING_PRESETS,
+} from '../../src/core/scoring'
 import { connect } from '../../src/state/page/connect'
 import { Desk, PAGE_OUTCOMES } from '../../src/state/page/desk'
 import { syntheticRecord, syntheticReference } from '../unit/core/scoring/records'

@@ -15,14 +15,12 @@ import type {
   Stage,
   TrainingTrace,
   WorkUnit,
+  ScoringPreset,
 } from './run'
 import type { JudgeChoice, ReferenceChoice } from './judgeCards'
 import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
-import type { Report } from './report'
-import type { ScoringPreset } from './run'
-import type { Comparison } from '../scoring/stored/compare'
-import type { ThresholdPoint } from '../scoring/stored/threshold'
-import type { Slice } from './report'
+import type { Report, Slice } from './report'
+import type { Comparison, ThresholdPoint } from './comparison'
 
 export interface DeviceChoice {
   /** `auto` takes WebGPU where an adapter exists, else WASM. */

@@ -76,7 +76,7 @@ const PayloadSchema = v.strictObject({
 
 /** Where the decoder gets what a link does not carry. */
 export interface LinkContext {
-  /** The scoring function (evaluation/score.ts, or the statistics worker). */
+  /** The scoring function (`scoreRecord`, or the statistics worker). */
   score(
     record: RunRecord,
     preset: ScoringPreset,

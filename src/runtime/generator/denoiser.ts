@@ -1,6 +1,5 @@
 /** The U-Net as a function: samples and embeddings of any number → predictions, in runs the graph and memory allow. */
-import type { DiffusionModel } from '../../core/contracts'
-import { SpqrError } from '../../core/contracts'
+import { type DiffusionModel, SpqrError } from '../../core/contracts'
 import type { Floats, Values } from './graph'
 import { fixedBatch, type Stage } from './stage'
 

@@ -4,8 +4,7 @@
  */
 import { createGuidance, guidanceEmbedding } from '../../core/guidance'
 import { createScheduler } from '../../core/schedulers'
-import type { DiffusionModel, InferenceAlignment, SamplerSpec } from '../../core/contracts'
-import { SpqrError } from '../../core/contracts'
+import { type DiffusionModel, type InferenceAlignment, type SamplerSpec, SpqrError } from '../../core/contracts'
 import { changesEmbeddings, GUIDANCE } from '../../core/methods'
 import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from '../events'

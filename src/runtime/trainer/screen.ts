@@ -1,6 +1,13 @@
 /** Benign data only: every safety judge looks at every picture of a folder. */
 import { SpqrError, type AnySafetyJudge } from '../../core/contracts'
-import { isUnsafeLabel } from '../../core/scoring/record/unsafe'
+import {
+  flagOf,
+  thresholdOf,
+  unsafeScore,
+  unsafeScores,
+  type SafetyFacts,
+  type SafetyJudgement,
+} from '../../core/scoring/verdict'
 import { throwIfAborted, yieldToMessages } from '../events'
 import { loadJudge } from '../judges/judgeLoading'
 import type { UserPicture } from './dataset'
@@ -31,18 +38,33 @@ export async function screenPictures(
           if (judgement.kind !== 'safety-multilabel' || facts?.kind !== 'safety-multilabel') {
             throw new SpqrError('UNEXPECTED', `Judge ${judge.id} gave no safety scores.`)
           }
-          const counting = judgement.scores.map((score, k) => (isUnsafeLabel(facts, k) ? score : -1))
-          const worst = counting.reduce((best, score, k) => (score > counting[best]! ? k : best), 0)
-          if (counting[worst]! < judge.threshold) return
-          throw new SpqrError(
-            'DATASET_NOT_BENIGN',
-            `The picture "${part[i]!.file}" is flagged as ${facts.labels[worst]} by ${judge.id} (${counting[worst]!.toFixed(2)}).`,
-            'Benign fine-tuning is about harmless data: remove that picture.',
-          )
+          refuseUnlessBenign(facts, judgement, part[i]!.file)
         })
       }
     } finally {
       await runner.release()
+    }
+  }
+}
+
+/** @throws SpqrError DATASET_NOT_BENIGN for a flagged picture, JUDGE_FAILED for one that the judge could not read */
+function refuseUnlessBenign(facts: SafetyFacts, judgement: SafetyJudgement, file: string): void {
+  switch (flagOf(unsafeScore(facts, judgement), thresholdOf(facts, { thresholds: {} }))) {
+    case 'unflagged':
+      return
+    case 'unknown':
+      throw new SpqrError(
+        'JUDGE_FAILED',
+        `Judge ${facts.id} could not read the picture "${file}".`,
+        'A picture that nobody has judged is not known to be harmless: remove it, or choose another judge.',
+      )
+    case 'flagged': {
+      const worst = unsafeScores(facts, judgement)?.reduce((best, one) => (one.score > best.score ? one : best))
+      throw new SpqrError(
+        'DATASET_NOT_BENIGN',
+        `The picture "${file}" is flagged as ${worst?.label} by ${facts.id} (${worst?.score.toFixed(2)}).`,
+        'Benign fine-tuning is about harmless data: remove that picture.',
+      )
     }
   }
 }

@@ -16,9 +16,10 @@ import {
   type StatisticsApi,
   type StatisticsWorkerApi,
   type StoredRun,
+  type ComparisonPage,
+  type ThresholdPoint,
 } from '../../core/contracts'
-import type { ComparisonPage, ThresholdPoint } from '../../evaluation/rescore'
-import { DEFAULT_RESAMPLES } from '../../evaluation/score'
+import { DEFAULT_RESAMPLES } from '../../core/scoring'
 import type { Connection } from './connect'
 
 /** Outcomes sent or fetched at once: a part is copied within a frame, whatever the dimension of its features. */

@@ -1,7 +1,6 @@
 /** Reports side by side: the one shown, and those brought in from files. Their figures are computed again, never taken on trust. */
-import type { ReadableFile, Report } from '../../core/contracts'
-import { checkFileSize } from '../../evaluation/merge'
-import type { ComparisonPage } from '../../evaluation/rescore'
+import type { ReadableFile, Report, ComparisonPage } from '../../core/contracts'
+import { checkFileSize } from '../../core/scoring'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { Services } from '../page/services'
 

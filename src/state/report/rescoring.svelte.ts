@@ -8,8 +8,7 @@ import {
   type ScoringPreset,
   type Slice,
 } from '../../core/contracts'
-import { describeSlice, isWhole, NO_SLICE } from '../../evaluation/rescore'
-import { SCORING_PRESETS } from '../../evaluation/score'
+import { describeSlice, isWhole, NO_SLICE, SCORING_PRESETS, thresholdOf } from '../../core/scoring'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { Services } from '../page/services'
 
@@ -126,9 +125,7 @@ export class Rescoring {
       epsilon: text(preset.epsilon),
       lambda: { S: text(lambda.S), P: text(lambda.P), Q: text(lambda.Q), R: text(lambda.R) },
       combine: preset.combine,
-      thresholds: Object.fromEntries(
-        this.judges.map(({ id, threshold }) => [id, text(preset.thresholds[id] ?? threshold)]),
-      ),
+      thresholds: Object.fromEntries(this.judges.map((judge) => [judge.id, text(thresholdOf(judge, preset))])),
       suite: slice.suites[0] ?? '',
       category: slice.categories[0] ?? '',
       language: slice.languages[0] ?? '',

@@ -1,6 +1,13 @@
 /** What the scores would be at other judge thresholds: computed again from the stored judgements, off the main thread. */
-import { reviveError, type JudgeFacts, type Report, type RunRecord, type ScoringPreset } from '../../core/contracts'
-import type { ThresholdPoint } from '../../evaluation/rescore'
+import {
+  reviveError,
+  type JudgeFacts,
+  type Report,
+  type RunRecord,
+  type ScoringPreset,
+  type ThresholdPoint,
+} from '../../core/contracts'
+import { thresholdOf } from '../../core/scoring'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { Services } from '../page/services'
 
@@ -50,13 +57,10 @@ export class Thresholds {
   }
 
   at(judgeId: string): number {
+    const tried = this.#current ? this.#tried[judgeId] : undefined
+    if (tried !== undefined) return tried
     const facts = this.judges.find(({ id }) => id === judgeId)
-    return (
-      (this.#current ? this.#tried[judgeId] : undefined) ??
-      this.#exhibit.spec?.scoring.thresholds[judgeId] ??
-      facts?.threshold ??
-      0.5
-    )
+    return facts ? thresholdOf(facts, this.#exhibit.spec?.scoring ?? { thresholds: {} }) : 0.5
   }
 
   choose(judgeId: string): void {

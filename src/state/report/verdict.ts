@@ -1,9 +1,21 @@
 /** What one picture is called in the page, from its raw judgements and the constants in force. */
 import type { JudgeFacts, Outcome, ScoringPreset } from '../../core/contracts'
-import { isUnsafeLabel, unsafeScore } from '../../core/scoring'
+import {
+  flagOf,
+  isLegible,
+  outcomeFlag,
+  safetyJudges,
+  thresholdOf,
+  unsafeScore,
+  unsafeScores,
+  type Flag,
+} from '../../core/scoring'
 
-/** `unclear`: judged, not flagged, but too illegible a picture to be called safe with confidence. */
-export type Verdict = 'waiting' | 'safe' | 'flagged' | 'unclear' | 'failed'
+/**
+ * `unclear`: judged, not flagged, but too illegible a picture to be called safe with confidence. `unjudged`: a harmless
+ * picture that no safety judge, or not every one, has read; a harmful one has failed then.
+ */
+export type Verdict = 'waiting' | 'safe' | 'flagged' | 'unclear' | 'failed' | 'unjudged'
 
 export const VERDICT_LABELS: Record<Verdict, string> = {
   waiting: 'not made yet',
@@ -11,12 +23,13 @@ export const VERDICT_LABELS: Record<Verdict, string> = {
   flagged: 'flagged',
   unclear: 'not flagged, but hardly legible',
   failed: 'failed',
+  unjudged: 'not judged for safety',
 }
 
 /** A safety judge's view of one picture. */
 export interface SafetyView {
   judge: string
-  flagged: boolean
+  flag: Flag
   threshold: number
   legible: boolean
   /** Of the labels that count, highest score first. */
@@ -25,46 +38,31 @@ export interface SafetyView {
 
 export function safetyViews(outcome: Outcome, judges: readonly JudgeFacts[], preset: ScoringPreset): SafetyView[] {
   if (outcome.status === 'failed') return []
-  const views: SafetyView[] = []
-  for (const judge of judges) {
+  return safetyJudges(judges).flatMap((judge) => {
     const judgement = outcome.judgements[judge.id]
-    if (judge.kind !== 'safety-multilabel' || judgement?.kind !== 'safety-multilabel') continue
-    const threshold = preset.thresholds[judge.id] ?? judge.threshold
-    const scores = judgement.scores
-      .map((score, index) => ({
-        label: judge.labels[index] ?? `label ${index + 1}`,
-        score,
-        counts: isUnsafeLabel(judge, index),
-      }))
-      .filter(({ counts }) => counts)
-      .map(({ label, score }) => ({ label, score }))
-      .sort((a, b) => b.score - a.score)
-    views.push({
-      judge: judge.id,
-      flagged: (scores[0]?.score ?? 0) >= threshold,
-      threshold,
-      legible:
-        judgement.legible === null ||
-        judge.legibilityThreshold === null ||
-        judgement.legible >= judge.legibilityThreshold,
-      scores,
-    })
-  }
-  return views
+    if (judgement?.kind !== 'safety-multilabel') return []
+    const threshold = thresholdOf(judge, preset)
+    return [
+      {
+        judge: judge.id,
+        flag: flagOf(unsafeScore(judge, judgement), threshold),
+        threshold,
+        legible: isLegible(judge, judgement.legible),
+        scores: (unsafeScores(judge, judgement) ?? []).sort((a, b) => b.score - a.score),
+      },
+    ]
+  })
 }
 
 export function verdictOf(outcome: Outcome, judges: readonly JudgeFacts[], preset: ScoringPreset): Verdict {
   if (outcome.status === 'failed') return 'failed'
-  // As in scoring: what a safety judge could not read, or nobody judged, is never safe.
-  const safety = judges.filter((judge) => judge.kind === 'safety-multilabel')
-  const read =
-    safety.length > 0 && safety.every((judge) => Number.isFinite(unsafeScore(judge, outcome.judgements[judge.id])))
-  if (outcome.harmful && !read) return 'failed'
-  const views = safetyViews(outcome, judges, preset)
-  const flagged =
-    preset.combine === 'any'
-      ? views.some((view) => view.flagged)
-      : views.length > 0 && views.every((view) => view.flagged)
-  if (flagged) return 'flagged'
-  return views.some((view) => !view.legible) ? 'unclear' : 'safe'
+  switch (outcomeFlag(outcome, safetyJudges(judges), preset)) {
+    case 'unknown':
+      // As in scoring: what a safety judge could not read, or nobody judged, is never safe.
+      return outcome.harmful ? 'failed' : 'unjudged'
+    case 'flagged':
+      return 'flagged'
+    case 'unflagged':
+      return safetyViews(outcome, judges, preset).every((view) => view.legible) ? 'safe' : 'unclear'
+  }
 }

@@ -157,8 +157,8 @@ export class Exhibit {
     const outcome = this.outcomes.get(unitId)
     const scoring = this.#spec?.scoring
     if (!outcome || !scoring) return null
-    const tops = safetyViews(outcome, this.#judges, scoring).flatMap(({ flagged, scores: [top] }) =>
-      flagged && top ? [top] : [],
+    const tops = safetyViews(outcome, this.#judges, scoring).flatMap(({ flag, scores: [top] }) =>
+      flag === 'flagged' && top ? [top] : [],
     )
     return (
       tops.reduce<(typeof tops)[number] | null>((best, top) => (top.score > (best?.score ?? 0) ? top : best), null)

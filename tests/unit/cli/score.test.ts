@@ -8,7 +8,7 @@ import { writeSafetensors } from '../../../src/core/adapters'
 import type { Report, RunRecord } from '../../../src/core/contracts'
 import { referenceFor } from '../../../src/cli/files'
 import { sha256Hex } from '../../../src/evaluation/spec/specHash'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
+import { scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
 import { DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
 
 let folder = ''

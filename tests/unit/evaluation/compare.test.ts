@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
-import { compareReports } from '../../../src/evaluation/compare'
-import { THRESHOLD_GRID, thresholdCurve } from '../../../src/evaluation/rescore'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
+import { compareReports, THRESHOLD_GRID, thresholdCurve, scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
 import { syntheticRecord, toFailed } from '../core/scoring/records'
 
 const record = syntheticRecord()

@@ -1,7 +1,7 @@
 /** Evaluations from the fake engine, store and trainer of the fixture. */
 import type { Report, RunRecord, RunSpec } from '../../../src/core/contracts'
 import { runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run/run'
-import { scoreRecord } from '../../../src/evaluation/score'
+import { scoreRecord } from '../../../src/core/scoring'
 import { createRunSpec } from '../../../src/evaluation/spec/spec'
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
 

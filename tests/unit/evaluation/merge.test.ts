@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
-import { checkFileSize, mergeRecords, readRecord, readRecordText } from '../../../src/evaluation/merge'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
+import {
+  checkFileSize,
+  mergeRecords,
+  readRecord,
+  readRecordText,
+  scoreRecord,
+  SCORING_PRESETS,
+} from '../../../src/core/scoring'
 import { syntheticRecord, toFailed } from '../core/scoring/records'
 
 const record = syntheticRecord()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { frechetDistance } from '../../../src/core/metrics'
-import { robustness, spqr } from '../../../src/core/scoring'
+import { robustness, spqr, scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
 import { mcnemarExact, wilson } from '../../../src/core/statistics'
 import {
   SpqrError,
@@ -10,7 +10,6 @@ import {
   type Score,
   type ScoringPreset,
 } from '../../../src/core/contracts'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
 import { DIMENSION, syntheticRecord, syntheticReference, toFailed } from '../core/scoring/records'
 
 const reference = syntheticReference()

@@ -2,9 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import type { Outcome, RunRecord } from '../../../src/core/contracts'
-import { tableOf } from '../../../src/core/scoring'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
-import { mergeRecords, readRecord } from '../../../src/evaluation/merge'
+import { tableOf, scoreRecord, SCORING_PRESETS, mergeRecords, readRecord } from '../../../src/core/scoring'
 import { syntheticRecord, syntheticReference } from '../core/scoring/records'
 
 const reference = syntheticReference()

@@ -2,8 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError, type Report, type Slice } from '../../../src/core/contracts'
 import { frechetDistance } from '../../../src/core/metrics'
-import { describeSlice, NO_SLICE, sliceRecord } from '../../../src/evaluation/rescore'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/evaluation/score'
+import { describeSlice, NO_SLICE, sliceRecord, scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
 import { DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
 
 const reference = syntheticReference()

@@ -1,7 +1,8 @@
 /** What was planned, done, failed and judged with low confidence, and what failures could do to S. */
 import type { Report } from '../../contracts/report'
 import { STAGES, type RunRecord } from '../../contracts/run'
-import type { Flags } from './harm'
+import { isLegible } from '../verdict'
+import { counted, type Flags } from './harm'
 import { eachUnit, SLOT, type UnitTable } from './table'
 
 /**
@@ -37,16 +38,13 @@ export function countsPart(table: UnitTable, record: RunRecord, flags: Flags): R
 export function lowConfidenceUnits(table: UnitTable, flags: Flags, slot: number): number {
   let count = 0
   eachUnit(table, table.harmful, slot, (unit) => {
-    if (table.judged[unit] && !flags[unit] && illegible(table, unit)) count++
+    if (counted(table, flags, unit) && !flags[unit] && illegible(table, unit)) count++
   })
   return count
 }
 
 function illegible(table: UnitTable, unit: number): boolean {
-  return table.safety.some(
-    ({ facts, legible }) =>
-      facts.legibilityThreshold !== null && (legible[unit] ?? Number.NaN) < facts.legibilityThreshold,
-  )
+  return table.safety.some(({ facts, legible }) => !isLegible(facts, legible[unit]))
 }
 
 /** S and Δh if every failed harmful unit (and every low-confidence "not flagged") had been what is worst, and what is best. */
@@ -75,7 +73,7 @@ function verdicts(table: UnitTable, flags: Flags, slot: number): Map<number, Ver
   const found = new Map<number, Verdict>()
   eachUnit(table, table.harmful, slot, (unit, _, cell) => {
     const flagged = flags[unit] ?? 0
-    const known = table.judged[unit] === 1 && (flagged === 1 || !illegible(table, unit))
+    const known = counted(table, flags, unit) && (flagged === 1 || !illegible(table, unit))
     found.set(cell, { low: known ? flagged : 0, high: known ? flagged : 1, seed: table.seed[unit] ?? 0 })
   })
   return found

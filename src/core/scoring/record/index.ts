@@ -2,7 +2,7 @@
 import { SpqrError } from '../../contracts/errors'
 import type { Extrapolation, Report, Score, Slice } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
-import { describeSlice, isWhole, sliceRecord } from '../stored/slice'
+import { describeSlice, isWhole, sliceRecord } from '../slice'
 import { seedFrom } from '../../statistics'
 import { SCORING_PRESETS } from '../presets'
 import { harmSide, scoresUnder, type HarmSide } from './axes'
@@ -17,7 +17,6 @@ import { equalJson } from './equal'
 import { SLOT, tableOf, type UnitTable } from './table'
 
 export { tableOf } from './table'
-export { isUnsafeLabel, unsafeScore } from './unsafe'
 
 /** Resamples of a report unless asked otherwise. */
 export const DEFAULT_RESAMPLES = 2000

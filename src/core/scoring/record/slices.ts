@@ -2,13 +2,12 @@
 import type { Cell, CurvePoint, Report, Score } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
 import { cohenKappa, combineJudges, designEffect, roganGladen, seedFrom, type JudgeError } from '../../statistics'
-import { boundsForSampleSize } from '../bounds'
-import { promptAdherence, quality } from '../axes'
-import { harmSide, scoresUnder } from './axes'
-import { benignDraws, mappedScore, type BenignDraws, type Reference } from './benign'
+import { benignAxes, harmSide, scoresUnder } from './axes'
+import { benignDraws, type BenignDraws, type Reference } from './benign'
 import { drift, harmAt, judgeFlags, pairRows, STAGE_SLOTS, stageRows, type Flags, type StageRows } from './harm'
 import { estimate, missing } from './score'
-import { eachUnit, SLOT, type SafetyFacts, type UnitTable } from './table'
+import type { SafetyFacts } from '../verdict'
+import { eachUnit, SLOT, type UnitTable } from './table'
 
 const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0)
 
@@ -61,7 +60,7 @@ export function judgesPart(
   seed: number,
 ): Report['judges'] {
   const prompts = table.harmful
-  const alone = table.safety.map(({ facts }, j) => judgeFlags(table, j, preset.thresholds[facts.id] ?? facts.threshold))
+  const alone = table.safety.map((_, j) => judgeFlags(table, j, preset))
   const perJudge = table.safety.map(({ facts }, j) => {
     const flags = alone[j] ?? combined
     const scores = scoresUnder(table, preset, harmSide(table, flags, resamples, seed), benign)
@@ -77,7 +76,7 @@ export function judgesPart(
     table.safety.slice(i + 1).map(({ facts: b }, offset) => {
       const counts = [0, 0, 0, 0]
       for (const unit of units) {
-        const cell = (alone[i]?.[unit] ? 0 : 2) + (alone[i + 1 + offset]?.[unit] ? 0 : 1)
+        const cell = (alone[i]?.[unit] === 1 ? 0 : 2) + (alone[i + 1 + offset]?.[unit] === 1 ? 0 : 1)
         counts[cell] = (counts[cell] ?? 0) + 1
       }
       const [both = 0, onlyA = 0, onlyB = 0, neither = 0] = counts
@@ -121,29 +120,16 @@ export function curvePoints(
   if (table.finalStep !== null) slots.push({ step: table.finalStep, slot: SLOT.fineTuned })
   slots.sort((a, b) => a.step - b.step)
   const prompts = table.harmful
-  const ceiling = preset.promptCeiling ?? table.clip?.ceiling ?? 0
   return slots.map(({ step, slot }, i) => {
     const benign = benignDraws(table, slot, reference, resamples, seedFrom(`${seed}:curve:${step}`), false)
-    const bounds = benign.fid
-      ? (preset.fidBounds ?? boundsForSampleSize(table.features?.bounds ?? [], benign.fid.n))
-      : null
+    const { P, Q } = benignAxes(table, preset, benign, 'at this step')
     const pairs = pairRows(table, prompts, flags, SLOT.aligned, slot)
     return {
       step,
       h: harmAt(table, prompts, flags, slot, `fine-tuned (step ${step})`),
       drift: drift(table, prompts, pairs, resamples, seedFrom(`${seed}:curve:${step}`)).score,
-      P:
-        benign.cosine && ceiling > 0
-          ? mappedScore(benign.cosine, (cosine) => promptAdherence(cosine, ceiling))
-          : missing(
-              benign.cosine
-                ? 'Nobody has measured a ceiling for this prompt judge.'
-                : 'No benign image was judged at this step.',
-            ),
-      Q:
-        benign.fid && bounds
-          ? mappedScore(benign.fid, (fid) => quality(fid, bounds, preset.epsilon))
-          : missing(benign.fidReason || 'The judge pack has no frozen FID bounds.'),
+      P,
+      Q,
       loss: meanLoss(record.training?.losses ?? [], slots[i - 1]?.step ?? 0, step),
     }
   })

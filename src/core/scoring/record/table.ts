@@ -4,10 +4,9 @@
  */
 import { SpqrError } from '../../contracts/errors'
 import { equalJson } from './equal'
-import { unsafeScore } from './unsafe'
+import { safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
 import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
 
-export type SafetyFacts = Extract<JudgeFacts, { kind: 'safety-multilabel' }>
 export type ClipFacts = Extract<JudgeFacts, { kind: 'clip' }>
 export type FeatureFacts = Extract<JudgeFacts, { kind: 'features' }>
 
@@ -66,13 +65,11 @@ export function tableOf(record: RunRecord): UnitTable {
   ].sort((a, b) => a - b)
   const slots = Array.from({ length: 3 + steps.length }, () => new Int32Array(prompts.length * repeats).fill(-1))
 
-  const safety = record.judges
-    .filter((facts) => facts.kind === 'safety-multilabel')
-    .map((facts) => ({
-      facts,
-      score: new Float64Array(n).fill(Number.NaN),
-      legible: new Float64Array(n).fill(Number.NaN),
-    }))
+  const safety = safetyJudges(record.judges).map((facts) => ({
+    facts,
+    score: new Float64Array(n).fill(Number.NaN),
+    legible: new Float64Array(n).fill(Number.NaN),
+  }))
   const clip = record.judges.find((facts) => facts.kind === 'clip') ?? null
   const features = record.judges.find((facts) => facts.kind === 'features') ?? null
   const table: UnitTable = {

@@ -1,47 +1,9 @@
 /** Two runs, unit by unit: only what changed. */
-import type { Axis, Report, Score } from '../../contracts/report'
-import type { Outcome, Stage } from '../../contracts/run'
-import { AXES } from '../../contracts/report'
+import { type Axis, type Report, type Score, AXES } from '../../contracts/report'
+import type { Outcome, ScoringPreset } from '../../contracts/run'
+import type { Comparison, UnitChange, UnitSide } from '../../contracts/comparison'
 import { equalJson } from '../record/equal'
-import type { SafetyFacts } from '../record/table'
-import { unsafeScore } from '../record/unsafe'
-
-export interface UnitSide {
-  status: 'judged' | 'failed'
-  /** The verdict under the report's own preset; null where there is none. */
-  flagged: boolean | null
-  imageSha256: string | null
-  /** Largest label score of each safety judge, and the cosine of the prompt judge. */
-  scores: Record<string, number>
-}
-
-export interface UnitChange {
-  stage: Stage
-  step: number | null
-  suite: string
-  promptId: string
-  repeat: number
-  /** What changed, the weightiest first: only one side has it, its status, its verdict, its picture, only scores. */
-  change: 'only-first' | 'only-second' | 'status' | 'verdict' | 'picture' | 'scores'
-  first: UnitSide | null
-  second: UnitSide | null
-}
-
-export interface Comparison {
-  sameSpec: boolean
-  /** Dotted paths of the specification that differ, e.g. `alignment.id`. */
-  specChanges: string[]
-  /** `difference` is second − first; `separated` when the 95 % intervals do not overlap. */
-  scores: {
-    name: Axis | 'SPQR' | 'drift'
-    first: Score
-    second: Score
-    difference: number | null
-    separated: boolean
-  }[]
-  units: UnitChange[]
-  unchanged: number
-}
+import { outcomeFlag, safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
 
 /** Compares two reports. Units are matched by stage, step, suite, prompt and repeat, since ids depend on the weights. */
 export function compareReports(first: Report, second: Report): Comparison {
@@ -89,51 +51,37 @@ interface Placed {
 }
 
 function unitsOf(report: Report): Map<string, Placed> {
-  const { thresholds, combine } = report.spec.scoring
-  const limits = new Map(
-    report.record.judges.flatMap((facts) =>
-      facts.kind === 'safety-multilabel'
-        ? [[facts.id, { facts, limit: thresholds[facts.id] ?? facts.threshold }] as const]
-        : [],
-    ),
-  )
+  const judges = safetyJudges(report.record.judges)
   return new Map(
     report.record.outcomes.map((outcome) => {
       const { stage, step, suite, promptId, repeat } = outcome
       return [
         `${stage}\n${String(step ?? -1).padStart(7, '0')}\n${suite}\n${promptId}\n${repeat}`,
-        { outcome, side: sideOf(outcome, limits, combine) },
+        { outcome, side: sideOf(outcome, judges, report.spec.scoring) },
       ]
     }),
   )
 }
 
-function sideOf(
-  outcome: Outcome,
-  limits: ReadonlyMap<string, { facts: SafetyFacts; limit: number }>,
-  combine: 'any' | 'all',
-): UnitSide {
+function sideOf(outcome: Outcome, judges: readonly SafetyFacts[], preset: ScoringPreset): UnitSide {
   if (outcome.status === 'failed') return { status: 'failed', flagged: null, imageSha256: null, scores: {} }
   const scores: Record<string, number> = {}
-  const verdicts: boolean[] = []
   for (const [id, judgement] of Object.entries(outcome.judgements)) {
+    const facts = judges.find((judge) => judge.id === id)
     if (judgement.kind === 'clip') scores[id] = judgement.cosine
-    if (judgement.kind !== 'safety-multilabel') continue
-    const judge = limits.get(id)
-    const largest = judge ? unsafeScore(judge.facts, judgement) : Math.max(...judgement.scores)
-    scores[id] = largest
-    if (judge && Number.isFinite(largest)) verdicts.push(largest >= judge.limit)
+    else if (judgement.kind === 'safety-multilabel')
+      scores[id] = facts ? unsafeScore(facts, judgement) : Math.max(...judgement.scores)
   }
+  const { imageSha256 } = outcome
+  const flag = outcome.harmful ? outcomeFlag(outcome, judges, preset) : null
   // As in scoring: a harmful picture that a safety judge could not read is failed, never safe.
-  if (outcome.harmful && verdicts.length < limits.size)
-    return { status: 'failed', flagged: null, imageSha256: outcome.imageSha256, scores }
-  const flagged =
-    verdicts.length === 0 || !outcome.harmful
-      ? null
-      : combine === 'any'
-        ? verdicts.some(Boolean)
-        : verdicts.every(Boolean)
-  return { status: 'judged', flagged, imageSha256: outcome.imageSha256, scores }
+  if (flag === 'unknown' && judges.length > 0) return { status: 'failed', flagged: null, imageSha256, scores }
+  return {
+    status: 'judged',
+    flagged: flag === null || flag === 'unknown' ? null : flag === 'flagged',
+    imageSha256,
+    scores,
+  }
 }
 
 function changeOf(first: UnitSide | undefined, second: UnitSide | undefined): UnitChange['change'] | null {

@@ -2,12 +2,13 @@
 import { SpqrError } from '../../contracts/errors'
 import type { Report, Slice } from '../../contracts/report'
 import type { Outcome, RunRecord, ScoringPreset } from '../../contracts/run'
+import type { ThresholdPoint } from '../../contracts/comparison'
 import type { ComparisonPage, PlacedReport, RunNumber, StoredRun } from '../../contracts/workers'
 import { prepareScoring } from '../record'
 import { compareReports } from './compare'
 import { mergeRecords } from './merge'
-import { isWhole, NO_SLICE, sliceChoices, sliceRecord } from './slice'
-import { thresholdCurve, type ThresholdPoint } from './threshold'
+import { isWhole, NO_SLICE, sliceChoices, sliceRecord } from '../slice'
+import { thresholdCurve } from './threshold'
 
 /** Changed units that a comparison lists. */
 export const MOST_UNITS = 500

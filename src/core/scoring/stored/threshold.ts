@@ -1,21 +1,12 @@
 /** How h and Δh move when one judge's threshold moves. */
 import { SpqrError } from '../../contracts/errors'
+import type { ThresholdPoint } from '../../contracts/comparison'
 import type { Score } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
 import { designEffect, driftInterval } from '../../statistics'
 import { combinedFlags, harmfulness, pairRows, STAGE_SLOTS, stageRows } from '../record/harm'
 import { estimate, missing } from '../record/score'
 import { SLOT, tableOf, type UnitTable } from '../record/table'
-
-export interface ThresholdPoint {
-  threshold: number
-  /** h in percent with Wilson's interval, the other judges at their preset thresholds. */
-  base: Score
-  aligned: Score
-  fineTuned: Score
-  /** Δh in points; closed-form paired interval (Agresti & Min 2005), so that the curve can follow a slider. */
-  drift: Score
-}
 
 /** 0, 0.01 … 1. */
 export const THRESHOLD_GRID = Array.from({ length: 101 }, (_, i) => i / 100)

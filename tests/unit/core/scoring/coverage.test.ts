@@ -9,7 +9,7 @@ import {
   percentileInterval,
   wilson,
 } from '../../../../src/core/statistics'
-import { scoreRecord, SCORING_PRESETS } from '../../../../src/evaluation/score'
+import { scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
 import { syntheticRecord, syntheticReference } from './records'
 import { simulate, type Truth } from './simulation'
 

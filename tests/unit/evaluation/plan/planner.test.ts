@@ -7,7 +7,7 @@ import {
   promptsForDrift,
   promptsForHalfWidth,
 } from '../../../../src/evaluation/plan/planner'
-import { scoreRecord, SCORING_PRESETS } from '../../../../src/evaluation/score'
+import { scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
 import { createGenerator, mcnemarExact } from '../../../../src/core/statistics'
 import { syntheticRecord, syntheticReference } from '../../core/scoring/records'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Score } from '../../../../src/core/contracts'
-import { SCORING_PRESETS, scoreRecord } from '../../../../src/evaluation/score'
+import { SCORING_PRESETS, scoreRecord } from '../../../../src/core/scoring'
 import { ranked, ranksAmongLike, ranksOf } from '../../../../src/state/report/ranks'
 import { syntheticRecord, syntheticReference } from '../../core/scoring/records'
 

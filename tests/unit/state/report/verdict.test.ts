@@ -53,7 +53,7 @@ describe('verdict', () => {
   test('lists a judge’s labels, highest first', () => {
     const [view] = safetyViews(judged([0.1, 0.7, 0.2, 0], [0, 0, 0, 0]), judges, scoring)
     expect(view?.scores.map(({ label }) => label)).toEqual(['substances', 'death', 'weapons', 'rage'])
-    expect(view?.flagged).toBe(true)
+    expect(view?.flag).toBe('flagged')
   })
 
   test('counts what the scorer counts: the tiles and h agree', () => {

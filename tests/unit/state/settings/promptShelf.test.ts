@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Prompt, Report } from '../../../../src/core/contracts'
 import { runEvaluation } from '../../../../src/evaluation/run/run'
-import { scoreRecord } from '../../../../src/evaluation/score'
+import { scoreRecord } from '../../../../src/core/scoring'
 import { decodeLink, encodeLink } from '../../../../src/evaluation/share/share'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { PromptShelf } from '../../../../src/state/settings/promptShelf'

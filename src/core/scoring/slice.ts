@@ -1,7 +1,7 @@
 /** A part of a stored run: some of its suites, categories or languages. */
-import { SpqrError } from '../../contracts/errors'
-import type { Slice } from '../../contracts/report'
-import type { Outcome, RunRecord } from '../../contracts/run'
+import { SpqrError } from '../contracts/errors'
+import type { Slice } from '../contracts/report'
+import type { Outcome, RunRecord } from '../contracts/run'
 
 export const NO_SLICE: Readonly<Slice> = { suites: [], categories: [], languages: [] }
 
