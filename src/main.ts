@@ -40,7 +40,10 @@ import Page from './ui/page/App.svelte'
 declare const __LEADERBOARDS__: readonly string[]
 
 const base = new URL('./', document.baseURI.replace(/[?#].*$/, ''))
-const store = createRunStore({ onMemory: (error) => app.notices.add(error) })
+const store = createRunStore({
+  onMemory: (error) => app.notices.add(error),
+  onDamage: (error) => app.notices.add(error),
+})
 
 const newEngine = (): Connection<EngineApi> =>
   connect<EngineApi>(
@@ -90,7 +93,10 @@ const references = new Map<string, Float32Array>()
 const referenceStore = idbKeyValue('spqr-references')
 async function storedReference(sha256: string): Promise<Float32Array | null> {
   const bytes = await referenceStore.get(sha256).catch(() => undefined)
-  return bytes instanceof Uint8Array ? new Float32Array(bytes.slice().buffer) : null
+  if (!(bytes instanceof Uint8Array)) return null
+  const whole = bytes.slice()
+  // One that was damaged counts as gone: it is asked for again, and no score comes from it.
+  return (await sha256Hex(whole)) === sha256 ? new Float32Array(whole.buffer) : null
 }
 
 const checkpointStore = idbKeyValue(CHECKPOINT_DATABASE)
@@ -277,7 +283,7 @@ const services: Services = {
     preview: (file) => withPromptWorker((api) => api.preview(file)),
     read: (file, options) => withPromptWorker((api) => api.read(file, options)),
   },
-  promptStore: createPromptStore(),
+  promptStore: createPromptStore(undefined, (error) => app.notices.add(error)),
   storage: {
     facts: () => stored().facts(),
     verify: (key) => stored().verify(key),

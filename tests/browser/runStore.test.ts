@@ -84,7 +84,8 @@ function outcome(unit: string): JudgedOutcome {
 }
 
 function image(unit: string): GeneratedImage {
-  return { unitId: id(unit), width: 4, height: 2, rgb: new Uint8Array(24).fill(7), sha256: id(`${unit} image`) }
+  const rgb = new Uint8Array(24).fill(unit.charCodeAt(0))
+  return { unitId: id(unit), width: 4, height: 2, rgb, sha256: sha256Hex(rgb) }
 }
 
 describe('run store in IndexedDB', () => {
@@ -189,29 +190,25 @@ describe('run store in IndexedDB', () => {
     expect((await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  test('names what is wrong with a damaged record and loses nothing else', async () => {
+  test('lists what cannot be read at all, refuses it by name, and removes it', async () => {
     const store = createRunStore({ storage })
     await store.open(record('good'))
     await store.append(id('good'), [outcome('a')], [], timings)
     await store.open(record('bad'))
-    await store.append(id('bad'), [outcome('a')], [], timings)
-    const key = (await storage.keys()).find((name) => name.startsWith(`outcomes:${id('bad')}`)) ?? ''
-    await storage.setMany([[key, [{ ...outcome('a'), stage: 'nowhere' }]]])
+    await storage.setMany([
+      [`run:${id('bad')}`, { nonsense: true }],
+      [`copy:${id('bad')}`, { header: { nonsense: true }, sha256: 'x' }],
+    ])
     await expect(store.read(id('bad'))).rejects.toMatchObject({
       code: 'RECORD_INVALID',
-      message: expect.stringContaining('batch 0 0.stage') as string,
+      message: expect.stringContaining(id('bad').slice(0, 8)) as string,
     })
-    await storage.delMany([key])
-    await expect(store.open(record('bad'))).rejects.toMatchObject({
-      code: 'RECORD_INVALID',
-      message: expect.stringContaining('batch 0') as string,
-    })
-    await storage.setMany([[`run:${id('bad')}`, { nonsense: true }]])
-    await expect(store.read(id('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID' })
+    await expect(store.open(record('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID' })
     expect((await store.read(id('good')))?.outcomes).toHaveLength(1)
     expect(await store.list()).toHaveLength(2)
     await store.remove(id('bad'))
     expect((await store.list()).map(({ id: run }) => run)).toEqual([id('good')])
+    expect((await storage.keys()).some((key) => key.includes(id('bad')))).toBe(false)
   })
 
   test('answers null for a damaged picture', async () => {
@@ -219,9 +216,61 @@ describe('run store in IndexedDB', () => {
     await storage.setMany([
       [`image:${id('a')}`, { ...image('a'), rgb: new Uint8Array(3) }],
       [`image:${id('b')}`, 'x'],
+      [`image:${id('c')}`, { ...image('c'), rgb: image('c').rgb.with(3, 0) }],
     ])
     expect(await store.image(id('a'))).toBeNull()
     expect(await store.image(id('b'))).toBeNull()
+    expect(await store.image(id('c'))).toBeNull()
+  })
+})
+
+describe('a run whose database goes away while it goes on', () => {
+  const name = () => `spqr-gone-${Date.now()}-${database++}`
+  const deleted = (target: string) =>
+    new Promise<void>((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(target)
+      request.onsuccess = () => resolve()
+      request.onerror = () => reject(request.error ?? new Error('not deleted'))
+    })
+  const prompts = async (store: ReturnType<typeof createRunStore>) =>
+    (await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)
+
+  test('goes on in memory, whole, says so once, and blocks nobody', async () => {
+    const target = name()
+    const said: SpqrError[] = []
+    const store = createRunStore({ storage: indexedDbKeyValue(target), onMemory: (error) => said.push(error) })
+    await store.open(record())
+    await store.append(id('run'), [outcome('a')], [image('a')], timings)
+    await deleted(target)
+    await store.append(id('run'), [outcome('b')], [image('b')], timings)
+    await store.setTraining(id('run'), { losses: [0.5], adapterSha256: null })
+    await store.append(id('run'), [outcome('c')], [image('c')], { ...timings, images: 3 })
+    expect(said.map(({ code, message }) => [code, message.includes('goes on in memory')])).toEqual([
+      ['RECORD_INVALID', true],
+    ])
+    expect(store.persistent()).toBe(false)
+    expect(await store.read(id('run'))).toMatchObject({ timings: { images: 3 }, training: { losses: [0.5] } })
+    expect(await prompts(store)).toEqual(['a', 'b', 'c'])
+    expect(await store.image(id('c'))).toEqual(image('c'))
+    expect((await store.list())[0]?.done).toBe(3)
+    // What somebody deleted is not stored again; the next run is stored as ever.
+    await store.open(record('next'))
+    await store.append(id('next'), [outcome('z')], [], timings)
+    const later = createRunStore({ storage: indexedDbKeyValue(target) })
+    expect((await later.list()).map(({ id: run }) => run)).toEqual([id('next')])
+  })
+
+  test('goes on in memory when another tab removes it, however much of it', async () => {
+    for (const part of ['run:', 'outcomes:', '']) {
+      const target = name()
+      const store = createRunStore({ storage: indexedDbKeyValue(target) })
+      await store.open(record())
+      await store.append(id('run'), [outcome('a')], [], timings)
+      const other = indexedDbKeyValue(target)
+      await other.delMany((await other.keys()).filter((key) => key.startsWith(part)))
+      await store.append(id('run'), [outcome('b')], [], timings)
+      expect(await prompts(store)).toEqual(['a', 'b'])
+    }
   })
 })
 

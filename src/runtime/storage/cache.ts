@@ -3,9 +3,10 @@
  * damaged is told apart from the others, so that it alone is fetched again. When the browser refuses to store, files
  * stay in memory and the caller is told once.
  */
-import { createStore, del, get, keys, set, type UseStore } from 'idb-keyval'
+import { del, get, keys, set, type UseStore } from 'idb-keyval'
 import * as v from 'valibot'
 import { sha256Hex } from '../events'
+import { openStore } from './database'
 
 /** 4 MiB: small enough to heal cheaply, large enough that a pack needs few transactions. */
 export const CHUNK_BYTES = 4 * 2 ** 20
@@ -33,7 +34,7 @@ export interface KeyValue {
 
 export function idbKeyValue(database: string): KeyValue {
   let store: UseStore | undefined
-  const open = () => (store ??= createStore(database, 'keyval'))
+  const open = () => (store ??= openStore(database, 'keyval'))
   return {
     get: async (key) => await get<unknown>(key, open()),
     set: async (key, value) => {

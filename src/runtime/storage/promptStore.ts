@@ -1,7 +1,9 @@
 /** Prompt sets of the user's own in IndexedDB; checked by schema when they are read again. */
+import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import { PromptFileSchema, SpqrError } from '../../core/contracts'
 import type { PromptSetStore, StoredPromptSet } from '../../core/prompts'
+import { sha256Hex } from '../events'
 import { idbKeyValue, type KeyValue } from './cache'
 
 export const PROMPT_DATABASE = 'spqr-prompts'
@@ -19,16 +21,39 @@ const StoredSchema = v.strictObject({
   harmful: v.boolean(),
   seed: v.number(),
   acknowledged: v.string(),
+  /** Of everything else; versions before 0.2 stored none. */
+  sha256: v.optional(v.string()),
 })
 
-export function createPromptStore(store: KeyValue = idbKeyValue(PROMPT_DATABASE)): PromptSetStore {
+const hashOf = (set: StoredPromptSet): Promise<string> => sha256Hex(new TextEncoder().encode(canonicalize(set)))
+
+/** @param onDamage told of a set that is not as it was stored, and so is left out */
+export function createPromptStore(
+  store: KeyValue = idbKeyValue(PROMPT_DATABASE),
+  onDamage: (error: SpqrError) => void = () => undefined,
+): PromptSetStore {
+  const read = async (suite: string): Promise<StoredPromptSet | null> => {
+    const parsed = v.safeParse(StoredSchema, await store.get(suite))
+    if (parsed.success) {
+      const { sha256, ...set } = parsed.output
+      if (sha256 === undefined || sha256 === (await hashOf(set))) return set
+    }
+    onDamage(
+      new SpqrError(
+        'PROMPTS_INVALID',
+        `The stored prompts "${suite}" were damaged and are left out.`,
+        'Add the prompt file again.',
+      ),
+    )
+    return null
+  }
   return {
     async list() {
       const sets: StoredPromptSet[] = []
       try {
         for (const suite of await store.keys()) {
-          const set = v.safeParse(StoredSchema, await store.get(suite))
-          if (set.success) sets.push(set.output)
+          const set = await read(suite)
+          if (set) sets.push(set)
         }
       } catch {
         // Storage that cannot be opened (private window) holds nothing.
@@ -37,7 +62,7 @@ export function createPromptStore(store: KeyValue = idbKeyValue(PROMPT_DATABASE)
     },
     async put(set) {
       try {
-        await store.set(set.suite, set)
+        await store.set(set.suite, { ...set, sha256: await hashOf(set) })
       } catch {
         throw new SpqrError(
           'STORAGE_FULL',

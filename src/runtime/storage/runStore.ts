@@ -1,47 +1,40 @@
 /**
  * Where runs are kept: append-only batches of outcomes and the pictures as raw RGB, in a database of their own. When
- * storage is refused the store goes on in memory and `persistent()` says so. Whatever is read is validated first.
+ * storage is refused or loses a run that goes on, the store goes on in memory and `persistent()` says so. Whatever is
+ * read is checked against its schema and its hash first; what does not check is left out, so that it is made again.
  */
 import * as v from 'valibot'
 import {
-  OutcomeSchema,
-  RunRecordSchema,
-  SpqrError,
-  checkShape,
+  type SpqrError,
   type GeneratedImage,
   type Outcome,
   type RunRecord,
   type RunStore,
   type TrainingTrace,
 } from '../../core/contracts'
-import { conditionsOf, lastAttempts } from '../../core/scoring'
+import { sha256Hex } from '../events'
+import { missingError, partlyDamagedError, refusedError, removedError } from './runErrors'
+import {
+  ImageSchema,
+  batchEntries,
+  batchKey,
+  copyKey,
+  headerEntries,
+  headerKey,
+  imageKey,
+  isOf,
+  readBatch,
+  readHeader,
+  recordOf,
+  sharedBy,
+  sumKey,
+  type Entry,
+  type Header,
+  type Kept,
+} from './runFormat'
 import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
 
 export { indexedDbKeyValue, type KeyValue } from './runStoreKeys'
-
-const HeaderSchema = v.strictObject({
-  record: v.omit(RunRecordSchema, ['outcomes']),
-  /** Outcome batches stored under `outcomes:<run>:<index>`. */
-  batches: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  done: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  /** Of `done`, second attempts of a unit; absent in stores of older versions: none. */
-  again: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
-  /** Of outcomes (as JSON) and pictures. */
-  bytes: v.pipe(v.number(), v.minValue(0)),
-})
-type Header = v.InferOutput<typeof HeaderSchema>
-
-const ImageSchema = v.strictObject({
-  unitId: v.string(),
-  width: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  height: v.pipe(v.number(), v.integer(), v.minValue(1)),
-  rgb: v.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array),
-  sha256: v.string(),
-})
-
-const headerKey = (run: string) => `run:${run}`
-const batchKey = (run: string, index: number) => `outcomes:${run}:${String(index).padStart(7, '0')}`
-const imageKey = (unit: string) => `image:${unit}`
 
 export interface StoredRun {
   id: string
@@ -54,40 +47,41 @@ export interface StoredRun {
 export interface RunStoreOptions {
   /** Storage; null means there is none. Default: IndexedDB where it exists. */
   storage?: KeyValue | null
-  /** Called once when storage is refused and memory takes over. */
+  /** Called once when storage is refused, or loses a run that goes on, and memory takes over. */
   onMemory?(error: SpqrError): void
+  /** Called once a run that was damaged where it is stored, with what becomes of it. */
+  onDamage?(error: SpqrError): void
 }
 
-/** The run store of the page. Never throws for lack of space; RECORD_INVALID names what a damaged record has wrong. */
+/** The run store of the page. Never throws for lack of space; RECORD_INVALID names a record that cannot be read. */
 export function createRunStore(options: RunStoreOptions = {}): RunStore {
   const storage =
     options.storage === undefined ? (typeof indexedDB === 'undefined' ? null : indexedDbKeyValue()) : options.storage
-  const keyValue = new FallbackKeyValue(storage, (cause) => {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    options.onMemory?.(
-      new SpqrError(
-        'STORAGE_FULL',
-        `The browser keeps no more data (${reason}); results stay in memory until this tab closes.`,
-        'Free space or remove old runs, and export this report before you close the tab.',
-      ),
-    )
-  })
-  return new KeyValueRunStore(keyValue)
+  const keyValue = new FallbackKeyValue(storage, (cause) => options.onMemory?.(refusedError(cause)))
+  return new KeyValueRunStore(keyValue, options)
 }
 
 class KeyValueRunStore implements RunStore {
   /** Writes to one run follow each other: a batch must not overtake the one before it. */
   private queue: Promise<unknown> = Promise.resolve()
+  /** The run that was opened last: what storage loses of it while it goes on is not lost. */
+  private live: Kept | null = null
+  /** Runs that storage has lost. */
+  private readonly held = new Set<string>()
+  private readonly told = new Set<string>()
 
-  constructor(private readonly keyValue: FallbackKeyValue) {}
+  constructor(
+    private readonly keyValue: FallbackKeyValue,
+    private readonly options: RunStoreOptions,
+  ) {}
 
   open(record: Omit<RunRecord, 'outcomes'>): Promise<RunRecord> {
     return this.serial(async () => {
-      const existing = await this.readRecord(record.id)
-      if (existing) return existing
-      const header: Header = { record, batches: 0, done: 0, bytes: 0 }
-      await this.keyValue.setMany([[headerKey(record.id), header]])
-      return { ...record, outcomes: [] }
+      const found = await this.load(record.id)
+      this.live = found ?? { header: { record, batches: 0, done: 0, bytes: 0 }, batches: [] }
+      if (!found) await this.write(record.id, await headerEntries(this.live.header))
+      else if (found.damage.length > 0 || !found.sealed) this.live = await this.repaired(found)
+      return recordOf(this.live)
     })
   }
 
@@ -109,11 +103,12 @@ class KeyValueRunStore implements RunStore {
         bytes: header.bytes + bytes,
       }
       // One transaction: a batch is there with its pictures and its timings, or not at all.
-      await this.keyValue.setMany([
-        ...images.map((image): [string, unknown] => [imageKey(image.unitId), image]),
-        [batchKey(runId, header.batches), outcomes],
-        [headerKey(runId), next],
+      await this.write(runId, [
+        ...images.map((image): Entry => [imageKey(image.unitId), image]),
+        ...(await batchEntries(runId, header.batches, outcomes)),
+        ...(await headerEntries(next)),
       ])
+      this.keep(next, header.batches, outcomes)
     })
   }
 
@@ -121,27 +116,30 @@ class KeyValueRunStore implements RunStore {
     return this.serial(async () => {
       const header = await this.header(runId)
       const next: Header = { ...header, record: { ...header.record, training } }
-      await this.keyValue.setMany([[headerKey(runId), next]])
+      await this.write(runId, await headerEntries(next))
+      this.keep(next)
     })
   }
 
   read(runId: string): Promise<RunRecord | null> {
-    return this.serial(() => this.readRecord(runId))
+    return this.serial(async () => {
+      const found = await this.load(runId)
+      return found && recordOf(found)
+    })
   }
 
-  /** Newest runs first, until every unit is found. A damaged run gives nothing; it is reported where it is opened. */
+  /** Newest runs first, until every unit is found. A damaged run gives what checks. */
   judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]> {
     return this.serial(async () => {
       const wanted = new Set(unitIds)
       const found: Outcome[] = []
       for (const { id } of await this.list()) {
         if (wanted.size === 0) break
-        const [header] = id === record.id ? [] : await this.keyValue.getMany([headerKey(id)])
-        const checked = v.safeParse(HeaderSchema, header)
-        if (!checked.success || sharedBy(checked.output.record) !== sharedBy(record)) continue
-        const other = await this.readRecord(id).catch(() => null)
-        const sameSteps = other?.environment.threads === record.environment.threads
-        for (const outcome of other?.outcomes ?? []) {
+        const header = id === record.id ? null : await this.storedHeader(id).catch(() => null)
+        if (!header || sharedBy(header.header.record) !== sharedBy(record)) continue
+        const other = await this.load(id).catch(() => null)
+        const sameSteps = header.header.record.environment.threads === record.environment.threads
+        for (const outcome of other ? recordOf(other).outcomes : []) {
           // With other threads the steps of a training are others; pictures are not.
           const same = sameSteps || !outcome.step
           if (same && outcome.status === 'judged' && wanted.delete(outcome.unitId)) found.push(outcome)
@@ -156,34 +154,30 @@ class KeyValueRunStore implements RunStore {
     const checked = v.safeParse(ImageSchema, stored)
     // A picture that is gone or damaged is not shown; the scores do not depend on it.
     if (!checked.success || checked.output.rgb.length !== 3 * checked.output.width * checked.output.height) return null
-    return checked.output
+    return (await sha256Hex(checked.output.rgb)) === checked.output.sha256 ? checked.output : null
   }
 
   /** Newest first. A damaged record is listed too, with what of it can be read, so that it can be removed. */
   async list(): Promise<StoredRun[]> {
-    const keys = (await this.keyValue.keys()).filter((key) => key.startsWith('run:'))
-    const headers = await this.keyValue.getMany(keys)
-    return keys
-      .map((key, i): StoredRun => {
-        const id = key.slice('run:'.length)
-        const checked = v.safeParse(HeaderSchema, headers[i])
-        if (!checked.success) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
-        const {
-          record: { createdAt, planned },
-          done,
-          again = 0,
-          bytes,
-        } = checked.output
-        return { id, createdAt, done: done - again, planned, bytes }
-      })
-      .sort((a, b) => b.createdAt.localeCompare(a.createdAt))
+    const ids = (await this.keyValue.keys())
+      .filter((key) => key.startsWith(headerKey('')))
+      .map((key) => key.slice(headerKey('').length))
+    const runs = await Promise.all(
+      ids.map(async (id): Promise<StoredRun> => {
+        const found = await this.storedHeader(id).catch(() => null)
+        if (!found) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
+        const { record, done, again = 0, bytes } = found.header
+        return { id, createdAt: record.createdAt, done: done - again, planned: record.planned, bytes }
+      }),
+    )
+    return runs.sort((a, b) => b.createdAt.localeCompare(a.createdAt))
   }
 
   /** Removes a run, damaged or not, with the pictures that no other run shows. */
   remove(runId: string): Promise<void> {
     return this.serial(async () => {
       const keys = await this.keyValue.keys()
-      const mine = (key: string) => key === headerKey(runId) || key.startsWith(`outcomes:${runId}:`)
+      const mine = (key: string) => isOf(runId, key)
       const unitIds = async (wanted: string[]) =>
         (await this.keyValue.getMany(wanted)).flatMap((batch) =>
           (Array.isArray(batch) ? (batch as unknown[]) : []).flatMap((outcome) =>
@@ -194,11 +188,13 @@ class KeyValueRunStore implements RunStore {
       const shared = new Set(await unitIds(batches.filter((key) => !mine(key))))
       const doomed = (await unitIds(batches.filter(mine))).filter((unit) => !shared.has(unit)).map(imageKey)
       await this.keyValue.delMany([...keys.filter(mine), ...doomed])
+      if (this.live?.header.record.id === runId) this.live = null
+      this.held.delete(runId)
     })
   }
 
   persistent(): boolean {
-    return this.keyValue.persistent
+    return this.keyValue.persistent && this.held.size === 0
   }
 
   private serial<T>(work: () => Promise<T>): Promise<T> {
@@ -208,59 +204,91 @@ class KeyValueRunStore implements RunStore {
     return result
   }
 
+  private async write(runId: string, entries: Entry[]): Promise<void> {
+    if (this.held.has(runId)) this.keyValue.hold(entries)
+    else await this.keyValue.setMany(entries)
+  }
+
+  /** Remembers what was written, if it is of the run that goes on. */
+  private keep(header: Header, index?: number, outcomes: Outcome[] = []): void {
+    if (this.live?.header.record.id !== header.record.id) return
+    this.live.header = header
+    if (index === undefined) return
+    while (this.live.batches.length < index) this.live.batches.push(null)
+    this.live.batches[index] = outcomes
+  }
+
+  private async storedHeader(runId: string): Promise<Awaited<ReturnType<typeof readHeader>> | null> {
+    const [stored, copy] = await this.keyValue.getMany([headerKey(runId), copyKey(runId)])
+    return stored === undefined ? null : readHeader(runId, stored, copy)
+  }
+
+  /** The header to go on from: the stored one, or for the run that goes on what should be stored. */
   private async header(runId: string): Promise<Header> {
-    const [stored] = await this.keyValue.getMany([headerKey(runId)])
-    if (stored === undefined)
-      throw new SpqrError(
-        'RECORD_INVALID',
-        `Run ${runId.slice(0, 8)} is not in the store any more.`,
-        'Start the run again.',
-      )
-    checkVersion(stored, runId)
-    return valid(HeaderSchema, stored, runId, 'header')
+    const live = this.live?.header.record.id === runId ? this.live : null
+    const stored = await this.storedHeader(runId).catch((thrown: unknown) => {
+      if (!live) throw thrown
+      return null
+    })
+    if (stored && stored.header.batches >= (live?.header.batches ?? 0)) return stored.header
+    if (live) {
+      await this.hold(live)
+      return live.header
+    }
+    throw missingError(runId)
   }
 
-  private async readRecord(runId: string): Promise<RunRecord | null> {
-    const [stored] = await this.keyValue.getMany([headerKey(runId)])
-    if (stored === undefined) return null
-    checkVersion(stored, runId)
-    const { record, batches, done } = valid(HeaderSchema, stored, runId, 'header')
-    if (record.id !== runId) throw damaged(runId, 'header: id differs from its key')
-    const keys = Array.from({ length: batches }, (_, i) => batchKey(runId, i))
-    const outcomes = (await this.keyValue.getMany(keys)).flatMap((batch, i) =>
-      valid(v.array(OutcomeSchema), batch, runId, `batch ${i}`),
-    )
-    if (outcomes.length !== done) throw damaged(runId, `it holds ${outcomes.length} outcomes and should hold ${done}`)
-    return { ...record, outcomes: lastAttempts(outcomes) }
+  /** Goes on with a run in memory whose stored copy is gone: somebody wanted it gone, so it is not stored anew. */
+  private async hold(live: Kept): Promise<void> {
+    const { id } = live.header.record
+    const batches = live.batches.map((outcomes, i) => (outcomes ? batchEntries(id, i, outcomes) : []))
+    this.keyValue.hold([...(await headerEntries(live.header)), ...(await Promise.all(batches)).flat()])
+    this.held.add(id)
+    this.options.onMemory?.(removedError())
   }
-}
 
-/** What must be equal for a unit of one run to have the picture and scores of the same unit in another. */
-function sharedBy({ environment, judges }: Omit<RunRecord, 'outcomes'>): string {
-  return JSON.stringify([conditionsOf(environment), ...judges.map(({ id, sha256 }) => [id, sha256]).sort()])
-}
+  /** What is stored of a run and checks; batches that do not are null. @throws SpqrError RECORD_INVALID */
+  private async load(runId: string): Promise<(Kept & { damage: string[]; sealed: boolean }) | null> {
+    const live = this.live?.header.record.id === runId ? this.live : null
+    const stored = await this.storedHeader(runId)
+    if (!stored) return live && { ...live, damage: [], sealed: true }
+    const { header, sealed } = stored
+    const indices = Array.from({ length: header.batches }, (_, i) => i)
+    const batches = await this.keyValue.getMany(indices.map((i) => batchKey(runId, i)))
+    const sums = await this.keyValue.getMany(indices.map((i) => sumKey(runId, i)))
+    const damage = stored.damage === null ? [] : [stored.damage]
+    const kept: Kept = { header, batches: [] }
+    for (const i of indices) {
+      const read = await readBatch(runId, i, batches[i], sums[i])
+      const known = read.outcomes ?? live?.batches[i] ?? null
+      if (!known && read.damage !== null) damage.push(read.damage)
+      kept.batches.push(known)
+    }
+    const count = kept.batches.reduce((total, outcomes) => total + (outcomes?.length ?? 0), 0)
+    if (damage.length === 0 && count !== header.done)
+      damage.push(`it holds ${count} outcomes and should hold ${header.done}`)
+    if (damage.length > 0) this.tell(header, damage, header.done - count)
+    return { ...kept, damage, sealed }
+  }
 
-function damaged(runId: string, what: string): SpqrError {
-  return new SpqrError(
-    'RECORD_INVALID',
-    `The stored run ${runId.slice(0, 8)} is damaged: ${what}.`,
-    'Remove this run and start it again; other runs are not affected.',
-  )
-}
+  private tell({ record: { id } }: Header, damage: readonly string[], lost: number): void {
+    if (this.told.has(id)) return
+    this.told.add(id)
+    this.options.onDamage?.(partlyDamagedError(id, damage, lost))
+  }
 
-/** A run of another version of this page is no damaged one: it says so, and what to do. */
-function checkVersion(stored: unknown, runId: string): void {
-  const found = v.safeParse(v.object({ record: v.object({ schema: v.number() }) }), stored)
-  if (!found.success || found.output.record.schema === 1) return
-  throw new SpqrError(
-    'RECORD_INVALID',
-    `The stored run ${runId.slice(0, 8)} was written in version ${found.output.record.schema} of the record format; this page reads version 1.`,
-    'Open it with the version of the page that made it and export it, or remove it and start the run again.',
-  )
-}
-
-function valid<T>(schema: v.GenericSchema<unknown, T>, value: unknown, runId: string, where: string): T {
-  const checked = checkShape(schema, value)
-  if (checked.fault === null) return checked.value
-  throw damaged(runId, `${where}: ${checked.fault}`)
+  /** Writes a run anew, without what was lost of it, and with the hashes that an older version did not write. */
+  private async repaired({ header, batches }: Kept): Promise<Kept> {
+    const outcomes = batches.map((batch) => batch ?? [])
+    const all = outcomes.flat()
+    const next: Header = {
+      ...header,
+      done: all.length,
+      again: all.length - new Set(all.map(({ unitId }) => unitId)).size,
+    }
+    const { id } = header.record
+    const written = await Promise.all(outcomes.map((batch, i) => batchEntries(id, i, batch)))
+    await this.write(id, [...written.flat(), ...(await headerEntries(next))])
+    return { header: next, batches: outcomes }
+  }
 }

@@ -1,5 +1,6 @@
 /** Key-value storage of the run store: IndexedDB through idb-keyval, with memory over it once storage is refused. */
-import { createStore, delMany, getMany, keys, setMany } from 'idb-keyval'
+import { delMany, getMany, keys, setMany } from 'idb-keyval'
+import { openStore } from './database'
 
 /** What the run store needs of storage; `setMany` is atomic. */
 export interface KeyValue {
@@ -11,7 +12,7 @@ export interface KeyValue {
 
 /** The project's own database for runs. */
 export function indexedDbKeyValue(name = 'spqr-runs'): KeyValue {
-  const store = createStore(name, 'records')
+  const store = openStore(name, 'records')
   return {
     getMany: (wanted) => getMany<unknown>(wanted, store),
     setMany: (entries) => setMany(entries, store),
@@ -63,6 +64,11 @@ export class FallbackKeyValue implements KeyValue {
         this.refuse(error)
       }
     }
+    this.hold(entries)
+  }
+
+  /** Keeps entries in memory alone, in the place of what is stored. */
+  hold(entries: readonly [string, unknown][]): void {
     for (const [key, value] of entries) {
       this.memory.set(key, value)
       this.removed.delete(key)

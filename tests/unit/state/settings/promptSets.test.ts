@@ -84,6 +84,26 @@ describe('a prompt file', () => {
     expect(full.sets).toHaveLength(1)
   })
 
+  test('that was changed where it is stored is left out and said; one of an older version has no hash', async () => {
+    const damages: string[] = []
+    const store = createPromptStore(memory, ({ message }) => damages.push(message))
+    await sets.choose(csv('mine.csv', rows(3)))
+    sets.choices.acknowledged = true
+    await sets.keep(await sets.take(SUITES))
+    const stored = memory.values.get('mine') as { prompts: { text: string }[]; sha256?: string }
+    expect(await store.list()).toHaveLength(1)
+    memory.values.set('mine', {
+      ...stored,
+      prompts: stored.prompts.map((prompt, i) => (i === 1 ? { ...prompt, text: 'another' } : prompt)),
+    })
+    expect(await store.list()).toEqual([])
+    expect(damages).toEqual(['The stored prompts "mine" were damaged and are left out.'])
+    const old = { ...stored }
+    delete old.sha256
+    memory.values.set('mine', old)
+    expect(await store.list()).toHaveLength(1)
+  })
+
   test('stored by something else is not believed', async () => {
     await memory.set('odd', { suite: 'odd', prompts: [{ id: 1 }] })
     await sets.load()
