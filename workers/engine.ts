@@ -1,4 +1,4 @@
-/** The engine's worker: exposes EngineApi over comlink. Files of onnxruntime lie beside the page, one folder up. */
+/** The engine's worker: exposes EngineApi over comlink. Files of onnxruntime are beside the page, one folder up. */
 import { expose } from 'comlink'
 import appPackage from '../package.json'
 import { Engine } from '../src/runtime'

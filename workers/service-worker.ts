@@ -13,7 +13,7 @@ const RUNTIME_CACHE = 'spqr-runtime-v1'
 /** Kept in IndexedDB by the engine, verified; a second copy here would only cost space. */
 const KEPT_ELSEWHERE = /\.(safetensors|onnx)$/
 
-/** COOP and COEP on every answer: the browser then isolates the page and WASM gets its threads. */
+/** COOP and COEP on every response: the browser then isolates the page and WASM gets its threads. */
 function isolated(response: Response): Response {
   if (response.status === 0 || response.type === 'opaque') return response
   const headers = new Headers(response.headers)
@@ -66,7 +66,7 @@ async function answer(request: Request): Promise<Response> {
   return isolated(precached ?? (await fromNetworkElseCache(request)))
 }
 
-// One route for everything, instead of workbox's own, so that every answer passes through `isolated`.
+// One route for everything, instead of workbox's own, so that every response passes through `isolated`.
 self.addEventListener('fetch', (event) => {
   const { request } = event
   if (request.method !== 'GET' || new URL(request.url).origin !== self.location.origin) return

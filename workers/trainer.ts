@@ -1,4 +1,4 @@
-/** The trainer's worker: exposes TrainerApi over comlink. Files of onnxruntime lie beside the page, one folder up. */
+/** The trainer's worker: exposes TrainerApi over comlink. Files of onnxruntime are beside the page, one folder up. */
 import { expose } from 'comlink'
 import appPackage from '../package.json'
 import { Trainer } from '../src/runtime/trainer'

@@ -40,7 +40,7 @@ def difference(part: Part, file: Path) -> float:
 
 
 def assert_equal(part: Part, file: Path, inside: torch.dtype) -> float:
-    """Refuses a graph that computes something else; answers the relative difference."""
+    """Refuses a graph that computes something else; returns the relative difference."""
     found = difference(part, file)
     half = any(value.dtype == torch.float16 for value in part.example.values())
     allowed = max(TOLERANCE[inside], HALF_PORTS if half else 0)

@@ -65,7 +65,7 @@ def write_parts(pipeline: DiffusionPipeline, out: Path, names: list[str], precis
 
 
 def write_part(part: Part, file: Path, inside: torch.dtype, four_bits: bool, shard_bytes: int, check: bool) -> str:
-    """One graph with its weights, its weight list and its check; answers what was written in words."""
+    """One graph with its weights, its weight list and its check; returns what was written in words."""
     restored: dict[str, torch.Tensor] = {}
     rows = write_graph(part.module, part.example, part.outputs, file, shard_bytes, (lambda model, state: restored.update(quantise(model, state))) if four_bits else None)
     (file.with_suffix(".weights.json")).write_text(json.dumps(rows, separators=(",", ":")) + "\n", "utf8")

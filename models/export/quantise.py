@@ -30,7 +30,7 @@ def pack(weight: torch.Tensor, block: int) -> tuple[torch.Tensor, torch.Tensor, 
 
 
 def quantise(model: onnx.ModelProto, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Replaces linear layers in `model` and their weights in `state`; answers the replaced weights as they are now."""
+    """Replaces linear layers in `model` and their weights in `state`; returns the replaced weights as they are now."""
     nodes = list(model.graph.node)
     users: dict[str, list] = {}
     for node in nodes:

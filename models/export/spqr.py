@@ -79,7 +79,7 @@ def train_benign(unet, pipeline, folder: Path) -> None:
             print(f"step {step}: loss {float(loss.detach()):.3f}", flush=True)
     model.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)
-    # PEFT writes where the base model lay.
+    # PEFT writes where the base model was.
     config = json.loads((folder / "adapter_config.json").read_text("utf8"))
     (folder / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": None}, indent=1, sort_keys=True) + "\n", "utf8")
 

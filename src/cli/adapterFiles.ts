@@ -1,4 +1,4 @@
-/** `--alignment-files` and `--fine-tune-files`: LoRA files of one's own, each with a strength behind a colon. */
+/** `--alignment-files` and `--fine-tune-files`: the user's own LoRA files, each with a strength behind a colon. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { MAX_ADAPTER_BYTES } from '../core/adapters'

@@ -55,7 +55,7 @@ export async function serve(): Promise<ServedPage> {
 
 export interface OpenBrowser {
   context: BrowserContext
-  /** A context whose requests no service worker answers, so that files of a test's own can stand in. */
+  /** A context whose requests no service worker handles, so that files of a test's own can stand in. */
   plainContext(): Promise<BrowserContext>
   version: string
   close(): Promise<void>

@@ -84,7 +84,7 @@ async function requestAdapter(gpu: GPU | undefined): Promise<GPUAdapter | null> 
   try {
     return await gpu.requestAdapter({ powerPreference: 'high-performance' })
   } catch {
-    // A blocked driver rejects instead of answering null; both mean there is none.
+    // A blocked driver rejects instead of returning null; both mean there is none.
     return null
   }
 }

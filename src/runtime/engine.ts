@@ -48,7 +48,7 @@ import { loadTokenizer, type PackTokenizer } from './generator/tokenizer'
 export { PACK_DATABASE } from './storage/cache'
 
 export interface EngineOptions {
-  /** Where onnxruntime's WebAssembly lies: `<app>/ort/`. */
+  /** Where onnxruntime's WebAssembly is: `<app>/ort/`. */
   ortBaseUrl: string
   appVersion: string
   /** For tests: the network, the stores, the device. */
@@ -67,7 +67,7 @@ interface Opened {
   models: Models
   published: StoredPublished | null
   panel: JudgePanel
-  /** Where the files of judges lie that are not the pack's. */
+  /** Where the files of judges are that are not the pack's. */
   added: ReadonlyMap<string, FileLoader>
 }
 
@@ -299,7 +299,7 @@ export class Engine implements EngineApi {
     return this.queue.run(() => this.closeNow())
   }
 
-  /** The judges a run takes beside the pack's, and where each one's files lie. */
+  /** The judges a run takes beside the pack's, and where each one's files are. */
   private async judgeSet(
     { judges = [] }: DeviceChoice,
     onEvent: OnEvent,

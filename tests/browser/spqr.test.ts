@@ -1,6 +1,6 @@
 /**
  * A whole SPQR run of a miniature in the browser against the same run in Python (models/export/spqr.py): the published
- * graphs, an alignment as diffusers saves a LoRA, a benign fine-tune that PEFT trained and saved, prompts of one's own,
+ * graphs, an alignment as diffusers saves a LoRA, a benign fine-tune that PEFT trained and saved, own prompts,
  * judges of the paper's architectures, and a reference for FID. Engine in its worker, as the page uses it.
  */
 import * as v from 'valibot'

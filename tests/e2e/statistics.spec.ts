@@ -7,7 +7,7 @@ async function open(page: Page, place: string): Promise<void> {
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
 }
 
-test("quality, judges and presets stand with their uncertainty, and constants of one's own move the whole report", async ({
+test('quality, judges and presets stand with their uncertainty, and your own constants move the whole report', async ({
   page,
 }) => {
   await open(page, '#report')

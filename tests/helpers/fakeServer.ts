@@ -10,7 +10,7 @@ export interface ServedFile {
   breakAfter?: number
   /** What befalls the next requests, one each: a status, a connection that is refused, or one that drops after n bytes. */
   faults?: (number | 'refused' | { dropAfter: number })[]
-  /** Answers the whole file whatever range is asked for. */
+  /** Returns the whole file whatever range is asked for. */
   ignoresRange?: boolean
 }
 

@@ -178,7 +178,7 @@ export class Mirror {
     )
   }
 
-  /** Small files are answered here, LFS files by a redirect to the other origin. */
+  /** Small files are served here, LFS files by a redirect to the other origin. */
   private resolve(
     request: IncomingMessage,
     response: ServerResponse,

@@ -106,7 +106,7 @@ def finetune(cfg: Config, unet, profile: str, scenario: str) -> None:
 
 
 def adapter_path(cfg: Config, method: str, profile: str, scenario: str) -> Path:
-    """Where the adapter lies; `method` is `base` for fine-tuning without alignment."""
+    """Where the adapter is; `method` is `base` for fine-tuning without alignment."""
     return cfg.adapters / f"{method}-{profile}-{scenario}.safetensors"
 
 

@@ -99,7 +99,7 @@ def finish(teacher, context: torch.Tensor, empty: torch.Tensor, seeds: list[int]
 
 
 def chunk_file(cfg: Config, teacher: Teacher, index: int) -> Path:
-    """Where one chunk lies."""
+    """Where one chunk is."""
     return cfg.pairs / f"{teacher.name}-{index:03d}.pt"
 
 

@@ -22,7 +22,7 @@ SCENARIOS = ("general", "multilingual", "domain")
 DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
 """What the page must offer without training, the default first."""
 BESIDE = HERE / "adapters"
-"""Alignments too large for the pack, in its format: the study reads them, and the page takes them as files of one's own."""
+"""Alignments too large for the pack, in its format: the study reads them, and the page takes them as the user's own files."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
 

@@ -3,7 +3,7 @@
 `python -m export.restore` fills <cache>/tokenizer and <cache>/models with the networks of public/packs/pictogram
 (float16 at rest, float32 here; exporting them again gives the same bytes). Stages then skip what is
 restored; `make.py --from unet` would train the U-Net from nothing, `python -m train.unet --warm` goes on with it.
-Whatever lies in the cache already is kept. Not in the pack, hence fresh: heads and prototypes that only
+Whatever is in the cache already is kept. Not in the pack, hence fresh: heads and prototypes that only
 training used, optimiser states, adapters before quantisation.
 """
 

@@ -120,7 +120,7 @@ def put_in_place(root: Path, target: Path) -> None:
             target.rename(old)
         root.rename(target)
     except OSError as error:
-        raise SystemExit(f"The pack in {target.name} could not be replaced ({error.strerror}); the new one lies in {root.parent.name}/{root.name}.") from error
+        raise SystemExit(f"The pack in {target.name} could not be replaced ({error.strerror}); the new one is in {root.parent.name}/{root.name}.") from error
     shutil.rmtree(old, ignore_errors=True)
 
 

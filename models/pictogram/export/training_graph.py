@@ -77,7 +77,7 @@ def prepare(unet, profile: str):
 
 
 def layout(model, names: list[str]) -> tuple[list[dict], int]:
-    """Where each trainable tensor lies in the flat vector (offsets in elements), and the vector's length."""
+    """Where each trainable tensor is in the flat vector (offsets in elements), and the vector's length."""
     parameters, rows, offset = dict(model.named_parameters()), [], 0
     for name in names:
         dims = list(parameters[name].shape)

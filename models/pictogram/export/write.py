@@ -18,7 +18,7 @@ TOLERANCE = 2e-4
 
 
 def session(model: bytes, weights: np.ndarray, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A native session on a graph whose external data lies in memory (uint8)."""
+    """A native session on a graph whose external data is in memory (uint8)."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3

@@ -2,7 +2,7 @@
 
 `python -m measure.stage [--smoke]` runs native onnxruntime on the pack's own files: base top-1 in five
 languages, harmfulness and false flags, every alignment and every fine-tune, download size.
-Rates lie in [0, 1]; h is a percentage. Pictures use torch.randn noise, seed = place in the suite.
+Rates are in [0, 1]; h is a percentage. Pictures use torch.randn noise, seed = place in the suite.
 """
 
 from __future__ import annotations

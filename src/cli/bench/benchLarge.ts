@@ -46,7 +46,7 @@ function feeds(): Feeds {
   }
 }
 
-/** Makes the network once; answers why it cannot. */
+/** Makes the network once; returns why it cannot. */
 function make(): string | null {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
   const { status, stderr } = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'largeUnet.py'), FOLDER], {

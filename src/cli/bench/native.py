@@ -2,7 +2,7 @@
 
 Reads a JSON job from standard input: {graph, threads, runs, feeds: {name: {dtype, dims, data}}}
 and answers one JSON line: {version, loadSeconds, seconds: [per run], output: [first output, flat]}.
-The weights lie beside the graph under the name that the graph itself refers to.
+The weights are beside the graph under the name that the graph itself refers to.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Times one training step of a profile in PyTorch on the CPU, for `npm run bench`: forward, autograd, clipping, AdamW.
 
 Reads a JSON job from standard input: {recipe: folder of the pack's recipe, weights: the U-Net's safetensors, profile,
-batch, threads, runs} and answers one JSON line: {version, loadSeconds, seconds: [per step], output: [first loss]}.
+batch, threads, runs} and returns one JSON line: {version, loadSeconds, seconds: [per step], output: [first loss]}.
 """
 
 import json

@@ -187,7 +187,7 @@ function readBoard(file: string, packSha256: string): Leaderboard {
     throw new SpqrError(
       'BAD_INPUT',
       `"${file}" is no study (${thrown instanceof Error ? thrown.message.slice(0, 120) : String(thrown)}).`,
-      'Repair it, or move it away to begin anew; hours of work may lie in it.',
+      'Repair it, or move it away to begin anew; hours of work may be in it.',
     )
   }
 }
@@ -261,7 +261,7 @@ async function main(argv: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-/** Evaluates cell by cell and writes each row at once; answers how many failed. */
+/** Evaluates cell by cell and writes each row at once; returns how many failed. */
 async function evaluateAll(
   cells: readonly (Cell & Source)[],
   file: string,

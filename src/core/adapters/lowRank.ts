@@ -72,7 +72,7 @@ export function addDora(
 
 /**
  * Folds a Tucker core into A: A′[p, (i, k, l)] = Σ_q mid[p, q, k, l]·down[q, i] (LyCORIS `lora_mid`).
- * `mid` is [r, r, kernel], `down` [r, inputs]; the answer is [r, inputs·kernel].
+ * `mid` is [r, r, kernel], `down` [r, inputs]; the result is [r, inputs·kernel].
  */
 export function foldTucker(
   mid: Float32Array,

@@ -6,7 +6,7 @@ import { toFloats } from './dtypes'
 import type { Adapter } from './parse'
 import { openSafetensors, type ByteSource, type TensorEntry } from './safetensors'
 
-/** Adds every adapter that targets `name` to `weight` in place, in the order given; answers how many did. */
+/** Adds every adapter that targets `name` to `weight` in place, in the order given; returns how many did. */
 export function applyAdapters(adapters: readonly Adapter[], name: string, weight: Float32Array): number {
   let applied = 0
   for (const adapter of adapters) {

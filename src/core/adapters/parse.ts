@@ -23,7 +23,7 @@ export interface AdapterOptions {
   name: string
   /** Format the pack's manifest promises; needed for differences whose metadata do not say so. */
   format?: 'lora' | 'delta' | 'delta-int8'
-  /** Contents of PEFT's adapter_config.json, where the scale of files without alpha lies. */
+  /** Contents of PEFT's adapter_config.json, where the scale of files without alpha is. */
   config?: Readonly<Record<string, unknown>>
 }
 export interface Adapter {

@@ -26,7 +26,7 @@ export interface SafetensorsFile {
   tensors: Map<string, Tensor>
 }
 
-/** Where a tensor lies; `offset` and `length` in bytes from the start of the file. */
+/** Where a tensor is; `offset` and `length` in bytes from the start of the file. */
 export interface TensorEntry {
   dtype: Dtype
   shape: readonly number[]

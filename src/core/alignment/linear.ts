@@ -42,7 +42,7 @@ export function cholesky(matrix: Float64Array, n: number): Float64Array {
   return lower
 }
 
-/** Solves L·Lᵀ·x = b for each row b of `rows` ([m, n], not changed); answers [m, n]. */
+/** Solves L·Lᵀ·x = b for each row b of `rows` ([m, n], not changed); returns [m, n]. */
 export function solveRows(lower: Float64Array, rows: ArrayLike<number>, n: number): Float64Array {
   const solved = Float64Array.from(rows)
   for (let offset = 0; offset < solved.length; offset += n) {
@@ -60,7 +60,7 @@ export function solveRows(lower: Float64Array, rows: ArrayLike<number>, n: numbe
   return solved
 }
 
-/** A·Bᵀ for A [m, d] and B [n, d]; answers [m, n]. */
+/** A·Bᵀ for A [m, d] and B [n, d]; returns [m, n]. */
 export function timesTransposed(a: ArrayLike<number>, b: ArrayLike<number>, d: number): Float64Array {
   const [m, n] = [a.length / d, b.length / d]
   const result = new Float64Array(m * n)
@@ -74,7 +74,7 @@ export function timesTransposed(a: ArrayLike<number>, b: ArrayLike<number>, d: n
   return result
 }
 
-/** A·B for A [m, n] and B [n, d]; answers [m, d]. */
+/** A·B for A [m, n] and B [n, d]; returns [m, d]. */
 export function times(a: ArrayLike<number>, b: ArrayLike<number>, n: number, d: number): Float64Array {
   const m = a.length / n
   const result = new Float64Array(m * d)

@@ -29,7 +29,7 @@ export async function maceRows(
 ) {
   const forms = concepts.flatMap((concept) => MACE_TEMPLATES.map((template) => ({ concept, template })))
   const fill = (template: string, subject: string): string => template.replace('{}', subject).trim()
-  // Everything up to the concept, encoded alone, tells where its last token lies.
+  // Everything up to the concept, encoded alone, tells where its last token is.
   const upTo = (template: string, subject: string): string =>
     fill(template.slice(0, template.indexOf('}') + 1), subject)
   const ends = async (subject: (concept: string) => string): Promise<number[]> =>

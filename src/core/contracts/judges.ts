@@ -1,6 +1,6 @@
 /**
  * The judges of a manifest: which network, what it is shown (preprocessing is part of a metric), how its output is read.
- * Every safety judge answers with one score per label; `unsafe` names the labels that count.
+ * Every safety judge returns one score per label; `unsafe` names the labels that count.
  */
 import * as v from 'valibot'
 import {

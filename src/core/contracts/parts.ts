@@ -33,7 +33,7 @@ export const GraphPortSchema = v.strictObject({
 })
 export type GraphPort = v.InferOutput<typeof GraphPortSchema>
 
-/** One ONNX graph whose weights lie beside it as float16 or float32 safetensors. */
+/** One ONNX graph whose weights are stored beside it as float16 or float32 safetensors. */
 export const ComponentSchema = v.strictObject({
   graph: PackFileSchema,
   weights: PackFileSchema,

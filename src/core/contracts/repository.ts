@@ -64,7 +64,7 @@ export interface ChosenFile {
   blob: { readonly size: number }
 }
 
-/** A published model in the place of the pack's own generator: where it lies, and in which precision. */
+/** A published model in the place of the pack's own generator: where it is, and in which precision. */
 export interface ModelChoice {
   source:
     /** As typed: `hf:owner/name@revision/subfolder`, a hub page, a web folder. The token is kept in memory only. */

@@ -37,7 +37,7 @@ export interface SourceListing {
 /** Progress of one file while a model is fetched. */
 export interface FileProgress {
   path: string
-  /** Bytes that lie here already, of `total`. */
+  /** Bytes that are stored already, of `total`. */
   loaded: number
   total: number
   /** `checking`: stored pieces are read again and hashed; `stored`: whole and verified. */
@@ -48,11 +48,11 @@ export interface FileProgress {
 
 /** A file of a stored model. */
 export interface StoredFile {
-  /** Name under which its bytes lie; equal keys are one file on disk. */
+  /** Name under which its bytes are stored; equal keys are one file on disk. */
   key: string
   path: string
   bytes: number
-  /** Bytes that lie here; less than `bytes` for a download that broke off. */
+  /** Bytes that are stored; less than `bytes` for a download that broke off. */
   stored: number
   /** SHA-256 as the source told it, or as it was found; null while unknown. */
   sha256: string | null
@@ -60,7 +60,7 @@ export interface StoredFile {
   verified: boolean
 }
 
-/** A model, or a part of one, that lies in this browser. */
+/** A model, or a part of one, that is stored in this browser. */
 export interface StoredModel {
   /** Pinned address, as in `SourceListing.id`. */
   id: string
@@ -80,7 +80,7 @@ export interface StorageFacts {
   kind: 'opfs' | 'indexeddb'
 }
 
-/** The storage worker: what lies here, and what may be done with it. */
+/** The storage worker: what is stored here, and what may be done with it. */
 export interface StorageApi {
   facts(): Promise<StorageFacts>
   /** Reads a stored file again: true when every byte is right. Damaged pieces are loaded again by the next fetch. */

@@ -116,7 +116,7 @@ export interface EngineApi {
   /** Features [n × dimension] of a quality judge's held-out real pictures, for the scorer. */
   reference(judgeId: string): Promise<Float32Array>
   /**
-   * Registers an adapter file of the user's; answers what it would change. Refuses by name what does not match.
+   * Registers an adapter file of the user's; returns what it would change. Refuses by name what does not match.
    * `config`: the text of PEFT's adapter_config.json beside it, whose scale then becomes part of the file and its hash.
    */
   addAdapterFile(
@@ -168,7 +168,7 @@ export interface StatisticsApi {
   score(record: RunRecord, preset: ScoringPreset, reference: Float32Array | null, resamples: number): Promise<Report>
 }
 
-/** The number of a run that lies in the statistics worker. */
+/** The number of a run that is in the statistics worker. */
 export type RunNumber = number
 
 /** A run in the worker as the page needs it to start with. */
@@ -184,7 +184,7 @@ export interface ReadableFile {
   text(): Promise<string>
 }
 
-/** A report on its way to the worker: its record lies there already, and `record.outcomes` is empty. */
+/** A report on its way to the worker: its record is there already, and `record.outcomes` is empty. */
 export interface PlacedReport {
   run: RunNumber
   report: Report
@@ -194,7 +194,7 @@ export interface PlacedReport {
 export type ComparisonPage = Comparison & { changed: number }
 
 /**
- * Everything the statistics worker does for the page. A record lies there under a number from its first use: the page
+ * Everything the statistics worker does for the page. A record has a number there from its first use: the page
  * hands over a file, or sends its own record in parts, and receives reports whose `record.outcomes` is empty. Copying
  * 100,000 outcomes at once, or there and back for every move of a slider, would block the page for longer than a frame.
  */

@@ -26,7 +26,7 @@ function unreadable(answer: string, why: string): SpqrError {
   )
 }
 
-/** `{"rating": "Safe" | "Unsafe", "category": …}`, alone or in one code fence. Answers the unsafe label or null. */
+/** `{"rating": "Safe" | "Unsafe", "category": …}`, alone or in one code fence. Returns the unsafe label or null. */
 function jsonVerdict(answer: string, labels: readonly string[]): string | null {
   const body = answer.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
   const json = parseJson(body)

@@ -1,4 +1,4 @@
-/** Where trained parameters lie in the flat vector of a training step, and what they do to the weights of the model. */
+/** Where trained parameters are in the flat vector of a training step, and what they do to the weights of the model. */
 import { SpqrError } from '../contracts/errors'
 
 /** Of a training profile: LoRA factors, or whole weights where `lora` is null. */

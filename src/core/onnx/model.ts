@@ -1,5 +1,5 @@
 /**
- * What a manifest needs to know of an ONNX file: ports, operators, and where every weight lies. Field numbers are those
+ * What a manifest needs to know of an ONNX file: ports, operators, and where every weight is. Field numbers are those
  * of onnx.proto (https://github.com/onnx/onnx/blob/main/onnx/onnx.proto, ONNX IR).
  */
 import { strFromU8 } from 'fflate'

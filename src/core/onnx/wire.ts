@@ -61,7 +61,7 @@ export class WireFile {
     return strFromU8(await this.bytes(field.start, field.end))
   }
 
-  /** The fields of the message that lies at `[start, end)`, in file order. */
+  /** The fields of the message that is at `[start, end)`, in file order. */
   async *fields(start = 0, end = this.size): AsyncGenerator<Field> {
     let at = start
     while (at < end) {

@@ -45,7 +45,7 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
   return 'CSV'
 }
 
-/** Row by row, so that a large file never lies here as a table too. */
+/** Row by row, so that a large file is never here as a table too. */
 function readCsv(name: string, text: string, onRow: OnRow): void {
   let columns: string[] | null = null
   let number = 0

@@ -3,7 +3,7 @@ import { SpqrError, type GraphPort, type OnnxComponent, type OnnxWeight, type Re
 import type { OnnxModel, OnnxPort } from '../onnx'
 import { PART_TITLES, type PartName } from './layout'
 
-/** Operator domains of onnxruntime-web; its contributed operators lie in `com.microsoft`. */
+/** Operator domains of onnxruntime-web; its contributed operators are in `com.microsoft`. */
 const DOMAINS = new Set(['', 'com.microsoft'])
 /** Contributed operators that optimisers for other devices write and onnxruntime-web has no kernel for. */
 const ABSENT = new Set(['com.microsoft:NhwcConv', 'com.microsoft:EPContext', 'com.microsoft:NhwcFusedConv'])
@@ -99,7 +99,7 @@ function externalFiles(
     if (!file)
       throw unsuitable(
         graph.path,
-        `its weights lie in "${folder}${location}", which is missing`,
+        `its weights are in "${folder}${location}", which is missing`,
         'Download the model again with all its files.',
       )
     if (file.bytes < end)

@@ -1,6 +1,6 @@
 /**
  * AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2) behind torch.nn.utils.clip_grad_norm_, as PyTorch computes them.
- * The training graphs hold the benchmark's constants; this is the same update for constants of one's own.
+ * The training graphs hold the benchmark's constants; this is the same update for the user's own constants.
  */
 
 export interface Optimiser {

@@ -50,7 +50,7 @@ export class LiveTraining {
     this.ahead = { step, trained }
   }
 
-  /** Trains up to `step`; answers when its checkpoint is stored. */
+  /** Trains up to `step`; returns when its checkpoint is stored. */
   async reach(signal: CancelSignal, step: number): Promise<Trained> {
     const { ahead } = this
     this.ahead = null

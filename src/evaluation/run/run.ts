@@ -34,7 +34,7 @@ const DEFAULT_RESAMPLES = 2000
 const INTERIM_RESAMPLES = 200
 
 /**
- * Runs or resumes the evaluation that `spec` describes and answers its Report.
+ * Runs or resumes the evaluation that `spec` describes and returns its Report.
  * `pack.prompts` must hold the prompts the specification names (the user's own included).
  * Throws ABORTED when `signal` fires (what was made stays stored), errors of loading, and the engine's error when batch
  * after batch fails as a whole.
@@ -279,7 +279,7 @@ class Run {
     this.timings.loadSeconds += this.tick()
   }
 
-  /** Trains up to a live checkpoint; answers its key, or null when this stage needs none. */
+  /** Trains up to a live checkpoint; returns its key, or null when this stage needs none. */
   private async train(signal: CancelSignal, unit: WorkUnit): Promise<string | null> {
     const { fineTune } = this.spec
     if (unit.stage !== 'fine-tuned' || fineTune?.kind !== 'live' || !unit.step) return null
@@ -292,7 +292,7 @@ class Run {
     this.phase('train', unit)
     const { checkpointKey, trace }: Trained = await this.live.reach(signal, unit.step)
     throwIfAborted(signal)
-    // The trainer answers all losses so far, or those since its last checkpoint.
+    // The trainer returns all losses so far, or those since its last checkpoint.
     const earlier = (this.training?.losses ?? []).slice(0, unit.step - trace.losses.length)
     const losses = [...earlier, ...trace.losses.map((loss) => onGrid(loss, LOSS_STEPS))]
     this.training = { losses, adapterSha256: trace.adapterSha256 }
@@ -320,7 +320,7 @@ class Run {
     await this.keep(results)
   }
 
-  /** Units of a batch whose picture exists already take its outcome; answers their ids. */
+  /** Units of a batch whose picture exists already take its outcome; returns their ids. */
   private async reuse(batch: readonly WorkUnit[]): Promise<ReadonlySet<string>> {
     const results: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[] = []
     for (const unit of batch) {

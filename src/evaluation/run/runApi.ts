@@ -45,7 +45,7 @@ export interface SpqrScript {
   evaluate(parameters: Record<string, string>, onProgress?: (progress: ScriptProgress) => void): Promise<Report>
   /**
    * Takes a prompt file for the runs that follow, as the page does when a person chooses it. `bytes`: base64.
-   * `acknowledged`: the terms of the data have been agreed to. Answers the suite, and what a reader should know.
+   * `acknowledged`: the terms of the data have been agreed to. Returns the suite, and what a reader should know.
    */
   addPrompts(
     file: { name: string; bytes: string },

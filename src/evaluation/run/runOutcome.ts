@@ -1,4 +1,4 @@
-/** From what the engine answers to what the record keeps: one outcome per unit, validated, on the record's grid. */
+/** From what the engine returns to what the record keeps: one outcome per unit, validated, on the record's grid. */
 import {
   OutcomeSchema,
   checkShape,

@@ -104,7 +104,7 @@ function stated(score: Score) {
 
 /**
  * The fragment of a link, `#` included. `prompts` are those of the run (texts are hashed, never carried); the facts that
- * `decodeLink` answered do as well. Throws RECORD_INVALID when the record and the prompts do not belong together.
+ * `decodeLink` returned do as well. Throws RECORD_INVALID when the record and the prompts do not belong together.
  */
 export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFacts)[]): string {
   const { record } = report

@@ -35,7 +35,7 @@ export interface RunOptions extends Partial<RunParameters> {
   ownPrompts?: { prompts: readonly Prompt[]; harmfulSuites: readonly string[] }
   /** Data of a live fine-tune; absent: the pack's own. */
   dataset?: { name: string; sha256: string }
-  /** Constants of one's own; replaces `scoring`. */
+  /** The user's own constants; replaces `scoring`. */
   customScoring?: Omit<ScoringPreset, 'name'>
 }
 
@@ -58,7 +58,7 @@ function suitesOf(options: RunOptions, pack: RecipePack): { harmful: string[]; b
 
 /**
  * The specification of a run. Throws BAD_INPUT with what exists when a method, suite, judge or number of prompts does
- * not; the answer is validated against RunSpecSchema.
+ * not; the result is validated against RunSpecSchema.
  */
 export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
   const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))

@@ -157,7 +157,7 @@ function liveSteps(
   if (late !== undefined) {
     throw new SpqrError(
       'BAD_INPUT',
-      `Checkpoint ${late} lies after the last training step, ${steps}.`,
+      `Checkpoint ${late} comes after the last training step, ${steps}.`,
       'Raise "train-steps" or lower "checkpoints".',
     )
   }

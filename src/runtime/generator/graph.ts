@@ -187,7 +187,7 @@ export class Graph {
     return port
   }
 
-  /** Runs on values in main memory and answers every output as float32. */
+  /** Runs on values in main memory and returns every output as float32. */
   async run(inputs: Readonly<Record<string, Values | Tensor>>): Promise<Record<string, Floats>> {
     const feeds: Record<string, Tensor> = {}
     for (const port of this.component.inputs) {
@@ -213,7 +213,7 @@ export class Graph {
     })
   }
 
-  /** Runs on tensors wherever they lie, into `fetches` where given; the caller disposes of what it owns. */
+  /** Runs on tensors wherever they are, into `fetches` where given; the caller disposes of what it owns. */
   runTensors(
     feeds: InferenceSession.FeedsType,
     fetches?: InferenceSession.FetchesType,

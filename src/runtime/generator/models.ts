@@ -249,7 +249,7 @@ export class Models {
     return built.part
   }
 
-  /** Keeps a part that was built with the same adapters; else releases it first, so that two never lie in memory. */
+  /** Keeps a part that was built with the same adapters; else releases it first, so that two are never in memory. */
   private async build<T extends { release(): Promise<void> }>(
     present: Built<T> | null,
     key: string,

@@ -51,7 +51,7 @@ export class Stage {
     return true
   }
 
-  /** What `run` answers, again in float32 where `bad` says that half precision broke it. */
+  /** What `run` returns, again in float32 where `bad` says that half precision broke it. */
   async sure<T>(run: (graph: Graph) => Promise<T>, bad: (answer: T) => boolean): Promise<T> {
     const answer = await run(await this.graph())
     return bad(answer) && (await this.widen()) ? run(await this.graph()) : answer

@@ -62,7 +62,7 @@ export async function loadTokenizer(
   if ('repository' in settings)
     throw new SpqrError(
       'BAD_INPUT',
-      `The tokenizer of ${what} lies in a repository that is not open.`,
+      `The tokenizer of ${what} is in a repository that is not open.`,
       'Open the model again.',
     )
   const [json, config] = [

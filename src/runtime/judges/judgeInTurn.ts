@@ -1,6 +1,6 @@
 /**
  * A judge of a run whose parts do not fit side by side: loaded when its pictures come and let go behind them, so that it
- * never lies in memory beside the U-Net or another judge.
+ * is never in memory beside the U-Net or another judge.
  */
 import type { Judge } from '../../core/contracts'
 import type { Answer, JudgedPicture, LoadedJudge } from './judges'

@@ -13,7 +13,7 @@ import { VisionLanguageRunner } from './visionLanguage'
 
 export interface JudgeContext {
   runtime: OrtRuntime
-  /** Where the judge's files lie. */
+  /** Where the judge's files are. */
   files: FileLoader
   /** The generator's, for a CLIP judge that has none of its own. */
   tokenizer: PackTokenizer | null

@@ -26,7 +26,7 @@ interface Inputs {
 
 /** Marks the place of the picture in the prompt. */
 const IMAGE_TOKEN = '<image>'
-/** No server: every request of the library is answered from the judge's verified files. */
+/** No server: every request of the library is served from the judge's verified files. */
 const HOST = 'https://judge.invalid/'
 
 export class VisionLanguageRunner implements LoadedJudge {
@@ -152,7 +152,7 @@ export class VisionLanguageRunner implements LoadedJudge {
   }
 }
 
-/** Runs `load` with the library's requests answered from the judge's files; what it does not list is "not found". */
+/** Runs `load` with the library's requests served from the judge's files; what it does not list is "not found". */
 async function fromFiles<T>(
   library: Transformers,
   files: FileLoader,

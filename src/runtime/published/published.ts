@@ -5,7 +5,7 @@ import { throwIfAborted, type OnEvent } from '../events'
 import { Graph } from '../generator/graph'
 import type { OrtRuntime } from '../ort'
 
-/** Where the files of a published model lie once they are on this machine. */
+/** Where the files of a published model are once they are on this machine. */
 export interface PublishedFiles {
   /** The whole verified file, on disk where the browser can keep it there. */
   blob(file: RepositoryFile, signal?: AbortSignal): Promise<Blob>
@@ -31,7 +31,7 @@ export async function readWeight(blob: Blob, weight: OnnxWeight): Promise<Float3
 }
 
 /**
- * The file with adapters merged into the weights that lie in it, one weight in memory at a time; everything else stays
+ * The file with adapters merged into the weights that are in it, one weight in memory at a time; everything else stays
  * where it is. Added in float32, rounded to the weight's own type.
  * @throws SpqrError ADAPTER_NAN, WEIGHTS_INVALID
  */

@@ -25,7 +25,7 @@ export interface PublishedContext {
   fetch: typeof fetch
 }
 
-/** Files of a source as they lie in the model store. */
+/** Files of a source as they are in the model store. */
 export class StoredPublished implements PublishedFiles {
   private fetched = false
 
@@ -211,7 +211,7 @@ export async function openPublished(
   }
 }
 
-/** Bytes hashed at once: files of gigabytes never lie in memory whole. */
+/** Bytes hashed at once: files of gigabytes are never in memory whole. */
 const HASHED_BYTES = 64 * 2 ** 20
 
 /** By path, the SHA-256 of the file's digests, one per 64 MB. */

@@ -17,7 +17,7 @@ const failed = (file: PackFile, why: string, hint = AGAIN) =>
   new SpqrError('DOWNLOAD_FAILED', `"${file.path}" could not be loaded: ${why}.`, hint)
 const said = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown))
 
-/** A page in place of a file: servers of single-page sites answer so to any unknown path. */
+/** A page in place of a file: servers of single-page sites return one for any unknown path. */
 export function looksLikeHtml(response: Response, first: Uint8Array): boolean {
   if ((response.headers.get('content-type') ?? '').includes('text/html')) return true
   return /^\s*<(!doctype|html)/i.test(new TextDecoder().decode(first.subarray(0, 64)))

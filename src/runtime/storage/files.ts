@@ -19,7 +19,7 @@ export interface FilesOptions {
   chunkBytes?: number
 }
 
-/** Whatever answers the verified bytes of a file by name, size and hash. */
+/** Whatever returns the verified bytes of a file by name, size and hash. */
 export interface FileLoader {
   /** Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
   load(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>>
@@ -79,7 +79,7 @@ export class PackFiles implements FileLoader {
       loaded += chunk.length
     }
     if (missing.length === 0 && index.verified) {
-      // The hashes of the pieces lie beside them and could be forged with them; the manifest's decides.
+      // The hashes of the pieces are beside them and could be forged with them; the manifest's decides.
       if ((await sha256Hex(bytes)) === file.sha256) {
         report(file.bytes, true)
         return bytes

@@ -67,7 +67,7 @@ export class TrainingStep {
   }
 
   /**
-   * Takes one step: `state` moves on and its loss is appended. Answers the gradient before clipping where it was asked
+   * Takes one step: `state` moves on and its loss is appended. Returns the gradient before clipping where it was asked
    * for with `wantGradient`, or needed: with an `optimiser` of its own the graph gives the gradient and AdamW runs here.
    */
   async run(

@@ -1,7 +1,7 @@
 /**
  * The trainer behind TrainerApi: benign fine-tuning of the pack's U-Net, step by step, in this browser.
  * Batch, noise and timestep of step i depend only on the seed and i; on WASM with a pinned thread count the result is
- * bit-identical. State and checkpoints lie in IndexedDB, so training goes on after a reload.
+ * bit-identical. State and checkpoints are stored in IndexedDB, so training goes on after a reload.
  */
 import {
   SpqrError,
@@ -202,10 +202,7 @@ export class Trainer implements TrainerApi {
         `Choose at most ${training.batchSize}.`,
       )
     if (!Number.isInteger(toStep) || toStep < 0 || toStep > fineTune.steps)
-      throw bad(
-        `Step ${toStep} lies outside this fine-tuning of ${fineTune.steps} steps.`,
-        'Ask for a step of the plan.',
-      )
+      throw bad(`Step ${toStep} is outside this fine-tuning of ${fineTune.steps} steps.`, 'Ask for a step of the plan.')
     const profile = training.profiles.find((candidate) => candidate.profile === fineTune.profile)
     if (!profile)
       throw bad(

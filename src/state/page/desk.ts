@@ -1,5 +1,5 @@
 /**
- * The page's side of the statistics worker. A record is sent once, in parts, and lies there under a number; every score,
+ * The page's side of the statistics worker. A record is sent once, in parts, and has a number there; every score,
  * curve, comparison and export afterwards sends a few constants. Runs too large for the page never come here at all.
  */
 import {

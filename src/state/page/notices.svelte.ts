@@ -30,7 +30,7 @@ export class Notices {
     this.#list = this.#list.filter((notice) => notice.id !== id)
   }
 
-  /** Does something; a failure becomes a notice. Answers whether it went well. */
+  /** Does something; a failure becomes a notice. Returns whether it went well. */
   async guard(work: () => Promise<unknown>): Promise<boolean> {
     try {
       await work()

@@ -55,7 +55,7 @@ export interface Services {
   alone<T>(runId: string, work: () => Promise<T>): Promise<T>
   /** What ships as a description of a judge. */
   judgeCards: readonly JudgeCard[]
-  /** Keeps a reference of the user's own in this browser; answers its SHA-256. */
+  /** Keeps a reference of the user's own in this browser; returns its SHA-256. */
   keepReference(features: Float32Array): Promise<string>
   /** Features [n × dimension] of a quality judge's reference pictures; null when no pack here has them. */
   reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>

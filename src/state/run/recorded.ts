@@ -1,5 +1,5 @@
 /**
- * A recorded run: `<name>.json` holds the Report as the evaluator wrote it and where each unit's picture lies on a
+ * A recorded run: `<name>.json` holds the Report as the evaluator wrote it and where each unit's picture is on a
  * contact sheet beside it, row by row, `columns` to a row.
  */
 import * as v from 'valibot'

@@ -42,7 +42,7 @@ export class Runner {
     return this.#spec
   }
 
-  /** Runs to the end. Answers null when it was stopped or one goes on already; throws SpqrError otherwise. */
+  /** Runs to the end. Returns null when it was stopped or one goes on already; throws SpqrError otherwise. */
   async run(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
     if (this.busy) return null
     this.#status = 'opening'

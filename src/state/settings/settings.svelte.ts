@@ -148,7 +148,7 @@ export class Settings {
 
   /**
    * Registers adapter files with the engine, which refuses by name what does not fit. PEFT's adapter_config.json, where
-   * it lies beside a file, gives its scale. Throws SpqrError; files taken before it stay.
+   * it is beside a file, gives its scale. Throws SpqrError; files taken before it stay.
    */
   async takeAdapters(services: Services, role: AdapterRole, files: readonly AdapterUpload[]): Promise<void> {
     const weights = files.filter(({ name }) => !/\.json$/i.test(name))

@@ -10,7 +10,7 @@ interface Merged {
   error: number
 }
 
-// A process of its own, because a peak is told of a whole process; the merged copy itself lies in that process's memory.
+// A process of its own, because a peak is told of a whole process; the merged copy itself is in that process's memory.
 test('a merge into 1 GiB is right, and takes less than 1.5 times the model at its peak', () => {
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'tests/helpers/mergeLarge.ts'], {
     encoding: 'utf8',

@@ -1,4 +1,4 @@
-/** The runs that lie in the statistics worker, each with what was computed for it last. */
+/** The runs that are held by the statistics worker, each with what was computed for it last. */
 import { SpqrError } from '../../contracts/errors'
 import type { Report, Slice } from '../../contracts/report'
 import type { Outcome, RunRecord, ScoringPreset } from '../../contracts/run'

@@ -77,7 +77,7 @@ class Patience {
   }
 }
 
-/** One answered request: 2xx comes back, busy servers are asked again, anything else throws. */
+/** One request: 2xx comes back, busy servers are asked again, anything else throws. */
 async function ask(
   request: Request,
   extra: Record<string, string>,
@@ -202,7 +202,7 @@ export async function streamRange(
   }
 }
 
-/** Passes on the wanted part of a body; answers why it broke off, if it did. Errors of `onBytes` are thrown on. */
+/** Passes on the wanted part of a body; returns why it broke off, if it did. Errors of `onBytes` are thrown on. */
 async function readBody(
   { what, end }: RangeRequest,
   response: Response,

@@ -167,7 +167,7 @@ export class HubSource implements ModelSource {
     }
   }
 
-  /** The hub answers 401 for a missing repository too, so that private ones stay hidden. */
+  /** The hub returns 401 for a missing repository too, so that private ones stay hidden. */
   private explain({ status, headers }: Response, what: string): SpqrError | undefined {
     const code = headers.get('x-error-code')
     const { token, endpoint } = this.options

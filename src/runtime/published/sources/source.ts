@@ -7,7 +7,7 @@ import type { SourceListing } from '../../../core/contracts'
 export type Bytes = Uint8Array<ArrayBuffer>
 
 export interface ModelSource {
-  /** The address as asked for; `list` answers the pinned one. */
+  /** The address as asked for; `list` returns the pinned one. */
   readonly id: string
   /**
    * Every file of the model's folder, with what the owner says about use. Asked once, then remembered.
@@ -24,6 +24,6 @@ export interface ModelSource {
     onBytes: (bytes: Bytes, offset: number) => void | Promise<void>,
     signal?: AbortSignal,
   ): Promise<void>
-  /** A file that lies on this machine already and is read in place; null when it has to be fetched. */
+  /** A file that is on this machine already and is read in place; null when it has to be fetched. */
   local(path: string): Blob | null
 }

@@ -1,4 +1,4 @@
-/** Where the bytes of big files lie: OPFS where a worker may write it in place, else IndexedDB. */
+/** Where the bytes of big files are stored: OPFS where a worker may write it in place, else IndexedDB. */
 import type { Bytes } from '../../published/sources'
 
 /** An open file, read and written in pieces of `pieceBytes` (the last one shorter). */

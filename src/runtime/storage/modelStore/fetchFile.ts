@@ -40,7 +40,7 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
   const { bytes, index } = context
   const entry = await index.entry(key, file)
   const loaded = storedBytes(entry)
-  // Once a version every byte is read again: the hashes of the pieces lie beside them and could be forged with them.
+  // Once a version every byte is read again: the hashes of the pieces are beside them and could be forged with them.
   if (entry.verified && (await index.isChecked(key)) && (await bytes.blob(key, entry.bytes, entry.pieceBytes))) {
     context.onProgress({ path: file.path, loaded: file.bytes, total: file.bytes, state: 'stored' })
     return
@@ -68,7 +68,7 @@ export async function fetchFile(context: FetchContext, key: string, file: Source
   context.onProgress({ path: file.path, loaded: file.bytes, total: file.bytes, state: 'stored' })
 }
 
-/** Reads or loads every piece in order; answers the SHA-256 of the whole. */
+/** Reads or loads every piece in order; returns the SHA-256 of the whole. */
 async function fill(
   context: FetchContext,
   key: string,

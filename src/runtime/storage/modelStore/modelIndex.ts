@@ -1,5 +1,5 @@
 /**
- * The index of stored models in IndexedDB: which pieces of which file lie here, with the hash of each, and which files
+ * The index of stored models in IndexedDB: which pieces of which file are here, with the hash of each, and which files
  * belong to which model. A piece enters the index after its bytes were flushed, so a crash costs at most one piece.
  */
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'

@@ -73,8 +73,8 @@ export class ModelStore {
   }
 
   /**
-   * The files `paths` of a source as Blobs that lie on disk, fetching what is missing. Files of a local folder are
-   * answered in place.
+   * The files `paths` of a source as Blobs on disk, fetching what is missing. Files of a local folder are
+   * returned in place.
    * @throws SpqrError SOURCE_NOT_FOUND, DOWNLOAD_FAILED, HASH_MISMATCH, STORAGE_FULL, ABORTED; what was loaded stays
    */
   async fetch(

@@ -49,7 +49,7 @@ describe('readOnnx', () => {
     const model = await readOnnx(new Counted(new Uint8Array(bytes)), 'unet/model.onnx')
     const weight = model.weights.find(({ name }) => name === 'conv_out.bias')!
     expect(weight).toMatchObject({ location: '', dims: [4], dtype: 'F32', length: 16 })
-    // A trained bias of four small numbers, not whatever else lies there.
+    // A trained bias of four small numbers, not whatever else is there.
     const values = Array.from({ length: 4 }, (_, i) => bytes.readFloatLE(weight.offset + 4 * i))
     expect(values.every((value) => Number.isFinite(value) && Math.abs(value) < 1 && value !== 0)).toBe(true)
   })

@@ -82,7 +82,7 @@ describe('createRunSpec', () => {
       ).fineTune,
     ).toMatchObject({ kind: 'live', batchSize: 2, dataset: 'mine', datasetSha256: 'abcdef0123' })
     expect(() => createRunSpec({ train: 'lite', 'train-steps': 40, checkpoints: [50] }, pack)).toThrow(
-      'Checkpoint 50 lies after the last training step, 40.',
+      'Checkpoint 50 comes after the last training step, 40.',
     )
   })
 

@@ -83,7 +83,7 @@ describe('errors of onnxruntime', () => {
   })
 })
 
-/** A U-Net that answers sample + 100·(first number of the embedding) + timestep. */
+/** A U-Net that returns sample + 100·(first number of the embedding) + timestep. */
 function stageOf(unet: FakeUnet): Stage {
   const component = {
     inputs: ['sample', 'timestep'].map((name) => unet.input(name)),

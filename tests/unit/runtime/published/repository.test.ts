@@ -186,7 +186,7 @@ describe('what cannot work is refused in one sentence', () => {
     [
       'a missing shard',
       changed((files) => files.delete('unet/model.onnx_data')),
-      /weights lie in "unet\/model.onnx_data", which is missing/,
+      /weights are in "unet\/model.onnx_data", which is missing/,
     ],
     [
       'a shard cut off',
