@@ -66,7 +66,7 @@ export default defineConfig({
         icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml' }],
       },
       injectManifest: {
-        globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg'],
+        globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg', 'recorded/*'],
         maximumFileSizeToCacheInBytes: 5e6,
       },
     }),

@@ -32,13 +32,18 @@ async function fromNetworkElseCache(request: Request): Promise<Response> {
   try {
     const response = await fetch(request)
     if (response.ok && response.status === 200) await keep(request, response.clone())
-    return response
+    // A server that fails is as good as none.
+    return response.status >= 500 ? ((await kept(request)) ?? response) : response
   } catch (error) {
-    const kept = await caches.match(request, { cacheName: RUNTIME_CACHE, ignoreSearch: request.mode === 'navigate' })
-    const shell = request.mode === 'navigate' ? await matchPrecache('index.html') : undefined
-    if (kept ?? shell) return (kept ?? shell) as Response
+    const found = await kept(request)
+    if (found) return found
     throw error
   }
+}
+
+async function kept(request: Request): Promise<Response | undefined> {
+  const found = await caches.match(request, { cacheName: RUNTIME_CACHE, ignoreSearch: request.mode === 'navigate' })
+  return found ?? (request.mode === 'navigate' ? await matchPrecache('index.html') : undefined)
 }
 
 /** A browser that stores nothing more is not offline: the answer counts all the same. */

@@ -241,7 +241,7 @@ class KeyValueRunStore implements RunStore {
   /** Goes on with a run in memory whose stored copy is gone: somebody wanted it gone, so it is not stored anew. */
   private async hold(live: Kept): Promise<void> {
     const { id } = live.header.record
-    const batches = live.batches.map((outcomes, i) => (outcomes ? batchEntries(id, i, outcomes) : []))
+    const batches = live.batches.map((outcomes, i) => batchEntries(id, i, outcomes ?? []))
     this.keyValue.hold([...(await headerEntries(live.header)), ...(await Promise.all(batches)).flat()])
     this.held.add(id)
     this.options.onMemory?.(removedError())

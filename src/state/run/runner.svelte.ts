@@ -1,9 +1,10 @@
 /** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
-import { reviveError, type DeviceChoice, type Report, type RunSpec } from '../../core/contracts'
+import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec } from '../../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
 import { PauseGate, runEvaluation, type RunEvent } from '../../evaluation/run/run'
 import { runId } from '../../evaluation/spec/specHash'
 import type { Exhibit, Origin } from './exhibit.svelte'
+import { ScreenAwake } from './awake.svelte'
 import { Progress } from './progress.svelte'
 import type { OpenPack, Services } from '../page/services'
 
@@ -21,10 +22,13 @@ export interface RunRequest {
 
 export class Runner {
   readonly progress = new Progress()
+  readonly awake = new ScreenAwake()
   #status = $state<RunStatus>('idle')
   #spec = $state.raw<RunSpec | null>(null)
   #gate = new PauseGate()
   #stop: AbortController | null = null
+  /** The reader is leaving the page: what then ends the workers is no fault of the run. */
+  #leaving = false
   readonly #services: Services
   readonly #exhibit: Exhibit
 
@@ -33,6 +37,8 @@ export class Runner {
   constructor(services: Services, exhibit: Exhibit) {
     this.#services = services
     this.#exhibit = exhibit
+    globalThis.addEventListener('pagehide', () => (this.#leaving = true))
+    globalThis.addEventListener('pageshow', () => (this.#leaving = false))
   }
 
   get status(): RunStatus {
@@ -51,9 +57,15 @@ export class Runner {
     this.#stop = stop
     this.#gate = new PauseGate()
     try {
-      return await this.#opened(request, stop.signal, onEvent)
+      return await this.awake.during(() => this.#opened(request, stop.signal, onEvent))
     } catch (thrown) {
       if (stop.signal.aborted) return null
+      if (this.#leaving)
+        throw new SpqrError(
+          'ABORTED',
+          'The page was left while a run went on.',
+          'Everything made so far is kept: open the page again and go on with it.',
+        )
       throw reviveError(thrown)
     } finally {
       this.#status = 'idle'
