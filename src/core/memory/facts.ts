@@ -27,3 +27,16 @@ export function variantFacts(variant: string, { model }: Pick<ModelManifest, 'mo
     ],
   }
 }
+
+/** U-Nets larger than this are let go before the next one is loaded. */
+const KEPT_BYTES = 64 * 2 ** 20
+/** Base, aligned and fine-tuned. */
+const KEPT_SMALL = 3
+
+/**
+ * How many variants of a model stay loaded side by side: all three stages of a small one, so that they can be drawn in
+ * turn; one of a large one.
+ */
+export function variantsKept({ model: { unet } }: Pick<ModelManifest, 'model'>): number {
+  return 'graph' in unet && unet.weights.bytes <= KEPT_BYTES ? KEPT_SMALL : 1
+}

@@ -184,6 +184,27 @@ export function batches(units: readonly WorkUnit[], size: number): WorkUnit[][] 
   return list
 }
 
+/**
+ * The order batches are made in when all stages can stay loaded: base, aligned and fine-tuned in turn, so that the first
+ * pairs to compare exist at once. Checkpoints of a live fine-tune come behind, in their order: they need training. The
+ * batches themselves stay as they are cut, so every picture and the record are the same in either order.
+ */
+export function sideBySide(cut: readonly WorkUnit[][]): WorkUnit[][] {
+  const stages = new Map<string, WorkUnit[][]>()
+  const checkpoints: WorkUnit[][] = []
+  for (const batch of cut) {
+    const [first] = batch
+    if (!first) continue
+    if (first.step === null) stages.set(first.stage, [...(stages.get(first.stage) ?? []), batch])
+    else checkpoints.push(batch)
+  }
+  const turns = [...stages.values()].flatMap((list, which) =>
+    list.map((batch, i) => ({ batch, at: i / list.length, which })),
+  )
+  turns.sort((a, b) => a.at - b.at || a.which - b.which)
+  return [...turns.map(({ batch }) => batch), ...checkpoints]
+}
+
 /** What the engine must prepare for a stage. `checkpointKey`: the trainer's, for a live checkpoint after step 0. */
 export function variantOf(
   spec: RunSpec,

@@ -15,10 +15,11 @@ import {
   type TrainingTrace,
   type WorkUnit,
 } from '../../core/contracts'
+import { variantsKept } from '../../core/memory'
 import { deservesRetry, retried } from '../../core/scoring'
 import { Generator } from './generate'
 import { LiveTraining, type Trained } from './liveTraining'
-import { batches, plan, variantKey, variantOf } from '../plan/plan'
+import { batches, plan, sideBySide, variantKey, variantOf } from '../plan/plan'
 import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
 import { LOSS_STEPS, onGrid, outcomeOf, sameOutcome } from './runOutcome'
@@ -88,6 +89,8 @@ class Run {
   private readonly progress: ProgressCounter
   private readonly generator: Generator
   private readonly live: LiveTraining | null
+  /** Weights that were prepared before, by key. */
+  private readonly loaded = new Set<string>()
   /** The last unit of every checkpoint, by id: its block is complete when that one is. */
   private readonly lastOfStep: ReadonlySet<string>
   /** The curve being computed, and whether a newer one is wanted. */
@@ -107,6 +110,8 @@ class Run {
     private readonly spec: RunSpec,
     private readonly units: WorkUnit[],
     private readonly record: RunRecord,
+    /** Stages are made in turn: the engine keeps them all loaded. */
+    private readonly inTurn: boolean,
     private readonly onEvent: (event: RunEvent) => void,
   ) {
     this.timings = { ...record.timings }
@@ -168,7 +173,8 @@ class Run {
       training: null,
     })
     assertSameConditions(record, pack)
-    return new Run(ports, spec, units, await withShared(ports, record, units), onEvent)
+    const inTurn = variantsKept(pack.manifest) > 1
+    return new Run(ports, spec, units, await withShared(ports, record, units), inTurn, onEvent)
   }
 
   abort(): Promise<unknown> {
@@ -177,7 +183,8 @@ class Run {
 
   async finish(signal: CancelSignal): Promise<Report> {
     let prepared: string | null = null
-    for (const batch of batches(this.units, this.ports.batchSize ?? DEFAULT_BATCH)) {
+    const cut = batches(this.units, this.ports.batchSize ?? DEFAULT_BATCH)
+    for (const batch of this.inTurn ? sideBySide(cut) : cut) {
       const reused = await this.reuse(batch)
       const open = batch.filter((unit) => !this.outcomes.has(unit.id) && !reused.has(unit.id))
       const first = open[0]
@@ -268,7 +275,10 @@ class Run {
   private async prepare(signal: CancelSignal, unit: WorkUnit): Promise<void> {
     const checkpoint = await this.train(signal, unit)
     throwIfAborted(signal)
-    this.phase('prepare', unit)
+    const key = variantKey(this.spec, unit.stage, unit.step)
+    // A stage that comes round again is still loaded: nothing to tell.
+    if (!this.loaded.has(key)) this.phase('prepare', unit)
+    this.loaded.add(key)
     this.tick()
     const { live } = this
     const again = live && checkpoint !== null && unit.step !== null ? { step: unit.step, key: checkpoint } : null

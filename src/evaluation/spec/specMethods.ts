@@ -9,6 +9,7 @@ import {
   type PackAdapter,
   type Profile,
   type Prompt,
+  type Scenario,
   type Training,
 } from '../../core/contracts'
 import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type ClosedFormId } from '../../core/methods'
@@ -211,6 +212,17 @@ function liveFineTune(
     datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),
   }
   return { ...plain, ...resolveMitigation(chosen, plain, alignment) }
+}
+
+/** Fine-tunes that come with the pack for an alignment. */
+export function packFineTunes(
+  alignment: AlignmentSpec | null,
+  pack: RecipePack,
+): { profile: Profile; scenario: Scenario }[] {
+  const base = fineTuneBase(alignment, pack)
+  return adaptersOf(pack, 'fine-tune').flatMap(({ on, profile, scenario }) =>
+    on === base && profile && scenario ? [{ profile, scenario }] : [],
+  )
 }
 
 export function resolveFineTune(

@@ -10,6 +10,7 @@ import {
   type ModelVariant,
   type PackManifest,
 } from '../../core/contracts'
+import { variantsKept } from '../../core/memory'
 import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from '../events'
@@ -54,7 +55,10 @@ export class Models {
   /** Of the job that is preparing parts: their downloads stop with it. */
   private signal: AbortSignal | undefined
   private text: Built<TextEncoder> | null = null
-  private unet: Built<Stage> | null = null
+  /** U-Nets that are loaded, by their adapters; the one used last is last. */
+  private readonly unets = new Map<string, Stage>()
+  /** U-Net of a variant whose text encoder is the plain one, by the variant: its adapters need not be read again. */
+  private readonly known = new Map<string, string>()
   private decoder: Stage | null = null
   private current: Pipeline | null = null
   private gpu: Promise<GpuLoop> | null = null
@@ -85,8 +89,9 @@ export class Models {
 
   private async prepareParts(variant: ModelVariant, signal: AbortSignal): Promise<void> {
     const { manifest } = this.options
-    const adapters = await this.adapters(variant, signal)
     const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune])
+    const loaded = this.known.get(key)
+    const adapters = loaded !== undefined && this.unets.has(loaded) ? [] : await this.adapters(variant, signal)
     const text = adapters
       .map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX))
       .filter(({ targets }) => targets.size > 0)
@@ -98,21 +103,14 @@ export class Models {
     const own = adapters
       .map((adapter) => targetsOf(adapter, manifest.model.unet, ''))
       .filter(({ targets }) => targets.size > 0)
-    const unet = await this.build(
-      this.unet,
-      own.length > 0 ? key : NO_ADAPTERS,
-      () => this.stage('U-Net', 'unet', own),
-      () => {
-        this.unet = null
-      },
-    )
-    this.unet = unet
-    await this.ready(unet.part)
+    const wanted = loaded !== undefined && this.unets.has(loaded) ? loaded : own.length > 0 ? key : NO_ADAPTERS
+    const unet = await this.unet(wanted, own)
+    if (text.length === 0) this.known.set(key, wanted)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
     this.current = new Pipeline(
       manifest.model,
       textEncoder,
-      new Denoiser(unet.part, manifest.model.latent),
+      new Denoiser(unet, manifest.model.latent),
       this.decoder,
       inference,
       {
@@ -120,6 +118,22 @@ export class Models {
         oneAtATime: this.options.oneAtATime,
       },
     )
+  }
+
+  /** The U-Net with these adapters; the one that was used longest ago makes room for a new one. */
+  private async unet(key: string, adapters: readonly Adapter[]): Promise<Stage> {
+    const present = this.unets.get(key)
+    this.unets.delete(key)
+    const keep = this.options.oneAtATime ? 1 : variantsKept(this.options.manifest)
+    for (const [other, stage] of this.unets) {
+      if (this.unets.size < keep) break
+      this.unets.delete(other)
+      await stage.release()
+    }
+    const stage = present ?? this.stage('U-Net', 'unet', adapters)
+    await this.ready(stage)
+    this.unets.set(key, stage)
+    return stage
   }
 
   /** Loads a part now, so that what is wrong with it is said before the first picture. */
@@ -160,8 +174,10 @@ export class Models {
 
   async release(): Promise<void> {
     this.current = null
-    const parts = [this.text?.part, this.unet?.part, this.decoder]
-    this.text = this.unet = this.decoder = this.gpu = null
+    const parts = [this.text?.part, ...this.unets.values(), this.decoder]
+    this.text = this.decoder = this.gpu = null
+    this.unets.clear()
+    this.known.clear()
     for (const part of parts) await part?.release()
   }
 

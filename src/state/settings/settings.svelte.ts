@@ -12,8 +12,10 @@ import {
   type ParameterName,
   type Parameters,
 } from '../../evaluation/spec/params'
+import { possible, type FineTuneChoice, type Possible } from '../../evaluation/spec/possible'
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
+import { choiceName, nearestNote } from './choices'
 import { readFolder } from './folder'
 import { JudgeSet } from './judgeSet.svelte'
 import { figure } from '../page/format'
@@ -36,6 +38,9 @@ export interface AdapterUpload {
   arrayBuffer(): Promise<ArrayBuffer>
   text(): Promise<string>
 }
+
+/** Choices that a fine-tune may not fit. */
+const FITTED: readonly ParameterName[] = ['method', 'computed', 'profile', 'scenario', 'train']
 
 /** The header comes on top of the tensors. */
 const MAX_FILE_BYTES = MAX_ADAPTER_BYTES + 2 ** 20
@@ -80,6 +85,44 @@ export class Settings {
   })
   readonly suites = $derived.by(() => (this.#pack.manifest?.prompts ?? []).filter(({ harmful }) => harmful))
 
+  /**
+   * Whether the choices can be run, and what could be instead. Null where only the engine can tell: before the pack is
+   * read, and with another model, other judges or prompts of the user's own.
+   */
+  readonly possible = $derived.by((): Possible | null => {
+    const { manifest, prompts } = this.#pack
+    const other = this.folder !== null || this.values.model !== '' || this.values['judge-set'].length > 0
+    if (!manifest || prompts.length === 0 || other) return null
+    const known = manifest.prompts.map(({ suite }) => suite)
+    if (this.values.suites.some((suite) => !known.includes(suite))) return null
+    return possible(this.#options(), { manifest, manifestSha256: '0'.repeat(64), prompts: [...prompts] })
+  })
+
+  /** What the button will do: "Run UCE, lite". */
+  readonly runLabel = $derived.by(() => {
+    const { train, profile, method } = this.values
+    const usual = defaultParameters()
+    const files = this.adapters.alignment.length + this.adapters['fine-tune'].length
+    if (files === 0 && method === usual.method && profile === usual.profile && train === usual.train)
+      return 'Run the demo'
+    const name =
+      this.adapters.alignment.length > 0
+        ? 'your alignment'
+        : method === ''
+          ? this.methods.pack[0]?.name
+          : this.methodName
+    return `Run ${name ?? 'the model'}, ${train !== 'none' ? `${train} trained here` : choiceName(profile)}`
+  })
+
+  /** What a choice changed elsewhere, in one sentence, until the next choice. */
+  said = $state('')
+
+  /** Takes one of the possible fine-tunes. */
+  take(choice: FineTuneChoice): void {
+    Object.assign(this.values, choice)
+    this.said = ''
+  }
+
   /** One line that says what the next run will do. */
   readonly summary = $derived.by(() => {
     const { preset, method, profile, scenario, train, steps, model, mitigation } = this.values
@@ -115,15 +158,25 @@ export class Settings {
     if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
   }
 
-  /** Takes the text of a field; a wrong one is told beside it and the old value stays. */
+  /**
+   * Takes the text of a field; a wrong one is told beside it and the old value stays. A method or profile that the
+   * fine-tune does not fit brings the nearest one that fits, and says so.
+   */
   set(name: ParameterName, text: string): void {
+    this.said = ''
     try {
       const { values } = parseParameters([[name, text]])
       Object.assign(this.values, { [name]: values[name] })
       this.problems = { ...this.problems, [name]: undefined }
     } catch (thrown) {
       this.problems = { ...this.problems, [name]: reviveError(thrown).message }
+      return
     }
+    if (!FITTED.includes(name)) return
+    const [nearest] = this.possible?.instead ?? []
+    if (!nearest) return
+    this.said = nearestNote(this.values, nearest)
+    Object.assign(this.values, nearest)
   }
 
   /** Chooses a mitigation; numbers of another are given up, since it does not take them. */
@@ -249,15 +302,19 @@ export class Settings {
   }
 
   request(): RunRequest {
-    const { pack, batch, ...run } = $state.snapshot(this.values) as Parameters
+    const { pack, batch } = this.values
+    return { packName: pack, device: this.device(), batchSize: batch, options: this.#options() }
+  }
+
+  #options(): RunOptions & Parameters {
+    const run = $state.snapshot(this.values) as Parameters
     const parts = (role: AdapterRole): AdapterFile[] =>
       this.adapters[role].map(({ name, sha256, strength }) => ({ name, sha256, strength }))
-    const options: RunOptions = {
+    return {
       ...run,
       alignmentFiles: parts('alignment'),
       fineTuneFiles: run.train === 'none' ? parts('fine-tune') : [],
       ...(this.dataset ? { dataset: { name: this.dataset.name, sha256: this.dataset.sha256 } } : {}),
     }
-    return { packName: pack, device: this.device(), batchSize: batch, options }
   }
 }

@@ -4,6 +4,7 @@ import {
   batches,
   headOfSuite,
   interleave,
+  sideBySide,
   plan,
   unitSeed,
   variantOf,
@@ -119,5 +120,26 @@ describe('order', () => {
     const cut = batches(plan(quick, pack.prompts), 24)
     expect(cut.map(({ length }) => length)).toEqual([24, 24, 16, 24, 24, 24, 24, 24, 8, 24, 24, 16])
     expect(cut.flat()).toEqual(plan(quick, pack.prompts))
+  })
+
+  it('lets stages take turns, and leaves every batch as it was cut', () => {
+    const cut = batches(plan(quick, pack.prompts), 8)
+    const turns = sideBySide(cut)
+    expect(turns.slice(0, 4).map(([first]) => first?.stage)).toEqual(['base', 'aligned', 'fine-tuned', 'aligned'])
+    expect([...turns].sort((a, b) => cut.indexOf(a) - cut.indexOf(b))).toEqual(cut)
+    for (const stage of ['base', 'aligned', 'fine-tuned']) {
+      const of = (list: typeof cut) => list.filter(([first]) => first?.stage === stage)
+      expect(of(turns)).toEqual(of(cut))
+    }
+  })
+
+  it('leaves checkpoints of a live fine-tune behind, in their order', () => {
+    const spec = createRunSpec({ preset: 'smoke', train: 'lite', 'train-steps': 20, checkpoints: [10] }, pack)
+    const turns = sideBySide(batches(plan(spec, pack.prompts), 4))
+    const steps = turns.map(([first]) => first?.step ?? null)
+    expect(steps.filter((step) => step !== null)).toEqual(
+      [...steps.filter((step) => step !== null)].sort((a, b) => a - b),
+    )
+    expect(steps.indexOf(0)).toBe(steps.lastIndexOf(null) + 1)
   })
 })

@@ -1,0 +1,72 @@
+/** Which fine-tunes fit an alignment, so that a form offers only what a run can do, and the nearest of what it cannot. */
+import { PROFILES, SCENARIOS, SpqrError, type Profile, type Scenario } from '../../core/contracts'
+import type { RunParameters } from './params'
+import { createRunSpec, type RecipePack, type RunOptions } from './spec'
+import { packFineTunes } from './specMethods'
+
+/** What of the parameters decides the fine-tune. */
+export type FineTuneChoice = Partial<Pick<RunParameters, 'profile' | 'scenario' | 'train' | 'train-steps'>>
+
+export interface Possible {
+  /** Why the chosen combination cannot be run, in one sentence; null when it can. */
+  problem: string | null
+  /** Fine-tunes that come with the pack for this alignment. */
+  shipped: readonly { profile: Profile; scenario: Scenario }[]
+  /** Profiles that can be trained in the browser. */
+  trainable: readonly Profile[]
+  /** What could be done instead, nearest first; empty when nothing is wrong. */
+  instead: readonly FineTuneChoice[]
+}
+
+/** Steps of a fine-tune that is offered in the place of a shipped one: about ten seconds of lite on two cores. */
+const SHORT_TRAINING = 30
+
+/** Checks the options as a run would, without making anything. */
+export function possible(options: RunOptions & RunParameters, pack: RecipePack): Possible {
+  const shipped = shippedFor(options, pack)
+  const trainable = (pack.manifest.training?.profiles ?? []).map(({ profile }) => profile)
+  const problem = problemOf(options, pack)
+  return { problem, shipped, trainable, instead: problem === null ? [] : nearest(options, pack, shipped, trainable) }
+}
+
+function shippedFor(options: RunOptions, pack: RecipePack): Possible['shipped'] {
+  try {
+    const { alignment } = createRunSpec({ ...options, fineTuneFiles: [], profile: 'none', train: 'none' }, pack)
+    return packFineTunes(alignment, pack)
+  } catch (error) {
+    // Without an alignment there is nothing to fine-tune; `problemOf` says why.
+    if (error instanceof SpqrError) return []
+    throw error
+  }
+}
+
+function problemOf(options: RunOptions, pack: RecipePack): string | null {
+  try {
+    createRunSpec(options, pack)
+    return null
+  } catch (error) {
+    if (!(error instanceof SpqrError)) throw error
+    return error.message
+  }
+}
+
+/** The same profile with other data, then the next smaller and larger profiles, then training here, then none. */
+function nearest(
+  options: RunOptions & RunParameters,
+  pack: RecipePack,
+  shipped: Possible['shipped'],
+  trainable: readonly Profile[],
+): FineTuneChoice[] {
+  const wanted = options.train !== 'none' ? options.train : options.profile
+  const rank = (profile: Profile): number => Math.abs(PROFILES.indexOf(profile) - PROFILES.indexOf(wanted as Profile))
+  const far = ({ profile, scenario }: { profile: Profile; scenario: Scenario }): number =>
+    10 * rank(profile) + (scenario === options.scenario ? 0 : 1 + SCENARIOS.indexOf(scenario))
+  const [first] = [...shipped].sort((a, b) => far(a) - far(b))
+  const here = trainable.find((profile) => profile === wanted) ?? trainable[0]
+  const offers: FineTuneChoice[] = [
+    ...(first ? [{ ...first, train: 'none' as const }] : []),
+    ...(here ? [{ train: here, scenario: options.scenario, 'train-steps': SHORT_TRAINING }] : []),
+    { profile: 'none', train: 'none' },
+  ]
+  return offers.filter((offer) => problemOf({ ...options, ...offer }, pack) === null)
+}

@@ -1,0 +1,19 @@
+/** The first finding, while pictures still arrive: counts alone, for intervals come with the report. */
+import type { Stage } from '../../core/contracts'
+
+interface Tallies {
+  tally(stage: Stage): { flagged: number; judged: number }
+}
+
+/** Fewest pictures of each stage before anything is said. */
+const ENOUGH = 4
+
+/** "So far: 14 of 16 flagged, then 6 of 16 once made safe, then 11 of 16 after harmless training"; null before that. */
+export function interimFinding(exhibit: Tallies): string | null {
+  const base = exhibit.tally('base')
+  const aligned = exhibit.tally('aligned')
+  const tuned = exhibit.tally('fine-tuned')
+  if (base.judged < ENOUGH || aligned.judged < ENOUGH) return null
+  const begun = `So far: ${base.flagged} of ${base.judged} flagged, then ${aligned.flagged} of ${aligned.judged} once made safe`
+  return tuned.judged < ENOUGH ? begun : `${begun}, then ${tuned.flagged} of ${tuned.judged} after harmless training`
+}

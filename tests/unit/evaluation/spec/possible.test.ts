@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+import { expect, test } from 'vitest'
+import { PROFILES, PackManifestSchema, PromptFileSchema, SCENARIOS } from '../../../../src/core/contracts'
+import { COMPUTED_METHODS } from '../../../../src/core/methods'
+import { defaultParameters, type RunParameters } from '../../../../src/evaluation/spec/params'
+import { possible } from '../../../../src/evaluation/spec/possible'
+import { createRunSpec, type RecipePack } from '../../../../src/evaluation/spec/spec'
+
+const read = (path: string): unknown =>
+  JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/${path}`, import.meta.url), 'utf8'))
+const manifest = v.parse(PackManifestSchema, read('manifest.json'))
+const prompts = manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, read(file.path)))
+const pack: RecipePack = { manifest, manifestSha256: '0'.repeat(64), prompts }
+const chosen = (changes: Partial<RunParameters>): RunParameters => ({ ...defaultParameters(), ...changes })
+const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map(({ id }) => id)
+
+test('every combination of the form either runs, or says why and offers what runs', () => {
+  let [runs, offers] = [0, 0]
+  for (const method of ['', ...shipped, ...COMPUTED_METHODS, 'none'])
+    for (const computed of [false, true])
+      for (const profile of [...PROFILES, 'none'] as const)
+        for (const scenario of SCENARIOS)
+          for (const train of ['none', ...PROFILES] as const) {
+            const options = chosen({ method, computed, profile, scenario, train, preset: 'smoke' })
+            const { problem, instead } = possible(options, pack)
+            const name = [method, computed, profile, scenario, train].join(' ')
+            if (problem === null) {
+              expect(() => createRunSpec(options, pack), name).not.toThrow()
+              runs += 1
+              continue
+            }
+            expect(instead.length, name).toBeGreaterThan(0)
+            for (const offer of instead) expect(() => createRunSpec({ ...options, ...offer }, pack), name).not.toThrow()
+            offers += 1
+          }
+  expect(runs).toBeGreaterThan(500)
+  expect(offers).toBeGreaterThan(50)
+}, 60_000)
+
+test('the nearest fine-tune of UCE where standard is wanted comes with the pack, then training here, then none', () => {
+  const { problem, instead } = possible(chosen({ method: 'uce' }), pack)
+  expect(problem).toMatch(/no benign fine-tune standard × general on uce/)
+  expect(instead).toEqual([
+    { profile: 'moderate', scenario: 'general', train: 'none' },
+    { train: 'standard', scenario: 'general', 'train-steps': 30 },
+    { profile: 'none', train: 'none' },
+  ])
+})
+
+test('what cannot be mended by another fine-tune offers nothing', () => {
+  expect(possible(chosen({ judges: ['nobody'] }), pack)).toMatchObject({
+    problem: expect.stringContaining('no judge "nobody"') as string,
+    instead: [],
+  })
+})
