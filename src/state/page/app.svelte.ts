@@ -25,6 +25,7 @@ import { Settings } from '../settings/settings.svelte'
 import { Sharing } from '../report/sharing.svelte'
 import { StorageView } from '../about/storage.svelte'
 import { Theme } from './theme.svelte'
+import { Tryout } from '../run/tryout.svelte'
 import { Thresholds } from '../report/thresholds.svelte'
 import { UnfinishedRuns } from '../run/unfinished.svelte'
 
@@ -50,6 +51,7 @@ export class App {
   readonly unfinished: UnfinishedRuns
   readonly sharing: Sharing
   readonly claims = new Claims()
+  readonly tryout: Tryout
   readonly library: Library
   readonly thresholds: Thresholds
   readonly rescoring: Rescoring
@@ -70,6 +72,7 @@ export class App {
       this.notices.add(reviveError(thrown))
     }
     this.runner = new Runner(services, this.exhibit)
+    this.tryout = new Tryout(services, this.settings)
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
     this.library = new Library(services, this.exhibit)
