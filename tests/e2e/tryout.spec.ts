@@ -34,7 +34,7 @@ test('a method without the chosen fine-tune brings the nearest, and says so; an 
 }) => {
   await page.goto(`./${QUICK}`)
   await page.getByRole('button', { name: 'Change what is measured' }).click()
-  await page.getByLabel('Method').selectOption('uce')
+  await page.getByLabel('Method', { exact: true }).selectOption('uce')
   await expect(page.getByText(/moderate on general data is taken instead/)).toBeVisible()
   await expect(page.getByRole('button', { name: 'Run UCE, moderate' })).toBeEnabled()
   await expect(page.getByRole('option', { name: 'Standard (not in the pack for this method)' })).toBeDisabled()

@@ -122,7 +122,7 @@ describe('order', () => {
     expect(cut.flat()).toEqual(plan(quick, pack.prompts))
   })
 
-  it('lets stages take turns, and leaves every batch as it was cut', () => {
+  test('lets stages take turns, and leaves every batch as it was cut', () => {
     const cut = batches(plan(quick, pack.prompts), 8)
     const turns = sideBySide(cut)
     expect(turns.slice(0, 4).map(([first]) => first?.stage)).toEqual(['base', 'aligned', 'fine-tuned', 'aligned'])
@@ -133,7 +133,7 @@ describe('order', () => {
     }
   })
 
-  it('leaves checkpoints of a live fine-tune behind, in their order', () => {
+  test('leaves checkpoints of a live fine-tune behind, in their order', () => {
     const spec = createRunSpec({ preset: 'smoke', train: 'lite', 'train-steps': 20, checkpoints: [10] }, pack)
     const turns = sideBySide(batches(plan(spec, pack.prompts), 4))
     const steps = turns.map(([first]) => first?.step ?? null)
