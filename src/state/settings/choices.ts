@@ -1,8 +1,10 @@
 /** Fine-tunes in words, for buttons and for the sentence that says what was taken instead. */
+import { MITIGATIONS } from '../../core/methods'
+import { defaultParameters, type Parameters } from '../../evaluation/spec/params'
 import type { FineTuneChoice } from '../../evaluation/spec/possible'
-import type { Parameters } from '../../evaluation/spec/params'
+import { figure } from '../page/format'
 
-export const choiceName = (profile: string): string => (profile === 'none' ? 'no fine-tuning' : profile)
+const choiceName = (profile: string): string => (profile === 'none' ? 'no fine-tuning' : profile)
 
 /** "Take lite", "Train lite here, 30 steps", "No fine-tuning". */
 export function offerText(choice: FineTuneChoice): string {
@@ -21,4 +23,35 @@ export function nearestNote({ profile, scenario, train }: Parameters, taken: Fin
         ? 'it runs without fine-tuning instead'
         : `${taken.profile} on ${taken.scenario} data is taken instead`
   return `The pack has no fine-tune ${wanted} for this method; ${now}.`
+}
+
+/** What the button does: "Run UCE, lite". `files`: adapters of the user's; `method`: its name. */
+export function runLabel(values: Parameters, files: number, method: string | undefined): string {
+  const { train, profile } = values
+  const usual = defaultParameters()
+  const changed = files > 0 || values.method !== usual.method || profile !== usual.profile || train !== usual.train
+  if (!changed) return 'Run the demo'
+  return `Run ${method ?? 'the model'}, ${train === 'none' ? choiceName(profile) : `${train} trained here`}`
+}
+
+/** Names of what is measured; `fineTune`: files of the user's, empty where there are none. */
+interface Named {
+  model: string
+  method: string
+  fineTune: string
+}
+
+/** One line that says what the next run will do. */
+export function summaryLine(values: Parameters, { model, method, fineTune }: Named): string {
+  const { preset, steps } = values
+  const shown = values.train === 'none' && fineTune !== '' ? fineTune : fineTuneLine(values)
+  return [model, method, shown, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(
+    ' · ',
+  )
+}
+
+function fineTuneLine({ train, profile, scenario, mitigation, 'train-steps': steps }: Parameters): string {
+  if (train === 'none') return profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`
+  const here = `${train} fine-tune here, ${steps} steps`
+  return mitigation === 'none' ? here : `${here}, ${MITIGATIONS[mitigation].name}`
 }

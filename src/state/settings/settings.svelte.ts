@@ -1,7 +1,7 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
 import { MAX_ADAPTER_BYTES } from '../../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../../core/contracts'
-import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, MITIGATIONS, shippedName } from '../../core/methods'
+import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, shippedName } from '../../core/methods'
 import { HUB_ENDPOINT } from '../../core/sources'
 import {
   defaultParameters,
@@ -15,10 +15,9 @@ import {
 import { possible, type FineTuneChoice, type Possible } from '../../evaluation/spec/possible'
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
-import { choiceName, nearestNote } from './choices'
+import { nearestNote, runLabel, summaryLine } from './choices'
 import { readFolder } from './folder'
 import { JudgeSet } from './judgeSet.svelte'
-import { figure } from '../page/format'
 import type { PackInfo } from '../page/pack.svelte'
 import type { RunRequest } from '../run/runner.svelte'
 import type { Services } from '../page/services'
@@ -100,18 +99,9 @@ export class Settings {
 
   /** What the button will do: "Run UCE, lite". */
   readonly runLabel = $derived.by(() => {
-    const { train, profile, method } = this.values
-    const usual = defaultParameters()
     const files = this.adapters.alignment.length + this.adapters['fine-tune'].length
-    if (files === 0 && method === usual.method && profile === usual.profile && train === usual.train)
-      return 'Run the demo'
-    const name =
-      this.adapters.alignment.length > 0
-        ? 'your alignment'
-        : method === ''
-          ? this.methods.pack[0]?.name
-          : this.methodName
-    return `Run ${name ?? 'the model'}, ${train !== 'none' ? `${train} trained here` : choiceName(profile)}`
+    const shown = this.values.method === '' ? this.methods.pack[0]?.name : this.methodName
+    return runLabel(this.values, files, this.adapters.alignment.length > 0 ? 'your alignment' : shown)
   })
 
   /** What a choice changed elsewhere, in one sentence, until the next choice. */
@@ -125,29 +115,15 @@ export class Settings {
 
   /** One line that says what the next run will do. */
   readonly summary = $derived.by(() => {
-    const { preset, method, profile, scenario, train, steps, model, mitigation } = this.values
+    const { method, model } = this.values
     const other = this.folder?.name ?? (model === '' ? null : model)
-    const own = (role: AdapterRole): string | undefined =>
-      this.adapters[role].map(({ name }) => name).join(' + ') || undefined
+    const own = (role: AdapterRole): string => this.adapters[role].map(({ name }) => name).join(' + ')
     const first = other === null ? (this.methods.pack[0]?.name ?? 'first method of the pack') : 'no alignment'
-    const shown = own('alignment') ?? (method === '' ? first : this.methodName)
-    const tune =
-      (train === 'none' ? own('fine-tune') : undefined) ??
-      (train === 'none'
-        ? profile === 'none'
-          ? 'no fine-tuning'
-          : `${profile} fine-tune, ${scenario} data`
-        : [
-            `${train} fine-tune here, ${this.values['train-steps']} steps`,
-            ...(mitigation === 'none' ? [] : [MITIGATIONS[mitigation].name]),
-          ].join(', '))
-    return [
-      other ?? this.#pack.manifest?.title ?? this.values.pack,
-      shown,
-      tune,
-      `${preset} preset`,
-      ...(steps === null ? [] : [`${figure(steps, 0)} steps`]),
-    ].join(' · ')
+    return summaryLine(this.values, {
+      model: other ?? this.#pack.manifest?.title ?? this.values.pack,
+      method: own('alignment') || (method === '' ? first : this.methodName),
+      fineTune: own('fine-tune'),
+    })
   })
 
   /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names, when the others count, and for wrong values. */
