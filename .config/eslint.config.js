@@ -48,23 +48,26 @@ export default ts.config(
   { files: ['.config/**', '**/*.mjs'], languageOptions: { globals: globals.node } },
   {
     files: ['src/core/**'],
-    rules: forbid('runtime', 'evaluation', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web'),
+    rules: forbid('runtime', 'evaluation', 'state', 'ui', 'cli', 'workers', 'wiring', 'svelte', 'onnxruntime-web'),
   },
-  { files: ['src/runtime/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'workers', 'svelte') },
+  { files: ['src/runtime/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'workers', 'wiring', 'svelte') },
   {
     files: ['src/evaluation/**'],
-    rules: forbid('runtime', 'state', 'ui', 'cli', 'workers', 'svelte', 'onnxruntime-web'),
+    rules: forbid('runtime', 'state', 'ui', 'cli', 'workers', 'wiring', 'svelte', 'onnxruntime-web'),
   },
-  { files: ['src/state/**'], rules: forbid('runtime', 'ui', 'cli', 'workers') },
-  { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers') },
-  { files: ['workers/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'svelte') },
+  { files: ['src/state/**'], rules: forbid('runtime', 'ui', 'cli', 'workers', 'wiring') },
+  { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers', 'wiring') },
+  // Only main.ts imports the wiring; tests may, since it is tested.
+  { files: ['src/cli/**'], rules: forbid('workers', 'wiring') },
+  { files: ['src/wiring/**'], rules: forbid('ui', 'cli', 'workers') },
+  { files: ['workers/**'], rules: forbid('evaluation', 'state', 'ui', 'cli', 'wiring', 'svelte') },
   {
     files: ['src/**', 'workers/**'],
     rules: { 'max-lines': ['error', MOST_LINES], 'max-lines-per-function': ['error', MOST_FUNCTION_LINES] },
   },
   // To be cut: these files and functions were longer when the rule came. Take a row out with the cut; add none.
   {
-    files: ['src/evaluation/run/run.ts', 'src/main.ts', 'src/runtime/engine.ts', 'src/runtime/generator/models.ts'],
+    files: ['src/evaluation/run/run.ts', 'src/runtime/engine.ts', 'src/runtime/generator/models.ts'],
     rules: { 'max-lines': 'off' },
   },
   {
@@ -76,7 +79,6 @@ export default ts.config(
       'src/core/scoring/record/table.ts',
       'src/core/scoring/stored/merge.ts',
       'src/evaluation/spec/spec.ts',
-      'src/main.ts',
       'src/runtime/engine.ts',
       'src/runtime/generator/gpuLoop.ts',
       'src/runtime/generator/pipeline.ts',

@@ -1,5 +1,5 @@
 /**
- * The typed APIs that the workers expose over comlink, and the ports that main.ts wires in.
+ * The typed APIs that the workers expose over comlink, and the ports that src/wiring provides.
  * Types only: nothing in src/ imports workers/.
  */
 import type {

@@ -57,7 +57,7 @@ export type RunEvent =
   | { type: 'paused'; progress: RunProgress }
   | { type: 'resumed'; progress: RunProgress }
 
-/** Everything a run needs from outside; main.ts wires it. */
+/** Everything a run needs from outside; src/wiring/openPack.ts provides it. */
 export interface RunPorts {
   /** Opened with the pack of the run. */
   engine: EngineApi

@@ -1,4 +1,4 @@
-/** What the view models need from below; main.ts wires workers, store and network into it. */
+/** What the view models need from below; src/wiring makes it of workers, stores and the network. */
 import type {
   DeviceChoice,
   EngineEvent,

@@ -1,0 +1,136 @@
+/** The scripting API, `globalThis.spqr`: what a script sends is checked, then does what a person's hand would do. */
+import * as v from 'valibot'
+import { SpqrError } from '../core/contracts'
+import { checkShape } from '../core/contracts/outside'
+import { scriptProgress, type ScriptAdapter, type SpqrScript } from '../evaluation/run/runApi'
+import { parseParameters, unknownSentence, type Parameters } from '../evaluation/spec/params'
+import type { App } from '../state/page/app.svelte'
+import { makeRecording, type Recording } from '../state/run/recording'
+
+/** Scripting beyond the command line's needs: the files of a recorded run. */
+export interface PageScript extends SpqrScript {
+  /** A stored picture, exactly: RGB, row-major. */
+  picture(unitId: string): Promise<{ width: number; height: number; rgb: number[] } | null>
+  recording(report: Awaited<ReturnType<SpqrScript['evaluate']>>, name: string): Promise<Recording | null>
+}
+
+/** What of the page a script drives. */
+export type ScriptedPage = Pick<App, 'settings' | 'services' | 'evaluate' | 'request' | 'takePrompts'> & {
+  promptSets: Pick<App['promptSets'], 'choose' | 'choices'>
+  sharing: Pick<App['sharing'], 'fragment'>
+}
+
+const FileSchema = v.strictObject({ name: v.string(), bytes: v.string() })
+const ChoicesSchema = v.strictObject({
+  acknowledged: v.boolean(),
+  suite: v.optional(v.string()),
+  harmful: v.optional(v.boolean()),
+  language: v.optional(v.string()),
+  seed: v.optional(v.number()),
+  text: v.optional(v.string()),
+  id: v.optional(v.string()),
+  category: v.optional(v.string()),
+})
+const AdaptersSchema = v.strictTuple([
+  v.picklist(['alignment', 'fine-tune']),
+  v.array(
+    v.strictObject({
+      name: v.string(),
+      bytes: v.string(),
+      strength: v.pipe(v.number(), v.finite()),
+      config: v.optional(v.string()),
+    }),
+  ),
+])
+const ParametersSchema = v.record(v.string(), v.string())
+
+/** @throws SpqrError BAD_INPUT which names the place and what was expected there */
+function checked<Schema extends v.GenericSchema>(schema: Schema, call: string, input: unknown): v.InferOutput<Schema> {
+  const { value, fault } = checkShape(schema, input)
+  if (fault === null) return value
+  throw new SpqrError(
+    'BAD_INPUT',
+    `What was given to ${call} is wrong at ${fault}.`,
+    'The scripting API is described in src/evaluation/run/runApi.ts.',
+  )
+}
+
+/** @throws SpqrError BAD_INPUT when the text is no base64 */
+function fileOf(name: string, base64: string): File {
+  try {
+    return new File([Uint8Array.from(atob(base64), (character) => character.charCodeAt(0))], name)
+  } catch {
+    throw new SpqrError('BAD_INPUT', `The bytes of "${name}" are not base64.`, 'Encode the whole file as base64.')
+  }
+}
+
+/** @throws SpqrError BAD_INPUT for unknown names and wrong values: nothing is dropped */
+function valuesOf(call: string, parameters: unknown): Parameters {
+  const { values, unknown } = parseParameters(Object.entries(checked(ParametersSchema, call, parameters)))
+  const sentence = unknownSentence(unknown)
+  if (sentence) throw new SpqrError('BAD_INPUT', sentence)
+  return values
+}
+
+async function takeAdapter(
+  { settings, services }: ScriptedPage,
+  role: 'alignment' | 'fine-tune',
+  { name, bytes, strength, config }: ScriptAdapter,
+): Promise<void> {
+  const weights = fileOf(name, bytes)
+  await settings.takeAdapters(
+    services,
+    role,
+    config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')],
+  )
+  const taken = settings.adapters[role].at(-1)
+  if (taken) settings.setStrength(role, taken.sha256, strength)
+}
+
+export function createScript(app: ScriptedPage): PageScript {
+  const { store, version } = app.services
+  return {
+    version,
+    async evaluate(parameters, onProgress) {
+      app.settings.values = valuesOf('evaluate', parameters)
+      const report = await app.evaluate(app.request(), (event) => onProgress?.(scriptProgress(event)))
+      if (!report)
+        throw new SpqrError(
+          'ABORTED',
+          'The run was stopped.',
+          'Everything made so far is kept; start it again to go on.',
+        )
+      return report
+    },
+    async addPrompts(file, wanted) {
+      const { name, bytes } = checked(FileSchema, 'addPrompts', file)
+      const { acknowledged, suite, harmful, language, seed, ...columns } = checked(ChoicesSchema, 'addPrompts', wanted)
+      await app.promptSets.choose(fileOf(name, bytes))
+      const { choices } = app.promptSets
+      Object.assign(choices, {
+        acknowledged,
+        ...(suite ? { suite } : {}),
+        ...(harmful === undefined ? {} : { harmful }),
+        ...(language ? { language } : {}),
+        ...(seed === undefined ? {} : { seed }),
+      })
+      Object.assign(choices.mapping, columns)
+      const set = await app.takePrompts()
+      return { suite: set.suite, prompts: set.prompts.length, notes: set.notes }
+    },
+    async addAdapters(...[role, files, parameters]) {
+      const [part, adapters] = checked(AdaptersSchema, 'addAdapters', [role, files])
+      const { settings } = app
+      settings.values = valuesOf('addAdapters', parameters)
+      for (const { sha256 } of settings.adapters[part]) settings.dropAdapter(part, sha256)
+      for (const adapter of adapters) await takeAdapter(app, part, adapter)
+      return settings.adapters[part].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
+    },
+    link: (report, kind) => app.sharing.fragment(report, kind),
+    async picture(unitId) {
+      const image = await store.image(unitId)
+      return image && { width: image.width, height: image.height, rgb: [...image.rgb] }
+    },
+    recording: (report, name) => makeRecording(report, name, (unitId) => store.image(unitId)),
+  }
+}

@@ -1,0 +1,66 @@
+/** The page's workers, each behind its typed API. The bundler finds a worker by the literal text of these calls. */
+import type { EngineApi, StatisticsWorkerApi, TrainerApi } from '../core/contracts'
+import type { PromptFileApi } from '../core/prompts'
+import { connect, type Connection } from '../state/page/connect'
+import type { Services } from '../state/page/services'
+
+export const startEngine = (): Connection<EngineApi> =>
+  connect<EngineApi>(
+    new Worker(new URL('../../workers/engine.ts', import.meta.url), { type: 'module', name: 'engine' }),
+    'The engine',
+  )
+
+export const startTrainer = (): Connection<TrainerApi> =>
+  connect<TrainerApi>(
+    new Worker(new URL('../../workers/trainer.ts', import.meta.url), { type: 'module', name: 'trainer' }),
+    'The trainer',
+  )
+
+export const startStatistics = (): Connection<StatisticsWorkerApi> =>
+  connect<StatisticsWorkerApi>(
+    new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }),
+    'The statistics worker',
+  )
+
+const startStorage = (): Connection<Services['storage']> =>
+  connect<Services['storage']>(
+    new Worker(new URL('../../workers/storage.ts', import.meta.url), { type: 'module', name: 'storage' }),
+    'The storage worker',
+  )
+
+const startPrompts = (): Connection<PromptFileApi> =>
+  connect<PromptFileApi>(
+    new Worker(new URL('../../workers/prompts.ts', import.meta.url), { type: 'module', name: 'prompts' }),
+    'The prompt reader',
+  )
+
+/** The storage worker, started when first needed, and again after a crash. */
+export function storageService(start: () => Connection<Services['storage']> = startStorage): Services['storage'] {
+  let connection: Connection<Services['storage']> | null = null
+  const stored = (): Services['storage'] => {
+    if (!connection || connection.dead) connection = start()
+    return connection.api
+  }
+  return {
+    facts: () => stored().facts(),
+    verify: (key) => stored().verify(key),
+    remove: (id) => stored().remove(id),
+    blob: (key) => stored().blob(key),
+  }
+}
+
+/** A prompt worker lives as long as one file takes: the text of a large one goes with it. */
+export function promptService(start: () => Connection<PromptFileApi> = startPrompts): PromptFileApi {
+  const during = async <T>(work: (api: PromptFileApi) => Promise<T>): Promise<T> => {
+    const { api, end } = start()
+    try {
+      return await work(api)
+    } finally {
+      end()
+    }
+  }
+  return {
+    preview: (file) => during((api) => api.preview(file)),
+    read: (file, options) => during((api) => api.read(file, options)),
+  }
+}
