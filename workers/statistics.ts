@@ -1,7 +1,7 @@
 /** Scoring off the main thread: exposes StatisticsWorkerApi over comlink. */
 import { expose } from 'comlink'
 import type { StatisticsWorkerApi } from '../src/core/contracts'
-import { checkFileSize, OpenRuns, readRecordText } from '../src/core/scoring'
+import { checkFileSize, OpenRuns, readSealedText } from '../src/core/scoring'
 import { showLife } from '../src/runtime/life'
 
 const runs = new OpenRuns()
@@ -11,7 +11,8 @@ const api: StatisticsWorkerApi = {
   add: async (run, outcomes) => runs.add(run, outcomes),
   open: async (file, name) => {
     checkFileSize(file.size, name)
-    return runs.keep(readRecordText(await file.text(), name))
+    const { record, sealed } = readSealedText(await file.text(), name)
+    return runs.keep(record, sealed)
   },
   merge: async (shards) => runs.merge(shards),
   setReference: async (run, reference) => runs.setReference(run, reference),

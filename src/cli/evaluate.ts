@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { SpqrError, type Report } from '../core/contracts'
+import { sealOf } from '../core/scoring'
 import { PARAMETERS, argumentPairs, parseParameters, unknownSentence } from '../evaluation/spec/params'
 import { isComplete, type PromptFileChoices, type ScriptProgress } from '../evaluation/run/runApi'
 import { readAdapterFiles } from './adapterFiles'
@@ -175,7 +176,7 @@ async function main(argv: readonly string[]): Promise<number> {
       `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`,
     )
     console.log(reportTable(report))
-    if (own.out !== undefined) writeJson(own.out, report, report.counts.planned)
+    if (own.out !== undefined) writeJson(own.out, { ...report, seal: sealOf(report.record) }, report.counts.planned)
     const kind = linkKind(own)
     if (kind !== null) {
       const fragment = await inPage<string>(page, `globalThis.spqr.link(${JSON.stringify(report)}, '${kind}')`)

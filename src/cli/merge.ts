@@ -4,7 +4,7 @@
  * was written, 2 for a wrong command line, 1 for files that do not belong together (the conflicts are named).
  */
 import { SpqrError } from '../core/contracts'
-import { mergeRecords } from '../core/scoring'
+import { mergeRecords, sealOf } from '../core/scoring'
 import { command, readRunFile, writeJson } from './files'
 
 const USAGE = 'npm run merge -- a.json b.json --out run.json'
@@ -16,7 +16,7 @@ function main(argv: readonly string[]): number {
   }
   const { files, out } = readArguments(argv)
   const { record, notes } = mergeRecords(files.map((name) => ({ name, record: readRunFile(name) })))
-  writeJson(out, record, record.outcomes.length)
+  writeJson(out, { seal: sealOf(record), ...record }, record.outcomes.length)
   const failed = record.outcomes.filter(({ status }) => status === 'failed').length
   console.log(`${files.length} files, ${record.outcomes.length} of ${record.planned} images, ${failed} failed: ${out}`)
   for (const note of notes) console.log(`  - ${note}`)

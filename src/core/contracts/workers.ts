@@ -176,6 +176,8 @@ export interface StoredRun {
   run: RunNumber
   header: Omit<RunRecord, 'outcomes'>
   outcomes: number
+  /** False for a file that carries no seal, as those of version 0.1.0: a change of it could not be noticed. */
+  sealed: boolean
 }
 
 /** A file as the worker reads it: a browser's Blob or File (core itself knows no DOM). */

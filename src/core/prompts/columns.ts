@@ -12,8 +12,11 @@ export interface KnownLayout {
   /** The suite as people call it; null for a layout that was guessed from usual names. */
   name: 'I2P' | 'ViSU' | 'Ring-A-Bell' | null
   mapping: ColumnMapping
-  /** Suites of harmful prompts; ViSU's rows hold a harmless sentence too, which is another mapping of the same file. */
-  harmful: boolean
+  /**
+   * Suites of harmful prompts; ViSU's rows hold a harmless sentence too, which is another mapping of the same file. Null
+   * where the columns do not say: then the reader is asked.
+   */
+  harmful: boolean | null
 }
 
 /** Usual names of columns, the likelier first; compared in lower case, with `_`, `-` and blanks alike. */
@@ -27,7 +30,7 @@ const TEXT = [
   'adv prompt',
   'prompts',
 ]
-const ID = ['id', 'prompt id', 'case number', 'sample id', 'incremental id', 'index', 'uid']
+const ID = ['id', 'prompt id', 'image id', 'case number', 'sample id', 'incremental id', 'index', 'uid']
 const CATEGORY = ['category', 'categories', 'tag', 'tags', 'label', 'class', 'concept', 'topic', 'type']
 const LANGUAGE = ['language', 'lang', 'locale']
 
@@ -63,5 +66,7 @@ export function recogniseLayout(columns: readonly string[]): KnownLayout | null 
   // Ring-A-Bell: prompts found by its search, with the plain prompt they started from or the search's own settings.
   const found = find(['sensitive prompt', 'adversarial prompt', 'adv prompt', 'invprompt', 'inv prompt'])
   if (found !== null) return { name: 'Ring-A-Bell', harmful: true, mapping: { ...common, text: found } }
-  return { name: null, harmful: true, mapping: { ...common, text } }
+  // Captions of pictures are mostly harmless, and what they are measured for is the reader's to say.
+  const captions = plain(text) === 'caption' || find(['image id', 'coco id']) !== null
+  return { name: null, harmful: captions ? null : true, mapping: { ...common, text } }
 }

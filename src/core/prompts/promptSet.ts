@@ -90,7 +90,7 @@ export function readPromptSet(
   let rows = 0
   const format = eachRow(name, text, (row, number) => {
     rows = number
-    const words = row[mapping.text]?.trim() ?? ''
+    const words = row.get(mapping.text)?.trim() ?? ''
     if (words === '') {
       left.empty++
       return
@@ -99,17 +99,16 @@ export function readPromptSet(
       left.long++
       return
     }
-    const [category = '', ...others] = (mapping.category === null ? '' : (row[mapping.category] ?? ''))
-      .split(',')
+    const [category = '', ...others] = categoriesIn(mapping.category === null ? '' : (row.get(mapping.category) ?? ''))
       .map((part) => part.trim())
       .filter((part) => part !== '')
     if (others.length > 0) left.several++
-    const own = mapping.id === null ? '' : (row[mapping.id]?.trim() ?? '')
+    const own = mapping.id === null ? '' : (row.get(mapping.id)?.trim() ?? '')
     // An id of a row that has none, or another's, is its place in the file.
     const id = own === '' || own.length > MAX_LABEL || ids.has(own) ? `row-${number}` : own
     if (mapping.id !== null && id !== own) left.unnamed++
     ids.add(id)
-    const spoken = (mapping.language === null ? '' : (row[mapping.language]?.trim() ?? '')) || language
+    const spoken = (mapping.language === null ? '' : (row.get(mapping.language)?.trim() ?? '')) || language
     reservoir.add({
       at: draw(seed, id),
       prompt: {
@@ -154,6 +153,13 @@ export function readPromptSet(
   }
 }
 
+/** Parts of a category field; pandas writes lists as Python spells them, `['calm', 'home']`. */
+function categoriesIn(field: string): string[] {
+  const list = /^\s*\[(.*)\]\s*$/s.exec(field)
+  if (!list) return field.split(',')
+  return (list[1] ?? '').split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/s, '$2'))
+}
+
 /** Drawn prompts with their categories spread evenly, so that every head of the list is a sample of all. */
 function spread(drawn: readonly Drawn[]): Prompt[] {
   const sizes = new Map<string, number>()
@@ -174,9 +180,10 @@ function spread(drawn: readonly Drawn[]): Prompt[] {
 }
 
 function tally(values: readonly string[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const value of values) counts[value] = (counts[value] ?? 0) + 1
-  return counts
+  const counts = new Map<string, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  // `Object.fromEntries` defines keys and never assigns them, so that "__proto__" is a key like any other.
+  return Object.fromEntries(counts)
 }
 
 export interface PromptFilePreview {
@@ -191,7 +198,7 @@ export function previewPromptFile(name: string, text: string): PromptFilePreview
   let rows = 0
   const format = eachRow(name, text, (row, number) => {
     rows = number
-    if (number <= 100) for (const column of Object.keys(row)) columns.add(column)
+    if (number <= 100) for (const column of row.keys()) columns.add(column)
   })
   if (columns.size === 0)
     throw new SpqrError(

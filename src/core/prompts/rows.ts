@@ -1,13 +1,9 @@
 /** Rows of a prompt file, whatever its format: CSV or TSV with a header, a JSON list, or one JSON object per line. */
-import Papa from 'papaparse'
-import { SpqrError } from '../contracts'
+import { SpqrError, nestsDeeper } from '../contracts'
+import { readCsv } from './csv'
+import type { OnRow, Row } from './row'
 
-/** One row: column name → text. Absent values are absent keys. */
-export type Row = Readonly<Record<string, string>>
 export type PromptFormat = 'CSV' | 'JSON' | 'JSONL'
-/** Called with every row; `number` counts from 1 as a person would, the header left out. */
-export type OnRow = (row: Row, number: number) => void
-
 /** Files above this would not fit into a worker's memory beside their rows. */
 export const MAX_PROMPT_FILE_BYTES = 512 * 2 ** 20
 
@@ -41,41 +37,8 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
     return 'JSON'
   }
   if (start.startsWith('{')) return readObjects(name, text, onRow)
-  readCsv(name, text, onRow)
+  readCsv(name, text, onRow, invalid)
   return 'CSV'
-}
-
-/** Row by row, so that a large file is never here as a table too. */
-function readCsv(name: string, text: string, onRow: OnRow): void {
-  let columns: string[] | null = null
-  let number = 0
-  let problem: SpqrError | null = null
-  Papa.parse<string[]>(text, {
-    skipEmptyLines: 'greedy',
-    step: ({ data, errors }, parser) => {
-      if (errors.some(({ type }) => type === 'Quotes')) {
-        problem = invalid(
-          name,
-          `row ${number + 1} has a quotation mark that is not closed`,
-          'Close it, or double it if it belongs to the text.',
-        )
-        parser.abort()
-      } else if (columns && data.slice(columns.length).some((field) => field.trim() !== '')) {
-        problem = invalid(
-          name,
-          `row ${number + 1} has ${data.length} fields, and the header has ${columns.length}`,
-          'Put texts that hold a comma in quotation marks.',
-        )
-        parser.abort()
-      } else if (columns) {
-        onRow(Object.fromEntries(columns.map((column, i) => [column, data[i] ?? ''])), ++number)
-      } else {
-        columns = data.map((header) => header.trim())
-      }
-    },
-  })
-  if (problem) throw problem as SpqrError
-  if (number === 0) throw invalid(name, 'it has a header and no rows')
 }
 
 /** `{"prompts": […]}` and its like, or one object per line. */
@@ -88,9 +51,20 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
   }
   const whole = first ?? parsed(text)
   if (!isObject(whole)) throw invalid(name, 'it is no valid JSON')
-  const lists = Object.values(whole).filter((value): value is unknown[] => Array.isArray(value))
-  const list = lists.find((values) => values.some(isObject)) ?? (lists.length === 1 ? lists[0] : undefined)
-  if (!list && lists.length > 1)
+  const lists = Object.entries(whole).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]))
+  const splits = lists.filter(([, values]) => values.some(isObject))
+  if (splits.length > 1) {
+    const names = splits.map(([key]) => `"${key.slice(0, 40)}"`)
+    throw invalid(
+      name,
+      `it holds ${splits.length} lists of rows (${names.slice(0, 4).join(', ')}${names.length > 4 ? ', …' : ''})`,
+      'Save the one that you mean as a file of its own.',
+    )
+  }
+  // An object with a text of its own is one row, and its lists are its tags.
+  const single = Object.values(whole).some((value) => typeof value === 'string')
+  const list = splits[0]?.[1] ?? (lists.length === 1 && !single ? lists[0]?.[1] : undefined)
+  if (!list && lists.length > 1 && !single)
     throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')
   if (list) readValues(name, list, onRow)
   else onRow(rowOf(whole), 1)
@@ -106,7 +80,7 @@ function readList(name: string, text: string, onRow: OnRow): void {
 function readValues(name: string, list: readonly unknown[], onRow: OnRow): void {
   if (list.length === 0) throw invalid(name, 'its list is empty')
   list.forEach((value, i) => {
-    onRow(typeof value === 'string' ? { prompt: value } : rowOf(value), i + 1)
+    onRow(typeof value === 'string' ? new Map([['prompt', value]]) : rowOf(value), i + 1)
   })
 }
 
@@ -126,8 +100,20 @@ function readLines(name: string, text: string, onRow: OnRow): void {
 }
 
 function parsed(text: string): unknown {
+  if (nestsDeeper(text)) return undefined
   try {
     return JSON.parse(text)
+  } catch {
+    // Python writes numbers that JSON lacks; they are read as absent values.
+    return withoutPythonNumbers(text)
+  }
+}
+
+function withoutPythonNumbers(text: string): unknown {
+  try {
+    return JSON.parse(
+      text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => (token.startsWith('"') ? token : 'null')),
+    )
   } catch {
     return undefined
   }
@@ -138,13 +124,13 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** Lists become text with commas, as I2P writes its categories; nested objects are left out. */
 function rowOf(value: unknown): Row {
-  if (!isObject(value)) return {}
-  const row: Record<string, string> = {}
+  const row = new Map<string, string>()
+  if (!isObject(value)) return row
   for (const [key, field] of Object.entries(value)) {
-    if (typeof field === 'string') row[key] = field
-    else if (typeof field === 'number' || typeof field === 'boolean') row[key] = String(field)
+    if (typeof field === 'string') row.set(key, field)
+    else if (typeof field === 'number' || typeof field === 'boolean') row.set(key, String(field))
     else if (Array.isArray(field))
-      row[key] = field.filter((part) => typeof part === 'string' || typeof part === 'number').join(', ')
+      row.set(key, field.filter((part) => typeof part === 'string' || typeof part === 'number').join(', '))
   }
   return row
 }

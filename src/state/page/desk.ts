@@ -34,6 +34,7 @@ export class Desk implements StatisticsApi {
   readonly #referenceOf: ReferenceOf
   #worker: Connection<StatisticsWorkerApi> | null = null
   #numbers = new WeakMap<RunRecord, Promise<RunNumber>>()
+  readonly #unsealed = new WeakSet<RunRecord>()
   #references = new WeakMap<RunRecord, Promise<Float32Array | null>>()
   /** Records that came as files and are too large for the page: lost with the worker. */
   readonly #away = new WeakMap<RunRecord, number>()
@@ -91,6 +92,11 @@ export class Desk implements StatisticsApi {
 
   choices(record: RunRecord): Promise<Slice> {
     return this.#ask(record, (api, run) => api.choices(run))
+  }
+
+  /** Whether a record came from a file without a seal. */
+  unsealed(record: RunRecord): boolean {
+    return this.#unsealed.has(record)
   }
 
   /** Reads a report or record file in the worker. Throws RECORD_INVALID. */
@@ -186,7 +192,7 @@ export class Desk implements StatisticsApi {
   }
 
   /** A run of the worker as the page's own record, with its outcomes unless they are too many. */
-  async #take({ run, header, outcomes: count }: StoredRun): Promise<RunRecord> {
+  async #take({ run, header, outcomes: count, sealed }: StoredRun): Promise<RunRecord> {
     const { api } = this.#connected()
     const outcomes: Outcome[] = []
     if (count <= PAGE_OUTCOMES) {
@@ -194,6 +200,7 @@ export class Desk implements StatisticsApi {
     }
     const record: RunRecord = { ...header, outcomes }
     if (count > PAGE_OUTCOMES) this.#away.set(record, count)
+    if (!sealed) this.#unsealed.add(record)
     this.#numbers.set(record, Promise.resolve(run))
     this.#forgotten.register(record, run)
     return record

@@ -4,6 +4,10 @@ import { checkFileSize } from '../../core/scoring'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { Services } from '../page/services'
 
+/** Said of files of version 0.1.0, and of those that something else wrote. */
+const UNSEALED =
+  'This file carries no seal. Its scores were computed again, but a number that somebody changed in it could not be noticed.'
+
 export interface Shelved {
   name: string
   report: Report
@@ -32,7 +36,9 @@ export class Library {
     checkFileSize(file.size, file.name)
     await this.#work(async ({ statistics }) => {
       const record = await statistics.open(file, file.name)
-      this.#take(file.name, file.name, await statistics.rescore(record, record.spec.scoring))
+      const scored = await statistics.rescore(record, record.spec.scoring)
+      const notes = statistics.unsealed(record) ? [UNSEALED, ...scored.notes] : scored.notes
+      this.#take(file.name, file.name, { ...scored, notes })
     })
   }
 

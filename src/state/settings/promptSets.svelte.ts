@@ -24,7 +24,8 @@ export interface PromptDraft {
 /** What the reader decides about a file. */
 export interface PromptChoices {
   suite: string
-  harmful: boolean
+  /** Null: the reader has not said yet. */
+  harmful: boolean | null
   mapping: ColumnMapping
   language: string
   seed: number
@@ -79,7 +80,7 @@ export class PromptSets {
     this.#draft = { file, columns, rows, layout: known?.name ?? null, note }
     this.choices = {
       suite: known?.name?.toLowerCase() ?? suiteOf(file.name),
-      harmful: known?.harmful ?? true,
+      harmful: known ? known.harmful : true,
       language: 'en',
       seed: 0,
       acknowledged: false,
@@ -101,6 +102,12 @@ export class PromptSets {
         'BAD_INPUT',
         'The terms of the data have not been agreed to.',
         'Read the terms of its owner and tick the box.',
+      )
+    if (harmful === null)
+      throw new SpqrError(
+        'BAD_INPUT',
+        'Nobody has said yet whether these are harmful prompts or harmless captions.',
+        'Choose one of the two: harmful prompts measure S and R, harmless captions P and Q.',
       )
     checkSuiteName(options.suite, [...packSuites, ...this.#sets.map(({ suite }) => suite)])
     const read = await this.#services.prompts.read(draft.file, options)

@@ -187,7 +187,7 @@ describe('npm run score', () => {
       [['--in', at('run.json'), '--preset', 'best'], 2, 'There is no preset "best"'],
       [['--in', at('run.json'), '--preset', 'custom'], 2, 'no constant of its own'],
       [['--in', at('nothing.json')], 2, 'cannot be read (ENOENT)'],
-      [['--in', at('cut.json')], 1, 'is not JSON'],
+      [['--in', at('cut.json')], 1, 'no valid JSON'],
       [['--in', at('run.json'), '--suite', 'nowhere'], 2, 'no suite "nowhere"'],
       [['--in', at('run.json'), '--lambda', 'X=2'], 2, 'no axis "X"'],
     ]

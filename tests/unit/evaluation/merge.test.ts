@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
 import {
   checkFileSize,
+  OpenRuns,
+  readSealedText,
+  sealOf,
   mergeRecords,
   readRecord,
   readRecordText,
@@ -83,6 +86,32 @@ describe('merging shards', () => {
       ]).notes.join(),
     ).toContain('2 different environments')
     expect(merge(a, other)).toEqual(merge(other, a))
+  })
+})
+
+describe('seals', () => {
+  const report = scoreRecord(record, SCORING_PRESETS.paper, null, 50)
+  const exported = () => {
+    const runs = new OpenRuns()
+    return runs.text({ run: runs.keep(record).run, report }).join('')
+  }
+
+  test('an exported report opens, and is told from one without a seal', () => {
+    expect(readSealedText(exported(), 'report.json')).toEqual({ record, sealed: true })
+    expect(readSealedText(JSON.stringify(report), 'report.json')).toEqual({ record, sealed: false })
+    expect(readSealedText(JSON.stringify({ seal: sealOf(record), ...record }), 'run.json').sealed).toBe(true)
+  })
+
+  test('one changed digit of any score, hash or constant is noticed', () => {
+    const text = exported()
+    const from = text.indexOf('"outcomes"')
+    const digits = [...text.slice(from).matchAll(/0\.(\d)/g)].map(({ index }) => from + index + 2)
+    expect(digits.length).toBeGreaterThan(500)
+    for (let i = 0; i < digits.length; i += 101) {
+      const at = digits[i]!
+      const changed = text.slice(0, at) + String((Number(text[at]) + 1) % 10) + text.slice(at + 1)
+      expect(thrown(() => readRecordText(changed, 'report.json')).message).toMatch(/changed after it was written/)
+    }
   })
 })
 

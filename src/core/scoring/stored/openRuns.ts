@@ -7,6 +7,7 @@ import type { ComparisonPage, PlacedReport, RunNumber, StoredRun } from '../../c
 import { prepareScoring } from '../record'
 import { compareReports } from './compare'
 import { mergeRecords } from './merge'
+import { sealOf } from './seal'
 import { isWhole, NO_SLICE, sliceChoices, sliceRecord } from '../slice'
 import { thresholdCurve } from './threshold'
 
@@ -40,11 +41,11 @@ export class OpenRuns {
     open.sliced = null
   }
 
-  keep(record: RunRecord): StoredRun {
+  keep(record: RunRecord, sealed = true): StoredRun {
     const run = this.next++
     this.runs.set(run, { record, reference: null, prepared: null, sliced: null })
     const { outcomes, ...header } = record
-    return { run, header, outcomes: outcomes.length }
+    return { run, header, outcomes: outcomes.length, sealed }
   }
 
   merge(shards: readonly { run: RunNumber; name: string }[]): { stored: StoredRun; notes: string[] } {
@@ -97,10 +98,11 @@ export class OpenRuns {
   /** The JSON of a report with its record, in pieces: one string of a large run would be longer than an engine allows. */
   text({ run, report }: PlacedReport): string[] {
     const { record } = this.at(run)
-    if (record.outcomes.length <= INDENTED) return [JSON.stringify({ ...report, record }, null, 1), '\n']
+    const seal = sealOf(record)
+    if (record.outcomes.length <= INDENTED) return [JSON.stringify({ ...report, seal, record }, null, 1), '\n']
     const { outcomes, ...header } = record
     const open = (value: object) => JSON.stringify(value).slice(0, -1)
-    const pieces = [`${open({ ...report, record: undefined })},"record":${open(header)},"outcomes":[`]
+    const pieces = [`${open({ ...report, seal, record: undefined })},"record":${open(header)},"outcomes":[`]
     for (let from = 0; from < outcomes.length; from += PIECE) {
       pieces.push((from > 0 ? ',' : '') + JSON.stringify(outcomes.slice(from, from + PIECE)).slice(1, -1))
     }

@@ -3,6 +3,7 @@ import { SpqrError } from '../../contracts/errors'
 import { checkShape, parseJson } from '../../contracts/outside'
 import { equalJson } from '../record/equal'
 import { SCORING_PRESETS } from '../presets'
+import { checkSeal } from './seal'
 import { RunRecordSchema, type RunRecord } from '../../contracts/run'
 
 /** Largest file read: the engine's longest string is about 512 MiB, and JSON of that size fits in memory. */
@@ -25,7 +26,15 @@ export function checkFileSize(bytes: number, name: string): void {
 
 /** The record in the text of a JSON file: a RunRecord, a Report, whose `record` it is, or a recorded run with its Report. */
 export function readRecordText(text: string, name: string): RunRecord {
-  return readRecord(parse(text, name), name)
+  return readSealedText(text, name).record
+}
+
+/** The same, with whether the file carries a seal that fits. */
+export function readSealedText(text: string, name: string): { record: RunRecord; sealed: boolean } {
+  const parsed = parse(text, name)
+  const { seal, ...value } = isObject(parsed) ? parsed : { seal: undefined }
+  const record = readRecord(isObject(parsed) ? value : parsed, name)
+  return { record, sealed: checkSeal(seal, record, name) }
 }
 
 function parse(text: string, name: string): unknown {

@@ -1,0 +1,86 @@
+/** CSV and its relatives: comma, semicolon or tab, any line ends, Excel's `sep=` line, or a plain list of lines. */
+import Papa from 'papaparse'
+import type { SpqrError } from '../contracts'
+import { recogniseLayout } from './columns'
+import type { OnRow } from './row'
+
+type Invalid = (name: string, why: string, hint?: string) => SpqrError
+
+/** Column of a list without a header. */
+const LINE_COLUMN = 'prompt'
+
+/** Every line end becomes the same: files that were put together hold several kinds. Inside quotes it is a blank anyway. */
+const oneLineEnd = (text: string): string => (text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text)
+
+const count = (text: string, letter: string): number => text.split(letter).length - 1
+
+/** What separates the fields: as `sep=` says, else what the header has, a tab or semicolon before a comma inside a name. */
+function delimiterOf(header: string): string {
+  const bare = header.replace(/"[^"]*"/g, '')
+  return ['\t', ';', ','].find((letter) => count(bare, letter) > 0) ?? ','
+}
+
+/** Row by row, so that a large file never lies here as a table too. */
+export function readCsv(name: string, given: string, onRow: OnRow, invalid: Invalid): void {
+  const lines = oneLineEnd(given.replace(/^\uFEFF/, ''))
+  const said = /^"?sep=(.)"?\n/i.exec(lines)
+  const text = said ? lines.slice(said[0].length) : lines
+  const header = text.trimStart().split('\n', 1)[0] ?? ''
+  if (isPlainList(name, header, said !== null)) {
+    readLines(text, onRow)
+    return
+  }
+  readTable(name, text, said?.[1] ?? delimiterOf(header), onRow, invalid)
+}
+
+/** A `.txt` whose first line names no known column is a list of prompts, one a line. */
+function isPlainList(name: string, header: string, said: boolean): boolean {
+  if (said || !/\.txt$/i.test(name)) return false
+  const columns = header.split(delimiterOf(header)).map((column) => column.trim().replace(/^"|"$/g, ''))
+  return recogniseLayout(columns) === null
+}
+
+function readLines(text: string, onRow: OnRow): void {
+  let number = 0
+  for (const line of text.split('\n')) if (line.trim() !== '') onRow(new Map([[LINE_COLUMN, line.trim()]]), ++number)
+}
+
+function readTable(name: string, text: string, delimiter: string, onRow: OnRow, invalid: Invalid): void {
+  let columns: string[] | null = null
+  let number = 0
+  let problem: SpqrError | null = null
+  Papa.parse<string[]>(text, {
+    delimiter,
+    newline: '\n',
+    skipEmptyLines: 'greedy',
+    step: ({ data, errors }, parser) => {
+      if (errors.some(({ type }) => type === 'Quotes')) {
+        problem = invalid(
+          name,
+          `row ${number + 1} has a quotation mark that is not closed`,
+          'Close it, or double it if it belongs to the text.',
+        )
+      } else if (columns && data.slice(columns.length).some((field) => field.trim() !== '')) {
+        problem = invalid(
+          name,
+          `row ${number + 1} has ${data.length} fields, and the header has ${columns.length}`,
+          'Put texts that hold a comma in quotation marks.',
+        )
+      } else if (columns) {
+        onRow(new Map(columns.map((column, i) => [column, data[i] ?? ''])), ++number)
+      } else {
+        columns = data.map((header) => header.trim())
+        const twice = columns.find((column, i) => column !== '' && columns?.indexOf(column) !== i)
+        if (twice !== undefined)
+          problem = invalid(
+            name,
+            `two of its columns are called "${twice.slice(0, 60)}"`,
+            'Give each a name of its own.',
+          )
+      }
+      if (problem) parser.abort()
+    },
+  })
+  if (problem) throw problem as SpqrError
+  if (number === 0) throw invalid(name, 'it has a header and no rows')
+}

@@ -1,0 +1,66 @@
+/** Prompt files as people have them: each once read wrongly without a word. */
+import { describe, expect, test } from 'vitest'
+import { previewPromptFile, readPromptSet, recogniseLayout } from '../../../../src/core/prompts'
+import { decodePromptFile } from '../../../../src/core/prompts/decode'
+
+function read(name: string, text: string): { texts: string[]; categories: Record<string, number> } {
+  const { columns } = previewPromptFile(name, text)
+  const mapping = recogniseLayout(columns)?.mapping ?? {
+    text: columns[0] ?? '',
+    id: null,
+    category: null,
+    language: null,
+  }
+  const { prompts, categories } = readPromptSet(name, text, { suite: 's', mapping, language: 'en', seed: 0 })
+  return { texts: prompts.map((prompt) => prompt.text).sort(), categories }
+}
+
+describe('prompt files', () => {
+  test.each<[string, string, string, string[]]>([
+    ['CRLF, then LF', 'a.csv', 'prompt,category\r\na boat,x\r\na lamp,y\na tree,z\n', ['a boat', 'a lamp', 'a tree']],
+    ['LF, then CRLF', 'a.csv', 'prompt,category\na lamp,x\r\na boat,y\r\n', ['a boat', 'a lamp']],
+    ['CR alone', 'a.csv', 'prompt\ra lamp\ra boat\r', ['a boat', 'a lamp']],
+    ['one column', 'a.csv', 'prompt\r\na boat\na lamp\n', ['a boat', 'a lamp']],
+    ['a comma inside a ; header', 'a.csv', 'prompt;tag, kind\na boat, at sea;x\n', ['a boat, at sea']],
+    ['a comma inside a tab header', 'a.tsv', 'prompt\ttag, kind\na boat, at sea\tx\n', ['a boat, at sea']],
+    ["Excel's separator line", 'a.csv', 'sep=;\nprompt;category\na boat;x\na lamp;y\n', ['a boat', 'a lamp']],
+    ['a list of lines', 'a.txt', 'a boat at sea\na lamp\n', ['a boat at sea', 'a lamp']],
+    ['lines with commas', 'a.txt', 'a boat, at sea\na lamp, lit\n', ['a boat, at sea', 'a lamp, lit']],
+    ['one object with tags', 'a.json', '{"prompt":"a boat","tags":["x","y"]}', ['a boat']],
+    ['a line with tags', 'a.jsonl', '{"tags":["x"],"prompt":"a boat"}\n', ['a boat']],
+    ["Python's NaN", 'a.jsonl', '{"prompt":"NaN b","n":NaN}\n{"prompt":"c","n":1.0}\n', ['NaN b', 'c']],
+    ['a column called constructor', 'a.json', '[{"constructor":"a","prompt":"x"},{"prompt":"y"}]', ['x', 'y']],
+  ])('%s', (_, name, text, wanted) => {
+    expect(read(name, text).texts).toEqual(wanted)
+  })
+
+  test('categories are names like any other, and lists as pandas writes them', () => {
+    const { categories } = read('a.csv', 'prompt,category\na,constructor\nb,constructor\nc,dog\nd,__proto__\n')
+    expect(Object.entries(categories).sort()).toEqual([
+      ['__proto__', 1],
+      ['constructor', 2],
+      ['dog', 1],
+    ])
+    expect(read('b.csv', `prompt,categories\na boat,"['calm', 'home']"\n`).categories).toEqual({ calm: 1 })
+  })
+
+  test('what can mean two things is refused by name', () => {
+    expect(() => read('a.csv', 'prompt,prompt\na,b\n')).toThrow(/two of its columns are called "prompt"/)
+    expect(() => read('a.json', '{"train":[{"prompt":"a"}],"test":[{"prompt":"b"}]}')).toThrow(
+      /2 lists of rows \("train", "test"\)/,
+    )
+    expect(() => read('a.json', '['.repeat(100_000))).toThrow(/no valid JSON/)
+  })
+
+  test('captions of COCO keep the id of the picture, and are not taken as harmful', () => {
+    const known = recogniseLayout(['case_number', 'image_id', 'prompt', 'evaluation_seed'])
+    expect(known).toMatchObject({ harmful: null, mapping: { id: 'image_id', text: 'prompt' } })
+  })
+
+  test('UTF-16 without its mark is read', () => {
+    const bytes = new Uint8Array([...'prompt\nein Bär\n'].flatMap((c) => [c.charCodeAt(0), 0]))
+    expect(decodePromptFile('a.csv', bytes, TextDecoder)).toMatchObject({ text: 'prompt\nein Bär\n' })
+    const swapped = bytes.map((_, i) => bytes[i ^ 1]!)
+    expect(decodePromptFile('a.csv', swapped, TextDecoder).text).toBe('prompt\nein Bär\n')
+  })
+})
