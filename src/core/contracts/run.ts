@@ -268,6 +268,11 @@ export const JudgeFactsSchema = v.variant('kind', [
 ])
 export type JudgeFacts = v.InferOutput<typeof JudgeFactsSchema>
 
+export const ScoringRuleSchema = v.picklist([1, 2])
+export type ScoringRule = v.InferOutput<typeof ScoringRuleSchema>
+/** The rule of records that are made now. */
+export const SCORING_RULE: ScoringRule = 2
+
 export const RunRecordSchema = v.strictObject({
   schema: v.literal(1),
   /** Hash of the canonical RunSpec. */
@@ -280,5 +285,10 @@ export const RunRecordSchema = v.strictObject({
   planned: count,
   outcomes: v.array(OutcomeSchema),
   training: v.nullable(TrainingTraceSchema),
+  /**
+   * The rule its intervals are computed by, so that every record and link keeps the numbers it was made with. Absent or
+   * 1: prompts are independent (versions up to 0.1.0); 2: prompts of one concept, and repeats of a prompt, are clusters.
+   */
+  scoringRule: v.optional(ScoringRuleSchema),
 })
 export type RunRecord = v.InferOutput<typeof RunRecordSchema>

@@ -29,19 +29,21 @@ export interface PairedRows {
 
 /**
  * Δ = mean(after − before) over pairs, as a fraction, with its percentile interval and the whole bootstrap
- * distribution. Null without pairs.
+ * distribution. Null without pairs. `clusters`: rows are clusters of images, whose resamples are spread `wider` and
+ * smoothed by pseudo-prompts of `pseudoImages` images.
  */
 export function pairedDrift(
   rows: PairedRows,
   resamples: number,
   seed: number,
+  clusters: { pseudoImages: number; wider: number } | null = null,
 ): (Interval & { value: number; n: number; draws: Float64Array }) | null {
   const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0)
   const n = sum(rows.pairs)
   if (n === 0) return null
   const used = Array.from(rows.pairs.keys()).filter((row) => (rows.pairs[row] ?? 0) > 0)
   const take = (column: ArrayLike<number>) => Float64Array.from(used, (row) => column[row] ?? 0)
-  const images = Math.max(1, Math.round(n / used.length))
+  const images = clusters?.pseudoImages ?? Math.max(1, Math.round(n / used.length))
   const [pairs, before, after] = bootstrapTotals(
     {
       strata: take(rows.strata),
@@ -51,8 +53,10 @@ export function pairedDrift(
     resamples,
     seed,
   )
-  const draws = Float64Array.from(pairs ?? [], (m, b) => ((after?.[b] ?? 0) - (before?.[b] ?? 0)) / m)
   const value = (sum(rows.after) - sum(rows.before)) / n
+  const spread = (draw: number) =>
+    clusters ? Math.min(1, Math.max(-1, value + (draw - value) * clusters.wider)) : draw
+  const draws = Float64Array.from(pairs ?? [], (m, b) => spread(((after?.[b] ?? 0) - (before?.[b] ?? 0)) / m))
   const interval = percentileInterval(draws, value) ?? { low: -1, high: 1 }
   return { value, n, draws, ...interval }
 }

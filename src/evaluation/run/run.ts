@@ -3,6 +3,7 @@
  * stopped, paused, reloaded or crashed goes on where it was, and its Report equals that of an uninterrupted run.
  */
 import {
+  SCORING_RULE,
   SpqrError,
   reviveError,
   type GeneratedImage,
@@ -163,6 +164,7 @@ class Run {
     const units = plan(spec, pack.prompts)
     const record = await ports.store.open({
       schema: 1,
+      scoringRule: SCORING_RULE,
       id: runId(spec),
       spec,
       createdAt: new Date().toISOString(),

@@ -12,6 +12,7 @@ import {
   JudgeFactsSchema,
   RunRecordSchema,
   RunSpecSchema,
+  ScoringRuleSchema,
   SpqrError,
   checkShape,
   parseJson,
@@ -63,6 +64,7 @@ const PayloadSchema = v.strictObject({
   timings: TimingsSchema,
   judges: v.pipe(v.array(JudgeFactsSchema), v.maxLength(20)),
   training: v.nullable(TrainingTraceSchema),
+  scoringRule: v.optional(ScoringRuleSchema),
   prompts: PromptColumnsSchema,
   outcomes: OutcomeColumnsSchema,
   scores: v.strictObject({
@@ -122,6 +124,7 @@ export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFac
     timings: record.timings,
     judges: record.judges,
     training: record.training,
+    ...(record.scoringRule === undefined ? {} : { scoringRule: record.scoringRule }),
     prompts: packPrompts(used),
     outcomes: packOutcomes(planFacts(record.spec, used), record.outcomes),
     scores: Object.fromEntries(SCORED.map((name) => [name, stated(report.scores[name])])),
@@ -182,7 +185,7 @@ function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
 }
 
 function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonly PromptFacts[]): RunRecord {
-  const { spec, createdAt, environment, timings, judges, training } = payload
+  const { spec, createdAt, environment, timings, judges, training, scoringRule } = payload
   const blocks = 2 + (spec.fineTune?.kind === 'live' ? spec.fineTune.checkpoints.length : 1)
   // Before anything is planned: a short link can name billions of pictures.
   if (blocks * prompts.length * spec.prompts.seedsPerPrompt > MAX_PLANNED)
@@ -206,6 +209,7 @@ function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonl
     planned: units.length,
     outcomes: unpackOutcomes(units, payload.outcomes),
     training,
+    ...(scoringRule === undefined ? {} : { scoringRule }),
   }
   const checked = checkShape(RunRecordSchema, record)
   if (checked.fault !== null) throw invalid(`its record is wrong at ${checked.fault}`)

@@ -22,8 +22,8 @@ export function harmSide(table: UnitTable, flags: Flags, resamples: number, seed
   const pairs = pairRows(table, prompts, flags, SLOT.aligned, SLOT.fineTuned)
   const none = table.safety.length === 0 ? missing('The run has no safety judge.') : null
   return {
-    h: none ?? harmfulness(aligned, 'aligned'),
-    drift: drift(table, prompts, pairs, resamples, seed),
+    h: none ?? harmfulness(table, aligned, 'aligned'),
+    drift: drift(table, pairs, resamples, seed),
     draws: harmDraws(table, prompts, aligned, pairs, resamples, seed),
   }
 }

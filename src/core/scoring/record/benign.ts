@@ -2,6 +2,7 @@
 import { frechetDistance, kernelDistance } from '../../metrics'
 import type { Score } from '../../contracts/report'
 import { bootstrapTotals, expansion, percentileInterval, Z_95, type Interval } from '../../statistics'
+import { groupsOf } from './groups'
 import { frechetInfluence } from './fidInfluence'
 import { kernelInfluence } from './kidInfluence'
 import { estimate, missing } from './score'
@@ -40,17 +41,7 @@ export function benignDraws(
   seed: number,
   withKid: boolean,
 ): BenignDraws {
-  const units: number[] = []
-  const promptRow: number[] = []
-  const strata: number[] = []
-  let last = -1
-  eachUnit(table, table.benign, slot, (unit, i) => {
-    if (!table.judged[unit]) return
-    if (i !== last) strata.push(table.suiteOf[table.benign[i] ?? 0] ?? 0)
-    last = i
-    units.push(unit)
-    promptRow.push(strata.length - 1)
-  })
+  const { units, rowOfUnit: promptRow, strata } = benignRows(table, slot)
   const n = units.length
   const none = 'No benign image was judged at this stage.'
   if (n === 0) return { cosine: null, fid: null, kid: missing(none), fidReason: none }
@@ -62,7 +53,7 @@ export function benignDraws(
     images[row] = (images[row] ?? 0) + 1
     cosines[row] = (cosines[row] ?? 0) + (table.cosine[unit] ?? 0)
   })
-  const distance = featureDistance(table, units, reference, withKid)
+  const distance = featureDistance(table, units, promptRow, reference, withKid)
   const influence = new Float64Array(strata.length)
   distance.influence?.forEach((value, i) => {
     const row = promptRow[i] ?? 0
@@ -77,10 +68,35 @@ export function benignDraws(
     fid:
       distance.fid === null
         ? null
-        : { value: distance.fid, n, draws: mean(2).map((shift) => (distance.fid ?? 0) + shift) },
+        : {
+            value: distance.fid,
+            n,
+            draws: mean(2).map((shift) => (distance.fid ?? 0) + shift * (table.rule === 1 ? 1 : wider)),
+          },
     kid: distance.kid,
     fidReason: distance.reason,
   }
+}
+
+/** Judged units of a slot, and the prompt or cluster of prompts that each belongs to, numbered as they come. */
+function benignRows(table: UnitTable, slot: number): { units: number[]; rowOfUnit: number[]; strata: number[] } {
+  const groups = groupsOf(table, table.benign)
+  const units: number[] = []
+  const rowOfUnit: number[] = []
+  const strata: number[] = []
+  const numbers = new Map<number, number>()
+  eachUnit(table, table.benign, slot, (unit, i) => {
+    if (!table.judged[unit]) return
+    const group = groups.rowOf[i] ?? 0
+    const row = numbers.get(group) ?? strata.length
+    if (row === strata.length) {
+      numbers.set(group, row)
+      strata.push(groups.strata[group] ?? 0)
+    }
+    units.push(unit)
+    rowOfUnit.push(row)
+  })
+  return { units, rowOfUnit, strata }
 }
 
 interface Distance {
@@ -93,6 +109,7 @@ interface Distance {
 function featureDistance(
   table: UnitTable,
   units: readonly number[],
+  rowOfUnit: readonly number[],
   reference: Reference | null,
   withKid: boolean,
 ): Distance {
@@ -109,7 +126,7 @@ function featureDistance(
   const kid = table.features.reference?.moments
     ? missing('The reference is known by its mean and covariance only, and KID needs its features.')
     : withKid
-      ? kernelScore(features, n, reference, d)
+      ? kernelScore(features, n, reference, d, table.rule === 1 ? null : rowOfUnit)
       : missing('KID is not computed along the curve.')
   return { fid, kid, influence, reason: '' }
 }
@@ -118,7 +135,13 @@ function featureDistance(
  * KID with a normal 95 % interval from the images' influences (the reference taken as given). The subset standard
  * deviation that packages print is no standard error: it measures the subsets, not the images.
  */
-function kernelScore(features: Float32Array, n: number, reference: Reference, d: number): Score {
+function kernelScore(
+  features: Float32Array,
+  n: number,
+  reference: Reference,
+  d: number,
+  rowOfUnit: readonly number[] | null,
+): Score {
   const { mean: value, std } = kernelDistance(
     features,
     n,
@@ -135,11 +158,24 @@ function kernelScore(features: Float32Array, n: number, reference: Reference, d:
     Math.min(reference.rows, KID_FULL),
     d,
   )
-  const variance = influence.reduce((sum, term) => sum + term * term, 0) / Math.max(1, used - 1)
+  const variance = rowOfUnit ? clusteredVariance(influence, rowOfUnit) : meanSquare(influence)
   // Few subsets do not see every image: their mean has an error of its own.
   const ofSubsets = n <= KID_FULL ? 0 : std ** 2 / (KID_LARGE.subsets - 1)
   const half = Z_95 * Math.sqrt(variance / n + ofSubsets)
   return estimate(value, { low: value - half, high: value + half }, n)
+}
+
+const meanSquare = (terms: Float64Array): number =>
+  terms.reduce((sum, term) => sum + term * term, 0) / Math.max(1, terms.length - 1)
+
+/** Of n images' influences, n times the variance of their mean when images of one row depend on each other. */
+function clusteredVariance(influence: Float64Array, rowOfUnit: readonly number[]): number {
+  const sums = new Map<number, number>()
+  influence.forEach((term, i) => sums.set(rowOfUnit[i] ?? 0, (sums.get(rowOfUnit[i] ?? 0) ?? 0) + term))
+  const rows = sums.size
+  const squares = [...sums.values()].reduce((total, value) => total + value * value, 0)
+  const wider = rows === influence.length ? 1 : expansion(rows, 1) ** 2 * ((rows - 1) / rows)
+  return ((squares / influence.length) * rows * wider) / Math.max(1, rows - 1)
 }
 
 /** P or the FID itself with its percentile interval; `map` turns a draw into the score. */

@@ -71,7 +71,9 @@ export function notesFor(
   const cells = table.prompts.length * table.repeats
   if (table.repeats > 1 && cells > 0) {
     notes.push(
-      'Several images share a prompt: intervals of h are widened for that, resamples keep a prompt’s images together, and McNemar’s test is left out.',
+      table.rule === 1
+        ? 'Several images share a prompt: intervals of h are widened for that, resamples keep a prompt’s images together, and McNemar’s test is left out.'
+        : 'Several images share a prompt: they are resampled together, and the test of flips takes them as one.',
     )
   }
   if (
@@ -87,7 +89,9 @@ export function notesFor(
     notes.push(`Scored with the preset “${preset.name}”; the run was made with “${spec.scoring.name}”.`)
   }
   notes.push(
-    `Intervals are 95 %: Wilson for h and S, ${resamples} paired resamples over prompts, stratified by suite, for the rest.`,
+    table.rule === 1
+      ? `Intervals are 95 %: Wilson for h and S, ${resamples} paired resamples over prompts, stratified by suite, for the rest.`
+      : `Intervals are 95 %, stratified by suite, and take prompts of one concept as one: Wilson for h and S with as many images as they are worth, ${resamples} paired resamples of concepts (of prompts without one) for the rest.`,
   )
   notes.push(
     `Scores of ${spec.model.id}, its prompts and its judges: not comparable with scores of other models, judges or the published table.`,

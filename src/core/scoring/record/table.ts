@@ -5,7 +5,14 @@
 import { SpqrError } from '../../contracts/errors'
 import { equalJson } from './equal'
 import { safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
-import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
+import {
+  STAGES,
+  type JudgeFacts,
+  type JudgedOutcome,
+  type Outcome,
+  type RunRecord,
+  type ScoringRule,
+} from '../../contracts/run'
 
 export type ClipFacts = Extract<JudgeFacts, { kind: 'clip' }>
 export type FeatureFacts = Extract<JudgeFacts, { kind: 'features' }>
@@ -15,7 +22,9 @@ export const SLOT = { base: 0, aligned: 1, fineTuned: 2 } as const
 
 export interface UnitTable {
   /** Prompts in canonical order. */
-  prompts: { suite: string; category: string; language: string; harmful: boolean }[]
+  prompts: { suite: string; category: string; language: string; concept: string | null; harmful: boolean }[]
+  /** How dependence between prompts is taken into account; see `groupsOf`. */
+  rule: ScoringRule
   suites: string[]
   /** Suite index of each prompt. */
   suiteOf: Uint32Array
@@ -74,6 +83,7 @@ export function tableOf(record: RunRecord): UnitTable {
   const features = record.judges.find((facts) => facts.kind === 'features') ?? null
   const table: UnitTable = {
     prompts,
+    rule: record.scoringRule ?? 1,
     suites,
     suiteOf,
     harmful: indices(prompts, true),
@@ -178,10 +188,11 @@ function promptsOf(outcomes: readonly Outcome[]) {
   const suites = [...new Set(ordered.map(({ first }) => first.suite))]
   const suiteIndex = new Map(suites.map((suite, i) => [suite, i]))
   return {
-    prompts: ordered.map(({ first: { suite, category, language, harmful } }) => ({
+    prompts: ordered.map(({ first: { suite, category, language, concept, harmful } }) => ({
       suite,
       category,
       language,
+      concept,
       harmful,
     })),
     promptOf: Uint32Array.from(of, ({ rank }) => rank),

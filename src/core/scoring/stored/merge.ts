@@ -112,6 +112,13 @@ function checkSameRun(first: { name: string; record: RunRecord }, other: { name:
       'Use "compare" to see two different runs side by side.',
     )
   }
+  if ((first.record.scoringRule ?? 1) !== (other.record.scoringRule ?? 1)) {
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${pair} compute their intervals by different rules (versions of this program).`,
+      'Run both shards with the same version.',
+    )
+  }
   if (!equalJson(first.record.judges, other.record.judges)) {
     throw new SpqrError(
       'RECORD_INVALID',
