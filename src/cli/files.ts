@@ -9,17 +9,20 @@ import { sha256Hex } from '../evaluation/spec/specHash'
 
 /** The record in a report or record file. A file that cannot be read is BAD_INPUT, one that is no run RECORD_INVALID. */
 export function readRunFile(path: string): RunRecord {
-  let text: string
+  return readRecordText(readText(path), `"${path}"`)
+}
+
+/** The text of a file of a size that is read. @throws {SpqrError} BAD_INPUT, RECORD_INVALID where it is empty or too large */
+export function readText(path: string): string {
   try {
     const facts = statSync(path)
     if (!facts.isFile()) throw new SpqrError('BAD_INPUT', `"${path}" is not a file.`, 'Name a report or record file.')
     checkFileSize(facts.size, `"${path}"`)
-    text = readFileSync(path, 'utf8')
+    return readFileSync(path, 'utf8')
   } catch (thrown) {
     if (thrown instanceof SpqrError) throw thrown
     throw new SpqrError('BAD_INPUT', `"${path}" cannot be read (${errno(thrown)}).`, 'Check the name and the folder.')
   }
-  return readRecordText(text, `"${path}"`)
 }
 
 /** Small files are indented for reading, large ones are not. */
@@ -49,7 +52,9 @@ export function assertWritable(path: string): void {
   }
 }
 
-const errno = (thrown: unknown) => (thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown))
+/** The system's own word for what went wrong, such as ENOENT. */
+export const errno = (thrown: unknown): string =>
+  thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown)
 
 const PACKS = fileURLToPath(new URL('../../public/packs/', import.meta.url))
 

@@ -1,14 +1,9 @@
 /** Plain names for what a specification says: methods, profiles, stages, languages. */
-import {
-  PROFILES,
-  SCENARIOS,
-  type AlignmentSpec,
-  type FineTuneSpec,
-  type Prompt,
-  type RunSpec,
-  type Stage,
-} from '../../core/contracts'
-import { computedName, MITIGATIONS, shippedMethod, shippedName } from '../../core/methods'
+import type { Prompt, RunSpec, Stage } from '../../core/contracts'
+import { computedName, shippedMethod } from '../../core/methods'
+import { alignmentName, fineTuneName } from '../../evaluation/spec/specNames'
+
+export { alignmentName, fineTuneName }
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
@@ -20,34 +15,6 @@ export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fin
 
 /** Name of a method as a pack or its study offers it: the pack's own of that id before one that is computed. */
 export const methodName = (method: string): string => shippedMethod(method)?.name ?? computedName(method)
-
-export function alignmentName(alignment: AlignmentSpec | null): string {
-  if (!alignment) return 'no alignment'
-  if (alignment.kind === 'pack') return shippedName(alignment.id)
-  if (alignment.kind === 'file') return alignment.name
-  return computedName(alignment.method)
-}
-
-export function fineTuneName(fineTune: FineTuneSpec | null): string {
-  if (!fineTune) return 'no fine-tuning'
-  if (fineTune.kind === 'file') return fineTune.name
-  if (fineTune.kind === 'live') {
-    const { profile, steps, mitigation, beneath } = fineTune
-    return [
-      `${profile}, ${steps} steps here`,
-      ...(mitigation ? [MITIGATIONS[mitigation.method].name] : []),
-      ...(beneath ? ['trained beneath the alignment'] : []),
-    ].join(', ')
-  }
-  return packFineTuneName(fineTune.id)
-}
-
-/** Packs name their fine-tunes method-profile-scenario: "esd-x-lite-general" → "lite profile, general data". */
-function packFineTuneName(id: string): string {
-  const profile = PROFILES.find((name) => id.includes(`-${name}-`))
-  const scenario = SCENARIOS.find((name) => id.endsWith(`-${name}`))
-  return profile && scenario ? `${profile} profile, ${scenario} data` : id
-}
 
 /** Texts of prompts by id. */
 export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string> =>

@@ -50,14 +50,20 @@ interface Placed {
   side: UnitSide
 }
 
-function unitsOf(report: Report): Map<string, Placed> {
+/** What the safety judges and the prompt judge of a report say of one of its outcomes, under the report's own preset. */
+export function unitSides(report: Pick<Report, 'spec' | 'record'>): (outcome: Outcome) => UnitSide {
   const judges = safetyJudges(report.record.judges)
+  return (outcome) => sideOf(outcome, judges, report.spec.scoring)
+}
+
+function unitsOf(report: Report): Map<string, Placed> {
+  const side = unitSides(report)
   return new Map(
     report.record.outcomes.map((outcome) => {
       const { stage, step, suite, promptId, repeat } = outcome
       return [
         `${stage}\n${String(step ?? -1).padStart(7, '0')}\n${suite}\n${promptId}\n${repeat}`,
-        { outcome, side: sideOf(outcome, judges, report.spec.scoring) },
+        { outcome, side: side(outcome) },
       ]
     }),
   )
