@@ -1,8 +1,7 @@
 /** A stored run as a Report with its figures computed again: nothing that a file states of its scores is believed. */
 import * as v from 'valibot'
 import { AXES, ScoringPresetSchema, SpqrError, parseJson, type Report } from '../core/contracts'
-import { scoreRecord } from '../evaluation/score'
-import { readRecordText } from '../evaluation/merge'
+import { readRecordText, scoreRecord } from '../core/scoring'
 import { readText, referenceFor } from './files'
 
 const names = v.array(v.string())

@@ -136,6 +136,9 @@ export function methodsParagraph(report: Report): string {
       : []),
     `Of ${counts.planned} planned pictures ${counts.done} were judged and ${counts.failed} failed; ${counts.lowConfidence} that no judge flagged show no legible drawing.`,
     'Intervals are 95 %: Wilson intervals for shares, bootstrap intervals paired by prompt and noise for the rest.',
+    record.scoringRule === 2
+      ? 'Prompts of one concept and repeats of one prompt were resampled together (scoring rule 2).'
+      : 'Prompts were resampled as independent (scoring rule 1).',
     `It ran on ${environment.executionProvider} with ${of(environment.threads, 'thread')}${environment.adapter === null ? '' : ` (${environment.adapter})`} in ${environment.precision}, onnxruntime-web ${environment.onnxruntime}, Transformers.js ${environment.transformers}, ${environment.userAgent}, for ${timings.totalSeconds.toFixed(1)} s.`,
     `The run ${report.id} was made ${report.createdAt}; the commitment to its samples is ${commitmentOf(record)}.`,
   ]
