@@ -1,7 +1,6 @@
 /** The scripting API, `globalThis.spqr`: what a script sends is checked, then does what a person's hand would do. */
 import * as v from 'valibot'
-import { SpqrError } from '../core/contracts'
-import { checkShape } from '../core/contracts/outside'
+import { SpqrError, checkShape } from '../core/contracts'
 import { scriptProgress, type ScriptAdapter, type SpqrScript } from '../evaluation/run/runApi'
 import { parseParameters, unknownSentence, type Parameters } from '../evaluation/spec/params'
 import type { App } from '../state/page/app.svelte'

@@ -7,8 +7,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext, Page } from 'playwright'
+import * as v from 'valibot'
 import { readSafetensors } from '../../core/adapters'
-import { SpqrError, type Component, type GraphPort } from '../../core/contracts'
+import { SpqrError, checkShape, parseJson, type Component, type GraphPort } from '../../core/contracts'
 import { ROOT, inPage } from '../page'
 
 export interface Feed {
@@ -17,11 +18,27 @@ export interface Feed {
   data: number[]
 }
 export type Feeds = Record<string, Feed>
-export interface Timed {
-  version: string
-  loadSeconds: number
-  seconds: number[]
-  output: number[]
+const seconds = v.pipe(v.number(), v.minValue(0), v.finite())
+const TimedSchema = v.object({
+  version: v.string(),
+  loadSeconds: seconds,
+  seconds: v.pipe(v.array(seconds), v.minLength(1)),
+  output: v.array(v.number()),
+})
+export type Timed = v.InferOutput<typeof TimedSchema>
+
+/** What a timed process printed, or why it is no timing. `name`: what printed it. */
+export function readTimed(name: string, text: string): Timed | string {
+  const parsed = parseJson(text)
+  const timed = parsed.fault === null ? checkShape(TimedSchema, parsed.value) : parsed
+  return timed.fault === null ? timed.value : `${name} returned no timing: ${timed.fault}`
+}
+
+/** @throws SpqrError UNEXPECTED when the page returns no timing, such as one with NaN in its output */
+export async function timedInPage(page: Page, job: string): Promise<Timed> {
+  const { value, fault } = checkShape(TimedSchema, await inPage<unknown>(page, job))
+  if (fault === null) return value
+  throw new SpqrError('UNEXPECTED', `The page returned no timing: ${fault}.`, 'Run the recipe of the pack again.')
 }
 
 export interface GraphTiming {
@@ -95,7 +112,7 @@ export function runNative(graph: string, threads: number, runs: number, feeds: F
   })
   if (result.status !== 0)
     return `native onnxruntime failed: ${result.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
-  return JSON.parse(result.stdout) as Timed
+  return readTimed('native onnxruntime', result.stdout)
 }
 
 /** Text of the page's side: creates a session once per round, runs once to warm up, then times. */
@@ -161,7 +178,7 @@ export async function compareGraph(
     let reason: string | null = null
     for (let round = 0; round < rounds; round++) {
       browser.push(
-        await inPage<Timed>(
+        await timedInPage(
           page,
           browserJob(url, packPath + component.graph.path, component.externalData.path, threads, runs, feeds),
         ),

@@ -8,8 +8,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContext } from 'playwright'
 import type { Component, Training, TrainingProfile } from '../../core/contracts'
-import { PYTHON, externalData, ortPage, timing, type GraphTiming, type Timed } from './benchGraph'
-import { ROOT, inPage } from '../page'
+import {
+  PYTHON,
+  externalData,
+  ortPage,
+  readTimed,
+  timedInPage,
+  timing,
+  type GraphTiming,
+  type Timed,
+} from './benchGraph'
+import { ROOT } from '../page'
 
 export interface StepComparison {
   profile: string
@@ -89,7 +98,7 @@ function runTorch(
     encoding: 'utf8',
   })
   if (result.status !== 0) return `PyTorch failed: ${result.stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
-  return JSON.parse(result.stdout.trim().split('\n').at(-1) ?? '') as Timed
+  return readTimed('PyTorch', result.stdout.trim().split('\n').at(-1) ?? '')
 }
 
 /** `folder`: the pack on disk; `packPath`: the same below `url`. Rounds alternate, so that a busy machine slows both alike. */
@@ -113,7 +122,7 @@ export async function compareSteps(
       const [browser, torch]: [Timed[], Timed[]] = [[], []]
       let reason: string | null = null
       for (let round = 0; round < rounds; round++) {
-        browser.push(await inPage<Timed>(page, stepJob(url, packPath, unet, profile, threads, runs)))
+        browser.push(await timedInPage(page, stepJob(url, packPath, unet, profile, threads, runs)))
         const answer: Timed | string = reason ?? runTorch(folder, unet, profile.profile, batch, threads, runs)
         if (typeof answer === 'string') reason = answer
         else torch.push(answer)

@@ -13,76 +13,29 @@ import * as v from 'valibot'
 import {
   PROFILES,
   PackManifestSchema,
+  ReportSchema,
   SCENARIOS,
   SpqrError,
+  checkShape,
   reviveError,
   type PackManifest,
   type Report,
 } from '../../core/contracts'
-import { argumentPairs } from '../../evaluation/spec/params'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash, sha256Hex } from '../../evaluation/spec/specHash'
 import { COMPUTED_METHODS } from '../../core/methods'
 import { readAdapterFile } from '../adapterFiles'
 import { assertWritable, command } from '../files'
 import { ROOT, inPage, openPage, withBrowser } from '../page'
-import { studyTables, type StudyResult } from './studyTable'
+import { OPTIONS, readBoard, readOptions, sameCell, type Cell, type Options } from './board'
+import { studyTables } from './studyTable'
 
-const OPTIONS = {
-  pack: 'pictogram',
-  preset: 'full',
-  methods: '',
-  profiles: '',
-  scenarios: '',
-  'train-steps': '300',
-  threads: '0',
-  /** Empty: `leaderboard.json` of the pack. */
-  out: '',
-}
-type Options = typeof OPTIONS
-
-/** What distinguishes one evaluation of the study from another. */
-interface Cell {
-  method: string
-  profile: string
-  scenario: string
-}
-/** What its numbers depend on: `packSha256`, see `packHash`, and the weights of the method, null where it has none. */
-interface Row extends Cell {
-  packSha256: string
-  weightsSha256: string | null
-  preset: string
-  fineTune: { steps: number }
-}
 /** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
 interface Source {
   method: string
   weightsSha256: string | null
   file: string | null
 }
-interface Leaderboard {
-  schema: 1
-  rows: Row[]
-}
-const BoardSchema = v.object({
-  schema: v.literal(1),
-  rows: v.array(v.looseObject({ packSha256: v.string(), fineTune: v.looseObject({ steps: v.number() }) })),
-})
-
-function readOptions(argv: readonly string[]): Options {
-  const options: Record<string, string> = { ...OPTIONS }
-  for (const [name, text] of argumentPairs(argv)) {
-    if (!Object.hasOwn(OPTIONS, name))
-      throw new SpqrError(
-        'BAD_INPUT',
-        `"--${name}" is no option of the study.`,
-        `It has ${Object.keys(OPTIONS).join(', ')}.`,
-      )
-    options[name] = text
-  }
-  return options as Options
-}
-
 function listOf(text: string, known: readonly string[], what: string): string[] {
   const names = text
     .split(',')
@@ -130,7 +83,7 @@ function rowOf(
   { method, profile, scenario, weightsSha256 }: Cell & Source,
   packSha256: string,
   report: Report,
-): Omit<Row, 'fineTune'> & Record<string, unknown> {
+): Record<string, unknown> {
   const {
     id,
     createdAt,
@@ -169,28 +122,9 @@ function rowOf(
   }
 }
 
-const sameCell =
-  (cell: Cell) =>
-  (row: Row): boolean =>
-    row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
-
 /** Enough for every reader of the file, at half its size. */
 const sixDigits = (_: string, value: unknown): unknown =>
   typeof value === 'number' ? Number(value.toPrecision(6)) : value
-
-function readBoard(file: string, packSha256: string): Leaderboard {
-  if (!existsSync(file)) return { schema: 1, rows: [] }
-  try {
-    const board = v.parse(BoardSchema, JSON.parse(readFileSync(file, 'utf8')))
-    return { schema: 1, rows: board.rows.filter((row) => row.packSha256 === packSha256) as unknown as Row[] }
-  } catch (thrown) {
-    throw new SpqrError(
-      'BAD_INPUT',
-      `"${file}" is no study (${thrown instanceof Error ? thrown.message.slice(0, 120) : String(thrown)}).`,
-      'Repair it, or move it away to begin anew; hours of work may be in it.',
-    )
-  }
-}
 
 /** One evaluation in a page of its own; the browser's storage is shared, so that base and aligned pictures are made once. */
 async function evaluate(context: BrowserContext, url: string, cell: Cell & Source, options: Options): Promise<Report> {
@@ -202,7 +136,14 @@ async function evaluate(context: BrowserContext, url: string, cell: Cell & Sourc
         page,
         `globalThis.spqr.addAdapters('alignment', ${JSON.stringify([readAdapterFile(cell.file, 1)])}, ${parameters})`,
       )
-    const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${parameters})`)
+    const read = checkShape(ReportSchema, await inPage<unknown>(page, `globalThis.spqr.evaluate(${parameters})`))
+    if (read.fault !== null)
+      throw new SpqrError(
+        'UNEXPECTED',
+        `The page returned no Report: ${read.fault}.`,
+        'Run npm run build and try again.',
+      )
+    const report = read.value
     if (!isComplete(report))
       throw new SpqrError(
         'UNEXPECTED',
@@ -242,7 +183,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   assertWritable(file)
-  const known = readBoard(file, packSha256).rows
+  const known = readBoard(file, packSha256)
   const isKnown = (cell: Cell & Source): boolean =>
     known
       .filter(sameCell(cell))
@@ -255,7 +196,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
   const open = cells.filter((cell) => !isKnown(cell))
   const failed = open.length === 0 ? 0 : await evaluateAll(open, file, packSha256, options)
-  const rows = readBoard(file, packSha256).rows as (Row & StudyResult)[]
+  const rows = readBoard(file, packSha256)
   const { general, others } = studyTables(rows.filter(({ preset }) => preset === options.preset))
   console.log(`${general}\n\n${others}\n\n${rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
   return failed === 0 ? 0 : 1
@@ -275,7 +216,7 @@ async function evaluateAll(
       try {
         const report = await evaluate(context, url, cell, options)
         const row = rowOf(cell, packSha256, report)
-        const others = readBoard(file, packSha256).rows.filter((other) => !sameCell(cell)(other))
+        const others = readBoard(file, packSha256).filter((other) => !sameCell(cell)(other))
         writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] }, sixDigits)}\n`)
         renameSync(`${file}.new`, file)
         console.log(

@@ -1,6 +1,14 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
-import { PROFILES, SCENARIOS, type PackManifest, type Profile, type Scenario, type Score } from '../../core/contracts'
+import {
+  PROFILES,
+  SCENARIOS,
+  ScoreSchema,
+  type PackManifest,
+  type Profile,
+  type Scenario,
+  type Score,
+} from '../../core/contracts'
 import { packHash } from '../../evaluation/spec/specHash'
 import { points } from '../page/format'
 import { methodName } from '../page/names'
@@ -8,10 +16,6 @@ import { ranked } from '../report/ranks'
 import type { Services } from '../page/services'
 
 const finite = v.pipe(v.number(), v.finite())
-const ScoreSchema = v.union([
-  v.object({ value: finite, low: finite, high: finite, n: finite }),
-  v.object({ value: v.null(), low: v.null(), high: v.null(), n: finite, reason: v.string() }),
-])
 const StagesSchema = v.object({ base: ScoreSchema, aligned: ScoreSchema, fineTuned: ScoreSchema })
 const CellsSchema = v.array(v.object({ key: v.string(), ...StagesSchema.entries, drift: ScoreSchema }))
 const RowSchema = v.object({

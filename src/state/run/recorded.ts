@@ -3,7 +3,7 @@
  * contact sheet beside it, row by row, `columns` to a row.
  */
 import * as v from 'valibot'
-import { RunRecordSchema, type Report } from '../../core/contracts'
+import { ReportSchema, type Report } from '../../core/contracts'
 import type { Services } from '../page/services'
 
 const SheetSchema = v.strictObject({
@@ -15,11 +15,7 @@ const SheetSchema = v.strictObject({
   units: v.array(v.string()),
 })
 export type Sheet = v.InferOutput<typeof SheetSchema>
-/** The Report's figures are the page's own writing; its record is checked in full. */
-const RecordedSchema = v.object({
-  report: v.looseObject({ schema: v.literal(1), record: RunRecordSchema }),
-  sheet: SheetSchema,
-})
+const RecordedSchema = v.object({ report: ReportSchema, sheet: SheetSchema })
 
 export interface Recorded {
   report: Report
@@ -35,7 +31,7 @@ export async function readRecorded(
   if (!parsed.success) return null
   const { sheet } = parsed.output
   const picture = await services.readPicture(path.replace(/[^/]*$/, sheet.file))
-  return { report: parsed.output.report as unknown as Report, pictures: picture ? cut(picture, sheet) : new Map() }
+  return { report: parsed.output.report, pictures: picture ? cut(picture, sheet) : new Map() }
 }
 
 /** Cuts a contact sheet into pictures. */
