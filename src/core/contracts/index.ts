@@ -1,3 +1,4 @@
+export * from './accelerator'
 export * from './comparison'
 export * from './errors'
 export * from './judgeCards'

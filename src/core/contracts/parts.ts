@@ -3,7 +3,7 @@ import * as v from 'valibot'
 
 export const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1))
 export const nonNegativeInteger = v.pipe(v.number(), v.integer(), v.minValue(0))
-const sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'))
+export const sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'))
 /** Relative path without `..`, scheme or leading slash, so that a manifest cannot point elsewhere. */
 const relativePath = v.pipe(
   v.string(),

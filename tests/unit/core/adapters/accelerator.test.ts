@@ -1,0 +1,56 @@
+/** The shipped accelerator: described truly, of the shipped U-Net, read by the page's own adapter reader. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
+import { expect, test } from 'vitest'
+import { parseAdapter, readAccelerator, readSafetensors } from '../../../../src/core/adapters'
+import { PackManifestSchema } from '../../../../src/core/contracts'
+
+const pack = new URL('../../../../public/packs/pictogram/', import.meta.url)
+const read = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, pack)))
+const json = (path: string): unknown => JSON.parse(new TextDecoder().decode(read(path)))
+const { model, adapters } = v.parse(PackManifestSchema, json('manifest.json'))
+const row = (): Record<string, unknown> => structuredClone(json('accelerator.json')) as Record<string, unknown>
+
+test('the file is the one that its row names, and at most 3 MB', () => {
+  const { file, steps, guidanceScale } = readAccelerator(row(), model)
+  const bytes = read(file.path)
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(file.sha256)
+  expect(bytes.length).toBe(file.bytes)
+  expect(file.bytes).toBeLessThanOrEqual(3e6)
+  expect({ steps, guidanceScale }).toEqual({ steps: 2, guidanceScale: 1 })
+})
+
+test('it changes every matrix and kernel of the U-Net and nothing else', () => {
+  const { file, id } = readAccelerator(row(), model)
+  const component = model.unet
+  if (!('externalData' in component)) throw new Error('The pack has no U-Net of its own.')
+  const weights = new Map(component.externalData.tensors.map(({ name, dims }) => [name, dims] as const))
+  const { targets, rank } = parseAdapter(readSafetensors(read(file.path)), weights, { name: id, strength: 1 })
+  expect([...targets.keys()].sort()).toEqual(
+    [...weights]
+      .filter(([, { length }]) => length >= 2)
+      .map(([name]) => name)
+      .sort(),
+  )
+  expect(rank).toBe(16)
+  const kernel = 'conv_in.weight'
+  const weight = new Float32Array(weights.get(kernel)!.reduce((a, b) => a * b))
+  targets.get(kernel)!(weight)
+  expect(Math.hypot(...weight)).toBeGreaterThan(0)
+})
+
+test('every variant that ships is measured by both samplers', () => {
+  const { measured } = readAccelerator(row(), model)
+  expect(Object.keys(measured?.variants ?? {}).sort()).toEqual(
+    expect.arrayContaining(['base', ...adapters.map(({ id }) => id)].sort()),
+  )
+  for (const [id, { full, fast, difference }] of Object.entries(measured!.variants))
+    expect(fast.h - full.h, id).toBeCloseTo(difference.h, 2)
+})
+
+test('one of another model is refused, and so is a field that nobody reads', () => {
+  expect(() => readAccelerator({ ...row(), baseSha256: '0'.repeat(64) }, model)).toThrow(/trained for another model/)
+  expect(() => readAccelerator({ ...row(), strength: 2 }, model)).toThrow(/strength/)
+  expect(() => readAccelerator({ ...row(), steps: 0 }, model)).toThrow(/"steps"/)
+})
