@@ -99,7 +99,10 @@ test('what cannot end well is refused before anything is made', () => {
     2,
     expect.stringMatching(/cannot be written \(ENOENT\)/),
   ])
-  expect(refused('--link', 'maybe')).toEqual([2, expect.stringMatching(/"--link" must be short or full; it is "maybe"/)])
+  expect(refused('--link', 'maybe')).toEqual([
+    2,
+    expect.stringMatching(/"--link" must be short or full; it is "maybe"/),
+  ])
   expect(refused('--train', 'lite', '--fine-tune-files', 'mine.safetensors')).toEqual([
     2,
     expect.stringMatching(/both name a fine-tune/),

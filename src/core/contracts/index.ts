@@ -1,5 +1,6 @@
 export * from './accelerator'
 export * from './comparison'
+export * from './accelerator'
 export * from './errors'
 export * from './judgeCards'
 export * from './manifest'

@@ -80,7 +80,10 @@ export function shortened(text: string): string {
 /** Where an issue is, as a reader finds it in the file. */
 function placeOf(issue: v.BaseIssue<unknown>): string {
   const parts = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? `entry ${key + 1}` : String(key)))
-  return parts.map(shortened).join(' › ').slice(0, 3 * SHOWN)
+  return parts
+    .map(shortened)
+    .join(' › ')
+    .slice(0, 3 * SHOWN)
 }
 
 const NOUNS = new Map([
