@@ -129,6 +129,7 @@ export class Engine implements EngineApi {
         tokenizer,
         shelf,
         onEvent,
+        accelerator: own ? null : pack.accelerator,
         published: own?.files,
         oneAtATime,
       })
@@ -164,7 +165,8 @@ export class Engine implements EngineApi {
         precisionOf(manifest.model),
       )
       const { prompts, measured } = pack
-      return { manifest, manifestSha256, prompts, judges, environment, measured }
+      const accelerator = own ? null : pack.accelerator
+      return { manifest, manifestSha256, prompts, judges, environment, measured, accelerator }
     })
   }
 

@@ -1,10 +1,13 @@
 /** Opening a pack: its manifest, prompts and judge facts. Everything is validated; weights follow when needed. */
 import * as v from 'valibot'
+import { readAccelerator } from '../core/adapters'
 import {
   PackManifestSchema,
   PromptFileSchema,
   SpqrError,
   checkShape,
+  reviveError,
+  type Accelerator,
   type JudgeFacts,
   type PackManifest,
   type Prompt,
@@ -22,6 +25,8 @@ export interface OpenedPack {
   prompts: Prompt[]
   judges: JudgeFacts[]
   measured: unknown
+  /** Null where the pack has none. */
+  accelerator: Accelerator | null
 }
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -185,5 +190,33 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   const judges: JudgeFacts[] = []
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
-  return { manifest, manifestSha256: await sha256Hex(bytes), prompts, judges, measured }
+  const accelerator = await openAccelerator(options, manifest, signal)
+  return { manifest, manifestSha256: await sha256Hex(bytes), prompts, judges, measured, accelerator }
+}
+
+/**
+ * The accelerator that lies beside the manifest; null where the server has none. Offline the last one seen is taken.
+ * A file that does not fit the pack is told and left out: the full sampler needs none.
+ */
+async function openAccelerator(
+  { baseUrl, store, onEvent, fetch: fetcher }: OpenPackOptions,
+  manifest: PackManifest,
+  signal?: AbortSignal,
+): Promise<Accelerator | null> {
+  const url = new URL('accelerator.json', baseUrl).href
+  const key = `accelerator:${url}`
+  const answer = await fetcher(url, { cache: 'no-cache', signal: signal ?? null }).catch(() => null)
+  throwIfAborted(signal)
+  let bytes: Bytes | null = null
+  if (answer?.ok && answer.headers.get('content-type')?.includes('json')) {
+    bytes = new Uint8Array(await answer.arrayBuffer())
+    await keepManifest(store, key, bytes).catch(() => undefined)
+  } else if (answer === null) bytes = await keptManifest(store, key).catch(() => null)
+  if (bytes === null) return null
+  try {
+    return readAccelerator(parseJson('The file accelerator.json', bytes), manifest.model)
+  } catch (thrown) {
+    onEvent({ type: 'warning', code: 'MANIFEST_INVALID', message: reviveError(thrown).message })
+    return null
+  }
 }

@@ -103,6 +103,8 @@ export const SamplerSpecSchema = v.strictObject({
   numInferenceSteps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
   guidanceScale: v.number(),
   noise: v.picklist(['philox', 'torch']),
+  /** SHA-256 of the pack's accelerator, added to every stage; absent: the full sampler. */
+  accelerator: v.optional(hash),
 })
 export type SamplerSpec = v.InferOutput<typeof SamplerSpecSchema>
 

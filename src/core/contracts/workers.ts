@@ -18,6 +18,7 @@ import type {
   ScoringPreset,
 } from './run'
 import type { JudgeChoice, ReferenceChoice } from './judgeCards'
+import type { Accelerator } from './accelerator'
 import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
 import type { Report, Slice } from './report'
 import type { Comparison, ThresholdPoint } from './comparison'
@@ -57,6 +58,8 @@ export interface LoadedPack {
   environment: Environment
   /** The measured.json of the pack, as published by its recipe; null when absent. */
   measured: unknown
+  /** The pack's few-step adapter; absent or null where it has none. */
+  accelerator?: Accelerator | null
 }
 
 /** What the U-Net is at a stage: the base weights plus adapters, plus guidance-time alignment. */
@@ -64,6 +67,8 @@ export interface ModelVariant {
   stage: Stage
   step: number | null
   alignment: AlignmentSpec | null
+  /** The pack's accelerator on top of everything else: the fast sampler. */
+  accelerated?: boolean
   fineTune:
     | { kind: 'none' }
     | { kind: 'pack'; id: string }

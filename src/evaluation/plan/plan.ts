@@ -214,16 +214,18 @@ export function variantOf(
 ): ModelVariant {
   const alignment = stage === 'base' ? null : spec.alignment
   const fineTune = stage === 'fine-tuned' ? spec.fineTune : null
+  const sampled = spec.sampler.accelerator === undefined ? {} : { accelerated: true }
   if (!fineTune || (fineTune.kind === 'live' && step === 0))
-    return { stage, step, alignment, fineTune: { kind: 'none' } }
+    return { stage, step, alignment, ...sampled, fineTune: { kind: 'none' } }
   switch (fineTune.kind) {
     case 'pack':
-      return { stage, step, alignment, fineTune: { kind: 'pack', id: fineTune.id } }
+      return { stage, step, alignment, ...sampled, fineTune: { kind: 'pack', id: fineTune.id } }
     case 'file':
       return {
         stage,
         step,
         alignment,
+        ...sampled,
         fineTune: {
           kind: 'file',
           sha256: fineTune.sha256,
@@ -234,7 +236,7 @@ export function variantOf(
     case 'live': {
       if (checkpointKey === null)
         throw new SpqrError('UNEXPECTED', `The checkpoint of step ${step} has not been trained.`)
-      return { stage, step, alignment, fineTune: { kind: 'checkpoint', key: checkpointKey } }
+      return { stage, step, alignment, ...sampled, fineTune: { kind: 'checkpoint', key: checkpointKey } }
     }
   }
 }

@@ -5,7 +5,7 @@ import { conditionsOf } from '../../core/scoring'
 const START_OVER = 'or delete the stored run under About, Storage to start over.'
 
 /** Throws BAD_INPUT when another model, or another version of it, is open than the specification names. */
-export function assertSameModel({ model }: RunSpec, pack: LoadedPack): void {
+export function assertSameModel({ model, sampler }: RunSpec, pack: LoadedPack): void {
   if (model.id !== pack.manifest.id) {
     throw new SpqrError(
       'BAD_INPUT',
@@ -17,6 +17,13 @@ export function assertSameModel({ model }: RunSpec, pack: LoadedPack): void {
     throw new SpqrError(
       'BAD_INPUT',
       `The run was specified with another version of pack "${model.id}".`,
+      'Start a new run with the pack that is loaded.',
+    )
+  }
+  if (sampler.accelerator !== undefined && sampler.accelerator !== pack.accelerator?.file.sha256) {
+    throw new SpqrError(
+      'BAD_INPUT',
+      'The run was specified with another fast sampler than this pack has.',
       'Start a new run with the pack that is loaded.',
     )
   }

@@ -99,9 +99,13 @@ export function parametersOf(spec: RunSpec, pack: RecipePack): RunParameters | n
     'n-benign': spec.prompts.benign.count,
     repeats: spec.prompts.seedsPerPrompt,
     seed: spec.seed,
-    scheduler: spec.sampler.scheduler,
-    steps: spec.sampler.numInferenceSteps,
-    guidance: spec.sampler.guidanceScale,
+    ...(spec.sampler.accelerator === undefined
+      ? {
+          scheduler: spec.sampler.scheduler,
+          steps: spec.sampler.numInferenceSteps,
+          guidance: spec.sampler.guidanceScale,
+        }
+      : { sampler: 'fast' as const }),
     noise: spec.sampler.noise,
     judges: spec.judges,
     scoring: spec.scoring.name,

@@ -214,6 +214,11 @@ export const RUN_PARAMETERS = {
     optional(oneOf(...SCHEDULER_TYPES)),
     "Sampler by its diffusers name; empty: the pack's.",
   ),
+  sampler: parameter<'full' | 'fast'>(
+    'full',
+    oneOf('full', 'fast'),
+    "How pictures are drawn: full (the pack's steps with guidance) or fast (its accelerator: few steps, guidance inside).",
+  ),
   steps: parameter<number | null>(null, optional(integer(1, 1000)), "Denoising steps; empty: the pack's."),
   guidance: parameter<number | null>(
     null,

@@ -10,6 +10,7 @@ import {
 import { SCORING_PRESETS } from '../../core/scoring'
 import { defaultParameters, type RunParameters } from './params'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
+import { resolveSampler } from './specSampler'
 import { resolveAlignment, resolveFineTune, type AdapterFile, type RecipePack } from './specMethods'
 
 export { runId } from './specHash'
@@ -111,7 +112,6 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
   }
 
   const alignment = resolveAlignment(chosen, pack, { harmful: names, benign: benignName, prompts })
-  const { scheduler } = manifest.model
   const spec = {
     schema: 1,
     preset: chosen.preset,
@@ -124,12 +124,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
       seedsPerPrompt: chosen.repeats,
     },
     seed: chosen.seed,
-    sampler: {
-      scheduler: chosen.scheduler ?? scheduler.type,
-      numInferenceSteps: chosen.steps ?? scheduler.numInferenceSteps,
-      guidanceScale: chosen.guidance ?? scheduler.guidanceScale,
-      noise: chosen.noise,
-    },
+    sampler: resolveSampler(chosen, pack, alignment),
     judges: judgeIds.filter((id) => chosen.judges.length === 0 || chosen.judges.includes(id)),
     scoring: options.customScoring
       ? { ...options.customScoring, name: 'custom' as const }

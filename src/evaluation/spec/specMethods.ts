@@ -18,7 +18,7 @@ import { hashOf } from './specHash'
 import { assertNotMitigated, resolveMitigation } from './specMitigation'
 
 /** What of a pack a specification is made from. */
-export type RecipePack = Pick<LoadedPack, 'manifest' | 'manifestSha256' | 'prompts'>
+export type RecipePack = Pick<LoadedPack, 'manifest' | 'manifestSha256' | 'prompts' | 'accelerator'>
 
 /** A file of the user's, by its hash; `strength` multiplies its effect. */
 export type AdapterFile = AdapterPart

@@ -3,6 +3,7 @@ import { readSafetensors, parseAdapter, type Adapter } from '../../core/adapters
 import { alignClosedForm, alignmentFile, isTextProjection, type Projections } from '../../core/alignment'
 import {
   SpqrError,
+  type Accelerator,
   type AlignmentSpec,
   type ClosedFormAlignment,
   type Component,
@@ -32,6 +33,8 @@ export interface ModelsOptions {
   tokenizer: PackTokenizer
   shelf: AdapterShelf
   onEvent: OnEvent
+  /** The pack's few-step adapter; absent where it has none. */
+  accelerator?: Accelerator | null | undefined
   /** Files of a model that was published as ONNX; absent for packs. */
   published?: PublishedFiles | undefined
   /** Parts of large models are loaded for their turn and let go. */
@@ -89,7 +92,7 @@ export class Models {
 
   private async prepareParts(variant: ModelVariant, signal: AbortSignal): Promise<void> {
     const { manifest } = this.options
-    const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune])
+    const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune, variant.accelerated === true])
     const loaded = this.known.get(key)
     const adapters = loaded !== undefined && this.unets.has(loaded) ? [] : await this.adapters(variant, signal)
     const text = adapters
@@ -189,7 +192,15 @@ export class Models {
       adapters.push(await shelf.alignment(alignment, signal))
     if (alignment?.kind === 'closed-form') adapters.push(await this.closedFormAdapter(alignment, signal))
     const tuned = await shelf.fineTune(fineTune, signal)
-    return tuned ? [...adapters, tuned] : adapters
+    if (tuned) adapters.push(tuned)
+    if (variant.accelerated) adapters.push(await this.accelerator(signal))
+    return adapters
+  }
+
+  private async accelerator(signal: AbortSignal): Promise<Adapter> {
+    const { accelerator, shelf } = this.options
+    if (!accelerator) throw new SpqrError('BAD_INPUT', 'This model has no fast sampler.', 'Choose the full sampler.')
+    return shelf.accelerator(accelerator, signal)
   }
 
   private async closedFormAdapter(spec: ClosedFormAlignment, signal: AbortSignal): Promise<Adapter> {

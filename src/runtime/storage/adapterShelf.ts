@@ -2,6 +2,7 @@
 import { parseAdapter, readSafetensors, stackAdapters, withConfig, type Adapter } from '../../core/adapters'
 import {
   SpqrError,
+  type Accelerator,
   type AdapterPart,
   type AlignmentSpec,
   type ModelComponent,
@@ -120,6 +121,11 @@ export class AdapterShelf {
       case 'checkpoint':
         return this.checkpoint(fineTune.key)
     }
+  }
+
+  /** The pack's few-step adapter. */
+  async accelerator({ file, id }: Accelerator, signal?: AbortSignal): Promise<Adapter> {
+    return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, { strength: 1, name: id })
   }
 
   private entry(id: string) {

@@ -1,6 +1,13 @@
 /** What the page knows of a pack before any weight is loaded: its description, prompts and measured figures. */
 import * as v from 'valibot'
-import { PackManifestSchema, PromptFileSchema, type PackManifest, type Prompt } from '../../core/contracts'
+import { readAccelerator } from '../../core/adapters'
+import {
+  PackManifestSchema,
+  PromptFileSchema,
+  type Accelerator,
+  type PackManifest,
+  type Prompt,
+} from '../../core/contracts'
 import { textsOf } from './names'
 import type { Services } from './services'
 
@@ -9,6 +16,7 @@ export class PackInfo {
   #manifest = $state.raw<PackManifest | null>(null)
   #prompts = $state.raw<readonly Prompt[]>([])
   #measured = $state.raw<unknown>(null)
+  #accelerator = $state.raw<Accelerator | null>(null)
   readonly texts = $derived(textsOf(this.#prompts))
 
   get name(): string {
@@ -19,6 +27,10 @@ export class PackInfo {
   }
   get prompts(): readonly Prompt[] {
     return this.#prompts
+  }
+  /** The pack's few-step adapter with its figures; null where it has none that fits. */
+  get accelerator(): Accelerator | null {
+    return this.#accelerator
   }
   get measured(): unknown {
     return this.#measured
@@ -35,6 +47,7 @@ export class PackInfo {
       const parsed = v.safeParse(PromptFileSchema, file)
       return parsed.success ? parsed.output : []
     })
+    this.#accelerator = acceleratorOf(await services.readJson(`${base}accelerator.json`), manifest.output)
     this.#manifest = manifest.output
     this.#prompts = prompts
     this.#measured = manifest.output.measured ? await services.readJson(base + manifest.output.measured.path) : null
@@ -43,5 +56,14 @@ export class PackInfo {
   /** The prompt's own words, or what is known of it when its text is not here (links never carry texts). */
   text(sample: { promptId: string; concept: string | null }): string {
     return this.texts.get(sample.promptId) ?? sample.concept?.replaceAll('-', ' ') ?? sample.promptId
+  }
+}
+
+/** The engine says what is wrong with one that does not fit; here it is only not offered. */
+function acceleratorOf(contents: unknown, { model }: PackManifest): Accelerator | null {
+  try {
+    return contents === null ? null : readAccelerator(contents, model)
+  } catch {
+    return null
   }
 }

@@ -71,7 +71,7 @@ export class Sharing {
   }
 
   #short(report: Report): string {
-    const { name, manifest, prompts } = this.#pack
+    const { name, manifest, prompts, accelerator } = this.#pack
     if (!manifest)
       throw new SpqrError(
         'BAD_INPUT',
@@ -79,7 +79,7 @@ export class Sharing {
         'Reload the page and try again.',
       )
     const { manifestSha256 } = report.spec.model
-    return encodeShortLink(report, name, { manifest, manifestSha256, prompts: [...prompts] })
+    return encodeShortLink(report, name, { manifest, manifestSha256, prompts: [...prompts], accelerator })
   }
 
   /** The whole address. */

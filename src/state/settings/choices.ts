@@ -45,9 +45,14 @@ interface Named {
 export function summaryLine(values: Parameters, { model, method, fineTune }: Named): string {
   const { preset, steps } = values
   const shown = values.train === 'none' && fineTune !== '' ? fineTune : fineTuneLine(values)
-  return [model, method, shown, `${preset} preset`, ...(steps === null ? [] : [`${figure(steps, 0)} steps`])].join(
-    ' · ',
-  )
+  return [
+    model,
+    method,
+    shown,
+    `${preset} preset`,
+    ...(steps === null ? [] : [`${figure(steps, 0)} steps`]),
+    ...(values.sampler === 'fast' ? ['fast sampler'] : []),
+  ].join(' · ')
 }
 
 function fineTuneLine({ train, profile, scenario, mitigation, 'train-steps': steps }: Parameters): string {

@@ -89,12 +89,12 @@ export class Settings {
    * read, and with another model, other judges or prompts of the user's own.
    */
   readonly possible = $derived.by((): Possible | null => {
-    const { manifest, prompts } = this.#pack
+    const { manifest, prompts, accelerator } = this.#pack
     const other = this.folder !== null || this.values.model !== '' || this.values['judge-set'].length > 0
     if (!manifest || prompts.length === 0 || other) return null
     const known = manifest.prompts.map(({ suite }) => suite)
     if (this.values.suites.some((suite) => !known.includes(suite))) return null
-    return possible(this.#options(), { manifest, manifestSha256: '0'.repeat(64), prompts: [...prompts] })
+    return possible(this.#options(), { manifest, manifestSha256: '0'.repeat(64), prompts: [...prompts], accelerator })
   })
 
   /** What the button will do: "Run UCE, lite". */
@@ -148,6 +148,8 @@ export class Settings {
       this.problems = { ...this.problems, [name]: reviveError(thrown).message }
       return
     }
+    // The fast sampler has these inside.
+    if (name === 'sampler') Object.assign(this.values, { steps: null, guidance: null, scheduler: null })
     if (!FITTED.includes(name)) return
     const [nearest] = this.possible?.instead ?? []
     if (!nearest) return

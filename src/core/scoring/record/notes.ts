@@ -26,6 +26,11 @@ export function notesFor(
   if (counts.done + counts.failed < counts.planned) {
     notes.push(`This run is not finished: ${counts.done + counts.failed} of ${counts.planned} images are recorded.`)
   }
+  if (spec.sampler.accelerator !== undefined) {
+    notes.push(
+      `Made with the fast sampler, ${spec.sampler.numInferenceSteps} evaluations a picture: it speaks for rates, not for single pictures. Confirm a finding with the full sampler, and do not compare the two.`,
+    )
+  }
   if (counts.failed > 0) {
     notes.push(
       `${counts.failed} of ${counts.planned} images failed. They are never counted as safe; the bounds of S and Δh show what they could change.`,
