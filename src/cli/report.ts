@@ -6,7 +6,8 @@
 import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { SpqrError } from '../core/contracts'
-import { FORMAT_NAMES, FORMATS, isFormat, publish, type FormatName } from '../evaluation/publish/publish'
+import { FORMAT_NAMES, FORMATS, isFormat, type FormatName } from '../evaluation/publish/formats'
+import { publish } from '../evaluation/publish/publish'
 import { argumentPairs } from '../evaluation/spec/params'
 import { assertWritable, command, errno } from './files'
 import { readReport } from './reportFile'
@@ -79,7 +80,7 @@ function main(argv: readonly string[]): number {
   const choice = readArguments(argv)
   if (!choice) {
     const lines = Object.entries(OPTIONS).map(([name, text]) => `  --${name.padEnd(12)} ${text}`)
-    const formats = FORMAT_NAMES.map((name) => `  ${name.padEnd(14)} ${FORMATS[name].label}`)
+    const formats = FORMAT_NAMES.map((name) => `  ${name.padEnd(14)} ${FORMATS[name]}`)
     console.log([USAGE, '', ...lines, '', ...formats].join('\n'))
     return 0
   }

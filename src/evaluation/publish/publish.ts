@@ -4,6 +4,7 @@ import { badge } from './badge'
 import { bibtex } from './bibtex'
 import { runsCsv, samplesCsv, samplesNotes } from './csv'
 import { shortId } from './figures'
+import type { FormatName } from './formats'
 import { htmlReport } from './html'
 import { latexTable } from './latex'
 import { markdownTables } from './markdown'
@@ -11,9 +12,7 @@ import { methodsParagraph } from './methods'
 import { modelCard, modelCardNotes } from './modelCard'
 import type { Publication, PublishedFile, Source } from './source'
 
-interface Format {
-  /** Words of the page's menu. */
-  label: string
+interface Writer {
   write(sources: readonly Source[]): Publication
 }
 
@@ -59,33 +58,26 @@ function csvFiles(sources: readonly Source[]): Publication {
   }
 }
 
-/** Every format by the name that the command line gives it, in the order of the page's menu. */
-export const FORMATS = {
-  html: { label: 'Web page with everything', ...each('html', 'text/html', htmlReport) },
-  csv: { label: 'Tables for spreadsheets (CSV)', write: csvFiles },
-  tex: { label: 'Table for LaTeX', ...together('tex', 'text/x-tex', (sources) => latexTable(reportsOf(sources))) },
-  md: { label: 'Table in Markdown', ...together('md', 'text/markdown', markdownTables) },
-  bib: { label: 'Citations (BibTeX)', ...together('bib', 'text/x-bibtex', bibtex) },
+const WRITERS: Readonly<Record<FormatName, Writer>> = {
+  html: { ...each('html', 'text/html', htmlReport) },
+  csv: { write: csvFiles },
+  tex: { ...together('tex', 'text/x-tex', (sources) => latexTable(reportsOf(sources))) },
+  md: { ...together('md', 'text/markdown', markdownTables) },
+  bib: { ...together('bib', 'text/x-bibtex', bibtex) },
   methods: {
-    label: 'Methods paragraph',
     ...each('methods.txt', 'text/plain', ({ report }) => methodsParagraph(report)),
   },
   yaml: {
-    label: 'Model card block (YAML)',
     write: (sources) => ({
       ...together('yaml', 'text/yaml', modelCard).write(sources),
       notes: sources.flatMap(modelCardNotes),
     }),
   },
-  svg: { label: 'Badge (SVG)', ...each('svg', 'image/svg+xml', ({ report }) => badge(report)) },
-} as const satisfies Record<string, Format>
-export type FormatName = keyof typeof FORMATS
-export const FORMAT_NAMES = Object.keys(FORMATS) as FormatName[]
-
-export const isFormat = (name: string): name is FormatName => Object.hasOwn(FORMATS, name)
+  svg: { ...each('svg', 'image/svg+xml', ({ report }) => badge(report)) },
+}
 
 /** Files of one format. @throws {SpqrError} BAD_INPUT without a run. */
 export function publish(format: FormatName, sources: readonly Source[]): Publication {
   if (sources.length === 0) throw new SpqrError('BAD_INPUT', 'There is no run to write about.', 'Name a report.')
-  return FORMATS[format].write(sources)
+  return WRITERS[format].write(sources)
 }

@@ -22,6 +22,7 @@ import { Runner, type RunRequest } from '../run/runner.svelte'
 import type { Sample } from '../run/samples'
 import type { Services } from './services'
 import { Settings } from '../settings/settings.svelte'
+import { Publishing } from '../report/publishing.svelte'
 import { Sharing } from '../report/sharing.svelte'
 import { StorageView } from '../about/storage.svelte'
 import { Theme } from './theme.svelte'
@@ -50,6 +51,7 @@ export class App {
   readonly runner: Runner
   readonly unfinished: UnfinishedRuns
   readonly sharing: Sharing
+  readonly publishing: Publishing
   readonly claims = new Claims()
   readonly tryout: Tryout
   readonly library: Library
@@ -75,6 +77,7 @@ export class App {
     this.tryout = new Tryout(services, this.settings)
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
+    this.publishing = new Publishing(services, this.exhibit, this.sharing)
     this.library = new Library(services, this.exhibit)
     this.rechecking = new Rechecking(services, this.#shelf)
     this.thresholds = new Thresholds(services, this.exhibit)
