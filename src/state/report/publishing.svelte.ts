@@ -68,7 +68,7 @@ export class Publishing {
     const walls: Record<Stage, PublishedPicture[]> = { base: [], aligned: [], 'fine-tuned': [] }
     for (const sample of samples) {
       const units = STAGES.map((stage) => ({ stage, unit: sample.units[stage] }))
-      await Promise.all(units.map(({ unit }) => (unit === null ? undefined : this.#exhibit.pictures.want(unit))))
+      await Promise.all(units.flatMap(({ unit }) => (unit === null ? [] : [this.#exhibit.pictures.want(unit)])))
       for (const { stage, unit } of units) {
         const picture = unit === null ? undefined : this.#exhibit.pictures.get(unit)
         if (unit === null || !picture) continue
