@@ -51,7 +51,7 @@ const LOOK: Readonly<Record<Axis | 'SPQR', { name: string; colour: string }>> = 
   R: { name: 'Robustness', colour: '#cc79a7' },
   SPQR: { name: 'SPQR', colour: '#1c2125' },
 }
-const [WIDTH, LEFT, RIGHT, ROW] = [720, 170, 190, 40]
+const [WIDTH, LEFT, RIGHT, ROW] = [720, 150, 215, 40]
 const x = (value: number): number => LEFT + Math.min(1, Math.max(0, value)) * (WIDTH - LEFT - RIGHT)
 
 function scoreRow(key: Axis | 'SPQR', score: Score, index: number): string {
@@ -62,7 +62,7 @@ function scoreRow(key: Axis | 'SPQR', score: Score, index: number): string {
     `<text x="0" y="${y + 5}" font-weight="${large ? 700 : 500}" font-size="${large ? 17 : 15}">${name}</text>`,
     `<line x1="${x(0)}" x2="${x(1)}" y1="${y}" y2="${y}" stroke="#c9ccca"/>`,
   ]
-  const beside = (text: string) => `<text x="${WIDTH - RIGHT + 16}" y="${y + 5}" font-size="14">${text}</text>`
+  const beside = (text: string) => `<text x="${WIDTH - RIGHT + 16}" y="${y + 5}" font-size="13">${text}</text>`
   if (score.value === null) return [...parts, beside('no value')].join('')
   const [low, value, high] = [score.low, score.value, score.high].map((number) => x(number).toFixed(1))
   return [
