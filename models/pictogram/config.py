@@ -78,10 +78,10 @@ class Config:
     finetune_batch: int = 32
     distil_base_steps: int = 320
     """Steps of the accelerator on the base alone, before the variants join for `distil_steps` more."""
-    distil_steps: int = 800
+    distil_steps: int = 700
     distil_batch: int = 32
     """Pairs of noise and picture in one step; each is evaluated twice."""
-    distil_base_pairs: int = 8_192
+    distil_base_pairs: int = 6_144
     distil_pairs: int = 512
     """Pairs per variant."""
     evaluation_prompts: int = 0
