@@ -86,6 +86,10 @@ describe('factors of a LoRA', () => {
     ['η 0', { method: 'ema', eta: 0 }],
     ['α 1', { method: 'interpolate', alpha: 1 }],
     ['ρ 0', { method: 'proximal', rho: 0 }],
+    ['k 0', { method: 'safe-replay', anchors: 0 }],
+    ['no gradient to mind', { method: 'gradient-surgery', anchors: 0 }],
+    ['an empty mask', { method: 'freeze', share: 0 }],
+    ['τ −1', { method: 'safe-lora', tau: -1 }],
   ])('%s is plain training, bit by bit', async (_, mitigation) => {
     const same = await trained({ profile, mitigation })
     expect(same.checkpointKey).not.toBe(plain.checkpointKey)
@@ -120,6 +124,60 @@ describe('factors of a LoRA', () => {
     const mean = await trained({ profile, mitigation: { method: 'ema', eta: 0.9 } })
     expect(mean.metadata['format']).toBe('delta')
     expect(mean.trace.losses).toEqual(plain.trace.losses)
+  })
+})
+
+test('safe replay trains on anchors, the same ones after a reload', async () => {
+  const mitigation: Mitigation = { method: 'safe-replay', anchors: 1 }
+  const plain = await train({}, uce, 1)
+  const first = await train({ mitigation }, uce, 1)
+  // The first picture of the batch is that of plain training, the second an anchor.
+  expect(first.trace.losses[0]).not.toBe(plain.trace.losses[0])
+  expect(first.trace.losses[0]).toBeGreaterThan(0)
+  expect(first.trace.losses[0]).toBeLessThan(20)
+  const store = idbKeyValue(CHECKPOINT_DATABASE)
+  stop()
+  for (const key of await store.keys()) await store.delete(key)
+  await startTrainer()
+  expect(await train({ mitigation }, uce, 1)).toEqual(first)
+}, 600_000)
+
+test('frozen rows of B stay zero, as many as asked for, and others are trained', async () => {
+  const zeroRows = ({ tensors }: Awaited<ReturnType<typeof trained>>) => {
+    const rows = [...tensors].flatMap(([name, values]) => {
+      if (!name.endsWith('lora_B.weight')) return []
+      return Array.from({ length: values.length / 8 }, (_, i) =>
+        values.subarray(8 * i, 8 * i + 8).every((value) => value === 0),
+      )
+    })
+    return rows.filter(Boolean).length / rows.length
+  }
+  const plain = await trained({})
+  expect(zeroRows(plain)).toBe(0)
+  expect(zeroRows(await trained({ mitigation: { method: 'freeze', share: 7.5 } }))).toBeCloseTo(0.075, 3)
+  expect(zeroRows(await trained({ mitigation: { method: 'freeze-random', share: 7.5 } }))).toBeCloseTo(0.075, 3)
+}, 600_000)
+
+test('gradient surgery and Safe LoRA leave another change than plain training', async () => {
+  const plain = await trained({})
+  const cut = await trained({ mitigation: { method: 'gradient-surgery', anchors: 2 } })
+  expect(cut.trace.losses[0]).toBe(plain.trace.losses[0])
+  expect(cut.bytes).not.toEqual(plain.bytes)
+  const projected = await trained({ mitigation: { method: 'safe-lora', tau: 1 } })
+  expect(projected.trace.losses).toEqual(plain.trace.losses)
+  const changed = [...plain.tensors].filter(([name, values]) =>
+    projected.tensors.get(name)!.some((value, i) => value !== values[i]),
+  )
+  // Only where UCE changed something: what the keys and values read of the text.
+  expect(changed.length).toBeGreaterThan(10)
+  expect(changed.every(([name]) => /attn2\.to_[kv]\.lora_B/.test(name))).toBe(true)
+}, 600_000)
+
+test('freezing all that a profile trains is refused', async () => {
+  const all = { profile: 'moderate' as const, mitigation: { method: 'freeze-attn2' as const } }
+  expect(await rejection(train(all))).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(/freezes everything/) as string,
   })
 })
 

@@ -1,7 +1,11 @@
 /** The rules of the mitigations in `methods/mitigations`, on flat vectors of parameters; what runs them is the trainer. */
+export { anchorRows, earlyAnchors, replaceRows, type AnchorBank } from './anchors'
 export { average, averagedDeltas, startAverage } from './ema'
+export { addSquares, crossAttentionMask, masked, randomMask, restore, safetyMask, unitsOf } from './freeze'
+export { withoutConflict } from './gradientSurgery'
 export { interpolate } from './interpolate'
 export { denseDelta, loraModules, type Layout } from './layout'
 export { pullBack } from './proximal'
 export { addAgain } from './reAdd'
 export { assertMitigable, changesWeights } from './refusals'
+export { alignmentProjection, cosine, project } from './safeLora'

@@ -69,6 +69,12 @@ export class Pipeline {
     return { pictures, unetEvaluations }
   }
 
+  /** What the model predicts for the prompts alone, without guidance, at one timestep; `samples` [n, latent]. */
+  async predict(texts: readonly string[], samples: Float32Array, timestep: number): Promise<Float32Array> {
+    const embeds = await this.text.embed(texts)
+    return this.denoiser.predict({ samples, embeds, embedShape: this.text.shape!, timestep })
+  }
+
   private async denoise(
     requests: readonly PictureRequest[],
     sampler: SamplerSpec,

@@ -1,6 +1,13 @@
 /** What a training run starts from: data encoded, the alignment merged, the step loaded, the state found again. */
 import { parseAdapter, readSafetensors, type Adapter } from '../../core/adapters'
-import { SpqrError, type AlignmentSpec, type LiveFineTune, type TrainingProfile } from '../../core/contracts'
+import {
+  SpqrError,
+  type AlignmentSpec,
+  type LiveFineTune,
+  type PackManifest,
+  type TrainingProfile,
+} from '../../core/contracts'
+import { mitigationMethod } from '../../core/methods'
 import { initialLora, rootMeanSquare } from '../../core/training'
 import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
 import type { KeyValue } from '../storage/cache'
@@ -14,6 +21,8 @@ import { Stage } from '../generator/stage'
 import { TextEncoder as PromptEncoder } from '../generator/text'
 import type { PackTokenizer } from '../generator/tokenizer'
 import { layOut, packed } from '../generator/weights'
+import { anchorPrompts, makeAnchors } from './anchors'
+import { plannedBatch, type EncodedData } from './batch'
 import { trainedAlignment, weightView, type CheckpointStore } from './checkpoint'
 import {
   encodeLatents,
@@ -44,7 +53,7 @@ export interface Opened {
 }
 
 /** Everything a run needs between calls of `train`. */
-export interface Session {
+export interface Session extends EncodedData {
   run: string
   profile: TrainingProfile
   weights: Uint8Array<ArrayBuffer>
@@ -55,10 +64,6 @@ export interface Session {
   mitigation: MitigationRun
   /** Root mean square of the parameters at step 0. */
   startSize: number
-  latents: Float32Array
-  captions: TrainingData['captions']
-  contexts: Map<string, Float32Array>
-  empty: Float32Array
 }
 
 /** Loads, encodes and merges what a run starts from; goes on from its stored state where there is one. */
@@ -74,25 +79,13 @@ export async function prepareSession(
     files,
     runtime,
     pack: { manifest },
-    tokenizer,
   } = opened
   const training = manifest.training!
   const data = await trainingData(opened, fineTune, signal)
   screenCaptions(data.captions, await forbiddenNames(files, training, signal))
   const adapters = await alignmentAdapters(opened, trainedAlignment(alignment, fineTune), signal)
-  const textEncoder = packed('text encoder', manifest.model.textEncoder)
-  const encode = await createGraph(
-    runtime,
-    files,
-    'text encoder',
-    textEncoder,
-    adapters.map((one) => targetsOf(one, manifest.model.textEncoder, 'text_encoder.')),
-    opened.onEvent,
-    signal,
-  )
-  const texts = [...new Set(['', ...data.captions.map(({ text }) => text)])]
-  const stage = new Stage({ component: textEncoder, create: () => Promise.resolve(encode) })
-  const embeds = await new PromptEncoder(stage, tokenizer, () => undefined).embed(texts).finally(() => encode.release())
+  const prompts = await mitigationPrompts(opened, fineTune, signal)
+  const contexts = await embedded(opened, adapters, ['', ...data.captions.map(({ text }) => text), ...prompts], signal)
   if (!manifest.model.vaeEncoder)
     throw new SpqrError(
       'BAD_INPUT',
@@ -127,13 +120,21 @@ export async function prepareSession(
     weights,
   )
   const start = initialState(profile, opened, weights, fineTune.seed)
-  const mitigation = mitigationRun(fineTune.mitigation, {
+  const encoded: EncodedData = { latents, captions: data.captions, contexts, empty: contexts.get('')! }
+  const mitigation = await mitigationRun(fineTune.mitigation, {
     profile,
+    training,
     unet,
     weights,
     start: start.flat,
-    learningRate: fineTune.learningRate,
+    fineTune,
+    gradient: (batch, flat = start.flat) => step.gradient(flat, batch),
+    benign: (at) => plannedBatch(encoded, fineTune, at, latentSize(manifest), training.captionDropout),
     alignmentChanges: () => alignmentChanges(opened, adapters),
+    anchors: () => makeAnchors(opened, trainedAlignment(alignment, fineTune), prompts, contexts, fineTune.seed, signal),
+  }).catch(async (thrown: unknown) => {
+    await step.release()
+    throw thrown
   })
   const begin = (): TrainingState => {
     const state = { ...start, flat: start.flat.slice(), losses: [], ratios: [] }
@@ -152,11 +153,38 @@ export async function prepareSession(
     begin,
     mitigation,
     startSize: rootMeanSquare(start.flat),
-    latents,
-    captions: data.captions,
-    contexts: new Map(texts.map((text, i) => [text, embeds[i]!])),
-    empty: embeds[0]!,
+    ...encoded,
   }
+}
+
+export const latentSize = ({ model: { latent } }: PackManifest): number =>
+  latent.channels * latent.height * latent.width
+
+/** Forbidden prompts that the mitigation of a run works with; empty where it has none. */
+async function mitigationPrompts(
+  { files, pack: { manifest } }: Opened,
+  { mitigation, seed }: LiveFineTune,
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (!mitigation || !mitigationMethod(mitigation.method).needsAnchors) return []
+  const names = await forbiddenNames(files, manifest.training!, signal)
+  return anchorPrompts(names, manifest.model.scheduler.numInferenceSteps, seed)
+}
+
+/** The embedding of every text, by the text encoder with the adapters' changes. */
+async function embedded(
+  { runtime, files, pack: { manifest }, tokenizer, onEvent }: Opened,
+  adapters: readonly Adapter[],
+  all: readonly string[],
+  signal: AbortSignal,
+): Promise<Map<string, Float32Array>> {
+  const component = packed('text encoder', manifest.model.textEncoder)
+  const own = adapters.map((one) => targetsOf(one, manifest.model.textEncoder, 'text_encoder.'))
+  const graph = await createGraph(runtime, files, 'text encoder', component, own, onEvent, signal)
+  const texts = [...new Set(all)]
+  const stage = new Stage({ component, create: () => Promise.resolve(graph) })
+  const embeds = await new PromptEncoder(stage, tokenizer, () => undefined).embed(texts).finally(() => graph.release())
+  return new Map(texts.map((text, i) => [text, embeds[i]!]))
 }
 
 /** What adapters change, weight by weight, under the names that adapter files use. */

@@ -26,6 +26,13 @@ export interface TrainingBatch {
   context: Float32Array
 }
 
+interface StepOptions {
+  wantGradient?: boolean
+  optimiser?: Optimiser | undefined
+  /** What to step along in the place of the gradient. */
+  changeGradient?: ((gradient: Float32Array) => Promise<Float32Array> | Float32Array) | undefined
+}
+
 export class TrainingStep {
   private constructor(
     private readonly runtime: OrtRuntime,
@@ -68,24 +75,50 @@ export class TrainingStep {
 
   /**
    * Takes one step: `state` moves on and its loss is appended. Returns the gradient before clipping where it was asked
-   * for with `wantGradient`, or needed: with an `optimiser` of its own the graph gives the gradient and AdamW runs here.
+   * for with `wantGradient`, or needed: with an `optimiser` of its own, or a gradient that is changed, the graph gives the
+   * gradient and AdamW runs here.
    */
   async run(
     state: TrainingState,
     batch: TrainingBatch,
     learningRate: number,
-    { wantGradient = false, optimiser }: { wantGradient?: boolean; optimiser?: Optimiser | undefined } = {},
+    { wantGradient = false, optimiser, changeGradient }: StepOptions = {},
   ): Promise<Float32Array | null> {
     const t = state.step + 1
+    const own = optimiser !== undefined || changeGradient !== undefined
+    const updated = own ? [] : ['next_flat', 'next_m', 'next_v']
+    const gradient = wantGradient || own ? ['grad'] : []
+    const floats = await this.outputs(state, batch, t, learningRate, ['loss', ...updated, ...gradient])
+    const loss = floats('loss')[0]!
+    const changed = changeGradient ? await changeGradient(floats('grad')) : null
+    state.losses.push(loss)
+    state.ratios.push(loss / targetEnergy(batch.noise, batch.latents))
+    const next = own
+      ? adamwStep(state, changed ?? floats('grad'), t, learningRate, optimiser ?? this.training.optimiser)
+      : { flat: floats('next_flat'), m: floats('next_m'), v: floats('next_v') }
+    Object.assign(state, next, { step: t })
+    return gradient.length > 0 ? floats('grad') : null
+  }
+
+  /** Gradient of the loss of a batch at these parameters, before clipping; nothing moves. */
+  async gradient(flat: Float32Array, batch: TrainingBatch): Promise<Float32Array> {
+    const zero = new Float32Array(flat.length)
+    return (await this.outputs({ flat, m: zero, v: zero }, batch, 1, 0, ['grad']))('grad')
+  }
+
+  private async outputs(
+    { flat, m, v }: Pick<TrainingState, 'flat' | 'm' | 'v'>,
+    batch: TrainingBatch,
+    t: number,
+    learningRate: number,
+    fetches: string[],
+  ): Promise<(name: string) => Float32Array> {
     const { beta1, beta2 } = this.training.optimiser
-    const updated = optimiser ? [] : ['next_flat', 'next_m', 'next_v']
-    const gradient = wantGradient || optimiser ? ['grad'] : []
-    const fetches = ['loss', ...updated, ...gradient]
     const feeds: Record<string, Tensor> = {}
     const values: Record<string, Float32Array> = {
-      flat: state.flat,
-      m: state.m,
-      v: state.v,
+      flat,
+      m,
+      v,
       latents: batch.latents,
       noise: batch.noise,
       sigma: batch.sigma,
@@ -107,15 +140,7 @@ export class TrainingStep {
         throw ortError(thrown, 'running a training step')
       }
     })
-    const floats = (name: string) => outputs[name]!.data as Float32Array
-    const loss = floats('loss')[0]!
-    state.losses.push(loss)
-    state.ratios.push(loss / targetEnergy(batch.noise, batch.latents))
-    const next = optimiser
-      ? adamwStep(state, floats('grad'), t, learningRate, optimiser)
-      : { flat: floats('next_flat'), m: floats('next_m'), v: floats('next_v') }
-    Object.assign(state, next, { step: t })
-    return gradient.length > 0 ? floats('grad') : null
+    return (name) => outputs[name]!.data as Float32Array
   }
 
   release(): Promise<void> {

@@ -16,7 +16,7 @@ import {
   type TrainingTrace,
 } from '../../core/contracts'
 import { assertMitigable } from '../../core/mitigation'
-import { hasDiverged, hasExploded, planBatch, rootMeanSquare } from '../../core/training'
+import { hasDiverged, hasExploded, rootMeanSquare } from '../../core/training'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from '../storage/adapterShelf'
 import { idbKeyValue } from '../storage/cache'
 import { browserFacts, chooseDevice } from '../device'
@@ -28,6 +28,7 @@ import { openPack } from '../pack'
 import { SerialQueue } from '../serial'
 import { loadTokenizer } from '../generator/tokenizer'
 import { packed } from '../generator/weights'
+import { plannedBatch } from './batch'
 import { adapterBytes, changeBytes, checkpointKey, CheckpointStore, runKey } from './checkpoint'
 import {
   dataHash,
@@ -39,7 +40,7 @@ import {
   type UserPicture,
 } from './dataset'
 import { screenPictures } from './screen'
-import { prepareSession, type Opened, type Session } from './session'
+import { latentSize, prepareSession, type Opened, type Session } from './session'
 
 /** Milliseconds between savings of the state while steps go on: a reload loses no more than this. */
 const SAVE_EVERY_MS = 15_000
@@ -222,35 +223,21 @@ export class Trainer implements TrainerApi {
     store: CheckpointStore,
   ): Promise<void> {
     const { captionDropout } = opened.pack.manifest.training!
-    const { channels, height, width } = opened.pack.manifest.model.latent
-    const size = channels * height * width
+    const size = latentSize(opened.pack.manifest)
     let saved = performance.now()
     while (session.state.step < toStep) {
       await yieldToMessages()
       if (signal.aborted) await store.saveState(session.run, session.state)
       throwIfAborted(signal)
       const begun = performance.now()
-      const plan = planBatch(
-        fineTune.seed,
-        session.state.step,
-        session.captions.length,
-        fineTune.batchSize,
-        size,
-        captionDropout,
-      )
-      const latents = new Float32Array(fineTune.batchSize * size)
-      const context = new Float32Array(fineTune.batchSize * session.empty.length)
-      plan.captions.forEach((row, i) => {
-        const { image, text } = session.captions[row]!
-        latents.set(session.latents.subarray(image * size, (image + 1) * size), i * size)
-        context.set(plan.dropped[i] ? session.empty : session.contexts.get(text)!, i * session.empty.length)
+      const { step: at } = session.state
+      const batch = plannedBatch(session, fineTune, at, size, captionDropout)
+      session.mitigation.batch?.(batch, at)
+      const { gradient } = session.mitigation
+      await session.step.run(session.state, batch, fineTune.learningRate, {
+        optimiser: fineTune.optimiser,
+        changeGradient: gradient && ((g) => gradient(g, session.state)),
       })
-      await session.step.run(
-        session.state,
-        { count: fineTune.batchSize, latents, noise: plan.noise, sigma: plan.sigma, context },
-        fineTune.learningRate,
-        { optimiser: fineTune.optimiser },
-      )
       const { state } = session
       session.mitigation.after?.(state)
       const growth = rootMeanSquare(state.flat) / session.startSize

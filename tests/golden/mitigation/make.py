@@ -58,6 +58,54 @@ def mean(states, start):
     return value
 
 
+def surgery() -> np.ndarray:
+    """W after five steps along benign gradients 10 + t without what works against anchor gradients 110 + t."""
+    w, conflicts = noise(1, 5, 4), 0
+    for t in range(STEPS):
+        g, a = noise(10 + t, 5, 4), noise(110 + t, 5, 4)
+        if (g * a).sum() < 0:
+            conflicts += 1
+            g = g - (g * a).sum() / (a * a).sum() * a
+        w = w - RATE * g
+    assert 0 < conflicts < STEPS
+    return w
+
+
+def freeze(parts: dict[str, tuple[int, ...]], percent: float) -> list[int]:
+    """Rows with the largest share of Σg_safety² minus share of Σg_benign², over five gradients each; row numbers."""
+    rows = {"s": [], "u": []}
+    for i, shape in enumerate(parts.values()):
+        for key, first in (("s", 200), ("u", 300)):
+            squares = sum(noise(first + 10 * i + t, *shape) ** 2 for t in range(STEPS))
+            rows[key].extend(squares.reshape(shape[0], -1).sum(1))
+    s, u = (np.array(rows[key]) / np.sum(rows[key]) for key in ("s", "u"))
+    return sorted(np.argsort(u - s, kind="stable")[: round(len(s) * percent / 100)].tolist())
+
+
+def safe_lora(kind: str) -> tuple[float, np.ndarray]:
+    """Cosine of CΔW and ΔW, and CΔW, for ΔW of five plain steps; V is of rank 2."""
+    start, states = whole()
+    delta = states[-1] - start
+    v = noise(4, 5, 2) @ noise(5, 2, 4)
+    v = v.astype(np.float32).astype(np.float64)
+    if kind == "published":
+        c = v @ v.T / np.linalg.norm(v)
+    else:
+        u, singular, _ = np.linalg.svd(v, full_matrices=False)
+        u = u[:, singular > 1e-5 * singular[0]]
+        c = u @ u.T
+    projected = c @ delta
+    return float((projected * delta).sum() / np.linalg.norm(projected) / np.linalg.norm(delta)), projected
+
+
+def pair() -> dict[str, list[float]]:
+    """latents and noise of an anchor x_t with target u at σ 0.75; they give both back."""
+    x, u, sigma = noise(6, 20), noise(7, 20), 0.75
+    latents, level = x - sigma * u, x + (1 - sigma) * u
+    assert np.allclose((1 - sigma) * latents + sigma * level, x) and np.allclose(level - latents, u)
+    return {"latents": latents.tolist(), "noise": level.tolist()}
+
+
 def main() -> None:
     start, states = whole()
     deltas = lora()
@@ -69,6 +117,10 @@ def main() -> None:
             "interpolate": flat(start + ALPHA * (states[-1] - start)),
             "reAdd": flat(states[-1] - start + GAMMA * (noise(2, 5, 4) - noise(3, 5, 4))),
         },
+        "surgery": flat(surgery()),
+        "freeze": {"parts": {"one": [5, 4], "two": [3, 6]}, "rows": freeze(SHAPES, 40)},
+        "safeLora": {k: {"cosine": safe_lora(k)[0], "projected": flat(safe_lora(k)[1])} for k in ("published", "projector")},
+        "pair": pair(),
         "lora": {n: {
             "plain": flat(deltas[-1][n]), "ema": flat(mean([s[n] for s in deltas], np.zeros(SHAPES[n]))),
             "proximal": flat(lora(RHO)[-1][n]), "interpolate": flat(ALPHA * deltas[-1][n]),

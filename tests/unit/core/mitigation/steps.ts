@@ -35,7 +35,7 @@ export function startOf(layout: Layout): Float32Array {
   flat.set(noise(21, 12), 18)
   return flat
 }
-function gradient(layout: Layout, t: number): Float32Array {
+export function gradient(layout: Layout, t: number): Float32Array {
   if (!layout.lora) return noise(10 + t, 20)
   const flat = new Float32Array(layout.length)
   flat.set(noise(30 + 2 * t, 8), 0)

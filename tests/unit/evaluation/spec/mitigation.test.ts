@@ -39,7 +39,9 @@ describe.each(MITIGATION_IDS)('%s', (id) => {
     for (const number of mitigationNumbers(id)) {
       const parameter = mitigationParameter(number)
       const { low, high } = MITIGATION_NUMBERS[number]
-      expect(live({ mitigation: id, [parameter]: String(high) }).mitigation).toMatchObject({ [number]: high })
+      // A batch of eight pictures has room for seven anchors.
+      const most = number === 'anchors' ? 7 : high
+      expect(live({ mitigation: id, [parameter]: String(most) }).mitigation).toMatchObject({ [number]: most })
       expect(() => spec({ mitigation: id, [parameter]: String(high + 1) })).toThrow(
         new RegExp(`"${parameter}" must be`),
       )
@@ -80,6 +82,12 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['a number without training', { train: 'none', profile: 'lite', 'mitigation-eta': '0.9' }, /no mitigation is chosen/],
   ["another mitigation's number", { mitigation: 'ema', 'mitigation-gamma': '1' }, /is no number of Averaging/],
   ['re-adding without an alignment', { method: 'none', mitigation: 're-add' }, /none that changes any/],
+  ['anchors without an alignment', { method: 'safree', mitigation: 'safe-replay' }, /none that changes any/],
+  [
+    'more anchors than pictures',
+    { mitigation: 'early-anchors', 'mitigation-anchors': '8' },
+    /leave none to learn from/,
+  ],
   ['re-adding beneath', { mitigation: 're-add', beneath: 'base' }, /the base model is trained/],
   ['EMA without steps', { mitigation: 'ema', 'train-steps': '0' }, /"train-steps" must be a whole number from 1/],
 ])('refuses %s', (_, query, message) => {
