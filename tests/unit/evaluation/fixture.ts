@@ -72,6 +72,8 @@ export function loadedPack(): LoadedPack {
     attribution: [],
     measured: null,
     model: {
+      // Large: one stage is loaded at a time.
+      unet: { graph: file('unet.onnx'), weights: { ...file('unet.safetensors'), bytes: 2 ** 30 } },
       scheduler: {
         type: 'FlowMatchEulerDiscreteScheduler',
         predictionType: 'flow',
