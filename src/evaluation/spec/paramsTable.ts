@@ -19,7 +19,6 @@ import { parseEndpoint, parseModelAddress } from '../../core/sources'
 
 /** Why a value was refused: completes the sentence "<name> must be …". */
 export class ParameterProblem extends Error {}
-
 export interface Parameter<T> {
   default: T
   /** One sentence for `--help` and the settings panel. */
@@ -60,7 +59,7 @@ function optional<T>(parse: (text: string) => T): (text: string) => T | null {
   return (text) => (text === '' ? null : parse(text))
 }
 
-function word(text: string): string {
+const word = (text: string): string => {
   if (text.length > 200) throw new ParameterProblem('at most 200 characters long')
   return text
 }
@@ -214,8 +213,8 @@ export const RUN_PARAMETERS = {
     optional(oneOf(...SCHEDULER_TYPES)),
     "Sampler by its diffusers name; empty: the pack's.",
   ),
-  sampler: parameter<'full' | 'fast'>(
-    'full',
+  sampler: parameter(
+    'full' as 'full' | 'fast',
     oneOf('full', 'fast'),
     "How pictures are drawn: full (the pack's steps with guidance) or fast (its accelerator: few steps, guidance inside).",
   ),
