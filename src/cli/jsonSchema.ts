@@ -1,6 +1,6 @@
 /** The JSON Schema (draft 2020-12) of the Report, generated from the valibot schemas. */
 import { toJsonSchema } from '@valibot/to-json-schema'
-import { ReportSchema } from '../evaluation/publish/reportSchema'
+import { ReportSchema } from '../core/contracts'
 
 /** Text of the file. JSON has finite numbers only; which numbers belong to a mitigation cannot be told in it. */
 export function reportJsonSchema(): string {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { reportJsonSchema } from '../../../src/cli/jsonSchema'
-import { ReportSchema } from '../../../src/evaluation/publish/reportSchema'
+import { ReportSchema } from '../../../src/core/contracts'
 import { stored } from '../evaluation/publish/sources'
 
 test('public/schema/report.schema.json is what `npm run schema` writes', () => {
