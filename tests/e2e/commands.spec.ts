@@ -9,7 +9,7 @@ import type { Report, RunRecord } from '../../src/core/contracts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const command = (name: string, ...args: string[]) => {
-  const { status, stdout, stderr } = spawnSync('npx', ['tsx', `src/cli/${name}.ts`, ...args], {
+  const { status, stdout, stderr } = spawnSync('npm', ['run', '--silent', name, '--', ...args], {
     cwd: ROOT,
     encoding: 'utf8',
   })
