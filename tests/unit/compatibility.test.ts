@@ -1,7 +1,7 @@
 /** What version 0.1.0 wrote opens for ever, with the same numbers (tests/fixtures/0.1.0, see its README). */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { readRunFile, referenceFor } from '../../src/cli/files'
 import type { JudgeFacts, Report, RunRecord } from '../../src/core/contracts'
 import { scoreRecord } from '../../src/core/scoring'
@@ -10,6 +10,9 @@ import { createRunStore } from '../../src/runtime/storage/runStore'
 import { keyNumbers } from '../helpers/keyNumbers'
 import { lost } from '../helpers/lost'
 import { DumpStore, putBack, type StoreDump } from '../helpers/storeDump'
+
+// Whole runs are scored with all their resamples; a busy machine takes long.
+vi.setConfig({ testTimeout: 120_000 })
 
 const at = (name: string) => fileURLToPath(new URL(`../fixtures/0.1.0/${name}`, import.meta.url))
 const text = (name: string) => readFileSync(at(name), 'utf8').trim()

@@ -112,12 +112,12 @@ describe('a pack', () => {
     [
       'an unknown field deep inside',
       { ...manifest, model: { ...manifest.model, latent: { ...manifest.model.latent, extra: 1 } } },
-      /"model\.latent\.extra"/,
+      /"model › latent › extra"/,
     ],
     [
       'a path that leaves the pack',
       { ...manifest, measured: { path: '../secret', bytes: 1, sha256: '0'.repeat(64) } },
-      /"measured\.path"/,
+      /"measured › path"/,
     ],
     ['no model', { ...manifest, model: undefined }, /"model"/],
   ])("a manifest with %s is refused by the field's name", (_, value, sentence) => {

@@ -1,4 +1,5 @@
 /** A stored run that was changed: what checks is kept, the rest is found and said. */
+import { isDeepStrictEqual } from 'node:util'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Outcome, RunRecord, SpqrError } from '../../../../src/core/contracts'
 import { createRunStore } from '../../../../src/runtime/storage/runStore'
@@ -37,7 +38,7 @@ const change = (key: string, how: (value: never) => unknown) =>
 async function again() {
   const run = harness({ store: open() })
   const result = comparable(await run.start(smoke))
-  return { made: run.engine.images, same: JSON.stringify(result) === JSON.stringify(report) }
+  return { made: run.engine.images, same: isDeepStrictEqual(result, report) }
 }
 
 describe('a stored run', () => {
