@@ -196,7 +196,7 @@ describe('the engine', () => {
     expect(tuned).not.toEqual(aligned)
     expect(
       await rejection(engine.prepare({ ...base, fineTune: { kind: 'checkpoint', key: 'run/11' } }, JUDGES, listen())),
-    ).toMatchObject({ code: 'RECORD_INVALID' })
+    ).toMatchObject({ code: 'CHECKPOINT_INVALID' })
   })
 
   test('pictures from elsewhere are judged; one of another size fails alone', async () => {
