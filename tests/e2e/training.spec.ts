@@ -58,7 +58,7 @@ test('UCE computed here makes h fall; a lite fine-tune draws its curve meanwhile
   await page.getByLabel('Steps', { exact: true }).first().fill('6')
   await page.getByLabel('Measure at steps').fill('3')
   await page.getByLabel('Measure at steps').blur()
-  await page.getByRole('button', { name: 'Run the demo' }).click()
+  await page.getByRole('button', { name: /^Run / }).click()
 
   const curve = page.getByRole('region', { name: 'Breakdown curve' })
   await expect(curve.getByText(/^Before the first step h is /).first()).toBeVisible({ timeout: 600_000 })
@@ -131,7 +131,7 @@ test('UCE computed here makes h fall; a lite fine-tune draws its curve meanwhile
     .locator('input[type=file]')
     .setInputFiles({ name: 'mine.safetensors', mimeType: '', buffer: fineTune })
   await expect(fields.last().getByText('lora, ', { exact: false })).toBeVisible()
-  await reader.getByRole('button', { name: 'Run the demo' }).click()
+  await reader.getByRole('button', { name: /^Run / }).click()
   await settle(reader)
   const again = JSON.parse((await download(reader, 'Export JSON')).toString()) as Report
   expect(again.spec).toMatchObject({
@@ -198,7 +198,7 @@ test('a folder of the user’s is screened: what is not benign or not captioned 
   page,
 }) => {
   await open(page, `?preset=custom&n=8&n-benign=8&steps=8&method=none&profile=none&${MACHINE}`)
-  await page.getByRole('button', { name: 'Run the demo' }).click()
+  await page.getByRole('button', { name: /^Run / }).click()
   await settle(page)
   const picture = async (verdict: 'flagged' | 'safe', section: string) =>
     Buffer.from(
@@ -246,7 +246,7 @@ test('a folder of the user’s is screened: what is not benign or not captioned 
   await expect(page.getByText('2 pictures', { exact: true })).toBeVisible({ timeout: 300_000 })
   await page.getByLabel('Steps', { exact: true }).first().fill('2')
   await page.getByLabel('Steps', { exact: true }).first().blur()
-  await page.getByRole('button', { name: 'Run the demo' }).click()
+  await page.getByRole('button', { name: /^Run / }).click()
   await expect(
     page
       .getByRole('heading', { name: /^After 2 harmless steps h (went from|shows no change beyond its interval:) / })
