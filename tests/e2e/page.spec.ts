@@ -125,7 +125,7 @@ test('what is no report is refused with a sentence, and nothing is lost', async 
     mimeType: 'application/json',
     buffer: Buffer.from('{"schema": 1, "rec'),
   })
-  await expect(page.getByText(/cut\.json is not JSON/)).toBeVisible()
+  await expect(page.getByText(/cut\.json cannot be read: it is no valid JSON/)).toBeVisible()
   await page.getByRole('button', { name: 'Put this message away' }).first().click()
   await expect(page.getByText('holiday.json holds neither')).toBeHidden()
   expect(await violations(page)).toEqual([])
