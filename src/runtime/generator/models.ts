@@ -93,8 +93,9 @@ export class Models {
   private async prepareParts(variant: ModelVariant, signal: AbortSignal): Promise<void> {
     const { manifest } = this.options
     const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune, variant.accelerated === true])
-    const loaded = this.known.get(key)
-    const adapters = loaded !== undefined && this.unets.has(loaded) ? [] : await this.adapters(variant, signal)
+    const known = this.known.get(key)
+    const loaded = known !== undefined && this.unets.has(known) ? known : null
+    const adapters = loaded === null ? await this.adapters(variant, signal) : []
     const text = adapters
       .map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX))
       .filter(({ targets }) => targets.size > 0)
@@ -106,7 +107,7 @@ export class Models {
     const own = adapters
       .map((adapter) => targetsOf(adapter, manifest.model.unet, ''))
       .filter(({ targets }) => targets.size > 0)
-    const wanted = loaded !== undefined && this.unets.has(loaded) ? loaded : own.length > 0 ? key : NO_ADAPTERS
+    const wanted = loaded ?? (own.length > 0 ? key : NO_ADAPTERS)
     const unet = await this.unet(wanted, own)
     if (text.length === 0) this.known.set(key, wanted)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null

@@ -2,8 +2,10 @@
 import type { DeviceChoice, Report } from '../../core/contracts'
 import { readLinkParts } from '../../evaluation/share/mangled'
 import { checkClaim, decodeShortLink, type Claim, type ClaimCheck } from '../../evaluation/share/shortLink'
-export type { Count } from '../../evaluation/share/commitment'
+import { countsOf } from '../../evaluation/share/commitment'
 import type { RunRequest } from '../run/runner.svelte'
+
+export type { Count } from '../../evaluation/share/commitment'
 
 export class Claims {
   #claim = $state.raw<Claim | null>(null)
@@ -22,6 +24,8 @@ export class Claims {
   get report(): Report | null {
     return this.#report
   }
+  /** The counts that were made here; null before. */
+  readonly counts = $derived(this.#report && countsOf(this.#report))
   /** True when the page has another version of the pack: pictures may then differ without anybody being wrong. */
   readonly otherPack = $derived(
     this.#claim !== null &&
