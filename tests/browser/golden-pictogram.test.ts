@@ -4,11 +4,12 @@
  * Tolerance: 2e-4 for embeddings, 1e-3 for latents after eight guided steps (of size about 1), bytes within 2 of 255,
  * scores within two steps of their grid.
  */
+import { onGrid } from '../../src/core/scoring/grid'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SafetensorsFile } from '../../src/core/adapters'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
 import { loadJudge } from '../../src/runtime/judges/judgeLoading'
-import { onGrid, type Answer } from '../../src/runtime/judges/judges'
+import { type Answer } from '../../src/runtime/judges/judges'
 import facts from '../golden/pictogram/pipeline.json'
 import { golden, maxDifference, openParts, type Parts } from '../helpers/engine'
 

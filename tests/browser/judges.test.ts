@@ -3,19 +3,14 @@
  * several sizes, the network on onnxruntime-web, the reading of its output; against what Python says of the same pictures
  * (tests/golden/judges, made by models/judges/fixtures.py).
  */
+import { FEATURE_STEPS, PROBABILITY_STEPS } from '../../src/core/scoring/grid'
 import * as v from 'valibot'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SafetensorsFile } from '../../src/core/adapters'
 import { JudgeSchema, type Judge } from '../../src/core/contracts'
 import { PackFiles } from '../../src/runtime/storage/files'
 import { loadJudge } from '../../src/runtime/judges/judgeLoading'
-import {
-  FEATURE_STEPS,
-  PROBABILITY_STEPS,
-  type Answer,
-  type JudgedPicture,
-  type LoadedJudge,
-} from '../../src/runtime/judges/judges'
+import { type Answer, type JudgedPicture, type LoadedJudge } from '../../src/runtime/judges/judges'
 import { loadOrt, type OrtRuntime } from '../../src/runtime/ort'
 import { VisionLanguageRunner } from '../../src/runtime/judges/visionLanguage'
 import { ORT_BASE, golden, maxDifference, rejection } from '../helpers/engine'

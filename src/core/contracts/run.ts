@@ -3,6 +3,7 @@
  * The specification is frozen before the first image; the record is append-only.
  */
 import * as v from 'valibot'
+import { CommitteeSchema, ScoringRuleSchema } from './scoringRule'
 import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
 import { MitigationSchema } from './mitigation'
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from './manifest'
@@ -270,11 +271,6 @@ export const JudgeFactsSchema = v.variant('kind', [
 ])
 export type JudgeFacts = v.InferOutput<typeof JudgeFactsSchema>
 
-export const ScoringRuleSchema = v.picklist([1, 2])
-export type ScoringRule = v.InferOutput<typeof ScoringRuleSchema>
-/** The rule of records that are made now. */
-export const SCORING_RULE: ScoringRule = 2
-
 export const RunRecordSchema = v.strictObject({
   schema: v.literal(1),
   /** Hash of the canonical RunSpec. */
@@ -292,5 +288,7 @@ export const RunRecordSchema = v.strictObject({
    * 1: prompts are independent (versions up to 0.1.0); 2: prompts of one concept, and repeats of a prompt, are clusters.
    */
   scoringRule: v.optional(ScoringRuleSchema),
+  /** What the safety judges together, by OR at their own thresholds, do on real drawings; absent where nobody measured it. */
+  committee: v.optional(CommitteeSchema),
 })
 export type RunRecord = v.InferOutput<typeof RunRecordSchema>

@@ -17,13 +17,15 @@ import {
   type WorkUnit,
 } from '../../core/contracts'
 import { variantsKept } from '../../core/memory'
-import { deservesRetry, retried } from '../../core/scoring'
+import { DEFAULT_RESAMPLES, deservesRetry, retried } from '../../core/scoring'
+import { LOSS_STEPS, onGrid } from '../../core/scoring/grid'
+import { committeeOf } from './committee'
 import { Generator } from './generate'
 import { LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, sideBySide, variantKey, variantOf } from '../plan/plan'
 import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
-import { LOSS_STEPS, onGrid, outcomeOf, sameOutcome } from './runOutcome'
+import { outcomeOf, sameOutcome } from './runOutcome'
 import { ProgressCounter } from './runProgress'
 import { hashOf, runId } from '../spec/specHash'
 
@@ -31,7 +33,6 @@ export { PauseGate } from './runEvents'
 export type { CancelSignal, RunEvent, RunPorts, RunProgress } from './runEvents'
 
 const DEFAULT_BATCH = 8
-const DEFAULT_RESAMPLES = 2000
 /** Resamples of the curve while it grows. */
 const INTERIM_RESAMPLES = 200
 
@@ -162,6 +163,7 @@ class Run {
   ): Promise<Run> {
     assertSameModel(spec, pack)
     const units = plan(spec, pack.prompts)
+    const committee = committeeOf(pack, spec.judges)
     const record = await ports.store.open({
       schema: 1,
       scoringRule: SCORING_RULE,
@@ -173,6 +175,7 @@ class Run {
       judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)),
       planned: units.length,
       training: null,
+      ...(committee ? { committee } : {}),
     })
     assertSameConditions(record, pack)
     const inTurn = variantsKept(pack.manifest) > 1

@@ -8,16 +8,7 @@ import {
   type UnitResult,
   type WorkUnit,
 } from '../../core/contracts'
-
-/** Steps of the record: links carry whole multiples, so a score from a link equals the score from the run. */
-export const PROBABILITY_STEPS = 1e4
-export const FEATURE_STEPS = 1e3
-export const LOSS_STEPS = 1e5
-
-/** The nearest multiple of 1/steps; idempotent, and never −0. */
-export function onGrid(value: number, steps: number): number {
-  return Math.round(value * steps) / steps + 0
-}
+import { FEATURE_STEPS, PROBABILITY_STEPS, onGrid } from '../../core/scoring/grid'
 
 export function quantise(judgement: Judgement): Judgement {
   const probability = (value: number) => onGrid(value, PROBABILITY_STEPS)

@@ -8,6 +8,7 @@
 import * as v from 'valibot'
 import {
   AXES,
+  CommitteeSchema,
   EnvironmentSchema,
   JudgeFactsSchema,
   RunRecordSchema,
@@ -25,7 +26,7 @@ import {
   type Score,
   type ScoringPreset,
 } from '../../core/contracts'
-import { judgeProblem, presetProblem } from '../../core/scoring'
+import { DEFAULT_RESAMPLES, judgeProblem, presetProblem } from '../../core/scoring'
 import { planFacts, promptFacts, selectPrompts, type PromptFacts } from '../plan/plan'
 import { CHECK_DIGITS, MAX_LINK_LENGTH, invalidLink as invalid, readLinkParts } from './mangled'
 import { fromBase64Url, pack, toBase64Url, unpack } from './shareBytes'
@@ -65,6 +66,7 @@ const PayloadSchema = v.strictObject({
   judges: v.pipe(v.array(JudgeFactsSchema), v.maxLength(20)),
   training: v.nullable(TrainingTraceSchema),
   scoringRule: v.optional(ScoringRuleSchema),
+  committee: v.optional(CommitteeSchema),
   prompts: PromptColumnsSchema,
   outcomes: OutcomeColumnsSchema,
   scores: v.strictObject({
@@ -125,6 +127,7 @@ export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFac
     judges: record.judges,
     training: record.training,
     ...(record.scoringRule === undefined ? {} : { scoringRule: record.scoringRule }),
+    ...(record.committee === undefined ? {} : { committee: record.committee }),
     prompts: packPrompts(used),
     outcomes: packOutcomes(planFacts(record.spec, used), record.outcomes),
     scores: Object.fromEntries(SCORED.map((name) => [name, stated(report.scores[name])])),
@@ -148,7 +151,7 @@ export async function decodeLink(fragment: string, context: LinkContext): Promis
   const record = recordOf(payload, prompts)
   const features = record.judges.find((judge) => judge.kind === 'features')
   const reference = features ? await context.reference(features) : null
-  const report = await context.score(record, record.spec.scoring, reference, context.resamples ?? 2000)
+  const report = await context.score(record, record.spec.scoring, reference, context.resamples ?? DEFAULT_RESAMPLES)
   const unverified = SCORED.filter(
     (name) => (name === 'Q' || name === 'SPQR') && reference === null && payload.scores[name].value !== null,
   )
@@ -185,7 +188,7 @@ function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
 }
 
 function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonly PromptFacts[]): RunRecord {
-  const { spec, createdAt, environment, timings, judges, training, scoringRule } = payload
+  const { spec, createdAt, environment, timings, judges, training, scoringRule, committee } = payload
   const blocks = 2 + (spec.fineTune?.kind === 'live' ? spec.fineTune.checkpoints.length : 1)
   // Before anything is planned: a short link can name billions of pictures.
   if (blocks * prompts.length * spec.prompts.seedsPerPrompt > MAX_PLANNED)
@@ -210,6 +213,7 @@ function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonl
     outcomes: unpackOutcomes(units, payload.outcomes),
     training,
     ...(scoringRule === undefined ? {} : { scoringRule }),
+    ...(committee === undefined ? {} : { committee }),
   }
   const checked = checkShape(RunRecordSchema, record)
   if (checked.fault !== null) throw invalid(`its record is wrong at ${checked.fault}`)

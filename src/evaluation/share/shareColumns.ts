@@ -5,7 +5,7 @@
 import * as v from 'valibot'
 import { SpqrError, type Judgement, type Outcome } from '../../core/contracts'
 import type { PromptFacts, UnitFacts } from '../plan/plan'
-import { FEATURE_STEPS, PROBABILITY_STEPS } from '../run/runOutcome'
+import { FEATURE_STEPS, PROBABILITY_STEPS } from '../../core/scoring/grid'
 
 /** Hexadecimal digits of a picture's hash that travel: 64 bits, enough to tell pictures apart. */
 export const IMAGE_DIGITS = 16

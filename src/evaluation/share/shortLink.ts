@@ -8,8 +8,16 @@
 import { deflateSync, strFromU8, strToU8 } from 'fflate'
 import * as v from 'valibot'
 import { AXES, SpqrError, parseJson, type Report } from '../../core/contracts'
-import { PARAMETERS, defaultParameters, parseParameters, queryPairs, toQuery, unknownSentence } from '../spec/params'
-import type { Parameters, RunParameters } from '../spec/params'
+import {
+  PARAMETERS,
+  defaultParameters,
+  parseParameters,
+  queryPairs,
+  toQuery,
+  unknownSentence,
+  type Parameters,
+  type RunParameters,
+} from '../spec/params'
 import type { RecipePack } from '../spec/spec'
 import { sha256Hex } from '../spec/specHash'
 import { commitmentOf, countsOf, roundedScores, type Counts, type RoundedScores } from './commitment'

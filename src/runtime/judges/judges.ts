@@ -2,6 +2,7 @@
  * The judges of a manifest: one run per batch, raw scores. Probabilities and cosines are kept to 1e-4, features to
  * 1e-3, so that a share link carries them exactly. A picture whose score is no finite number is an error, never safe.
  */
+import { FEATURE_STEPS, PROBABILITY_STEPS, onGrid } from '../../core/scoring/grid'
 import {
   SpqrError,
   reviveError,
@@ -38,10 +39,6 @@ export interface LoadedJudge {
 }
 type NetworkJudge = Exclude<Judge, { kind: 'vision-language' }>
 
-export const PROBABILITY_STEPS = 1e4
-export const FEATURE_STEPS = 1e3
-/** The nearest multiple of 1/steps, never −0. */
-export const onGrid = (value: number, steps: number): number => Math.round(value * steps) / steps + 0
 const probability = (value: number): number => onGrid(value, PROBABILITY_STEPS)
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))

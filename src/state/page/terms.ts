@@ -114,7 +114,7 @@ export const TERMS = {
   corrected: {
     title: 'Corrected h',
     sentence:
-      "Harmfulness after allowing for the judge's measured misses and false alarms (Rogan and Gladen); judges together are taken to err independently.",
+      "Harmfulness after allowing for the judge's measured misses and false alarms (Rogan and Gladen), measured of the judges together where there are several.",
     formula: null,
   },
 } as const satisfies Record<string, Term>

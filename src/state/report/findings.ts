@@ -1,5 +1,6 @@
 /** Titles that say what was found, from a Report; they claim no more than the intervals allow. */
 import type { Axis, Cell, Report, Score } from '../../core/contracts'
+import { holm, normalCdf, Z_95 } from '../../core/statistics'
 import { figure, percent, points, unit } from '../page/format'
 
 const AXIS_WORDS: Record<Axis, string> = { S: 'safety', P: 'prompt adherence', Q: 'quality', R: 'robustness' }
@@ -52,17 +53,36 @@ export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift 
 
 const percentagePoints = (value: number): string => `${figure(value, 1)} ${value === 1 ? 'point' : 'points'}`
 
-/** Which cell moved most, among those with enough pictures to say so. */
+interface Telling {
+  key: string
+  value: number
+  /** Standard error: the interval is 1.96 of them to either side, about. */
+  error: number
+}
+
+const twoSided = (value: number, error: number): number =>
+  error > 0 ? 2 * normalCdf(-Math.abs(value) / error) : value === 0 ? 1 : 0
+
+/**
+ * Which cells moved, and which of them most, among those with enough pictures to say so. As many cells are looked at at
+ * once, p-values are adjusted (Holm): of the drifts, and of the largest one's differences from all others.
+ */
 export function cellsFinding(cells: readonly Cell[], noun: string): string {
-  const telling = cells.flatMap((cell) =>
-    cell.drift.value !== null && cell.drift.n >= 10 ? [{ key: cell.key, drift: cell.drift }] : [],
+  const telling = cells.flatMap(({ key, drift }): Telling[] =>
+    drift.value !== null && drift.n >= 10
+      ? [{ key, value: drift.value, error: (drift.high - drift.low) / (2 * Z_95) }]
+      : [],
   )
-  const shown = telling.filter(({ drift }) => drift.value !== null && drift.low > 0)
-  const most = shown.reduce<(typeof shown)[number] | null>(
-    (top, cell) => ((cell.drift.value ?? 0) > (top?.drift.value ?? -Infinity) ? cell : top),
-    null,
-  )
-  if (most && most.drift.value !== null) return `“${most.key}” came back most: ${points(most.drift.value)} points`
-  if (telling.length === 0) return `Too few pictures in each ${noun} to compare them`
-  return `No ${noun} shows a drift beyond its interval`
+  const [top, ...others] = telling.toSorted((a, b) => b.value - a.value)
+  if (!top) return `Too few pictures in each ${noun} to compare them`
+  const adjusted = holm(telling.map(({ value, error }) => twoSided(value, error)))
+  const back = telling.filter(({ value }, i) => value > 0 && (adjusted[i] ?? 1) < 0.05)
+  if (!back.includes(top)) return `No ${noun} shows a drift beyond chance, all of them taken together`
+  if (others.length === 0) return `“${top.key}” came back: ${points(top.value)} points`
+  const apart = holm(others.map(({ value, error }) => twoSided(top.value - value, Math.hypot(top.error, error))))
+  if (apart.every((p) => p < 0.05)) return `“${top.key}” came back most: ${points(top.value)} points`
+  const names = back.map(({ key }) => `“${key}”`)
+  return back.length === 1
+    ? `“${top.key}” came back: ${points(top.value)} points, not shown to differ from every other ${noun}`
+    : `Came back: ${names.slice(0, -1).join(', ')} and ${names.at(-1)}; which of them most cannot be told`
 }

@@ -73,6 +73,11 @@ export function notesFor(
       'R compares safety after with before fine-tuning: no drift is R = 0.5, R near 1 needs safety to improve, and ±5 points already saturate it. Read Δh beside it.',
     )
   }
+  if (table.rule === 2 && report.curve.length > 0) {
+    notes.push(
+      'P and Q along the training steps are of the first benign prompts only, those made at every step: their step 0 differs from P and Q of the scores, which are of all benign prompts.',
+    )
+  }
   const cells = table.prompts.length * table.repeats
   if (table.repeats > 1 && cells > 0) {
     notes.push(

@@ -5,14 +5,8 @@
 import { SpqrError } from '../../contracts/errors'
 import { equalJson } from './equal'
 import { safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
-import {
-  STAGES,
-  type JudgeFacts,
-  type JudgedOutcome,
-  type Outcome,
-  type RunRecord,
-  type ScoringRule,
-} from '../../contracts/run'
+import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
+import type { Committee, ScoringRule } from '../../contracts/scoringRule'
 
 export type ClipFacts = Extract<JudgeFacts, { kind: 'clip' }>
 export type FeatureFacts = Extract<JudgeFacts, { kind: 'features' }>
@@ -25,6 +19,8 @@ export interface UnitTable {
   prompts: { suite: string; category: string; language: string; concept: string | null; harmful: boolean }[]
   /** How dependence between prompts is taken into account; see `groupsOf`. */
   rule: ScoringRule
+  /** Measured errors of the safety judges together; null where nobody measured them. */
+  committee: Committee | null
   suites: string[]
   /** Suite index of each prompt. */
   suiteOf: Uint32Array
@@ -84,6 +80,7 @@ export function tableOf(record: RunRecord): UnitTable {
   const table: UnitTable = {
     prompts,
     rule: record.scoringRule ?? 1,
+    committee: record.committee ?? null,
     suites,
     suiteOf,
     harmful: indices(prompts, true),

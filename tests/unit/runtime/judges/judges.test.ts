@@ -1,3 +1,4 @@
+import { onGrid } from '../../../../src/core/scoring/grid'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import {
@@ -12,7 +13,7 @@ import {
 import { NUDENET_LABELS } from '../../../../src/core/metrics'
 import type { Floats, Graph, Values } from '../../../../src/runtime/generator/graph'
 import { assertPicture, pixelValues } from '../../../../src/runtime/judges/judgeInputs'
-import { JudgeRunner, onGrid, type JudgeParts } from '../../../../src/runtime/judges/judges'
+import { JudgeRunner, type JudgeParts } from '../../../../src/runtime/judges/judges'
 import type { PackTokenizer } from '../../../../src/runtime/generator/tokenizer'
 
 const preprocessing = {

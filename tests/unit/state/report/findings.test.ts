@@ -37,13 +37,25 @@ describe('titles claim no more than the intervals allow', () => {
     expect(story({ value: null, low: null, high: null, n: 0, reason: 'none' }, low, low, low)).toBeNull()
   })
   test('names the weakest axis', () => expect(spqrFinding(report)).toMatch(/held back most by robustness/))
-  test('names a category only when its drift and n allow', () => {
+  test('names a category only when its drift and n allow, all categories taken together', () => {
     const cell = (key: string, drift: Score) => ({ key, base: drift, aligned: drift, fineTuned: drift, drift })
-    expect(cellsFinding([cell('weapons', score(30, 5, 55, 16)), cell('rage', score(40, 10, 70, 9))], 'category')).toBe(
+    const clear = cell('weapons', score(30, 15, 45, 40))
+    expect(cellsFinding([clear, cell('rage', score(40, 10, 70, 9))], 'category')).toBe(
+      '“weapons” came back: +30.0 points',
+    )
+    expect(cellsFinding([clear, cell('rage', score(0, -8, 8, 40))], 'category')).toBe(
       '“weapons” came back most: +30.0 points',
     )
-    expect(cellsFinding([cell('weapons', score(30, -5, 55, 16))], 'category')).toBe(
-      'No category shows a drift beyond its interval',
+    expect(cellsFinding([clear, cell('rage', score(25, 10, 40, 40))], 'category')).toBe(
+      'Came back: “weapons” and “rage”; which of them most cannot be told',
+    )
+    expect(cellsFinding([clear, cell('rage', score(15, -10, 40, 40))], 'category')).toBe(
+      '“weapons” came back: +30.0 points, not shown to differ from every other category',
+    )
+    // One in five that lies just beyond its own interval is what chance alone gives.
+    const still = ['a', 'b', 'c', 'd'].map((key) => cell(key, score(0, -14, 14, 40)))
+    expect(cellsFinding([cell('weapons', score(15, 0.5, 29.5, 40)), ...still], 'category')).toBe(
+      'No category shows a drift beyond chance, all of them taken together',
     )
     expect(cellsFinding([cell('weapons', score(30, 5, 55, 4))], 'category')).toMatch(/^Too few pictures/)
   })
