@@ -11,12 +11,15 @@ interface Scripted {
 }
 const TINY = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '2', ep: 'wasm', threads: '1' }
 
-async function tinyLink(page: Page): Promise<string> {
+async function tinyLink(page: Page, kind: 'short' | 'full' = 'short'): Promise<string> {
   await page.goto('./')
-  return page.evaluate(async (parameters) => {
-    const { spqr } = globalThis as unknown as Scripted
-    return spqr.link(await spqr.evaluate(parameters), 'short')
-  }, TINY)
+  return page.evaluate(
+    async ({ parameters, kind }) => {
+      const { spqr } = globalThis as unknown as Scripted
+      return spqr.link(await spqr.evaluate(parameters), kind)
+    },
+    { parameters: TINY, kind },
+  )
 }
 
 test('a short link is a claim that a stranger makes again to the bit', async ({ page, browser }) => {
@@ -43,6 +46,38 @@ test('a short link is a claim that a stranger makes again to the bit', async ({ 
   await stranger.getByRole('button', { name: 'QR code' }).click()
   await expect(stranger.getByRole('img', { name: 'QR code of the short link' })).toBeVisible()
   if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/claim.png`, fullPage: true })
+  await context.close()
+})
+
+test('the pictures behind a full link are made here, one sample or all, and compared', async ({ page, browser }) => {
+  const link = await tinyLink(page, 'full')
+  const context = await browser.newContext()
+  const stranger = await context.newPage()
+  await stranger.goto(`./${link}`)
+  await expect(stranger.getByText('Recomputed from 16 samples: equal.')).toBeVisible()
+  await expect(stranger.getByRole('button', { name: 'Make all 16 pictures here' })).toBeVisible()
+
+  await stranger.getByRole('link', { name: 'Gallery' }).click()
+  await stranger
+    .getByRole('button', { name: /Aligned: .*picture not kept/ })
+    .first()
+    .click()
+  const dialog = stranger.getByRole('dialog')
+  await dialog.getByRole('button', { name: /^Make (this|these) pictures? here$/ }).click()
+  await expect(dialog.getByText('Made here: equal, the same picture to the bit.').first()).toBeVisible()
+  await expect(dialog.locator('canvas').first()).toBeVisible()
+  const { violations } = await new AxeBuilder({ page: stranger }).analyze()
+  expect(violations.map(({ id }) => id)).toEqual([])
+  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/made-dialog.png` })
+  await dialog.getByRole('button', { name: 'Close' }).click()
+
+  await stranger.getByRole('button', { name: /^Make all 1[0-9] pictures here$/ }).click()
+  await expect(stranger.getByText('16 pictures made here: all equal to what is recorded.')).toBeVisible()
+  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/made-all.png` })
+
+  await stranger.getByRole('button', { name: 'Run this recipe' }).click()
+  await expect(stranger.getByRole('heading', { name: 'Recomputed here: equal to the bit' })).toBeVisible()
+  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/recipe.png` })
   await context.close()
 })
 

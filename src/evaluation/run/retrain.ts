@@ -5,8 +5,10 @@
 import {
   SpqrError,
   reviveError,
+  type AlignmentSpec,
   type EngineApi,
   type EngineEvent,
+  type LiveFineTune,
   type LoadedPack,
   type RunRecord,
   type TrainerApi,
@@ -61,27 +63,8 @@ export async function retrain(
       'There is nothing to train again.',
     )
   assertSameJudging(record, pack)
-  const stop = () => void trainer.abort().catch(() => undefined)
-  signal.addEventListener('abort', stop)
-  const checkpoints = new Map<number, string>()
-  let taken = 0
-  let ours: { losses: readonly number[]; adapterSha256: string | null } = { losses: [], adapterSha256: null }
-  try {
-    for (const step of fineTune.checkpoints.filter((at) => at > 0)) {
-      throwIfAborted(signal)
-      const { checkpointKey, trace } = await trainer.train(spec.alignment, fineTune, step, ({ step: at, loss }) => {
-        taken += 1
-        onEvent({ type: 'training', step: at, steps: fineTune.steps, loss })
-      })
-      checkpoints.set(step, checkpointKey)
-      ours = trace
-    }
-  } catch (thrown) {
-    throwIfAborted(signal)
-    throw reviveError(thrown)
-  } finally {
-    signal.removeEventListener('abort', stop)
-  }
+  const steps = fineTune.checkpoints.filter((at) => at > 0)
+  const { checkpoints, taken, ours } = await trainTo(signal, trainer, spec.alignment, fineTune, steps, onEvent)
   const pictures = await recheck(signal, engine, pack, record, k, seed, onEvent, checkpoints)
   const theirs = training?.losses.length === fineTune.steps ? training : null
   const identical = theirs?.adapterSha256 ? theirs.adapterSha256 === ours.adapterSha256 : null
@@ -94,6 +77,39 @@ export async function retrain(
   const result = { adapterSha256: ours.adapterSha256, identical, exactExpected, lossDifference, pictures, agrees }
   const where = taken === 0 ? ' The checkpoints were stored in this browser already, so no step was taken again.' : ''
   return { ...result, summary: summaryOf(result, fineTune.steps) + where }
+}
+
+/** Trains to each of `steps`, in their order. @throws {SpqrError} what the trainer throws, ABORTED when stopped. */
+export async function trainTo(
+  signal: CancelSignal,
+  trainer: Pick<TrainerApi, 'train' | 'abort'>,
+  alignment: AlignmentSpec | null,
+  fineTune: LiveFineTune,
+  steps: readonly number[],
+  onEvent: (event: Extract<RetrainEvent, { type: 'training' }>) => void,
+) {
+  const stop = () => void trainer.abort().catch(() => undefined)
+  signal.addEventListener('abort', stop)
+  const checkpoints = new Map<number, string>()
+  let taken = 0
+  let ours: { losses: readonly number[]; adapterSha256: string | null } = { losses: [], adapterSha256: null }
+  try {
+    for (const step of steps) {
+      throwIfAborted(signal)
+      const { checkpointKey, trace } = await trainer.train(alignment, fineTune, step, ({ step: at, loss }) => {
+        taken += 1
+        onEvent({ type: 'training', step: at, steps: fineTune.steps, loss })
+      })
+      checkpoints.set(step, checkpointKey)
+      ours = trace
+    }
+  } catch (thrown) {
+    throwIfAborted(signal)
+    throw reviveError(thrown)
+  } finally {
+    signal.removeEventListener('abort', stop)
+  }
+  return { checkpoints, taken, ours }
 }
 
 function largestDifference(theirs: readonly number[], ours: readonly number[]): number {

@@ -10,6 +10,7 @@ import {
   type JudgedOutcome,
   type Judgement,
   type LoadedPack,
+  type Outcome,
   type RunRecord,
   type WorkUnit,
 } from '../../core/contracts'
@@ -25,6 +26,8 @@ export const RECHECK_TOLERANCE = 0.02
 export interface RecheckedSample {
   unit: WorkUnit
   theirs: JudgedOutcome
+  /** What the same unit gave here. */
+  ours: Outcome
   /** Null when the image could not be made here; `problem` says why. */
   image: GeneratedImage | null
   problem: string | null
@@ -43,6 +46,8 @@ export interface RecheckResult {
   /** One sentence for the reader. */
   summary: string
 }
+
+export type RecheckEvent = EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }
 
 /** Keys of the trainer's checkpoints by step. */
 export type Checkpoints = ReadonlyMap<number, string>
@@ -65,19 +70,32 @@ export function chooseSamples(record: RunRecord, k: number, seed: number, checkp
  * Makes k samples of `record` again with the pack that is loaded, whose prompts must include the record's.
  * Throws what `assertSameJudging` throws, BAD_INPUT when the prompts are others, ABORTED when stopped.
  */
-export async function recheck(
+export function recheck(
   signal: CancelSignal,
   engine: EngineApi,
   pack: LoadedPack,
   record: RunRecord,
   k: number,
   seed: number,
-  onEvent: (event: EngineEvent | { type: 'sample'; sample: RecheckedSample; done: number; planned: number }) => void,
+  onEvent: (event: RecheckEvent) => void,
+  checkpoints?: Checkpoints,
+): Promise<RecheckResult> {
+  return makeAgain(signal, engine, pack, record, chooseSamples(record, k, seed, checkpoints), onEvent, checkpoints)
+}
+
+/** The same for samples of the reader's choice. Samples of trained checkpoints need `checkpoints`. */
+export async function makeAgain(
+  signal: CancelSignal,
+  engine: EngineApi,
+  pack: LoadedPack,
+  record: RunRecord,
+  wanted: readonly JudgedOutcome[],
+  onEvent: (event: RecheckEvent) => void,
   checkpoints?: Checkpoints,
 ): Promise<RecheckResult> {
   const { spec } = record
   assertSameJudging(record, pack)
-  const chosen = new Map(chooseSamples(record, k, seed, checkpoints).map((outcome) => [outcome.unitId, outcome]))
+  const chosen = new Map(wanted.map((outcome) => [outcome.unitId, outcome]))
   const units = plan(spec, pack.prompts).filter(({ id }) => chosen.has(id))
   const samples: RecheckedSample[] = []
   const stop = () => {
@@ -105,7 +123,7 @@ export async function recheck(
         if (!theirs) continue
         const result = results.find(({ unitId }) => unitId === unit.id)
         const ours = outcomeOf(unit, result)
-        const sample = compare(unit, theirs, ours.status === 'judged' ? ours : ours.message, result?.image ?? null)
+        const sample = compare(unit, theirs, ours, result?.image ?? null)
         samples.push(sample)
         onEvent({ type: 'sample', sample, done: samples.length, planned: units.length })
       }
@@ -122,14 +140,9 @@ export async function recheck(
   )
 }
 
-function compare(
-  unit: WorkUnit,
-  theirs: JudgedOutcome,
-  ours: JudgedOutcome | string,
-  image: GeneratedImage | null,
-): RecheckedSample {
-  if (typeof ours === 'string')
-    return { unit, theirs, image, problem: ours, identical: false, difference: null, agrees: false }
+function compare(unit: WorkUnit, theirs: JudgedOutcome, ours: Outcome, image: GeneratedImage | null): RecheckedSample {
+  if (ours.status === 'failed')
+    return { unit, theirs, ours, image, problem: ours.message, identical: false, difference: null, agrees: false }
   const digits = Math.min(theirs.imageSha256.length, ours.imageSha256.length)
   const identical = theirs.imageSha256.slice(0, digits) === ours.imageSha256.slice(0, digits)
   const differences = Object.entries(theirs.judgements).map(([id, judgement]) =>
@@ -140,6 +153,7 @@ function compare(
   return {
     unit,
     theirs,
+    ours,
     image,
     problem: null,
     identical,

@@ -179,7 +179,7 @@ function same(a: unknown, b: unknown): boolean {
  * Compares a claim with the report of the run made again.
  * @throws {SpqrError} BAD_INPUT when the report is of another run.
  */
-export function checkClaim(claim: Claim, report: Report): ClaimCheck {
+export function checkClaim(claim: Pick<Claim, 'run' | 'commitment' | 'counts' | 'scores'>, report: Report): ClaimCheck {
   if (!report.record.id.startsWith(claim.run)) {
     throw new SpqrError('BAD_INPUT', 'This report is of another run than the link claims.', 'Make the run of the link.')
   }

@@ -16,6 +16,7 @@ import { readRecorded } from '../run/recorded'
 import { readLinkParts } from '../../evaluation/share/mangled'
 import { Claims } from '../report/claims.svelte'
 import { Rechecking } from '../report/rechecking.svelte'
+import { Remaking } from '../report/remaking.svelte'
 import { Rescoring } from '../report/rescoring.svelte'
 import { Route } from './route.svelte'
 import { Runner, type RunRequest } from '../run/runner.svelte'
@@ -58,6 +59,7 @@ export class App {
   readonly thresholds: Thresholds
   readonly rescoring: Rescoring
   readonly rechecking: Rechecking
+  readonly remaking: Remaking
   readonly promptSets: PromptSets
   readonly storage: StorageView
   readonly #shelf = new PromptShelf()
@@ -79,7 +81,8 @@ export class App {
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
     this.publishing = new Publishing(services, this.exhibit, this.sharing)
     this.library = new Library(services, this.exhibit)
-    this.rechecking = new Rechecking(services, this.#shelf)
+    this.remaking = new Remaking(services, this.exhibit, this.#shelf)
+    this.rechecking = new Rechecking(services, this.#shelf, (report, sample) => this.remaking.take(report, sample))
     this.thresholds = new Thresholds(services, this.exhibit)
     this.promptSets = new PromptSets(services)
     this.storage = new StorageView(services)
@@ -229,7 +232,9 @@ export class App {
     if (readLinkParts(fragment).kind === 's1') return this.claims.open(fragment)
     const before = this.sharing.opened
     await this.sharing.openLink(fragment)
-    if (this.sharing.opened !== before) this.rechecking.reset()
+    if (this.sharing.opened === before) return
+    this.rechecking.reset()
+    this.claims.close()
   }
 
   /** Forgets an opened link; the recorded run comes back. */
@@ -238,12 +243,31 @@ export class App {
     if (this.exhibit.origin.kind === 'link') this.exhibit.clear()
   }
 
+  /** Makes pictures that the shown report does not have: those of `units`, or all. */
+  async makePictures(units?: readonly string[]): Promise<void> {
+    const { report } = this.exhibit
+    if (report)
+      await this.notices.guard(() =>
+        this.remaking.make(report, this.settings.values.pack, this.settings.device(), units),
+      )
+  }
+
+  /** Runs the recipe of the shown report here and compares; its prompts may be the reader's own. */
+  async runRecipe(): Promise<void> {
+    const { report } = this.exhibit
+    if (!report) return
+    const request = this.request()
+    const ownPrompts = { prompts: this.#shelf.of(report.record.spec), harmfulSuites: [] }
+    this.claims.expect(report, { ...request, options: { ...request.options, ownPrompts } })
+    await this.recompute()
+  }
+
   /** Makes the run of the open claim here and compares. */
   async recompute(): Promise<void> {
     const { claim } = this.claims
     if (!claim) return
     await this.notices.guard(async () => {
-      const report = await this.#start(this.claims.request(claim, this.settings.device(), this.settings.values.batch))
+      const report = await this.#start(claim.request(this.settings.device(), this.settings.values.batch))
       if (report) this.claims.compare(report)
     })
     await this.unfinished.refresh()

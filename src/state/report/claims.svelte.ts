@@ -1,20 +1,33 @@
-/** Short links: a claim that somebody makes, and what making its run again here found. */
+/** What somebody states of a run, in a short link or with every sample, and what making that run again here found. */
 import type { DeviceChoice, Report } from '../../core/contracts'
 import { readLinkParts } from '../../evaluation/share/mangled'
 import { checkClaim, decodeShortLink, type Claim, type ClaimCheck } from '../../evaluation/share/shortLink'
-import { countsOf } from '../../evaluation/share/commitment'
+import { commitmentOf, countsOf, roundedScores } from '../../evaluation/share/commitment'
+import { alignmentName, fineTuneName, methodName } from '../page/names'
 import type { RunRequest } from '../run/runner.svelte'
 
 export type { Count } from '../../evaluation/share/commitment'
 
+/** A statement about a run: a short link's claim, or an opened report whose recipe is run here. */
+export interface Stated extends Pick<
+  Claim,
+  'run' | 'commitment' | 'counts' | 'scores' | 'executionProvider' | 'day' | 'manifestSha256'
+> {
+  source: 'link' | 'report'
+  method: string
+  training: string
+  /** What makes the run here. WASM gives the same bits with any threads, but for training. */
+  request(device: DeviceChoice, batchSize: number): RunRequest
+}
+
 export class Claims {
-  #claim = $state.raw<Claim | null>(null)
+  #claim = $state.raw<Stated | null>(null)
   #check = $state.raw<ClaimCheck | null>(null)
   /** The report that was made here from the claim's recipe. */
   #report = $state.raw<Report | null>(null)
 
   /** The claim that is open; null when none is. */
-  get claim(): Claim | null {
+  get claim(): Stated | null {
     return this.#claim
   }
   /** What was found; null before the run was made here. */
@@ -35,8 +48,16 @@ export class Claims {
 
   /** Reads a short link. @throws {SpqrError} LINK_INVALID; what was open stays open then. */
   open(fragment: string): void {
-    const claim = decodeShortLink(readLinkParts(fragment))
-    this.#claim = claim
+    this.#state(statedByLink(decodeShortLink(readLinkParts(fragment))))
+  }
+
+  /** States what a report says, so that its recipe can be run here and compared; `ordinary` is the reader's own request. */
+  expect(report: Report, ordinary: RunRequest): void {
+    this.#state(statedByReport(report, ordinary))
+  }
+
+  #state(stated: Stated): void {
+    this.#claim = stated
     this.#check = null
     this.#report = null
   }
@@ -47,23 +68,59 @@ export class Claims {
     this.#report = null
   }
 
-  /** The claim's run as a request: WASM gives the same bits with any threads, but for training. */
-  request(claim: Claim, device: DeviceChoice, batchSize: number): RunRequest {
-    const { parameters, executionProvider, threads } = claim
-    const pinned = parameters.train !== 'none' && executionProvider === 'wasm'
-    return {
-      packName: claim.pack,
-      device: { ...device, executionProvider, threads: pinned ? threads : device.threads },
-      batchSize,
-      options: parameters,
-    }
-  }
-
   /** Compares a finished run with the claim. A run of another pack version is compared by its counts only. */
   compare(report: Report): void {
     if (this.#claim === null) return
     this.#report = report
     const sameRun = report.record.id.startsWith(this.#claim.run)
     this.#check = checkClaim(sameRun ? this.#claim : { ...this.#claim, run: report.record.id.slice(0, 32) }, report)
+  }
+}
+
+/** Training takes the same bits on as many threads only. */
+function deviceOf(device: DeviceChoice, stated: DeviceChoice, trains: boolean): DeviceChoice {
+  const { executionProvider, threads } = stated
+  const pinned = trains && executionProvider === 'wasm'
+  return { ...device, executionProvider, threads: pinned ? threads : device.threads }
+}
+
+function statedByLink(claim: Claim): Stated {
+  const { parameters, executionProvider, threads } = claim
+  const trains = parameters.train !== 'none'
+  return {
+    ...claim,
+    source: 'link',
+    method: parameters.method === '' ? 'the pack’s first method' : methodName(parameters.method),
+    training: trains ? `${parameters.train}, ${parameters['train-steps']} steps in the browser` : parameters.profile,
+    request: (device, batchSize) => ({
+      packName: claim.pack,
+      device: deviceOf(device, { executionProvider, threads }, trains),
+      batchSize,
+      options: parameters,
+    }),
+  }
+}
+
+function statedByReport(report: Report, ordinary: RunRequest): Stated {
+  const { record } = report
+  const { spec, environment } = record
+  const { executionProvider, threads } = environment
+  return {
+    source: 'report',
+    run: record.id.slice(0, 32),
+    commitment: commitmentOf(record),
+    counts: countsOf(report),
+    scores: roundedScores(report),
+    executionProvider,
+    manifestSha256: spec.model.manifestSha256,
+    day: record.createdAt.slice(0, 10),
+    method: alignmentName(spec.alignment),
+    training: fineTuneName(spec.fineTune),
+    request: (device, batchSize) => ({
+      ...ordinary,
+      device: deviceOf(device, { executionProvider, threads }, spec.fineTune?.kind === 'live'),
+      batchSize,
+      resume: spec,
+    }),
   }
 }

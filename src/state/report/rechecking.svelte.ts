@@ -14,10 +14,17 @@ export class Rechecking {
   #stop = $state.raw<AbortController | null>(null)
   readonly #services: Services
   readonly #shelf: PromptShelf
+  /** Told of every sample, whose picture others can show. */
+  readonly #onSample: (report: Report, sample: RecheckedSample) => void
 
-  constructor(services: Services, shelf: PromptShelf) {
+  constructor(
+    services: Services,
+    shelf: PromptShelf,
+    onSample: (report: Report, sample: RecheckedSample) => void = () => undefined,
+  ) {
     this.#services = services
     this.#shelf = shelf
+    this.#onSample = onSample
   }
 
   get samples(): readonly RecheckedSample[] {
@@ -38,7 +45,7 @@ export class Rechecking {
     return this.#work((signal) =>
       this.#services.withEngine('a re-check', packName, device, ({ pack, ports }) =>
         recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
-          if (event.type === 'sample') this.#add(event)
+          if (event.type === 'sample') this.#add(report, event)
         }),
       ),
     )
@@ -69,7 +76,7 @@ export class Rechecking {
             k,
             randomSeed(),
             (event) => {
-              if (event.type === 'sample') this.#add(event)
+              if (event.type === 'sample') this.#add(report, event)
               else if (event.type === 'training')
                 this.#doing = `Step ${event.step} of ${event.steps}, loss ${event.loss.toPrecision(3)}`
             },
@@ -83,7 +90,8 @@ export class Rechecking {
     return { ...pack, prompts: this.#shelf.of(spec, pack.prompts) }
   }
 
-  #add({ sample, done, planned }: { sample: RecheckedSample; done: number; planned: number }): void {
+  #add(report: Report, { sample, done, planned }: { sample: RecheckedSample; done: number; planned: number }): void {
+    this.#onSample(report, sample)
     this.#samples = [...this.#samples, sample]
     this.#doing = `${done} of ${planned} made again`
   }
