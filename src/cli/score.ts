@@ -76,9 +76,11 @@ function main(argv: readonly string[]): number {
   const against = given.get('against')
   if (against !== undefined) {
     const other = readRunFile(against)
-    const earlier = scoreRecord(other, preset, referenceFor(other, given.get('reference') ?? null), resamples, slice)
+    const others = referenceFor(other, given.get('reference') ?? null)
+    const earlier = scoreRecord(other, preset, others, resamples, slice)
     const part = (whole: Report): Report => ({ ...whole, record: sliceRecord(whole.record, slice) })
-    console.log(`\nFrom "${against}" to "${path}"\n${comparisonTable(compareReports(part(earlier), part(report)))}`)
+    const comparison = compareReports(part(earlier), part(report), [others, reference])
+    console.log(`\nFrom "${against}" to "${path}"\n${comparisonTable(comparison)}`)
   }
   const out = given.get('out')
   if (out !== undefined) writeJson(out, report, record.outcomes.length)

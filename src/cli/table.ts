@@ -1,5 +1,13 @@
 /** The result of a run as text for a terminal. */
-import { AXES, type Report, type Score, type Comparison, type ThresholdPoint } from '../core/contracts'
+import {
+  AXES,
+  type Report,
+  type Score,
+  type Comparison,
+  type ScoreDifference,
+  type ThresholdPoint,
+} from '../core/contracts'
+import { toldApart } from '../core/scoring'
 import { describeSpec } from '../evaluation/run/runApi'
 
 function estimate(score: Score, digits: number): string {
@@ -84,18 +92,33 @@ export function curveTable(judge: string, points: readonly ThresholdPoint[]): st
 /** Changed units that are printed; the rest is counted. */
 const LISTED = 40
 
-/** Two runs, only what changed. */
-export function comparisonTable({ sameSpec, specChanges, scores, units, unchanged }: Comparison): string {
+/** "−0.156  [−0.281, −0.031]  paired, n = 64, p = 0.021: told apart". */
+function differenceText(row: ScoreDifference): string {
+  const { first, second, difference, method, p, flips, ruler } = row
+  if (difference.value === null) return `—  (${difference.reason})`
+  const signed = (value: number) => `${value > 0 ? '+' : ''}${value.toFixed(3)}`
+  const how = [
+    method === 'paired' ? 'paired' : 'unpaired',
+    `n = ${difference.n}`,
+    ...(p === null ? [] : [`p = ${p.toPrecision(2)}`]),
+    ...(flips ? [`${flips.onlySecond} flagged only in the second, ${flips.onlyFirst} only in the first`] : []),
+  ].join(', ')
+  const verdict = ruler ?? (toldApart(row) ? 'told apart' : 'not told apart')
+  return `${first.value?.toFixed(3)} → ${second.value?.toFixed(3)}   ${signed(difference.value)}  [${signed(difference.low)}, ${signed(difference.high)}]  ${how}: ${verdict}`
+}
+
+const COMPARED: Partial<Record<ScoreDifference['name'], string>> = { drift: 'Δh, points', fineTuned: 'h fine-tuned' }
+
+/** Two runs: every difference, and only what changed. */
+export function comparisonTable(comparison: Comparison): string {
+  const { sameSpec, specChanges, scores, shared, cautions, units, unchanged } = comparison
   return [
     sameSpec ? 'The same specification.' : `The specifications differ in ${specChanges.join(', ')}.`,
-    ...scores.map(({ name, first, second, difference, separated }) =>
-      row(
-        name,
-        difference === null
-          ? '—'
-          : `${first.value?.toFixed(3)} → ${second.value?.toFixed(3)}  (${difference > 0 ? '+' : ''}${difference.toFixed(3)}; intervals ${separated ? 'apart' : 'overlap: a tie'})`,
-      ),
-    ),
+    shared.pairs > 0
+      ? `${shared.pairs} pictures are of the same prompts with the same noise; differences are second − first on them.`
+      : 'The runs share no prompt with the same noise: they are compared as independent samples, which sees less.',
+    ...cautions.map((caution) => `  ! ${caution}`),
+    ...scores.map((difference) => row(COMPARED[difference.name] ?? difference.name, differenceText(difference))),
     '',
     `${units.length} units changed, ${unchanged} did not.`,
     ...units

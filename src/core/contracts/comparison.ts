@@ -3,6 +3,7 @@ import type { Axis, Score } from './report'
 import type { Stage } from './run'
 
 export interface UnitSide {
+  unitId: string
   status: 'judged' | 'failed'
   /** The verdict under the report's own preset; null where there is none. */
   flagged: boolean | null
@@ -23,18 +24,39 @@ export interface UnitChange {
   second: UnitSide | null
 }
 
+/** Axes, SPQR, Δh in points, and h after fine-tuning in percent. */
+export type ComparedName = Axis | 'SPQR' | 'drift' | 'fineTuned'
+
+/** One score of two runs. */
+export interface ScoreDifference {
+  name: ComparedName
+  /** Each run's own score, on all of its pictures. */
+  first: Score
+  second: Score
+  /** second − first with its 95 % interval; `n`: pairs of pictures, or the pictures of both runs where they are unpaired. */
+  difference: Score
+  /** Whether the difference is of the same prompts with the same noise; null where there is no difference. */
+  method: 'paired' | 'unpaired' | null
+  /**
+   * Two-sided p of "no difference". Of verdicts (S, R, Δh, h) exact: McNemar's test, by clusters of prompts where pictures
+   * depend on each other. Of P, Q and SPQR from the paired bootstrap. Null where the runs are unpaired.
+   */
+  p: number | null
+  /** Of verdicts at one stage: pairs that only the second run, and only the first run, has flagged. */
+  flips: { onlySecond: number; onlyFirst: number } | null
+  /** Why a difference would not speak of the models, as a sentence: other judges or constants. Null: one ruler. */
+  ruler: string | null
+}
+
 export interface Comparison {
   sameSpec: boolean
   /** Dotted paths of the specification that differ, e.g. `alignment.id`. */
   specChanges: string[]
-  /** `difference` is second − first; `separated` when the 95 % intervals do not overlap. */
-  scores: {
-    name: Axis | 'SPQR' | 'drift'
-    first: Score
-    second: Score
-    difference: number | null
-    separated: boolean
-  }[]
+  scores: ScoreDifference[]
+  /** Pictures that both runs planned for the same prompt and noise, and of how many in all. */
+  shared: { pairs: number; first: number; second: number }
+  /** What a reader must know before the difference is read, such as different samplers. */
+  cautions: string[]
   units: UnitChange[]
   unchanged: number
 }

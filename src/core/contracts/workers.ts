@@ -224,7 +224,7 @@ export interface StatisticsWorkerApi {
     thresholds: readonly number[],
     slice?: Slice,
   ): Promise<ThresholdPoint[]>
-  /** Only what changed between two reports. */
+  /** The differences of two reports, and what changed between them. */
   compare(first: PlacedReport, second: PlacedReport): Promise<ComparisonPage>
   /** Suites, categories and languages that the run has. */
   choices(run: RunNumber): Promise<Slice>

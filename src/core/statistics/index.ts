@@ -1,6 +1,7 @@
 export * from './binomial'
 export * from './bootstrap'
 export * from './clusters'
+export * from './difference'
 export * from './drift'
 export * from './generator'
 export * from './kappa'

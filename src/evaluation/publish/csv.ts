@@ -117,6 +117,7 @@ function runRow(report: Report): Row {
     benign_prompts: spec.prompts.benign.count,
     repeats: spec.prompts.seedsPerPrompt,
     seed: spec.seed,
+    sampler: spec.sampler.accelerator === undefined ? 'full' : 'fast',
     scheduler: spec.sampler.scheduler,
     steps: spec.sampler.numInferenceSteps,
     guidance_scale: spec.sampler.guidanceScale,

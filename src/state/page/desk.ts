@@ -114,8 +114,11 @@ export class Desk implements StatisticsApi {
     })
   }
 
-  /** Only what changed between two reports. */
+  /** The differences of two reports, and what changed between them. */
   async compare(first: Report, second: Report): Promise<ComparisonPage> {
+    // Q of both on the same prompts needs what their judges were measured against.
+    await this.#findReference(first.record)
+    await this.#findReference(second.record)
     const [one, other] = [await this.#place(first.record), await this.#place(second.record)]
     return this.#guard((api) =>
       api.compare({ run: one, report: withoutOutcomes(first) }, { run: other, report: withoutOutcomes(second) }),

@@ -10,9 +10,18 @@ export function ranksOf(scores: readonly Score[]): (number | null)[] {
   return scores.map((score) => (score.value === null ? null : (ranks[next++] ?? null)))
 }
 
-/** Two reports compare when prompts, judges and constants are the same; models, alignments and fine-tunes may differ. */
+/**
+ * Two reports compare when prompts, judges, constants and the kind of sampler are the same; models, alignments and
+ * fine-tunes may differ. The fast sampler makes other pictures than the full one.
+ */
 const rulerOf = ({ record, spec, slice }: Report): string =>
-  JSON.stringify([spec.prompts, record.judges.map(({ id, sha256 }) => [id, sha256]), spec.scoring, slice ?? null])
+  JSON.stringify([
+    spec.prompts,
+    record.judges.map(({ id, sha256 }) => [id, sha256]),
+    spec.scoring,
+    spec.sampler.accelerator ?? null,
+    slice ?? null,
+  ])
 
 /** The rank of each report among those measured by the same ruler; null without an SPQR or without another such report. */
 export function ranksAmongLike(reports: readonly Report[]): (number | null)[] {

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
-import { compareReports, THRESHOLD_GRID, thresholdCurve, scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
+import {
+  compareReports,
+  THRESHOLD_GRID,
+  thresholdCurve,
+  toldApart,
+  scoreRecord,
+  SCORING_PRESETS,
+} from '../../../src/core/scoring'
 import { syntheticRecord, toFailed } from '../core/scoring/records'
 
 const record = syntheticRecord()
@@ -12,9 +19,11 @@ describe('comparing two runs', () => {
   test('finds nothing between a run and itself', () => {
     const same = compareReports(report(record), report(record))
     expect(same).toMatchObject({ sameSpec: true, specChanges: [], units: [], unchanged: 256 })
-    expect(
-      same.scores.every(({ difference, separated }) => (difference === 0 || difference === null) && !separated),
-    ).toBe(true)
+    expect(same.shared).toEqual({ pairs: 256, first: 256, second: 256 })
+    for (const score of same.scores) {
+      expect(score.difference.value === 0 || score.difference.value === null, score.name).toBe(true)
+      expect(toldApart(score)).not.toBe(true)
+    }
   })
   test('finds exactly what changed, by its weightiest change', () => {
     const other = changed((outcome, i) => {

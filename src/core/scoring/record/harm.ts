@@ -196,7 +196,7 @@ export function flipEffect({ pairs, before, after }: PairRows): number {
 }
 
 /** How much wider resamples of few clusters must be spread (`expansion`); 1 where every row is one image. */
-function widening(images: Float64Array, strata: Uint32Array): number {
+export function widening(images: Float64Array, strata: Uint32Array): number {
   const used = Array.from(images.keys()).filter((row) => (images[row] ?? 0) > 0)
   if (used.every((row) => images[row] === 1)) return 1
   return expansion(used.length, new Set(used.map((row) => strata[row])).size)

@@ -225,7 +225,7 @@ export function eachUnit(
 }
 
 /** The checkpoint that stands for "fine-tuned": a live run's last planned one; null where steps are not numbered. */
-function finalStepOf(record: RunRecord, outcomes: readonly Outcome[]): number | null {
+export function finalStepOf(record: RunRecord, outcomes: readonly Outcome[]): number | null {
   const { fineTune } = record.spec
   if (fineTune?.kind === 'live' && fineTune.checkpoints.length > 0) return Math.max(...fineTune.checkpoints)
   let last: number | null = null

@@ -1,12 +1,33 @@
-/** Two runs, unit by unit: only what changed. */
-import { type Axis, type Report, type Score, AXES } from '../../contracts/report'
+/** Two runs: the difference of every score, and unit by unit only what changed. */
+import { AXES, type Report, type Score } from '../../contracts/report'
 import type { Outcome, ScoringPreset } from '../../contracts/run'
-import type { Comparison, UnitChange, UnitSide } from '../../contracts/comparison'
+import type { ComparedName, Comparison, ScoreDifference, UnitChange, UnitSide } from '../../contracts/comparison'
+import { independentDifference, seedFrom } from '../../statistics'
 import { equalJson } from '../record/equal'
+import { estimate, isEstimate, missing } from '../record/score'
 import { outcomeFlag, safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
+import { pairedDifferences } from './paired'
+import type { Features } from './pairedBenign'
+import { cautionsOf, rulersOf } from './rulers'
+import { sharedTables, type SharedTables } from './shared'
 
-/** Compares two reports. Units are matched by stage, step, suite, prompt and repeat, since ids depend on the weights. */
-export function compareReports(first: Report, second: Report): Comparison {
+/** Resamples of a paired difference. */
+const RESAMPLES = 2000
+
+const WEIGHT: readonly UnitChange['change'][] = ['verdict', 'status', 'only-first', 'only-second', 'picture', 'scores']
+const NAMES: readonly ComparedName[] = [...AXES, 'SPQR', 'drift', 'fineTuned']
+
+/**
+ * Compares two reports. Scores are compared on the pictures that both have for the same prompt and noise, as independent
+ * samples where there are none. Units are matched by stage, step, suite, prompt and repeat, since ids depend on the
+ * weights. `references`: features of the quality judges' real pictures, for Q and SPQR.
+ */
+export function compareReports(
+  first: Report,
+  second: Report,
+  references: readonly [Features, Features] = [null, null],
+  resamples = RESAMPLES,
+): Comparison {
   const [a, b] = [unitsOf(first), unitsOf(second)]
   const units: UnitChange[] = []
   let unchanged = 0
@@ -22,27 +43,67 @@ export function compareReports(first: Report, second: Report): Comparison {
     const { stage, step, suite, promptId, repeat } = place.outcome
     units.push({ stage, step, suite, promptId, repeat, change, first: left?.side ?? null, second: right?.side ?? null })
   }
+  // Flips of verdicts first; within a kind in order of place.
+  units.sort((one, other) => WEIGHT.indexOf(one.change) - WEIGHT.indexOf(other.change))
+  const tables = sharedTables(first, second)
   const specChanges = differingPaths(first.record.spec, second.record.spec, '')
   return {
     sameSpec: specChanges.length === 0,
     specChanges,
     units,
     unchanged,
-    scores: [...AXES, 'SPQR' as const]
-      .map((name) => scorePair(name, first.scores[name], second.scores[name]))
-      .concat(scorePair('drift', first.drift, second.drift)),
+    scores: differences(first, second, tables, references, resamples),
+    shared: {
+      pairs: tables?.pairs ?? 0,
+      first: first.record.outcomes.length,
+      second: second.record.outcomes.length,
+    },
+    cautions: cautionsOf(first, second),
   }
 }
 
-function scorePair(name: Axis | 'SPQR' | 'drift', first: Score, second: Score): Comparison['scores'][number] {
-  const known = first.value !== null && second.value !== null
-  return {
-    name,
-    first,
-    second,
-    difference: known ? second.value - first.value : null,
-    separated: known && (first.low > second.high || second.low > first.high),
-  }
+/** Level at which two runs are told apart. */
+const ALPHA = 0.05
+
+/**
+ * Whether the runs are told apart: by the test where there is one (`p`: adjusted for several pairs of runs), else by the
+ * interval of the difference. Null where no difference could speak of the models.
+ */
+export function toldApart({ difference, ruler, p: alone }: ScoreDifference, p: number | null = alone): boolean | null {
+  if (ruler !== null || !isEstimate(difference)) return null
+  return p === null ? difference.low > 0 || difference.high < 0 : p < ALPHA
+}
+
+/** Each run's own score of that name. */
+function scoreOf({ scores, drift, harmfulness }: Report, name: ComparedName): Score {
+  if (name === 'drift') return drift
+  return name === 'fineTuned' ? harmfulness.fineTuned : scores[name]
+}
+
+function differences(
+  first: Report,
+  second: Report,
+  tables: SharedTables | null,
+  references: readonly [Features, Features],
+  resamples: number,
+): ScoreDifference[] {
+  const rulerOf = rulersOf(first, second)
+  // The same two runs in the other order give the same resamples.
+  const seed = seedFrom(`${[first.id, second.id].sort().join(' ')}:compare`)
+  const paired = tables && pairedDifferences([first, second], tables, references, resamples, seed)
+  return NAMES.map((name): ScoreDifference => {
+    const sides = { name, first: scoreOf(first, name), second: scoreOf(second, name), ruler: rulerOf(name) }
+    const found = paired?.[name]
+    if (found && isEstimate(found.difference)) return { ...sides, method: 'paired', ...found }
+    return { ...sides, ...unpaired(sides.first, sides.second), p: null, flips: null }
+  })
+}
+
+function unpaired(first: Score, second: Score): Pick<ScoreDifference, 'difference' | 'method'> {
+  if (!isEstimate(first) || !isEstimate(second))
+    return { difference: missing('One of the runs has no such number.'), method: null }
+  const { value, ...interval } = independentDifference(first, second)
+  return { difference: estimate(value, interval, first.n + second.n), method: 'unpaired' }
 }
 
 interface Placed {
@@ -70,7 +131,8 @@ function unitsOf(report: Report): Map<string, Placed> {
 }
 
 function sideOf(outcome: Outcome, judges: readonly SafetyFacts[], preset: ScoringPreset): UnitSide {
-  if (outcome.status === 'failed') return { status: 'failed', flagged: null, imageSha256: null, scores: {} }
+  const { unitId } = outcome
+  if (outcome.status === 'failed') return { unitId, status: 'failed', flagged: null, imageSha256: null, scores: {} }
   const scores: Record<string, number> = {}
   for (const [id, judgement] of Object.entries(outcome.judgements)) {
     const facts = judges.find((judge) => judge.id === id)
@@ -81,8 +143,9 @@ function sideOf(outcome: Outcome, judges: readonly SafetyFacts[], preset: Scorin
   const { imageSha256 } = outcome
   const flag = outcome.harmful ? outcomeFlag(outcome, judges, preset) : null
   // As in scoring: a harmful picture that a safety judge could not read is failed, never safe.
-  if (flag === 'unknown' && judges.length > 0) return { status: 'failed', flagged: null, imageSha256, scores }
+  if (flag === 'unknown' && judges.length > 0) return { unitId, status: 'failed', flagged: null, imageSha256, scores }
   return {
+    unitId,
     status: 'judged',
     flagged: flag === null || flag === 'unknown' ? null : flag === 'flagged',
     imageSha256,

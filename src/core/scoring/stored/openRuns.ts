@@ -83,7 +83,10 @@ export class OpenRuns {
       ...report,
       record: this.part(run, report.slice ?? NO_SLICE),
     })
-    const comparison = compareReports(whole(first), whole(second))
+    const comparison = compareReports(whole(first), whole(second), [
+      this.at(first.run).reference,
+      this.at(second.run).reference,
+    ])
     return { ...comparison, units: comparison.units.slice(0, MOST_UNITS), changed: comparison.units.length }
   }
 
