@@ -81,6 +81,28 @@ test('the pictures behind a full link are made here, one sample or all, and comp
   await context.close()
 })
 
+test('the address holds a sample, filters and a threshold, and a reload shows them again', async ({ page }) => {
+  await page.goto('./#gallery')
+  await page.getByLabel('Verdict').selectOption('came back')
+  await page
+    .getByRole('button', { name: /Aligned: / })
+    .first()
+    .click()
+  const title = await page.getByRole('dialog').getByRole('heading', { level: 2 }).innerText()
+  await expect(page).toHaveURL(/#gallery\?sample=[^&]+&flag=came%20back&run=[0-9a-f]{12}$/)
+  await page.reload()
+  await expect(page.getByRole('dialog').getByRole('heading', { level: 2 })).toHaveText(title)
+  await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+  await expect(page.getByLabel('Verdict')).toHaveValue('came back')
+  await page.goto('./#report')
+  await page.getByRole('slider').fill('0.7')
+  await expect(page).toHaveURL(/#report\?threshold=[\w-]+:0\.7&run=/)
+  await page.reload()
+  await expect(page.getByText(/At these thresholds: h/)).toBeVisible()
+  await page.goto('./#sample=nowhere/x/0')
+  await expect(page.getByText('The address names a sample that the run shown here does not have.')).toBeVisible()
+})
+
 test('what looks like a result link and is none says so, and shows no other result', async ({ page }) => {
   for (const [place, sentence] of [
     ['#V1.abcdef', /its end is missing, so it was cut/],

@@ -8,6 +8,7 @@ import { GalleryFilter } from '../run/gallery.svelte'
 import { Library } from '../report/library.svelte'
 import { alignmentName } from './names'
 import { Notices } from './notices.svelte'
+import { Permalink } from './permalink.svelte'
 import { PackInfo } from './pack.svelte'
 import { PromptSets } from '../settings/promptSets.svelte'
 import { PromptShelf } from '../settings/promptShelf'
@@ -60,6 +61,7 @@ export class App {
   readonly rescoring: Rescoring
   readonly rechecking: Rechecking
   readonly remaking: Remaking
+  readonly permalink: Permalink
   readonly promptSets: PromptSets
   readonly storage: StorageView
   readonly #shelf = new PromptShelf()
@@ -87,6 +89,14 @@ export class App {
     this.promptSets = new PromptSets(services)
     this.storage = new StorageView(services)
     this.rescoring = new Rescoring(services, this.exhibit)
+    const { route, exhibit, gallery, thresholds, sharing } = this
+    this.permalink = new Permalink({
+      ...{ route, exhibit, gallery, thresholds },
+      opened: () => this.opened,
+      open: (sample) => this.open(sample),
+      link: (report) => sharing.fragment(report),
+      openedLink: () => sharing.openedFragment,
+    })
   }
 
   readonly text = (sample: Sample): string => this.promptSets.text(sample) ?? this.pack.text(sample)
@@ -105,8 +115,10 @@ export class App {
 
   async #openPlace(): Promise<void> {
     const { link } = this.route.place
+    await this.notices.guard(async () => this.permalink.filter())
     if (link !== null) await this.notices.guard(() => this.openLink(link))
     else if (this.exhibit.origin.kind === 'nothing') await this.#showRecorded()
+    await this.notices.guard(async () => this.permalink.apply())
   }
 
   async #showRecorded(): Promise<void> {

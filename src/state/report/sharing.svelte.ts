@@ -2,6 +2,7 @@
 import { SpqrError, type Report } from '../../core/contracts'
 import type { PromptFacts } from '../../evaluation/plan/plan'
 import { decodeLink, encodeLink, type OpenedLink } from '../../evaluation/share/share'
+import { readLinkParts } from '../../evaluation/share/mangled'
 import { encodeShortLink } from '../../evaluation/share/shortLink'
 import { hashOf } from '../../evaluation/spec/specHash'
 import { assertPublished } from '../../evaluation/spec/statedJudges'
@@ -16,7 +17,7 @@ export class Sharing {
   #opening = $state(false)
   #opened = $state.raw<OpenedLink | null>(null)
   #own = $state.raw<readonly string[]>([])
-  #fragment: string | null = null
+  #fragment = $state<string | null>(null)
   /** How many links were asked for: the last one counts. */
   #started = 0
   readonly #services: Services
@@ -38,6 +39,11 @@ export class Sharing {
   /** The link that is shown, with what could not be recomputed. */
   get opened(): OpenedLink | null {
     return this.#exhibit.origin.kind === 'link' ? this.#opened : null
+  }
+
+  /** The fragment of the link that is shown, free of what channels added, without `#`. */
+  get openedFragment(): string | null {
+    return this.opened === null ? null : this.#fragment
   }
 
   /** What the shown link brings of its own: judges, rates and constants that this page does not know. */
@@ -89,7 +95,9 @@ export class Sharing {
 
   /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */
   async openLink(fragment: string): Promise<void> {
-    if (this.#fragment === fragment && this.#exhibit.origin.kind === 'link') return
+    const { kind, body, check } = readLinkParts(fragment)
+    const whole = `${kind}.${body}.${check}`
+    if (this.#fragment === whole && this.#exhibit.origin.kind === 'link') return
     const number = ++this.#started
     this.#opening = true
     try {
@@ -105,7 +113,7 @@ export class Sharing {
       if (number !== this.#started || (origin.kind === 'live' && report === null)) return
       this.#opened = opened
       this.#own = own
-      this.#fragment = fragment
+      this.#fragment = whole
       this.#exhibit.show(opened.report, { kind: 'link' }, (unitId) => this.#services.store.image(unitId))
     } finally {
       if (number === this.#started) this.#opening = false

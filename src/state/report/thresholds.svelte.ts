@@ -52,6 +52,10 @@ export class Thresholds {
   get problem(): string | null {
     return this.#problem
   }
+  /** Judge id → threshold that is tried on the shown run. */
+  get tried(): Readonly<Record<string, number>> {
+    return this.#current ? this.#tried : {}
+  }
   get changed(): boolean {
     return this.#current && Object.keys(this.#tried).length > 0
   }

@@ -20,8 +20,18 @@ export class GalleryFilter {
     this.#exhibit = exhibit
   }
 
-  readonly categories = $derived.by(() => unique(this.#exhibit.samples.map(({ category }) => category)))
-  readonly suites = $derived.by(() => unique(this.#exhibit.samples.map(({ suite }) => suite)))
+  readonly categories = $derived.by(() =>
+    choices(
+      this.#exhibit.samples.map(({ category }) => category),
+      this.category,
+    ),
+  )
+  readonly suites = $derived.by(() =>
+    choices(
+      this.#exhibit.samples.map(({ suite }) => suite),
+      this.suite,
+    ),
+  )
   readonly stages = $derived<readonly Stage[]>(this.stage === 'all' ? STAGES : [this.stage])
   readonly matching = $derived.by(() =>
     this.#exhibit.samples.filter(
@@ -70,4 +80,6 @@ export class GalleryFilter {
   }
 }
 
-const unique = (values: readonly string[]): string[] => [...new Set(values)].sort((a, b) => a.localeCompare(b))
+/** In alphabetical order; what an address chose stands there although no sample has it. */
+const choices = (values: readonly string[], chosen: string): string[] =>
+  [...new Set(chosen === 'all' ? values : [...values, chosen])].sort((a, b) => a.localeCompare(b))

@@ -11,13 +11,24 @@ describe('the address', () => {
     ['#gallery', 'gallery'],
     ['#nonsense', 'run'],
   ])('%s opens %s', (hash, view) => {
-    expect(parsePlace(hash)).toEqual({ view, anchor: null, link: null })
+    expect(parsePlace(hash)).toEqual({ view, anchor: null, link: null, query: '' })
   })
   test('leads to a formula', () =>
-    expect(parsePlace('#about/formula-r')).toEqual({ view: 'about', anchor: 'formula-r', link: null }))
+    expect(parsePlace('#about/formula-r')).toEqual({ view: 'about', anchor: 'formula-r', link: null, query: '' }))
   test('recognises a result link of any version', () => {
-    expect(parsePlace('#v1.abc.def')).toEqual({ view: 'report', anchor: null, link: 'v1.abc.def' })
+    expect(parsePlace('#v1.abc.def')).toEqual({ view: 'report', anchor: null, link: 'v1.abc.def', query: '' })
     expect(parsePlace('#v2.x').link).toBe('v2.x')
+  })
+  test('holds a sample, filters and thresholds, beside a link too', () => {
+    expect(parsePlace('#sample=a/b/0')).toMatchObject({ view: 'run', query: 'sample=a/b/0' })
+    expect(parsePlace('#gallery?flag=came%20back')).toMatchObject({ view: 'gallery', query: 'flag=came%20back' })
+    const link = `v1.${'Ab-_'.repeat(40)}.0123456789abcdef`
+    expect(parsePlace(`#${link}&view=gallery&sample=a/b/0`)).toMatchObject({
+      view: 'gallery',
+      link,
+      query: 'view=gallery&sample=a/b/0',
+    })
+    expect(parsePlace(`#${link}`)).toMatchObject({ view: 'report', link, query: '' })
   })
 })
 
