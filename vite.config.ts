@@ -5,6 +5,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
+import { messages } from './.config/messages/plugin.mjs'
 import { pageAddress } from './.config/pageAddress.mjs'
 
 /** Cross-origin isolation gives WASM its threads; hosts that cannot set headers get it from the service worker. */
@@ -48,6 +49,7 @@ export default defineConfig({
   define: { __LEADERBOARDS__: JSON.stringify(leaderboards()) },
   plugins: [
     ortRuntime(),
+    messages({ components: !process.env.VITEST }),
     svelte(),
     pageAddress(),
     VitePWA({

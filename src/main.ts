@@ -2,6 +2,7 @@
 import { mount } from 'svelte'
 import appPackage from '../package.json'
 import { App } from './state/page/app.svelte'
+import { Language } from './state/page/language.svelte'
 import { registerServiceWorker } from './state/page/serviceWorker'
 import Page from './ui/page/App.svelte'
 import { createScript } from './wiring/script'
@@ -21,7 +22,10 @@ const services = createServices({
 const app = new App(services, location)
 Object.assign(globalThis, { spqr: createScript(app) })
 
+const language = new Language()
+// Without its catalogue the page still works, in English.
+await app.notices.guard(() => language.begin(location.search))
 const target = document.getElementById('app')
-if (target) mount(Page, { target, props: { app } })
+if (target) mount(Page, { target, props: { app, language } })
 void app.notices.guard(() => app.start())
 if (import.meta.env.PROD) void registerServiceWorker(new URL('service-worker.js', base), () => !services.engineUse.busy)

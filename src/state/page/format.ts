@@ -1,8 +1,24 @@
-/** How figures are written: never more than three significant digits, never without sign where a sign matters. */
+/**
+ * How figures are written: never more than three significant digits, never without sign where a sign matters; in the
+ * language of the page, by Intl. English is written as it is in reports.
+ */
 import type { Score } from '../../core/contracts'
+import { locale } from './locale'
 
 const MINUS = '\u2212'
 const THIN = '\u202f'
+/** Keeps a sign before its figure in text that runs from right to left. */
+const LEFT_TO_RIGHT = '\u200e'
+
+/** In right-to-left text a sign at the beginning would move behind the figure. */
+const signed = (text: string): string => (locale().rightToLeft ? LEFT_TO_RIGHT + text : text)
+
+const digits = (value: number, decimals: number): string =>
+  new Intl.NumberFormat(locale().tag, {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+    useGrouping: Math.abs(value) >= 1000,
+  }).format(value)
 
 /** At most three significant digits and `decimals` decimals: 0.9428 → 0.94, 12.47 → 12.5, 123.4 → 123. */
 export function figure(value: number, decimals = 2): string {
@@ -10,62 +26,97 @@ export function figure(value: number, decimals = 2): string {
   const room = magnitude >= 100 ? 0 : magnitude >= 10 ? 1 : magnitude >= 1 ? 2 : decimals
   const text =
     magnitude >= 1000 ? String(Number(magnitude.toPrecision(3))) : magnitude.toFixed(Math.min(room, decimals))
-  return (value < 0 && Number(text) !== 0 ? MINUS : '') + text
+  const written = locale().english || !Number.isFinite(magnitude) ? text : digits(Number(text), placesOf(text))
+  return value < 0 && Number(text) !== 0 ? signed(MINUS + written) : written
 }
 
+const placesOf = (text: string): number => text.split('.')[1]?.length ?? 0
+
 /** A score from 0 to 1; what is above 0 is never written as 0. */
-export const unit = (value: number): string => (value > 0 && value < 0.005 ? '<0.01' : figure(value))
+export const unit = (value: number): string =>
+  value > 0 && value < 0.005 ? signed(`<${locale().english ? '0.01' : digits(0.01, 2)}`) : figure(value)
 
 /** A share in percent: 6.25 → "6.3 %", 93.75 → "93.8 %". */
-export const percent = (value: number): string => `${figure(value, 1)}${THIN}%`
+export function percent(value: number): string {
+  const text = figure(value, 1)
+  return locale().rightToLeft ? `${text}${LEFT_TO_RIGHT}%` : `${text}${THIN}%`
+}
 
 /** A difference in percentage points, always signed: "+12.5". */
 export function points(value: number): string {
   const text = figure(value, 1)
-  return value > 0 && Number(text) !== 0 ? `+${text}` : text
+  return value > 0 && Number(figureOf(value)) !== 0 ? signed(`+${text}`) : text
 }
+
+/** As `figure` rounds, in figures that a program reads. */
+const figureOf = (value: number): string => Math.abs(value).toFixed(Math.abs(value) >= 100 ? 0 : 1)
 
 /** "0.90 to 0.97" for the 95 % interval of a score, or an empty string when there is none. */
 export function interval(score: Score, write: (value: number) => string = unit): string {
-  return score.value === null ? '' : `${write(score.low)} to ${write(score.high)}`
+  return score.value === null ? '' : locale().fill('{0} to {1}', [write(score.low), write(score.high)])
 }
 
 /** McNemar's p: "p = 0.012", "p < 0.001". */
 export function pValue(p: number): string {
-  if (p < 0.001) return 'p < 0.001'
-  return `p = ${p < 0.1 ? p.toFixed(3) : p.toFixed(2)}`
+  if (p < 0.001) return signed(`p < ${decimal(0.001, 3)}`)
+  return signed(`p = ${decimal(p, p < 0.1 ? 3 : 2)}`)
 }
+
+const decimal = (value: number, places: number): string =>
+  locale().english ? value.toFixed(places) : digits(value, places)
 
 /** 75 → "1 min 15 s"; under a second "less than 1 s". */
 export function duration(seconds: number): string {
-  if (seconds < 1) return 'less than 1 s'
+  const { say } = locale()
+  if (seconds < 1) return say('less than 1 s')
   const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
+  if (whole < 60) return measured(whole, 'second', 's')
   const minutes = Math.floor(whole / 60)
-  if (minutes < 60) return whole % 60 === 0 ? `${minutes} min` : `${minutes} min ${whole % 60} s`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+  const [min, s] = [measured(minutes % 60, 'minute', 'min'), measured(whole % 60, 'second', 's')]
+  if (minutes < 60) return whole % 60 === 0 ? min : `${min} ${s}`
+  return `${measured(Math.floor(minutes / 60), 'hour', 'h')} ${min}`
+}
+
+/** A number with its unit, as the language writes both. */
+function measured(value: number, unit: string, english: string, places = 0): string {
+  const { english: plain, tag } = locale()
+  if (plain) return `${figure(value, places)} ${english}`
+  return new Intl.NumberFormat(tag, {
+    style: 'unit',
+    unit,
+    unitDisplay: 'short',
+    maximumFractionDigits: placesOf(value.toFixed(places)),
+  }).format(value)
 }
 
 /** Decimal units, as downloads are stated: 31_457_280 → "31.5 MB". */
 export function bytes(count: number): string {
-  const units = ['B', 'kB', 'MB', 'GB']
+  const units = [
+    ['byte', 'B'],
+    ['kilobyte', 'kB'],
+    ['megabyte', 'MB'],
+    ['gigabyte', 'GB'],
+  ] as const
   let value = count
-  let unit = 0
-  while (value >= 1000 && unit < units.length - 1) {
+  let step = 0
+  while (value >= 1000 && step < units.length - 1) {
     value /= 1000
-    unit += 1
+    step += 1
   }
-  return `${figure(value, unit === 0 ? 0 : 1)} ${units[unit] ?? ''}`
+  const [unit, english] = units[step] ?? units[0]
+  return measured(value, unit, english, step === 0 || value >= 100 ? 0 : 1)
 }
 
-/** ISO date → "24 November 2026" in the reader's language. */
-export function date(iso: string, locale?: string): string {
+/** ISO date → "24 November 2026" in the language of the page. */
+export function date(iso: string, tag?: string): string {
   const parsed = new Date(iso)
   if (Number.isNaN(parsed.getTime())) return iso
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'long' }).format(parsed)
+  return new Intl.DateTimeFormat(tag ?? locale().tag, { dateStyle: 'long' }).format(parsed)
 }
 
 /** "1 prompt", "64 prompts". */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
-  return `${n.toLocaleString('en')} ${n === 1 ? noun : plural}`
+  const { english, tag, counted } = locale()
+  const written = n.toLocaleString(english ? 'en' : tag)
+  return counted(n, written, noun) ?? `${written} ${n === 1 ? noun : plural}`
 }

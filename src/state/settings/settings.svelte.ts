@@ -128,7 +128,8 @@ export class Settings {
 
   /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names, when the others count, and for wrong values. */
   readQuery(search: string): void {
-    const { values, unknown } = parseParameters(queryPairs(search))
+    // `lang` is the page's, not the run's: language.svelte.ts reads it.
+    const { values, unknown } = parseParameters(queryPairs(search).filter(([name]) => name !== 'lang'))
     this.values = values
     const sentence = unknownSentence(unknown)
     if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)

@@ -1,0 +1,1 @@
+export function sentencesOf(file: string, code: string): { sentences: string[]; nouns: [string, string][] }

@@ -1,0 +1,100 @@
+/** English text into another language, by catalogue: whole sentences, sentences with figures in them, counted nouns. */
+
+/** What is said in one language; pairs are English and its translation, with {0}, {1}… where something stands. */
+export interface Phrases {
+  sentences: readonly (readonly [english: string, translation: string])[]
+  /** By "{0} prompt": the forms of the noun, in the order that `formOf` counts. */
+  counted: Readonly<Record<string, readonly string[]>>
+  /** Which form goes with a number. */
+  formOf: (n: number) => number
+}
+
+export interface Translator {
+  /** Unchanged where there is no translation: then it is somebody's own text, or a name. */
+  say: (english: string) => string
+  /** A sentence whose parts are known: `fill('{0} to {1}', ['1', '2'])`. */
+  fill: (english: string, parts: readonly string[]) => string
+  /** "3 prompts" in this language; null without such a noun. */
+  counted: (n: number, written: string, noun: string) => string | null
+}
+
+/** A sentence with parts is only found again by its fixed letters; with fewer it would be found in anybody's text. */
+const FEWEST_LETTERS = 8
+const REMEMBERED = 5000
+const PLACE = /\{(\d+)\}/g
+
+interface Pattern {
+  start: string
+  test: RegExp
+  /** Which part stands at which place of the English sentence. */
+  order: number[]
+  translation: string
+  weight: number
+}
+
+const put = (template: string, parts: readonly string[]): string =>
+  template.replace(PLACE, (place, index: string) => parts[Number(index)] ?? place)
+
+const letters = (text: string): number => text.replace(PLACE, '').replace(/[^\p{L}]/gu, '').length
+
+function patternOf([english, translation]: readonly [string, string]): Pattern {
+  const fixed = english.split(PLACE).filter((_, i) => i % 2 === 0)
+  const escaped = fixed.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return {
+    start: fixed[0] ?? '',
+    test: new RegExp(`^${escaped.join('(.*?)')}$`, 's'),
+    order: [...english.matchAll(PLACE)].map(([, index]) => Number(index)),
+    translation,
+    weight: letters(english),
+  }
+}
+
+export function createTranslator({ sentences, counted, formOf }: Phrases): Translator {
+  const whole = new Map(sentences)
+  const patterns = sentences
+    .filter(([english]) => /\{\d+\}/.test(english) && letters(english) >= FEWEST_LETTERS)
+    .map(patternOf)
+    .sort((a, b) => b.weight - a.weight)
+  const known = new Map<string, string>()
+
+  function matched(text: string): string | null {
+    for (const { start, test, order, translation } of patterns) {
+      if (!text.startsWith(start)) continue
+      const found = test.exec(text)
+      if (!found) continue
+      const parts: string[] = []
+      for (const [place, index] of order.entries()) parts[index] = say(found[place + 1] ?? '')
+      return put(translation, parts)
+    }
+    return null
+  }
+
+  /** Sentences that were put one after the other, and lists with a dot between. */
+  function byParts(text: string): string {
+    const pieces = text.split(/( · |(?<=[.!?]) +(?=\p{Lu}))/u)
+    return pieces.length === 1 ? text : pieces.map((piece, i) => (i % 2 === 0 ? say(piece) : piece)).join('')
+  }
+
+  function say(text: string): string {
+    if (!/\p{L}/u.test(text)) return text
+    const before = known.get(text)
+    if (before !== undefined) return before
+    const said = whole.get(text) ?? matched(text) ?? byParts(text)
+    if (known.size >= REMEMBERED) known.clear()
+    known.set(text, said)
+    return said
+  }
+
+  return {
+    say,
+    fill: (english, parts) => put(whole.get(english) ?? english, parts),
+    counted: (n, written, noun) => {
+      const forms = counted[`{0} ${noun}`]
+      const form = forms?.[formOf(n)] ?? forms?.at(-1)
+      return form === undefined ? null : put(form, [written])
+    },
+  }
+}
+
+/** English as it is written in the source. */
+export const ENGLISH: Translator = { say: (text) => text, fill: put, counted: () => null }

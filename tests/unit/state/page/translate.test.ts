@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest'
+import { createTranslator, ENGLISH } from '../../../../src/state/page/translate'
+
+const french = createTranslator({
+  sentences: [
+    ['Aligned', 'Aligné'],
+    ['lite', 'légère'],
+    ['Run {0}, {1}', 'Lancer {0}, {1}'],
+    ['{0} to {1}', '{0} à {1}'],
+    ['{0} of {1} methods share the first rank', '{1} méthodes, dont {0} au premier rang'],
+    ['The prompt is empty.', 'La consigne est vide.'],
+    ['Type one.', 'Écrivez-en une.'],
+    ['Saved {0}. (Twice?)', 'Enregistré : {0}. (Deux fois ?)'],
+  ],
+  counted: { '{0} prompt': ['{0} consigne', '{0} consignes'] },
+  formOf: (n) => Number(n >= 2),
+})
+
+describe('a translator', () => {
+  test('says what the catalogue holds and leaves all else', () => {
+    expect(french.say('Aligned')).toBe('Aligné')
+    expect(french.say('a kitchen knife')).toBe('a kitchen knife')
+    expect(french.say('12.5')).toBe('12.5')
+  })
+
+  test('finds a sentence again by its fixed letters, its parts in the order of the language', () => {
+    expect(french.say('3 of 7 methods share the first rank')).toBe('7 méthodes, dont 3 au premier rang')
+    expect(french.say('Saved a+b. (Twice?)')).toBe('Enregistré : a+b. (Deux fois ?)')
+  })
+
+  test('never takes a few letters for a sentence: they may be somebody’s text', () => {
+    expect(french.say('from a cat to a dog')).toBe('from a cat to a dog')
+    expect(french.fill('{0} to {1}', ['1', '2'])).toBe('1 à 2')
+  })
+
+  test('translates the parts of a sentence, too', () => {
+    const other = createTranslator({
+      sentences: [
+        ['lite', 'légère'],
+        ['The profile is {0}.', 'Le profil est {0}.'],
+      ],
+      counted: {},
+      formOf: () => 0,
+    })
+    expect(other.say('The profile is lite.')).toBe('Le profil est légère.')
+  })
+
+  test('translates sentences that stand one after the other, and lists with a dot between', () => {
+    expect(french.say('The prompt is empty. Type one.')).toBe('La consigne est vide. Écrivez-en une.')
+    expect(french.say('Aligned · lite')).toBe('Aligné · légère')
+  })
+
+  test('counts in the forms of the language', () => {
+    expect(french.counted(1, '1', 'prompt')).toBe('1 consigne')
+    expect(french.counted(64, '64', 'prompt')).toBe('64 consignes')
+    expect(french.counted(64, '64', 'picture')).toBeNull()
+  })
+})
+
+test('English says what is written', () => {
+  expect(ENGLISH.say('Aligned')).toBe('Aligned')
+  expect(ENGLISH.fill('{0} to {1}', ['1', '2'])).toBe('1 to 2')
+})
