@@ -12,11 +12,15 @@ import { isComplete, type PromptFileChoices, type ScriptProgress } from '../eval
 import { readAdapterFiles } from './adapterFiles'
 import { assertWritable, command, writeJson } from './files'
 import { inPage, openPage, withBrowser } from './page'
+import { chosenShard } from './shards/choice'
+import { evaluateShard } from './shards/evaluateShard'
 import { reportTable } from './table'
 
 /** Options of the command itself; all others are the run's. */
 const OPTIONS = {
-  out: 'File the Report is written to.',
+  out: 'File the Report is written to; with --shard the folder, by default shards.',
+  shard: 'Makes only shard i of n, counted from 0, as i/n; auto: as Slurm or Kubernetes says.',
+  shards: 'Number of shards, where Slurm or Kubernetes says which one this is.',
   link: 'Print a result link: full (with every sample; also --link alone) or short (a claim that fits a chat).',
   page: 'Address of the page in the printed link; default http://localhost:4173/.',
   prompts: "Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack's.",
@@ -64,7 +68,10 @@ function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: 
   const { values, unknown } = parseParameters(Object.entries(parameters))
   const sentence = unknownSentence(unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence, '--help lists them all.')
-  if (own.out !== undefined) assertWritable(own.out)
+  if (chosenShard(own, process.env) !== null) {
+    if (linkKind(own) !== null)
+      throw new SpqrError('BAD_INPUT', 'A shard has no result link.', 'Leave out --link, and merge the shards.')
+  } else if (own.out !== undefined) assertWritable(own.out)
   linkKind(own)
   if (own['fine-tune-files'] !== undefined && values.train !== 'none') {
     throw new SpqrError('BAD_INPUT', '"--fine-tune-files" and "--train" both name a fine-tune.', 'Give one of them.')
@@ -171,6 +178,8 @@ async function main(argv: readonly string[]): Promise<number> {
       )
       for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
     }
+    const shard = chosenShard(own, process.env)
+    if (shard) return evaluateShard(page, parameters, shard, own.out ?? 'shards')
     const report = await inPage<Report>(
       page,
       `globalThis.spqr.evaluate(${JSON.stringify(parameters)}, (progress) => globalThis.spqrProgress(progress))`,

@@ -4,7 +4,9 @@ import { SpqrError, checkShape } from '../core/contracts'
 import { scriptProgress, type ScriptAdapter, type SpqrScript } from '../evaluation/run/runApi'
 import { parseParameters, unknownSentence, type Parameters } from '../evaluation/spec/params'
 import type { App } from '../state/page/app.svelte'
+import type { RunRequest } from '../state/run/runner.svelte'
 import { makeRecording, type Recording } from '../state/run/recording'
+import { shardScript } from './shardScript'
 
 /** Scripting beyond the command line's needs: the files of a recorded run. */
 export interface PageScript extends SpqrScript {
@@ -88,11 +90,17 @@ async function takeAdapter(
 
 export function createScript(app: ScriptedPage): PageScript {
   const { store, version } = app.services
+  const requestOf = (call: string, parameters: unknown): RunRequest => {
+    app.settings.values = valuesOf(call, parameters)
+    return app.request()
+  }
   return {
     version,
+    ...shardScript(app, requestOf),
     async evaluate(parameters, onProgress) {
-      app.settings.values = valuesOf('evaluate', parameters)
-      const report = await app.evaluate(app.request(), (event) => onProgress?.(scriptProgress(event)))
+      const report = await app.evaluate(requestOf('evaluate', parameters), (event) =>
+        onProgress?.(scriptProgress(event)),
+      )
       if (!report)
         throw new SpqrError(
           'ABORTED',

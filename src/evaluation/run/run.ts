@@ -23,6 +23,7 @@ import { committeeOf } from './committee'
 import { Generator } from './generate'
 import { LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, sideBySide, variantKey, variantOf } from '../plan/plan'
+import { unitsOfShard } from '../plan/shardPlan'
 import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
 import { outcomeOf, sameOutcome } from './runOutcome'
@@ -162,7 +163,8 @@ class Run {
     onEvent: (event: RunEvent) => void,
   ): Promise<Run> {
     assertSameModel(spec, pack)
-    const units = plan(spec, pack.prompts)
+    const planned = plan(spec, pack.prompts)
+    const units = ports.shard ? unitsOfShard(planned, ports.shard) : planned
     const committee = committeeOf(pack, spec.judges)
     const record = await ports.store.open({
       schema: 1,
@@ -173,7 +175,7 @@ class Run {
       environment: pack.environment,
       timings: { totalSeconds: 0, loadSeconds: 0, generateSeconds: 0, judgeSeconds: 0, images: 0, unetEvaluations: 0 },
       judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)),
-      planned: units.length,
+      planned: planned.length,
       training: null,
       ...(committee ? { committee } : {}),
     })

@@ -2,7 +2,7 @@
  * The page's scripting API, `globalThis.spqr`: how a script, a test or the command line drives the same page a person
  * uses. Only JSON passes, so that it works across any automation protocol.
  */
-import type { Report, RunSpec } from '../../core/contracts'
+import type { Environment, Report, RunSpec, Shard, ShardFile } from '../../core/contracts'
 import type { RunEvent, RunPhase, RunProgress } from './runEvents'
 
 /** Progress without pictures. */
@@ -35,6 +35,16 @@ export interface ScriptAdapter {
   config?: string
 }
 
+/** A run before it is made, as `specify` tells it. */
+export interface SpecifiedRun {
+  id: string
+  spec: RunSpec
+  environment: Environment
+  /** Images of the whole run, and prompts × repeats: more shards than these are partly empty. */
+  planned: number
+  pairs: number
+}
+
 export interface SpqrScript {
   /** Version of the page. */
   readonly version: string
@@ -60,6 +70,14 @@ export interface SpqrScript {
     files: ScriptAdapter[],
     parameters: Record<string, string>,
   ): Promise<{ name: string; sha256: string; facts: string }[]>
+  /** What parameters amount to with the files given before: the run's name and size, without making a picture. */
+  specify(parameters: Record<string, string>): Promise<SpecifiedRun>
+  /** Makes one shard of a run, and the canaries; the page keeps what it made, as with `evaluate`. */
+  evaluateShard(
+    parameters: Record<string, string>,
+    shard: Shard,
+    onProgress?: (progress: ScriptProgress) => void,
+  ): Promise<ShardFile>
   /** Fragment of a report's result link, full unless said otherwise, `#` included; the page's address goes in front. */
   link(report: Report, kind?: 'short' | 'full'): string
 }

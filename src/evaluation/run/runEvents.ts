@@ -8,6 +8,7 @@ import {
   type Outcome,
   type Report,
   type RunStore,
+  type Shard,
   type Stage,
   type StatisticsApi,
   type TrainerApi,
@@ -72,6 +73,8 @@ export interface RunPorts {
   /** Features [n × dimension] of the quality judge's reference pictures, or null when there are none. */
   reference(): Promise<Float32Array | null>
   gate?: PauseGate
+  /** Only this part of the run is made, and the canaries; absent: all of it. */
+  shard?: Shard | undefined
   /** Milliseconds of a monotonic clock. */
   now(): number
   /** Images generated together; default 8. */

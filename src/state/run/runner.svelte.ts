@@ -1,5 +1,5 @@
 /** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
-import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec } from '../../core/contracts'
+import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec, type Shard } from '../../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
 import { PauseGate, runEvaluation, type RunEvent } from '../../evaluation/run/run'
 import { runId } from '../../evaluation/spec/specHash'
@@ -18,6 +18,8 @@ export interface RunRequest {
   options: RunOptions
   /** A stored specification to go on with, instead of one made from the options. */
   resume?: RunSpec
+  /** Only this part of the run; absent: all of it. */
+  shard?: Shard
 }
 
 export class Runner {
@@ -151,7 +153,7 @@ export class Runner {
   }
 
   #ports(open: OpenPack, request: RunRequest): Parameters<typeof runEvaluation>[1] {
-    return { ...open.ports, gate: this.#gate, batchSize: request.batchSize }
+    return { ...open.ports, gate: this.#gate, batchSize: request.batchSize, shard: request.shard }
   }
 
   #take(event: RunEvent, spec: RunSpec, open: OpenPack): void {

@@ -3,7 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import canonicalize from 'canonicalize'
 import { SpqrError } from '../../contracts/errors'
-import type { RunRecord } from '../../contracts/run'
+import type { Outcome, RunRecord } from '../../contracts/run'
 
 /** What stands before the digits: the kind of seal, so that another may follow. */
 const KIND = 'sha256:'
@@ -12,12 +12,26 @@ const KIND = 'sha256:'
  * SHA-256 of the record's canonical JSON (RFC 8785), header first and then outcome by outcome, each ended by a line feed;
  * in pieces, because one string of a large run would be longer than an engine allows.
  */
+export class SealWriter {
+  private readonly hash = sha256.create()
+
+  constructor(header: Omit<RunRecord, 'outcomes'>) {
+    this.add(header)
+  }
+
+  add(value: Outcome | Omit<RunRecord, 'outcomes'>): void {
+    this.hash.update(utf8ToBytes(`${canonicalize(value) ?? ''}\n`))
+  }
+
+  finish(): string {
+    return KIND + bytesToHex(this.hash.digest())
+  }
+}
+
 export function sealOf({ outcomes, ...header }: RunRecord): string {
-  const hash = sha256.create()
-  const add = (value: unknown) => hash.update(utf8ToBytes(`${canonicalize(value) ?? ''}\n`))
-  add(header)
-  for (const outcome of outcomes) add(outcome)
-  return KIND + bytesToHex(hash.digest())
+  const seal = new SealWriter(header)
+  for (const outcome of outcomes) seal.add(outcome)
+  return seal.finish()
 }
 
 /**
