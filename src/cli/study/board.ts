@@ -1,8 +1,8 @@
 /** The file of a study, `leaderboard.json`, and the options of the command: checked before hours of work rest on them. */
 import { existsSync, readFileSync } from 'node:fs'
-import * as v from 'valibot'
-import { PROFILES, SCENARIOS, ScoreSchema, SpqrError, checkShape, parseJson } from '../../core/contracts'
+import { SpqrError, checkShape, parseJson } from '../../core/contracts'
 import { argumentPairs } from '../../evaluation/spec/params'
+import { BoardSchema, designKey, designOf, type Board, type Row, type Training } from '../../evaluation/study/board'
 
 export const OPTIONS = {
   pack: 'pictogram',
@@ -11,6 +11,11 @@ export const OPTIONS = {
   profiles: '',
   scenarios: '',
   'train-steps': '300',
+  /** Seeds of the trainings of every row. */
+  seeds: '0',
+  sampler: 'full',
+  /** `yes` (or the bare word): print the tables, evaluate nothing. */
+  tables: 'no',
   threads: '0',
   /** Empty: `leaderboard.json` of the pack. */
   out: '',
@@ -23,25 +28,6 @@ export interface Cell {
   profile: string
   scenario: string
 }
-
-/**
- * What a later run of the study and its tables need of a row; everything else in it is kept as it is. `packSha256`: see
- * `packHash`; `weightsSha256`: of the method, null where it has none.
- */
-const RowSchema = v.looseObject({
-  method: v.string(),
-  profile: v.picklist(PROFILES),
-  scenario: v.picklist(SCENARIOS),
-  packSha256: v.string(),
-  weightsSha256: v.nullable(v.string()),
-  preset: v.string(),
-  fineTune: v.looseObject({ steps: v.number() }),
-  harmfulness: v.looseObject({ aligned: ScoreSchema }),
-  drift: ScoreSchema,
-  scores: v.looseObject({ P: ScoreSchema, Q: ScoreSchema, SPQR: ScoreSchema }),
-})
-export type Row = v.InferOutput<typeof RowSchema>
-const BoardSchema = v.object({ schema: v.literal(1), rows: v.array(RowSchema) })
 
 const isOption = (name: string): name is keyof Options => Object.hasOwn(OPTIONS, name)
 
@@ -61,11 +47,22 @@ export function readOptions(argv: readonly string[]): Options {
 }
 
 /**
- * The rows of a study's file that were measured on this pack; none where there is no file.
+ * Seeds in the order given.
+ * @throws SpqrError BAD_INPUT for what is no list of different whole numbers
+ */
+export function readSeeds(text: string): number[] {
+  const seeds = text.split(',').map((part) => (/^\s*\d{1,9}\s*$/.test(part) ? Number(part) : Number.NaN))
+  if (seeds.some(Number.isNaN) || new Set(seeds).size < seeds.length)
+    throw new SpqrError('BAD_INPUT', `"--seeds ${text}" is no list of different whole numbers.`, 'Write --seeds 0,1,2.')
+  return seeds
+}
+
+/**
+ * A study's file with the rows that were measured on this pack; empty where there is no file.
  * @throws SpqrError BAD_INPUT which names the first wrong field
  */
-export function readBoard(file: string, packSha256: string): Row[] {
-  if (!existsSync(file)) return []
+export function readBoard(file: string, packSha256: string): Board {
+  if (!existsSync(file)) return { schema: 1, rows: [], plans: {} }
   const parsed = parseJson(readFileSync(file, 'utf8'))
   const board = parsed.fault === null ? checkShape(BoardSchema, parsed.value) : parsed
   if (board.fault !== null)
@@ -74,10 +71,45 @@ export function readBoard(file: string, packSha256: string): Row[] {
       `"${file}" is no study: ${board.fault}.`,
       'Repair it, or move it away to begin anew; it may hold hours of work.',
     )
-  return board.value.rows.filter((row) => row.packSha256 === packSha256)
+  return { ...board.value, rows: board.value.rows.filter((row) => row.packSha256 === packSha256) }
 }
 
-export const sameCell =
+const sameEvaluation =
   (cell: Cell) =>
   (row: Cell): boolean =>
     row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
+
+/** A row of the same evaluation and design. */
+export const sameRow =
+  (cell: Cell & Pick<Row, 'sampler' | 'seeds'>) =>
+  (row: Row): boolean =>
+    sameEvaluation(cell)(row) && designKey(designOf(row)) === designKey(designOf(cell))
+
+/** What decides whether two trainings may stand in one row. */
+export interface Conditions {
+  sampler: 'full' | 'fast'
+  preset: string
+  steps: number
+  weightsSha256: string | null
+}
+
+/** Trainings of the same evaluation under the same conditions that some row of the file already has, by seed. */
+export function trainingsAtHand(
+  rows: readonly Row[],
+  cell: Cell,
+  conditions: Conditions,
+): Map<number, [Row, Training]> {
+  const like = rows.filter(
+    (row) =>
+      sameEvaluation(cell)(row) &&
+      designOf(row).sampler === conditions.sampler &&
+      row.preset === conditions.preset &&
+      row.fineTune.steps === conditions.steps &&
+      (row.weightsSha256 ?? null) === conditions.weightsSha256,
+  )
+  return new Map(
+    like.flatMap((row) =>
+      (row.trainings ?? []).map((training): [number, [Row, Training]] => [training.seed, [row, training]]),
+    ),
+  )
+}

@@ -1,7 +1,8 @@
 /**
- * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, and
- * writes `leaderboard.json` beside the pack's manifest, one row at a time: a stopped study goes on where it was, and
- * two that share the methods between them can run side by side. Every fine-tune is trained in the page, by the same
+ * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, once for
+ * each of `--seeds`, and writes `leaderboard.json` beside the pack's manifest after each training: a stopped study goes on
+ * where it was, and two that share the methods between them can run side by side. Method `none` is the control: the base
+ * model, fine-tuned by the same data. Every fine-tune is trained in the page, by the same
  * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Alignments too
  * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each. At its end it prints
  * the tables of models/pictogram/STUDY.md.
@@ -23,12 +24,24 @@ import {
 } from '../../core/contracts'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash, sha256Hex } from '../../evaluation/spec/specHash'
-import { COMPUTED_METHODS } from '../../core/methods'
+import { COMPUTED_METHODS, changesEmbeddings, isGuidance } from '../../core/methods'
+import type { Row } from '../../evaluation/study/board'
 import { readAdapterFile } from '../adapterFiles'
 import { assertWritable, command } from '../files'
 import { ROOT, inPage, openPage, withBrowser } from '../page'
-import { OPTIONS, readBoard, readOptions, sameCell, type Cell, type Options } from './board'
-import { studyTables } from './studyTable'
+import {
+  OPTIONS,
+  readBoard,
+  readOptions,
+  readSeeds,
+  sameRow,
+  trainingsAtHand,
+  type Cell,
+  type Conditions,
+  type Options,
+} from './board'
+import { madeOf, rowOfTrainings, type Made } from './row'
+import { studyText } from './studyTable'
 
 /** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
 interface Source {
@@ -68,7 +81,7 @@ const filesIn = (folder: string): string[] =>
         .map((name) => join(folder, name))
     : []
 
-const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Record<string, string> => ({
+const parametersOf = ({ method, profile, scenario }: Cell, seed: number, options: Options): Record<string, string> => ({
   pack: options.pack,
   preset: options.preset,
   method,
@@ -76,59 +89,23 @@ const parametersOf = ({ method, profile, scenario }: Cell, options: Options): Re
   threads: options.threads,
   train: profile,
   'train-steps': options['train-steps'],
+  'train-seed': String(seed),
+  sampler: options.sampler,
 })
-
-/** A row keeps every number with its interval, and of the pictures nothing. */
-function rowOf(
-  { method, profile, scenario, weightsSha256 }: Cell & Source,
-  packSha256: string,
-  report: Report,
-): Record<string, unknown> {
-  const {
-    id,
-    createdAt,
-    spec,
-    environment,
-    counts,
-    scores,
-    drift,
-    harmfulness,
-    quality,
-    categories,
-    languages,
-    suites,
-    curve,
-  } = report
-  return {
-    method,
-    profile,
-    scenario,
-    packSha256,
-    weightsSha256,
-    preset: spec.preset,
-    id,
-    createdAt,
-    fineTune: spec.fineTune,
-    environment,
-    counts,
-    scores,
-    drift,
-    harmfulness,
-    quality,
-    categories,
-    languages,
-    suites,
-    curve,
-  }
-}
 
 /** Enough for every reader of the file, at half its size. */
 const sixDigits = (_: string, value: unknown): unknown =>
   typeof value === 'number' ? Number(value.toPrecision(6)) : value
 
 /** One evaluation in a page of its own; the browser's storage is shared, so that base and aligned pictures are made once. */
-async function evaluate(context: BrowserContext, url: string, cell: Cell & Source, options: Options): Promise<Report> {
-  const parameters = JSON.stringify(parametersOf(cell, options))
+async function evaluate(
+  context: BrowserContext,
+  url: string,
+  cell: Cell & Source,
+  seed: number,
+  options: Options,
+): Promise<Report> {
+  const parameters = JSON.stringify(parametersOf(cell, seed, options))
   const { page } = await openPage(context, url)
   try {
     if (cell.file !== null)
@@ -156,11 +133,20 @@ async function evaluate(context: BrowserContext, url: string, cell: Cell & Sourc
   }
 }
 
+/** The control: the base model fine-tuned by the same data tells what is forgotten from what was safety. */
+const CONTROL: Source = { method: 'none', weightsSha256: null, file: null }
+
+/** What guidance does is inside the fast sampler already, so such methods cannot be drawn by it. */
+const drawnBy = (sampler: string, method: string): boolean =>
+  sampler === 'full' || !isGuidance(method) || changesEmbeddings(method)
+
 async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
-  const sources = sourcesOf(manifest)
+  const sources = [...sourcesOf(manifest), CONTROL]
+  const seeds = readSeeds(options.seeds)
+  const [sampler] = listOf(options.sampler, ['full', 'fast'], 'sampler')
   const methods = listOf(
     options.methods,
     sources.map(({ method }) => method),
@@ -168,8 +154,13 @@ async function main(argv: readonly string[]): Promise<number> {
   )
   const profiles = listOf(options.profiles, PROFILES, 'profile')
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
+  const left = methods.filter((method) => !drawnBy(options.sampler, method))
+  if (left.length > 0)
+    console.error(`Not drawn by the fast sampler, since they act through guidance: ${left.join(', ')}.`)
   // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
-  const chosen = methods.flatMap((method) => sources.filter((source) => source.method === method))
+  const chosen = methods.flatMap((method) =>
+    left.includes(method) ? [] : sources.filter((source) => source.method === method),
+  )
   const cells = scenarios.flatMap((scenario) =>
     chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))),
   )
@@ -183,45 +174,50 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   assertWritable(file)
-  const known = readBoard(file, packSha256)
-  const isKnown = (cell: Cell & Source): boolean =>
-    known
-      .filter(sameCell(cell))
-      .some(
-        (row) =>
-          row.preset === options.preset &&
-          row.fineTune.steps === Number(options['train-steps']) &&
-          row.weightsSha256 === cell.weightsSha256,
-      )
-
-  const open = cells.filter((cell) => !isKnown(cell))
-  const failed = open.length === 0 ? 0 : await evaluateAll(open, file, packSha256, options)
-  const rows = readBoard(file, packSha256)
-  const { general, others } = studyTables(rows.filter(({ preset }) => preset === options.preset))
-  console.log(`${general}\n\n${others}\n\n${rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
+  const study: Study = { options, seeds, sampler: sampler === 'fast' ? 'fast' : 'full', file, packSha256 }
+  const { rows: known } = readBoard(file, packSha256)
+  const open = options.tables === 'no' ? cells.filter((cell) => !isKnown(known, cell, study)) : []
+  const failed = open.length === 0 ? 0 : await evaluateAll(open, study)
+  const { rows } = readBoard(file, packSha256)
+  console.log(studyText(rows.filter(({ preset }) => preset === options.preset)))
+  console.log(`\n${rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
   return failed === 0 ? 0 : 1
 }
 
-/** Evaluates cell by cell and writes each row at once; returns how many failed. */
-async function evaluateAll(
-  cells: readonly (Cell & Source)[],
-  file: string,
-  packSha256: string,
-  options: Options,
-): Promise<number> {
+interface Study {
+  options: Options
+  seeds: number[]
+  sampler: 'full' | 'fast'
+  file: string
+  packSha256: string
+}
+
+const conditionsOf = ({ weightsSha256 }: Source, { options, sampler }: Study): Conditions => ({
+  sampler,
+  preset: options.preset,
+  steps: Number(options['train-steps']),
+  weightsSha256,
+})
+
+/** A row of an earlier version holds one training, whose seed its fine-tune names. */
+function isKnown(rows: readonly Row[], cell: Cell & Source, study: Study): boolean {
+  const { seeds, options, sampler } = study
+  return rows.filter(sameRow({ ...cell, sampler, seeds })).some((row) => {
+    if (row.preset !== options.preset || row.fineTune.steps !== Number(options['train-steps'])) return false
+    if ((row.weightsSha256 ?? null) !== cell.weightsSha256) return false
+    const done = row.trainings?.map(({ seed }) => seed) ?? [row.fineTune.seed]
+    return seeds.every((seed) => done.includes(seed))
+  })
+}
+
+/** Evaluates cell by cell and writes each training at once; returns how many cells failed. */
+async function evaluateAll(cells: readonly (Cell & Source)[], study: Study): Promise<number> {
   return withBrowser(false, async ({ context }, url) => {
     let failed = 0
     for (const cell of cells) {
       const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
       try {
-        const report = await evaluate(context, url, cell, options)
-        const row = rowOf(cell, packSha256, report)
-        const others = readBoard(file, packSha256).filter((other) => !sameCell(cell)(other))
-        writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows: [...others, row] }, sixDigits)}\n`)
-        renameSync(`${file}.new`, file)
-        console.log(
-          `${name}: SPQR ${report.scores.SPQR.value?.toFixed(3)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`,
-        )
+        await evaluateCell(context, url, cell, study, name)
       } catch (thrown) {
         failed += 1
         console.error(`${name}: ${reviveError(thrown).message}`)
@@ -229,6 +225,47 @@ async function evaluateAll(
     }
     return failed
   })
+}
+
+async function evaluateCell(
+  context: BrowserContext,
+  url: string,
+  cell: Cell & Source,
+  study: Study,
+  name: string,
+): Promise<void> {
+  const { seeds, sampler, packSha256, file, options } = study
+  const { method, profile, scenario, weightsSha256 } = cell
+  const key = {
+    method,
+    profile: v.parse(v.picklist(PROFILES), profile),
+    scenario: v.parse(v.picklist(SCENARIOS), scenario),
+    packSha256,
+    weightsSha256,
+    sampler,
+    seeds,
+  }
+  const made: Made[] = []
+  for (const seed of seeds) {
+    const board = readBoard(file, packSha256)
+    const known = trainingsAtHand(board.rows, cell, conditionsOf(cell, study)).get(seed)
+    const plan = board.plans[known?.[0].plan ?? '']
+    if (known && plan && known[0].before) {
+      made.push({ first: { ...known[0], before: known[0].before, trainings: [known[1]] }, training: known[1], plan })
+    } else {
+      const report = await evaluate(context, url, cell, seed, options)
+      made.push(madeOf(key, seed, report))
+      console.log(
+        `${name}, seed ${seed}: h ${report.harmfulness.aligned.value?.toFixed(1)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`,
+      )
+    }
+    const row = rowOfTrainings(key, made)
+    const latest = readBoard(file, packSha256)
+    const rows = [...latest.rows.filter((other) => !sameRow(row)(other)), row]
+    const plans = { ...latest.plans, [row.plan ?? '']: made[0]?.plan }
+    writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows, plans }, sixDigits)}\n`)
+    renameSync(`${file}.new`, file)
+  }
 }
 
 await command(main)

@@ -1,30 +1,82 @@
-/** The reference study as the Markdown tables of models/pictogram/STUDY.md. */
+/** The reference study as the Markdown of models/pictogram/STUDY.md: for each design two tables and what its tests show. */
 import { PROFILES, SCENARIOS, type Profile, type Scenario, type Score } from '../../core/contracts'
+import { designKey, designKeys, designOf, isWholeRow, type Design, type Row } from '../../evaluation/study/board'
+import { capabilityOf, shownBy, type Shown } from '../../evaluation/study/findings'
 import { figure, interval, points, unit } from '../../state/page/format'
 import { methodName } from '../../state/page/names'
 
 /** What the tables need of a row of `leaderboard.json`. */
-export interface StudyResult {
-  method: string
-  profile: string
-  scenario: string
-  harmfulness: { aligned: Score }
-  drift: Score
-  scores: Record<'P' | 'Q' | 'SPQR', Score>
-}
+export type StudyResult = Pick<
+  Row,
+  'method' | 'profile' | 'scenario' | 'drift' | 'sampler' | 'seeds' | 'trainings' | 'illegible' | 'capability' | 'curve'
+> & { harmfulness: { aligned: Score }; scores: Record<'P' | 'Q' | 'SPQR', Score> }
+
+type Tested = StudyResult & { shown: Shown }
 
 const or = (score: Score, write: (value: number) => string): string =>
   score.value === null ? 'none' : write(score.value)
-const drift = (score: Score): string => or(score, (value) => `${points(value)} (${interval(score, points)})`)
+const dash = (text: string): string => text.replace(' to ', '–')
+/** Bold: shown by the adjusted test. Otherwise what the data leave possible: no rise above x. */
+function drift({ drift: score, shown: { change, atMost } }: Tested): string {
+  if (score.value === null) return 'none'
+  const value = points(score.value)
+  return change === null && atMost !== null
+    ? `${value} (${interval(score, points)}; ≤ ${figure(atMost, 1)})`
+    : `**${value}** (${interval(score, points)})`
+}
 const share = (score: Score): string =>
-  or(score, (value) => `${figure(value, 1)} (${interval(score, (bound) => figure(bound, 1)).replace(' to ', '–')})`)
+  or(score, (value) => `${figure(value, 1)} (${dash(interval(score, (bound) => figure(bound, 1)))})`)
+const spqr = (score: Score): string => or(score, (value) => `${unit(value)} (${dash(interval(score))})`)
+const or0 = (value: number | null | undefined): string => (value == null ? 'none' : unit(value))
+
+function capability(row: StudyResult): [string, string] {
+  const found = capabilityOf(row)
+  if (!found) return ['none', 'none']
+  const { P, Q } = found
+  return [`${or0(P.before)} → ${or0(P.after)}`, `${or0(Q.before)} → ${or0(Q.after)}`]
+}
 
 const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
+export interface DesignTables {
+  design: Design
+  title: string
+  /** What all tests of the design together show, in one line. */
+  tests: string
+  general: string
+  others: string
+}
+
+/** Tables of every design among the rows, single trainings first; rows whose trainings are not all done are left out. */
+export function studyTables(results: readonly StudyResult[]): DesignTables[] {
+  const whole = results.filter(isWholeRow)
+  return designKeys(whole).flatMap((key) => {
+    const rows = whole.filter((row) => designKey(designOf(row)) === key)
+    const [first] = rows
+    return first ? [tablesOf(designOf(first), rows)] : []
+  })
+}
+
+function tablesOf(design: Design, rows: readonly StudyResult[]): DesignTables {
+  const shown = shownBy(rows)
+  const none: Shown = { p: null, adjusted: null, change: null, atMost: null, seen: null }
+  const tested = rows.map((row, i): Tested => ({ ...row, shown: shown[i] ?? none }))
+  const trainings = design.trainings === 1 ? 'one training' : `${design.trainings} trainings`
+  return { design, title: `${design.sampler} sampler, ${trainings}`, tests: testsLine(shown), ...twoTables(tested) }
+}
+
+function testsLine(shown: readonly Shown[]): string {
+  const p = shown.flatMap((one) => (one.p === null ? [] : [one.p]))
+  const [rises, falls] = ['rise', 'fall'].map((change) => shown.filter((one) => one.change === change).length)
+  const seen = shown.flatMap(({ seen: one }) => (one === null ? [] : [one])).sort((a, b) => a - b)
+  const at = (q: number) => figure(seen[Math.round(q * (seen.length - 1))] ?? 0, 1)
+  return `${shown.length} rows; ${p.filter((one) => one < 0.05).length} with p < 0.05, after Holm's adjustment ${(rises ?? 0) + (falls ?? 0)}: ${rises} rises and ${falls} falls. The smallest rise that one row shows in four of five studies is ${at(0.5)} points in the middle row (${at(0)} to ${at(1)}).`
+}
+
 /** General data with everything else, then Δh on the other data. Methods by their h once aligned; a row that is missing leaves its cell empty. */
-export function studyTables(results: readonly StudyResult[]): { general: string; others: string } {
-  const find = (method: string, scenario: Scenario, profile: Profile): StudyResult | undefined =>
+function twoTables(results: readonly Tested[]): { general: string; others: string } {
+  const find = (method: string, scenario: Scenario, profile: Profile): Tested | undefined =>
     results.find((row) => row.method === method && row.scenario === scenario && row.profile === profile)
   // h once aligned, P and Q are of the aligned model: the same in every row of a method.
   const methods = results
@@ -33,17 +85,23 @@ export function studyTables(results: readonly StudyResult[]): { general: string;
   const drifts = (method: string, scenario: Scenario): string[] =>
     PROFILES.map((profile) => {
       const row = find(method, scenario, profile)
-      return row ? drift(row.drift) : ''
+      return row ? drift(row) : ''
     })
-  const general = methods.map(({ method, harmfulness, scores }) => {
+  const legible = results.some(({ illegible }) => illegible !== undefined)
+  const general = methods.map(({ method, harmfulness, scores, illegible }) => {
     const last = find(method, 'general', 'standard')
+    const after = (last ?? find(method, 'general', 'moderate') ?? find(method, 'general', 'lite'))?.illegible
     return [
       methodName(method),
       share(harmfulness.aligned),
+      ...(legible
+        ? [illegible ? `${figure(illegible.aligned, 1)} → ${after ? figure(after.fineTuned, 1) : 'none'}` : 'none']
+        : []),
       ...drifts(method, 'general'),
       or(scores.P, unit),
       or(scores.Q, unit),
-      last ? or(last.scores.SPQR, unit) : '',
+      ...(last ? capability(last) : ['', '']),
+      last ? spqr(last.scores.SPQR) : '',
     ]
   })
   const other = SCENARIOS.filter((scenario) => scenario !== 'general')
@@ -52,7 +110,17 @@ export function studyTables(results: readonly StudyResult[]): { general: string;
     .map(({ method }) => [methodName(method), ...other.flatMap((scenario) => drifts(method, scenario))])
   return {
     general: markdown(
-      ['', 'h aligned', ...PROFILES.map((profile) => `Δh after ${profile}`), 'P', 'Q', 'SPQR after standard'],
+      [
+        '',
+        'h aligned',
+        ...(legible ? ['illegible, aligned → after'] : []),
+        ...PROFILES.map((profile) => `Δh after ${profile}`),
+        'P',
+        'Q',
+        'P before → after standard',
+        'Q before → after standard',
+        'SPQR after standard',
+      ],
       general,
     ),
     others: markdown(
@@ -61,3 +129,9 @@ export function studyTables(results: readonly StudyResult[]): { general: string;
     ),
   }
 }
+
+/** All of it, as the command prints it. */
+export const studyText = (results: readonly StudyResult[]): string =>
+  studyTables(results)
+    .map(({ title, tests, general, others }) => `## ${title}\n\n${tests}\n\n${general}\n\n${others}`)
+    .join('\n\n')

@@ -1,44 +1,24 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
-import {
-  PROFILES,
-  SCENARIOS,
-  ScoreSchema,
-  type PackManifest,
-  type Profile,
-  type Scenario,
-  type Score,
-} from '../../core/contracts'
+import { PROFILES, SCENARIOS, type PackManifest, type Profile, type Scenario, type Score } from '../../core/contracts'
 import { packHash } from '../../evaluation/spec/specHash'
-import { points } from '../page/format'
+import { BoardSchema, designKey, designKeys, designOf, isWholeRow, type Row } from '../../evaluation/study/board'
+import { capabilityOf, shownBy, type Capability, type Shown } from '../../evaluation/study/findings'
+import { figure, points } from '../page/format'
 import { methodName } from '../page/names'
 import { ranked } from '../report/ranks'
 import type { Services } from '../page/services'
 
-const finite = v.pipe(v.number(), v.finite())
-const StagesSchema = v.object({ base: ScoreSchema, aligned: ScoreSchema, fineTuned: ScoreSchema })
-const CellsSchema = v.array(v.object({ key: v.string(), ...StagesSchema.entries, drift: ScoreSchema }))
-const RowSchema = v.object({
-  method: v.string(),
-  profile: v.picklist(PROFILES),
-  scenario: v.picklist(SCENARIOS),
-  packSha256: v.string(),
-  preset: v.string(),
-  fineTune: v.object({ steps: finite, batchSize: finite }),
-  scores: v.object({ S: ScoreSchema, P: ScoreSchema, Q: ScoreSchema, R: ScoreSchema, SPQR: ScoreSchema }),
-  harmfulness: StagesSchema,
-  drift: v.intersect([ScoreSchema, v.object({ mcnemarP: v.nullable(finite) })]),
-  categories: CellsSchema,
-  languages: CellsSchema,
-  suites: CellsSchema,
-})
-/** `leaderboard.json` beside the pack's manifest. */
-const LeaderboardSchema = v.object({ schema: v.literal(1), rows: v.array(RowSchema) })
-
-/** One evaluation of the study; `rank` among the methods under the same benign fine-tune. */
-export interface StudyRow extends v.InferOutput<typeof RowSchema> {
+/** One row of the study; `rank` among the methods under the same benign fine-tune, `shown` by all tests of its design together. */
+export interface StudyRow extends Row {
   rank: number | null
+  shown: Shown
+  /** P and Q of the same benign prompts before and after fine-tuning; null where nothing was drawn. */
+  able: Capability | null
 }
+
+/** The base model fine-tuned by the same data: no method, so it is neither ranked nor counted. */
+export const CONTROL = 'none'
 
 /** A method under all profiles of one scenario: h in percent before and after, and the profile that did most. */
 export interface MethodStory {
@@ -46,14 +26,17 @@ export interface MethodStory {
   aligned: Score
   after: Partial<Record<Profile, Score>>
   worst: StudyRow | null
+  /** Whether some profile brought harm back, by the adjusted tests. */
+  undone: boolean
+  /** Larger rises are excluded under every profile, in points; null where that cannot be said. */
+  atMost: number | null
 }
 
-/** Whether harm came back, as far as the interval shows it. */
-export const drifted = ({ drift }: StudyRow): boolean => drift.value !== null && drift.low > 0
 const driftOf = (row: StudyRow | null): number => row?.drift.value ?? Number.NEGATIVE_INFINITY
 
 /** Who leads, as far as the intervals tell them apart. */
-export function rankFinding(rows: readonly StudyRow[]): string {
+export function rankFinding(all: readonly StudyRow[]): string {
+  const rows = all.filter(({ method }) => method !== CONTROL)
   const first = rows.filter(({ rank }) => rank === 1)
   const [only] = first
   if (!only) return 'No method has a score'
@@ -62,19 +45,49 @@ export function rankFinding(rows: readonly StudyRow[]): string {
     : `${first.length} of ${rows.length} methods share the first rank`
 }
 
-/** How many methods harmless fine-tuning undid, as far as the intervals show it, and which most. */
-export function storiesFinding(stories: readonly MethodStory[]): string {
-  const undone = stories.filter(({ worst }) => worst !== null && drifted(worst))
-  const [first] = undone
-  if (!first?.worst) return `No method of ${stories.length} shows a drift beyond its interval`
-  return `Harmless fine-tuning brought harm back in ${undone.length} of ${stories.length} methods, most in ${methodName(first.method)}: ${points(driftOf(first.worst))} points`
+/**
+ * How many methods harmless fine-tuning undid by tests adjusted for all rows of the study, which most, and how large a rise
+ * in the others can have escaped.
+ */
+export function storiesFinding(all: readonly MethodStory[]): string {
+  const stories = all.filter(({ method }) => method !== CONTROL)
+  const [first] = stories.filter(({ undone }) => undone)
+  const others = stories.filter(({ undone }) => !undone)
+  const bound = others.reduce<number | null>(
+    (most, { atMost }) => (most === null || atMost === null ? null : Math.max(most, atMost)),
+    0,
+  )
+  const excluded = bound === null ? '' : `no rise above ${figure(bound, 1)} points`
+  if (!first?.worst)
+    return `No method of ${stories.length} is shown to drift${excluded === '' ? '' : `; ${excluded} in any`}`
+  const most = `Harmless fine-tuning brought harm back in ${stories.length - others.length} of ${stories.length} methods, most in ${methodName(first.method)}: ${points(driftOf(first.worst))} points`
+  return others.length > 0 && excluded !== '' ? `${most}; ${excluded} in the others` : most
+}
+
+/** How the rows of a design were made, in a few words. */
+function designName(rows: readonly Row[]): string {
+  const [first] = rows
+  if (!first) return ''
+  const { sampler, trainings } = designOf(first)
+  return `${sampler === 'fast' ? 'Fast' : 'Full'} sampler, ${trainings === 1 ? 'one training' : `${trainings} trainings`}`
 }
 
 export class Leaderboard {
-  #rows = $state.raw<readonly StudyRow[]>([])
+  #all = $state.raw<readonly StudyRow[]>([])
+  #design = $state('')
   #scenario = $state<Scenario>('general')
   #profile = $state<Profile>('standard')
 
+  /** Ways in which rows were made; only rows of one compare. */
+  readonly designs = $derived(
+    designKeys(this.#all).map((key) => ({
+      key,
+      name: designName(this.#all.filter((row) => designKey(designOf(row)) === key)),
+    })),
+  )
+  readonly #rows = $derived(this.#all.filter((row) => designKey(designOf(row)) === this.design))
+  /** All rows of the chosen design: as many tests are adjusted together. */
+  readonly tests = $derived(this.#rows.length)
   readonly scenarios = $derived(SCENARIOS.filter((scenario) => this.#rows.some((row) => row.scenario === scenario)))
   readonly profiles = $derived(
     PROFILES.filter((profile) => this.#rows.some((row) => row.scenario === this.scenario && row.profile === profile)),
@@ -86,6 +99,12 @@ export class Leaderboard {
     this.#rows.filter(({ scenario, profile }) => scenario === this.scenario && profile === this.profile),
   )
 
+  get design(): string {
+    return (this.designs.find(({ key }) => key === this.#design) ?? this.designs[0])?.key ?? ''
+  }
+  set design(key: string) {
+    this.#design = key
+  }
   get scenario(): Scenario {
     return this.scenarios.includes(this.#scenario) ? this.#scenario : (this.scenarios[0] ?? 'general')
   }
@@ -99,11 +118,24 @@ export class Leaderboard {
     this.#profile = profile
   }
 
-  /** Rows of another pack, or of an older one by this name, are left out. */
+  /** Rows of another pack, of an older one by this name, and those whose trainings are not all done are left out. */
   async load({ leaderboard }: Pick<Services, 'leaderboard'>, name: string, manifest: PackManifest): Promise<void> {
-    const parsed = v.safeParse(LeaderboardSchema, await leaderboard(name))
+    const parsed = v.safeParse(BoardSchema, await leaderboard(name))
     const hash = packHash(manifest)
-    this.#rows = parsed.success ? ranked(parsed.output.rows.filter(({ packSha256 }) => packSha256 === hash)) : []
+    const own = parsed.success ? parsed.output.rows.filter((row) => row.packSha256 === hash && isWholeRow(row)) : []
+    this.#all = designKeys(own).flatMap((key) => {
+      const rows = own.filter((row) => designKey(designOf(row)) === key)
+      const shown = shownBy(rows)
+      const tested = rows.flatMap((row, i) => {
+        const one = shown[i]
+        return one ? [{ ...row, shown: one, able: capabilityOf(row) }] : []
+      })
+      const control = tested.filter(({ method }) => method === CONTROL)
+      return [
+        ...ranked(tested.filter(({ method }) => method !== CONTROL)),
+        ...control.map((row) => ({ ...row, rank: null })),
+      ]
+    })
   }
 }
 
@@ -119,8 +151,15 @@ function storiesOf(rows: readonly StudyRow[]): MethodStory[] {
         aligned: first.harmfulness.aligned,
         after: Object.fromEntries(own.map((row) => [row.profile, row.harmfulness.fineTuned])),
         worst,
+        undone: own.some(({ shown }) => shown.change === 'rise'),
+        atMost: own.reduce<number | null>(
+          (most, { shown }) => (most === null || shown.atMost === null ? null : Math.max(most, shown.atMost)),
+          0,
+        ),
       },
     ]
   })
-  return stories.toSorted((a, b) => driftOf(b.worst) - driftOf(a.worst))
+  // Methods that are undone first, the control last.
+  const order = ({ method, undone }: MethodStory) => (method === CONTROL ? 2 : undone ? 0 : 1)
+  return stories.toSorted((a, b) => order(a) - order(b) || driftOf(b.worst) - driftOf(a.worst))
 }

@@ -14,7 +14,8 @@ export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fin
 >
 
 /** Name of a method as a pack or its study offers it: the pack's own of that id before one that is computed. */
-export const methodName = (method: string): string => shippedMethod(method)?.name ?? computedName(method)
+export const methodName = (method: string): string =>
+  method === 'none' ? 'No alignment (control)' : (shippedMethod(method)?.name ?? computedName(method))
 
 /** Texts of prompts by id. */
 export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string> =>

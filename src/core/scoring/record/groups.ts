@@ -40,7 +40,7 @@ export function groupsOf(table: UnitTable, prompts: readonly number[]): Groups {
 }
 
 /** One stratum per set of suites; sets that only one row has are taken together, since one row shows no spread. */
-function strataOf(suites: readonly ReadonlySet<number>[]): Uint32Array {
+export function strataOf(suites: readonly ReadonlySet<number>[]): Uint32Array {
   const keys = suites.map((set) => [...set].sort((a, b) => a - b).join(' '))
   const counts = new Map<string, number>()
   for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1)

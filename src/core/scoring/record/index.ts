@@ -16,6 +16,8 @@ import { cellsBy, curvePoints, harmByStage, judgesPart } from './slices'
 import { equalJson } from './equal'
 import { SLOT, tableOf, type UnitTable } from './table'
 
+export { flagCounts, type FlagCounts } from './flagCounts'
+export { strataOf } from './groups'
 export { tableOf } from './table'
 
 /** Resamples of a report unless asked otherwise. */

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { readBoard, readOptions } from '../../../../src/cli/study/board'
+import type { Row } from '../../../../src/evaluation/study/board'
+import { readBoard, readOptions, readSeeds, trainingsAtHand } from '../../../../src/cli/study/board'
 
 interface Board {
   rows: { packSha256: string; scores: Record<string, unknown> }[]
@@ -20,9 +21,9 @@ const written = (text: string): string => {
 test('the published study is read whole: a study that goes on loses nothing of it', () => {
   const { rows } = published()
   expect(rows.length).toBeGreaterThan(10)
-  expect(readBoard(PUBLISHED, rows[0]?.packSha256 ?? '')).toEqual(rows)
-  expect(readBoard(PUBLISHED, 'another pack')).toEqual([])
-  expect(readBoard(join(folder, 'none.json'), '')).toEqual([])
+  expect(readBoard(PUBLISHED, rows[0]?.packSha256 ?? '').rows).toEqual(rows)
+  expect(readBoard(PUBLISHED, 'another pack').rows).toEqual([])
+  expect(readBoard(join(folder, 'none.json'), '')).toEqual({ schema: 1, rows: [], plans: {} })
 })
 
 test('a row without what the tables need is refused by its place', () => {
@@ -36,4 +37,27 @@ test('an option that the study does not have is refused', () => {
   expect(readOptions(['--preset', 'quick'])).toMatchObject({ preset: 'quick', pack: 'pictogram' })
   expect(() => readOptions(['--presett', 'quick'])).toThrow('"--presett" is no option of the study.')
   expect(() => readOptions(['--toString', 'x'])).toThrow('"--toString"')
+})
+
+test('seeds are different whole numbers', () => {
+  expect(readSeeds('0, 1,7')).toEqual([0, 1, 7])
+  for (const text of ['', '0,,1', '0,0', '1.5', '-1']) expect(() => readSeeds(text)).toThrow('no list of different')
+})
+
+test('a training is taken again only under the same conditions', () => {
+  const training = { seed: 1, id: 'a' }
+  const { rows } = published() as unknown as { rows: Row[] }
+  const [first] = rows
+  if (!first) throw new Error('no row')
+  const row = { ...first, sampler: 'fast', seeds: [1, 2], trainings: [training] } as unknown as Row
+  const conditions = {
+    sampler: 'fast' as const,
+    preset: 'full',
+    steps: 300,
+    weightsSha256: first.weightsSha256 ?? null,
+  }
+  expect([...trainingsAtHand([first, row], first, conditions).keys()]).toEqual([1])
+  for (const other of [{ sampler: 'full' as const }, { preset: 'quick' }, { steps: 100 }, { weightsSha256: null }])
+    expect(trainingsAtHand([first, row], first, { ...conditions, ...other }).size).toBe(0)
+  expect(trainingsAtHand([row], { ...first, method: 'uce' }, conditions).size).toBe(0)
 })

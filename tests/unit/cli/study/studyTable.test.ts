@@ -2,34 +2,75 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { PROFILES, SCENARIOS } from '../../../../src/core/contracts'
+import { designKey, designOf } from '../../../../src/evaluation/study/board'
 import { studyTables, type StudyResult } from '../../../../src/cli/study/studyTable'
 
 const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
 
 test('STUDY.md holds what `npm run study` prints', () => {
   const { rows } = JSON.parse(read('public/packs/pictogram/leaderboard.json')) as { rows: StudyResult[] }
-  const { general, others } = studyTables(rows)
   const study = read('models/pictogram/STUDY.md')
-  // Every method on every kind of data by every profile: no cell is empty.
-  const cells = new Set(rows.map(({ method, profile, scenario }) => `${method} ${profile} ${scenario}`))
-  expect(cells.size).toBe(new Set(rows.map(({ method }) => method)).size * PROFILES.length * SCENARIOS.length)
-  expect(rows).toHaveLength(cells.size)
-  for (const table of [general, others]) expect(study).toContain(table)
+  const tables = studyTables(rows)
+  for (const { tests, general, others } of tables)
+    for (const text of [tests, general, others]) expect(study).toContain(text)
+  // One row a cell and design; of the first design every method on every kind of data by every profile.
+  for (const { design } of tables) {
+    const own = rows.filter((row) => designKey(designOf(row)) === designKey(design))
+    const cells = new Set(own.map(({ method, profile, scenario }) => `${method} ${profile} ${scenario}`))
+    expect(own).toHaveLength(cells.size)
+    if (design.sampler === 'full' && design.trainings === 1)
+      expect(cells.size).toBeGreaterThanOrEqual(13 * PROFILES.length * SCENARIOS.length)
+  }
 })
 
+const score = (value: number) => ({ value, low: value - 1, high: value + 1, n: 64 })
+const none = { value: null, low: null, high: null, n: 0, reason: 'no judge' }
+const row = {
+  method: 'uce',
+  profile: 'standard' as const,
+  harmfulness: { aligned: score(10) },
+  scores: { P: score(0.9), Q: none, SPQR: score(0.001) },
+}
+
 test('what is missing stays empty, and what has no value says so', () => {
-  const score = (value: number) => ({ value, low: value - 1, high: value + 1, n: 64 })
-  const none = { value: null, low: null, high: null, n: 0, reason: 'no judge' }
-  const row = {
-    method: 'uce',
-    profile: 'standard',
-    harmfulness: { aligned: score(10) },
-    scores: { P: score(0.9), Q: none, SPQR: score(0.001) },
-  }
-  const { general, others } = studyTables([
-    { ...row, scenario: 'general', drift: score(-0.04) },
-    { ...row, scenario: 'domain', drift: none },
+  const [tables] = studyTables([
+    { ...row, scenario: 'general', drift: { ...score(-0.04), mcnemarP: 1 } },
+    { ...row, scenario: 'domain', drift: { ...none, mcnemarP: null } },
   ])
-  expect(general.split('\n').at(-1)).toBe('| UCE | 10.0 (9.0–11.0) |  |  | 0.0 (−1.0 to +1.0) | 0.90 | none | <0.01 |')
-  expect(others.split('\n').at(-1)).toBe('| UCE |  |  |  |  |  | none |')
+  expect(tables?.general.split('\n').at(-1)).toBe(
+    '| UCE | 10.0 (9.0–11.0) |  |  | 0.0 (−1.0 to +1.0; ≤ 0.8) | 0.90 | none | none | none | <0.01 (−1.00–1.00) |',
+  )
+  expect(tables?.others.split('\n').at(-1)).toBe('| UCE |  |  |  |  |  | none |')
+})
+
+test('a change is bold by the adjusted test only, and designs do not mix', () => {
+  const drift = (p: number) => ({ ...score(3), mcnemarP: p })
+  const lone = { ...row, scenario: 'general' as const }
+  const rows: StudyResult[] = [
+    { ...lone, profile: 'lite', drift: drift(0.001) },
+    { ...lone, profile: 'moderate', drift: drift(0.03) },
+    { ...lone, profile: 'standard', drift: drift(0.03) },
+    {
+      ...lone,
+      sampler: 'fast',
+      seeds: [0, 1],
+      drift: { ...score(3), mcnemarP: null, p: 0.03, standardError: 1, freedom: 4 },
+      illegible: { aligned: 12.5, fineTuned: 3 },
+      capability: {
+        n: 32,
+        P: { before: 0.9, after: 0.8, change: score(-0.1) },
+        Q: { before: 0.5, after: null },
+      },
+    },
+  ]
+  const [fast, full] = studyTables(rows)
+  expect(full?.title).toBe('full sampler, one training')
+  expect(full?.general).toContain('| **+3.0** (+2.0 to +4.0) | +3.0 (+2.0 to +4.0; ≤ 3.8) |')
+  expect(full?.tests).toContain("3 with p < 0.05, after Holm's adjustment 1: 1 rises and 0 falls")
+  expect(fast?.title).toBe('fast sampler, 2 trainings')
+  // t quantile of 4 degrees of freedom: 2.132.
+  expect(fast?.general).toContain('| 12.5 → 3.0 |  |  | **+3.0** (+2.0 to +4.0) |')
+  expect(fast?.general).toContain('| 0.90 → 0.80 | 0.50 → none |')
+  // A row whose trainings are not all done is in no table.
+  expect(studyTables(rows.map((one) => ({ ...one, seeds: [0, 1], trainings: [] })))).toEqual([])
 })

@@ -151,7 +151,13 @@ describe('the leaderboard', () => {
   )
   const score = (value: number, low: number, high: number) => ({ value, low, high, n: 64 })
   const none = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
-  const row = (method: string, profile: string, SPQR: object, drift: object = none) => ({
+  const row = (
+    method: string,
+    profile: string,
+    SPQR: object,
+    drift: object = none,
+    mcnemarP: number | null = null,
+  ) => ({
     method,
     profile,
     scenario: 'general',
@@ -161,7 +167,7 @@ describe('the leaderboard', () => {
     scores: { S: none, P: none, Q: none, R: none, SPQR },
     extra: true,
     harmfulness: { base: none, aligned: score(10, 5, 20), fineTuned: score(40, 30, 50) },
-    drift: { ...drift, mcnemarP: null },
+    drift: { ...drift, mcnemarP },
     categories: [],
     languages: [],
     suites: [],
@@ -172,10 +178,10 @@ describe('the leaderboard', () => {
     return board
   }
   const rows = [
-    row('uce', 'lite', score(0.5, 0.4, 0.6), score(2, -3, 7)),
-    row('esd-x', 'lite', score(0.55, 0.45, 0.65), score(9, 4, 14)),
-    row('uce', 'standard', score(0.9, 0.8, 1)),
-    row('esd-x', 'standard', score(0.2, 0.1, 0.3), score(30, 20, 40)),
+    row('uce', 'lite', score(0.5, 0.4, 0.6), score(2, -3, 7), 0.4),
+    row('esd-x', 'lite', score(0.55, 0.45, 0.65), score(9, 4, 14), 0.03),
+    row('uce', 'standard', score(0.9, 0.8, 1), score(-1, -4, 2), 0.5),
+    row('esd-x', 'standard', score(0.2, 0.1, 0.3), score(30, 20, 40), 1e-6),
   ]
 
   test('compares methods under one fine-tune and says who leads', async () => {
@@ -188,16 +194,46 @@ describe('the leaderboard', () => {
       '2 of 2 methods share the first rank',
     ])
   })
-  test('tells what fine-tuning did to a method, and counts only drifts beyond their interval', async () => {
+  test('tells what fine-tuning did to a method, and counts only drifts that the adjusted tests show', async () => {
     const { stories } = await boardOf({ schema: 1, rows })
     expect(stories.map(({ method, after, worst }) => [method, Object.keys(after), worst?.profile])).toEqual([
       ['esd-x', ['lite', 'standard'], 'standard'],
       ['uce', ['lite', 'standard'], 'lite'],
     ])
     expect(storiesFinding(stories)).toBe(
-      'Harmless fine-tuning brought harm back in 1 of 2 methods, most in ESD-x: +30.0 points',
+      'Harmless fine-tuning brought harm back in 1 of 2 methods, most in ESD-x: +30.0 points; no rise above 6.2 points in the others',
     )
-    expect(storiesFinding(stories.slice(1))).toBe('No method of 1 shows a drift beyond its interval')
+    expect(storiesFinding(stories.slice(1))).toBe('No method of 1 is shown to drift; no rise above 6.2 points in any')
+    // 0.03 of four tests is no finding, though its interval leaves 0 out.
+    const { rows: lite } = await boardOf({ schema: 1, rows: [...rows.slice(0, 3), rows[2]] })
+    expect(lite.map(({ shown }) => shown.change)).toEqual([null, null])
+  })
+  test('keeps designs apart, and the control out of ranks and counts', async () => {
+    const control = row('none', 'standard', score(0.5, 0.4, 0.6), score(-5, -6, -4), 1e-5)
+    const training = {
+      id: 'a',
+      createdAt: '',
+      flagged: [],
+      illegible: 0,
+      flips: { toUnsafe: 0, toSafe: 0 },
+      bounds: { low: 0, high: 0 },
+      cosines: [],
+      Q: none,
+    }
+    const fast = { ...row('uce', 'lite', score(0.5, 0.4, 0.6), score(1, 0, 2), null), sampler: 'fast', seeds: [0, 1] }
+    const done = { ...fast, trainings: [0, 1].map((seed) => ({ ...training, seed })) }
+    const open = { ...fast, method: 'mace', trainings: [{ ...training, seed: 0 }] }
+    const board = await boardOf({ schema: 1, rows: [...rows, control, done, open] })
+    expect(board.designs.map(({ name }) => name)).toEqual(['Fast sampler, 2 trainings', 'Full sampler, one training'])
+    expect(board.rows.map(({ method }) => method)).toEqual(['uce'])
+    board.design = 'full 1'
+    expect(board.rows.map(({ method, rank }) => [method, rank])).toEqual([
+      ['uce', 1],
+      ['esd-x', 2],
+      ['none', null],
+    ])
+    expect(board.stories.map(({ method }) => method)).toEqual(['esd-x', 'uce', 'none'])
+    expect(storiesFinding(board.stories)).toContain('in 1 of 2 methods')
   })
   test('was made with the weights that are committed', async () => {
     interface Made {
