@@ -10,6 +10,9 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const MOST_LINES = 300
 const MOST_FUNCTION_LINES = 60
 
+/** What reaches everything: no component but the root of the page may have it. */
+const WHOLE_PAGE = ['state/page/app.svelte', 'state/page/services']
+
 /** Imports point down only; each folder names the folders it must not reach. */
 const forbid = (...folders) => ({
   'no-restricted-imports': [
@@ -19,7 +22,9 @@ const forbid = (...folders) => ({
         // `core/contracts/workers.ts` describes the workers' APIs and is no worker.
         // A library's own runtime is none of ours.
         group: folder === 'workers' ? ['**/workers/*'] : [`**/${folder}`, `**/${folder}/**`, '!wuchale/runtime'],
-        message: `Imports point down only (ui → state → evaluation → core; workers → runtime → core): not to ${folder}.`,
+        message: WHOLE_PAGE.includes(folder)
+          ? 'A component receives what it draws: view models, values and callbacks, from ui/page/App.svelte.'
+          : `Imports point down only (ui → state → evaluation → core; workers → runtime → core): not to ${folder}.`,
       })),
     },
   ],
@@ -57,7 +62,9 @@ export default ts.config(
     rules: forbid('runtime', 'state', 'ui', 'cli', 'workers', 'wiring', 'svelte', 'onnxruntime-web'),
   },
   { files: ['src/state/**'], rules: forbid('runtime', 'ui', 'cli', 'workers', 'wiring') },
-  { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers', 'wiring') },
+  { files: ['src/ui/**'], rules: forbid('runtime', 'evaluation', 'cli', 'workers', 'wiring', ...WHOLE_PAGE) },
+  // The root of the page alone knows the App; it hands every part what that draws.
+  { files: ['src/ui/page/App.svelte'], rules: forbid('runtime', 'evaluation', 'cli', 'workers', 'wiring') },
   // Only main.ts imports the wiring; tests may, since it is tested.
   { files: ['src/cli/**'], rules: forbid('workers', 'wiring') },
   { files: ['src/wiring/**'], rules: forbid('ui', 'cli', 'workers') },

@@ -74,13 +74,12 @@ function valuesOf(call: string, parameters: unknown): Parameters {
 }
 
 async function takeAdapter(
-  { settings, services }: ScriptedPage,
+  { settings }: ScriptedPage,
   role: 'alignment' | 'fine-tune',
   { name, bytes, strength, config }: ScriptAdapter,
 ): Promise<void> {
   const weights = fileOf(name, bytes)
   await settings.takeAdapters(
-    services,
     role,
     config === undefined ? [weights] : [weights, new File([config], 'adapter_config.json')],
   )

@@ -77,6 +77,11 @@ export class Leaderboard {
   #design = $state('')
   #scenario = $state<Scenario>('general')
   #profile = $state<Profile>('standard')
+  readonly #services: Pick<Services, 'leaderboard'>
+
+  constructor(services: Pick<Services, 'leaderboard'>) {
+    this.#services = services
+  }
 
   /** Ways in which rows were made; only rows of one compare. */
   readonly designs = $derived(
@@ -119,8 +124,8 @@ export class Leaderboard {
   }
 
   /** Rows of another pack, of an older one by this name, and those whose trainings are not all done are left out. */
-  async load({ leaderboard }: Pick<Services, 'leaderboard'>, name: string, manifest: PackManifest): Promise<void> {
-    const parsed = v.safeParse(BoardSchema, await leaderboard(name))
+  async load(name: string, manifest: PackManifest): Promise<void> {
+    const parsed = v.safeParse(BoardSchema, await this.#services.leaderboard(name))
     const hash = packHash(manifest)
     const own = parsed.success ? parsed.output.rows.filter((row) => row.packSha256 === hash && isWholeRow(row)) : []
     this.#all = designKeys(own).flatMap((key) => {

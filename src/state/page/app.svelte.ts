@@ -6,7 +6,10 @@ import { createRunSpec, promptsOf } from '../../evaluation/spec/spec'
 import { Exhibit } from '../run/exhibit.svelte'
 import { GalleryFilter } from '../run/gallery.svelte'
 import { Library } from '../report/library.svelte'
-import { alignmentName } from './names'
+import { adapterFile, type AdapterDownload, type AdapterPart } from '../report/adapterFile'
+import { Leaderboard } from '../about/leaderboard.svelte'
+import { ModelPicker } from '../settings/model.svelte'
+import { Published } from '../settings/published.svelte'
 import { Notices } from './notices.svelte'
 import { Permalink } from './permalink.svelte'
 import { PackInfo } from './pack.svelte'
@@ -35,18 +38,13 @@ import { UnfinishedRuns } from '../run/unfinished.svelte'
 /** The demo's recorded run, made by the product's own evaluator. */
 const RECORDED = 'recorded/demo.json'
 
-export interface AdapterDownload {
-  bytes: Uint8Array<ArrayBuffer>
-  sha256: string
-  name: string
-}
-
 export class App {
   readonly theme = new Theme()
   readonly notices = new Notices()
   readonly exhibit = new Exhibit()
   readonly pack = new PackInfo()
-  readonly settings = new Settings(this.pack)
+  readonly settings: Settings
+  readonly picker: ModelPicker
   readonly gallery = new GalleryFilter(this.exhibit)
   readonly route: Route
   readonly services: Services
@@ -64,6 +62,8 @@ export class App {
   readonly permalink: Permalink
   readonly promptSets: PromptSets
   readonly storage: StorageView
+  readonly leaderboard: Leaderboard
+  readonly published: Published
   readonly #shelf = new PromptShelf()
   /** The sample whose pictures and scores are open in the dialog. */
   opened = $state.raw<Sample | null>(null)
@@ -71,6 +71,8 @@ export class App {
   constructor(services: Services, place: { hash: string; search: string }) {
     this.services = services
     this.route = new Route(place.hash)
+    this.settings = new Settings(this.pack, services)
+    this.picker = new ModelPicker(this.settings, services)
     this.settings.judges.cards = services.judgeCards
     try {
       this.settings.readQuery(place.search)
@@ -89,6 +91,8 @@ export class App {
     this.promptSets = new PromptSets(services)
     this.storage = new StorageView(services)
     this.rescoring = new Rescoring(services, this.exhibit)
+    this.leaderboard = new Leaderboard(services)
+    this.published = new Published(services)
     const { route, exhibit, gallery, thresholds, sharing } = this
     this.permalink = new Permalink({
       ...{ route, exhibit, gallery, thresholds },
@@ -212,32 +216,13 @@ export class App {
     })
   }
 
-  /** Bytes of the report's alignment, or of its live fine-tune; null when there is none to save. */
-  adapterFile(
-    what: 'alignment' | 'fine-tune',
-    { spec }: Report,
+  /** A file of the report's alignment, or of its live fine-tune; null when there is none to save. Throws SpqrError. */
+  readonly adapterFile = (
+    what: AdapterPart,
+    report: Report,
     onStep?: (step: number) => void,
-  ): Promise<AdapterDownload | null> {
-    return this.services.withEngine(
-      'saving an adapter',
-      this.settings.values.pack,
-      this.settings.device(),
-      async ({ ports, trainer }) => {
-        if (what === 'alignment') {
-          if (!spec.alignment) return null
-          const { bytes, sha256 } = await ports.engine.exportAlignment(spec.alignment)
-          return { bytes, sha256, name: `${spec.model.id}-${alignmentName(spec.alignment)}.safetensors` }
-        }
-        if (spec.fineTune?.kind !== 'live' || !trainer) return null
-        // Takes no step where the last checkpoint is stored; else the steps are taken again.
-        const { checkpointKey } = await trainer.train(spec.alignment, spec.fineTune, spec.fineTune.steps, (event) =>
-          onStep?.(event.step),
-        )
-        const { bytes, sha256 } = await trainer.exportAdapter(checkpointKey)
-        return { bytes, sha256, name: `${spec.model.id}-fine-tune.safetensors` }
-      },
-    )
-  }
+  ): Promise<AdapterDownload | null> =>
+    adapterFile(this.services, this.settings.values.pack, this.settings.device(), what, report, onStep)
 
   /** Opens a result link; what was made again for an earlier one says nothing about it. Throws SpqrError. */
   async openLink(fragment: string): Promise<void> {
@@ -247,6 +232,18 @@ export class App {
     if (this.sharing.opened === before) return
     this.rechecking.reset()
     this.claims.close()
+  }
+
+  /** Makes `k` samples of the opened link again, or its fine-tune and then `k` samples. */
+  async recheck(what: 'samples' | 'fine-tune', k: number): Promise<void> {
+    const report = this.sharing.opened?.report
+    if (!report) return
+    const { pack } = this.settings.values
+    await this.notices.guard(() =>
+      what === 'samples'
+        ? this.rechecking.run(report, pack, this.settings.device(), k)
+        : this.rechecking.retrain(report, pack, k),
+    )
   }
 
   /** Forgets an opened link; the recorded run comes back. */

@@ -8,6 +8,9 @@ export interface Notice {
   code: string
 }
 
+/** Does something; a failure becomes a notice. Returns whether it went well. */
+export type Guard = Notices['guard']
+
 export class Notices {
   #list = $state.raw<readonly Notice[]>([])
   #next = 1
@@ -31,7 +34,7 @@ export class Notices {
   }
 
   /** Does something; a failure becomes a notice. Returns whether it went well. */
-  async guard(work: () => Promise<unknown>): Promise<boolean> {
+  readonly guard = async (work: () => Promise<unknown>): Promise<boolean> => {
     try {
       await work()
       return true

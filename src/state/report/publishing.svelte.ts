@@ -53,6 +53,11 @@ export class Publishing {
     }
   }
 
+  /** The whole report as JSON, which every later version of the page opens. */
+  json(report: Report): Promise<Blob> {
+    return this.#services.statistics.file(report)
+  }
+
   /** The short address; null for a run that no short link can carry. */
   #link(report: Report): string | null {
     try {

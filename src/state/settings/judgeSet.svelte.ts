@@ -11,6 +11,9 @@ import { parseModelAddress } from '../../core/sources'
 import { picturesOf } from './folder'
 import type { Services } from '../page/services'
 
+/** What choosing files of the user's own needs from below. */
+export type EngineServices = Pick<Services, 'withEngine' | 'keepReference'>
+
 export interface JudgeFolder {
   name: string
   files: { path: string; blob: Blob }[]
@@ -24,6 +27,11 @@ export class JudgeSet {
   /** Folders with a manifest.json, read in place. */
   folders = $state.raw<readonly JudgeFolder[]>([])
   reference = $state.raw<ReferenceChoice | null>(null)
+  readonly #services: EngineServices
+
+  constructor(services: EngineServices) {
+    this.#services = services
+  }
 
   /**
    * The choices behind card ids and addresses, and the folders.
@@ -92,10 +100,10 @@ export class JudgeSet {
    * Reference statistics from one npz or safetensors file, or from real pictures, which the quality judge then sees.
    * Throws SpqrError; the earlier reference then stays.
    */
-  async takeReference(services: Services, pack: string, device: DeviceChoice, files: readonly File[]): Promise<void> {
+  async takeReference(pack: string, device: DeviceChoice, files: readonly File[]): Promise<void> {
     const [first] = files
     if (!first) return
-    await services.withEngine(
+    await this.#services.withEngine(
       'looking at reference pictures',
       pack,
       { ...device, reference: undefined },
@@ -114,7 +122,7 @@ export class JudgeSet {
         const name = single ? first.name : `${n} pictures`
         this.reference = {
           name,
-          sha256: await services.keepReference(features),
+          sha256: await this.#services.keepReference(features),
           n,
           dimension: quality.dimension,
           moments,

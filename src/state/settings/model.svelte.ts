@@ -24,7 +24,10 @@ export class ModelPicker {
   busy = $state(false)
   #choice: ModelChoice | null = null
 
-  constructor(private readonly settings: Settings) {}
+  constructor(
+    private readonly settings: Settings,
+    private readonly services: Pick<Services, 'withEngine'>,
+  ) {}
 
   /** The facts a person confirms, one line each. */
   readonly facts = $derived.by(() => {
@@ -50,13 +53,13 @@ export class ModelPicker {
   }
 
   /** Reads the model's own files; nothing large is fetched. Throws SpqrError. */
-  async look(services: Services, source: ModelChoice['source'] = this.#typed()): Promise<void> {
+  async look(source: ModelChoice['source'] = this.#typed()): Promise<void> {
     const { variant, pack, ep, threads } = this.settings.values
     this.busy = true
     this.described = null
     try {
       const choice: ModelChoice = { source, variant: variant === '' ? null : variant }
-      this.described = await services.withEngine(
+      this.described = await this.services.withEngine(
         'looking at a model',
         pack,
         { executionProvider: ep, threads },
@@ -71,15 +74,15 @@ export class ModelPicker {
     }
   }
 
-  async lookAtFiles(services: Services, { name, files }: FileSet): Promise<void> {
-    await this.look(services, { kind: 'folder', name, files })
+  async lookAtFiles({ name, files }: FileSet): Promise<void> {
+    await this.look({ kind: 'folder', name, files })
   }
 
   /** The same model in another precision, by the name its files give it; '' is the plain one. */
-  async choose(services: Services, variant: string): Promise<void> {
+  async choose(variant: string): Promise<void> {
     const source = this.#choice?.source
     this.settings.set('variant', variant)
-    if (source) await this.look(services, source)
+    if (source) await this.look(source)
   }
 
   /** Precisions to choose among; empty when there is one alone. */

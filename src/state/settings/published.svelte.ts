@@ -12,6 +12,11 @@ export type PublishedRow = v.InferOutput<typeof PublishedSchema>['general_sd15_s
 export class Published {
   #rows = $state.raw<readonly PublishedRow[]>([])
   #source = $state('')
+  readonly #services: Pick<Services, 'readJson'>
+
+  constructor(services: Pick<Services, 'readJson'>) {
+    this.#services = services
+  }
 
   get rows(): readonly PublishedRow[] {
     return this.#rows
@@ -20,8 +25,9 @@ export class Published {
     return this.#source
   }
 
-  async load(services: Pick<Services, 'readJson'>): Promise<void> {
-    const parsed = v.safeParse(PublishedSchema, await services.readJson('reference/spqr-published.json'))
+  /** Reads the table; one that is absent or invalid leaves no rows. */
+  async load(): Promise<void> {
+    const parsed = v.safeParse(PublishedSchema, await this.#services.readJson('reference/spqr-published.json'))
     if (!parsed.success) return
     this.#rows = parsed.output.general_sd15_standard.toSorted((a, b) => b.SPQR - a.SPQR)
     this.#source = parsed.output.source

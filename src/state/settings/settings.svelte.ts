@@ -1,5 +1,4 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
-import { MAX_ADAPTER_BYTES } from '../../core/adapters'
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../../core/contracts'
 import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, shippedName } from '../../core/methods'
 import { HUB_ENDPOINT } from '../../core/sources'
@@ -15,34 +14,19 @@ import {
 import { possible, type FineTuneChoice, type Possible } from '../../evaluation/spec/possible'
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
+import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
 import { nearestNote, runLabel, summaryLine } from './choices'
 import { readFolder } from './folder'
-import { JudgeSet } from './judgeSet.svelte'
+import { JudgeSet, type EngineServices } from './judgeSet.svelte'
 import type { PackInfo } from '../page/pack.svelte'
 import type { RunRequest } from '../run/runner.svelte'
-import type { Services } from '../page/services'
 
 export type { ParameterName }
 
 type AdapterRole = PackAdapter['role']
 
-export interface OwnAdapter extends AdapterFile {
-  /** Format, tensors and rank, in words. */
-  facts: string
-}
-/** A file that was chosen or dropped. */
-export interface AdapterUpload {
-  name: string
-  size: number
-  arrayBuffer(): Promise<ArrayBuffer>
-  text(): Promise<string>
-}
-
 /** Choices that a fine-tune may not fit. */
 const FITTED: readonly ParameterName[] = ['method', 'computed', 'profile', 'scenario', 'train']
-
-/** The header comes on top of the tensors. */
-const MAX_FILE_BYTES = MAX_ADAPTER_BYTES + 2 ** 20
 
 export class Settings {
   values = $state<Parameters>(defaultParameters())
@@ -54,13 +38,16 @@ export class Settings {
   folder = $state.raw<Extract<ModelChoice['source'], { kind: 'folder' }> | null>(null)
   /** For gated models; in memory only, never in links or storage. */
   token = $state('')
-  readonly judges = new JudgeSet()
+  readonly judges: JudgeSet
   /** What a field got wrong, by parameter. */
   problems = $state<Partial<Record<ParameterName, string>>>({})
   readonly #pack: PackInfo
+  readonly #services: EngineServices
 
-  constructor(pack: PackInfo) {
+  constructor(pack: PackInfo, services: EngineServices) {
     this.#pack = pack
+    this.#services = services
+    this.judges = new JudgeSet(services)
   }
 
   /** Alignment methods on offer: the pack's own first, then those computed or applied here. */
@@ -178,39 +165,11 @@ export class Settings {
     return toQuery($state.snapshot(this.values) as Parameters)
   }
 
-  /**
-   * Registers adapter files with the engine, which refuses by name what does not fit. PEFT's adapter_config.json, where
-   * it is beside a file, gives its scale. Throws SpqrError; files taken before it stay.
-   */
-  async takeAdapters(services: Services, role: AdapterRole, files: readonly AdapterUpload[]): Promise<void> {
-    const weights = files.filter(({ name }) => !/\.json$/i.test(name))
-    const config = files.find(({ name }) => /\.json$/i.test(name))
-    if (weights.length === 0)
-      throw new SpqrError(
-        'ADAPTER_INVALID',
-        'There is no adapter among these files.',
-        'Choose a .safetensors file; adapter_config.json alone holds no weights.',
-      )
-    for (const file of weights) {
-      // Before its bytes are read: a whole model would fill the memory first.
-      if (file.size > MAX_FILE_BYTES)
-        throw new SpqrError(
-          'ADAPTER_TOO_LARGE',
-          `"${file.name}" holds ${Math.round(file.size / 2 ** 20)} MB; an adapter may hold ${MAX_ADAPTER_BYTES / 2 ** 20} MB.`,
-          'Choose a LoRA, not a whole model.',
-        )
-      const { sha256, format, tensors, rank } = await services.withEngine(
-        'reading an adapter',
-        this.values.pack,
-        this.device(),
-        async ({ ports }) =>
-          ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && (await config.text())),
-      )
-      const facts = `${format}, ${tensors} tensors${rank === null ? '' : `, rank ${rank}`}${config ? ', scale from adapter_config.json' : ''}`
-      this.#setFiles(role, [
-        ...this.adapters[role].filter((other) => other.sha256 !== sha256),
-        { name: file.name, sha256, strength: 1, facts },
-      ])
+  /** Registers adapter files with the engine. Throws SpqrError; files taken before it stay. */
+  async takeAdapters(role: AdapterRole, files: readonly AdapterUpload[]): Promise<void> {
+    for await (const file of registerAdapters(this.#services, this.values.pack, this.device(), files)) {
+      const others = this.adapters[role].filter(({ sha256 }) => sha256 !== file.sha256)
+      this.#setFiles(role, [...others, file])
     }
   }
 
@@ -218,7 +177,7 @@ export class Settings {
    * Registers a folder of captioned pictures with the trainer, which screens them: a flagged picture or a caption that
    * names a forbidden concept is refused. Throws SpqrError; the earlier choice then stays.
    */
-  async takeFolder(services: Services, files: readonly File[]): Promise<void> {
+  async takeFolder(files: readonly File[]): Promise<void> {
     const image = this.#pack.manifest?.model.image
     if (!image)
       throw new SpqrError(
@@ -227,15 +186,20 @@ export class Settings {
         'Wait for the page to finish loading, then choose the folder again.',
       )
     const { name, pictures } = await readFolder(files, image)
-    const added = await services.withEngine('reading a folder', this.values.pack, this.device(), ({ trainer }) => {
-      if (!trainer)
-        throw new SpqrError(
-          'BAD_INPUT',
-          'This pack cannot be fine-tuned in the browser.',
-          'Choose a fine-tune of the pack.',
-        )
-      return trainer.addDataset(name, pictures)
-    })
+    const added = await this.#services.withEngine(
+      'reading a folder',
+      this.values.pack,
+      this.device(),
+      ({ trainer }) => {
+        if (!trainer)
+          throw new SpqrError(
+            'BAD_INPUT',
+            'This pack cannot be fine-tuned in the browser.',
+            'Choose a fine-tune of the pack.',
+          )
+        return trainer.addDataset(name, pictures)
+      },
+    )
     this.dataset = { name, ...added }
   }
 

@@ -24,7 +24,7 @@ function page(report: Report | null = null) {
     withEngine: async (_who: string, _pack: string, _device: unknown, work: (open: unknown) => Promise<unknown>) =>
       work({ ports: { engine } }),
   } as unknown as Services
-  const settings = new Settings(new PackInfo())
+  const settings = new Settings(new PackInfo(), services)
   const promptSets = new PromptSets(services)
   const app: ScriptedPage = {
     settings,

@@ -173,8 +173,8 @@ describe('the leaderboard', () => {
     suites: [],
   })
   const boardOf = async (json: unknown): Promise<Leaderboard> => {
-    const board = new Leaderboard()
-    await board.load({ leaderboard: async () => Promise.resolve(json) }, 'pictogram', manifest)
+    const board = new Leaderboard({ leaderboard: async () => Promise.resolve(json) })
+    await board.load('pictogram', manifest)
     return board
   }
   const rows = [

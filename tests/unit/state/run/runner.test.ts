@@ -42,7 +42,7 @@ function runner(opening: () => Promise<void> = async () => undefined) {
   const exhibit = new Exhibit()
   return { exhibit, one: new Runner(services, exhibit) }
 }
-const request: RunRequest = { ...new Settings(new PackInfo()).request(), batchSize: 5, resume: smoke }
+const request: RunRequest = { ...new Settings(new PackInfo(), {} as Services).request(), batchSize: 5, resume: smoke }
 
 test('a run shows its report as live; the same run again makes nothing and says it is a stored one', async () => {
   const { one, exhibit } = runner()

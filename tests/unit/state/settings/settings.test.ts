@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { PackInfo } from '../../../../src/state/page/pack.svelte'
 import type { Services } from '../../../../src/state/page/services'
-import { Settings, type AdapterUpload } from '../../../../src/state/settings/settings.svelte'
+import type { AdapterUpload } from '../../../../src/state/settings/adapterUpload'
+import { Settings } from '../../../../src/state/settings/settings.svelte'
 
-const settings = () => new Settings(new PackInfo())
+const settings = () => new Settings(new PackInfo(), services)
 type Work = (open: unknown) => Promise<unknown>
 
 /** An engine that names every file after its content. */
@@ -53,13 +54,13 @@ test('numbers of a mitigation do not stay for another one', () => {
 describe('adapter files', () => {
   test('the same weights are taken once, and replace their strength', async () => {
     const one = settings()
-    await one.takeAdapters(services, 'alignment', [upload('a.safetensors', 'x'), upload('b.safetensors', 'y')])
+    await one.takeAdapters('alignment', [upload('a.safetensors', 'x'), upload('b.safetensors', 'y')])
     one.setStrength('alignment', 'x', 0.5)
     expect(one.request().options.alignmentFiles).toEqual([
       { name: 'a.safetensors', sha256: 'x', strength: 0.5 },
       { name: 'b.safetensors', sha256: 'y', strength: 1 },
     ])
-    await one.takeAdapters(services, 'alignment', [upload('again.safetensors', 'x')])
+    await one.takeAdapters('alignment', [upload('again.safetensors', 'x')])
     expect(one.adapters.alignment.map(({ name, strength }) => [name, strength])).toEqual([
       ['b.safetensors', 1],
       ['again.safetensors', 1],
@@ -68,7 +69,7 @@ describe('adapter files', () => {
 
   test('a fine-tune file gives way to fine-tuning here', async () => {
     const one = settings()
-    await one.takeAdapters(services, 'fine-tune', [upload('a.safetensors', 'x')])
+    await one.takeAdapters('fine-tune', [upload('a.safetensors', 'x')])
     expect(one.request().options.fineTuneFiles).toHaveLength(1)
     one.set('train', 'lite')
     expect(one.request().options.fineTuneFiles).toEqual([])
@@ -81,14 +82,14 @@ describe('adapter files', () => {
       arrayBuffer: () => Promise.reject(new Error('It was read.')),
       text: () => Promise.reject(new Error('It was read.')),
     }
-    await expect(settings().takeAdapters(services, 'alignment', [large])).rejects.toMatchObject({
+    await expect(settings().takeAdapters('alignment', [large])).rejects.toMatchObject({
       code: 'ADAPTER_TOO_LARGE',
     })
   })
 
   test('a configuration alone holds no weights', async () => {
-    await expect(
-      settings().takeAdapters(services, 'alignment', [upload('adapter_config.json', '{}')]),
-    ).rejects.toMatchObject({ code: 'ADAPTER_INVALID' })
+    await expect(settings().takeAdapters('alignment', [upload('adapter_config.json', '{}')])).rejects.toMatchObject({
+      code: 'ADAPTER_INVALID',
+    })
   })
 })
