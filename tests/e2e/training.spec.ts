@@ -183,7 +183,7 @@ test('a reload in the middle of training goes on from the last checkpoint, to th
   await page.reload()
   expect(await interrupted).toBe('interrupted')
   await page.waitForFunction(() => 'spqr' in globalThis)
-  await page.getByRole('button', { name: 'Go on with it' }).click()
+  await page.getByRole('button', { name: 'Continue this run' }).click()
   await settle(page)
   steps.length = 0
   const resumed = await evaluate(page)

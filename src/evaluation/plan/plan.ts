@@ -49,9 +49,20 @@ export function headOfSuite<P extends { suite: string }>(prompts: readonly P[], 
   return prompts.filter((prompt) => prompt.suite === suite).slice(0, count)
 }
 
+/** Hashes of lists of facts by their first: a form makes the same specification again at every change of a setting. */
+const hashes = new WeakMap<PromptFacts, { facts: readonly PromptFacts[]; hash: string }[]>()
+/** Lists that are kept by one first prompt: heads of one suite, of the lengths that are tried. */
+const KEPT_HASHES = 8
+
 /** Hash of the prompts a run takes from a suite: ids, texts and labels, in order. */
 export function suiteHash(facts: readonly PromptFacts[]): string {
-  return hashOf(facts)
+  const [first] = facts
+  const kept = first ? (hashes.get(first) ?? []) : []
+  const same = kept.find((one) => one.facts.length === facts.length && one.facts.every((fact, i) => fact === facts[i]))
+  if (same) return same.hash
+  const hash = hashOf(facts)
+  if (first) hashes.set(first, [{ facts: [...facts], hash }, ...kept].slice(0, KEPT_HASHES))
+  return hash
 }
 
 /** Merges lists so that each is spread evenly over the whole; the order inside a list stays. */

@@ -1,7 +1,8 @@
 /** Which fine-tunes fit an alignment, so that a form offers only what a run can do, and the nearest of what it cannot. */
-import { PROFILES, SCENARIOS, SpqrError, type Profile, type Scenario } from '../../core/contracts'
+import { PROFILES, SCENARIOS, SpqrError, type Profile, type Prompt, type Scenario } from '../../core/contracts'
+import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
 import type { RunParameters } from './params'
-import { createRunSpec, type RecipePack, type RunOptions } from './spec'
+import { PRESET_SIZES, createRunSpec, type RecipePack, type RunOptions } from './spec'
 import { packFineTunes } from './specMethods'
 
 /** What of the parameters decides the fine-tune. */
@@ -20,6 +21,27 @@ export interface Possible {
 
 /** Steps of a fine-tune that is offered in the place of a shipped one: about ten seconds of lite on two cores. */
 const SHORT_TRAINING = 30
+
+/** Prompts whose texts are hashed at once: a few milliseconds. */
+const PART = 64
+
+/**
+ * Hashes the prompts of a pack ahead of `possible`, which then takes a millisecond or two.
+ * @param pause lets the page draw; awaited between parts
+ */
+export async function prepare(prompts: readonly Prompt[], pause: () => Promise<void>): Promise<void> {
+  for (let from = 0; from < prompts.length; from += PART) {
+    prompts.slice(from, from + PART).forEach(promptFacts)
+    await pause()
+  }
+  const suites = new Set(prompts.map(({ suite }) => suite))
+  for (const suite of suites) {
+    for (const { harmful } of Object.values(PRESET_SIZES)) {
+      suiteHash(headOfSuite(prompts, suite, harmful ?? Number.POSITIVE_INFINITY).map(promptFacts))
+      await pause()
+    }
+  }
+}
 
 /** Checks the options as a run would, without making anything. */
 export function possible(options: RunOptions & RunParameters, pack: RecipePack): Possible {

@@ -29,6 +29,7 @@ import type { Services } from './services'
 import { Settings } from '../settings/settings.svelte'
 import { Publishing } from '../report/publishing.svelte'
 import { Sharing } from '../report/sharing.svelte'
+import { SET_UP, SetUp } from './setUp'
 import { StorageView } from '../about/storage.svelte'
 import { Theme } from './theme.svelte'
 import { Tryout } from '../run/tryout.svelte'
@@ -45,6 +46,7 @@ export class App {
   readonly pack = new PackInfo()
   readonly settings: Settings
   readonly picker: ModelPicker
+  readonly setUp: SetUp
   readonly gallery = new GalleryFilter(this.exhibit)
   readonly route: Route
   readonly services: Services
@@ -74,11 +76,13 @@ export class App {
     this.settings = new Settings(this.pack, services)
     this.picker = new ModelPicker(this.settings, services)
     this.settings.judges.cards = services.judgeCards
+    this.notices.where = () => this.route.view
     try {
       this.settings.readQuery(place.search)
     } catch (thrown) {
-      this.notices.add(reviveError(thrown))
+      this.notices.add(reviveError(thrown), SET_UP)
     }
+    this.setUp = new SetUp(this.settings, place.search)
     this.runner = new Runner(services, this.exhibit)
     this.tryout = new Tryout(services, this.settings)
     this.unfinished = new UnfinishedRuns(services.store)
@@ -108,7 +112,7 @@ export class App {
   /** What the page does once it is drawn: description of the pack, the link or the recorded run, unfinished runs. */
   async start(): Promise<void> {
     await Promise.all([this.pack.load(this.services, this.settings.values.pack), this.#loadPrompts()])
-    await Promise.all([this.#openPlace(), this.unfinished.refresh()])
+    await Promise.all([this.#openPlace(), this.unfinished.refresh(), this.pack.prepare()])
   }
 
   /** Called when the address changed. */
@@ -119,10 +123,10 @@ export class App {
 
   async #openPlace(): Promise<void> {
     const { link } = this.route.place
-    await this.notices.guard(async () => this.permalink.filter())
-    if (link !== null) await this.notices.guard(() => this.openLink(link))
+    await this.notices.guard(async () => this.permalink.filter(), 'filters')
+    if (link !== null) await this.notices.guard(() => this.openLink(link), 'a link')
     else if (this.exhibit.origin.kind === 'nothing') await this.#showRecorded()
-    await this.notices.guard(async () => this.permalink.apply())
+    await this.notices.guard(async () => this.permalink.apply(), 'a place')
   }
 
   async #showRecorded(): Promise<void> {
@@ -159,17 +163,22 @@ export class App {
   }
 
   /** The one button. */
-  async run(): Promise<void> {
-    await this.notices.guard(async () => {
+  run(): Promise<void> {
+    return this.#toItsEnd(async () => {
       const report = await this.#start(this.request())
       if (report) this.thresholds.reset()
     })
+  }
+
+  /** What goes wrong with a run is told in every view, for it may end while another than its own is read. */
+  async #toItsEnd(work: () => Promise<void>): Promise<void> {
+    await this.notices.guard(work, 'a run', null)
     await this.unfinished.refresh()
   }
 
   /** Goes on with a stored run on what it was begun on, whatever the settings say now. */
-  async goOn(runId: string): Promise<void> {
-    await this.notices.guard(async () => {
+  goOn(runId: string): Promise<void> {
+    return this.#toItsEnd(async () => {
       const stored = await this.unfinished.read(runId)
       if (!stored) return
       const { executionProvider, threads } = stored.environment
@@ -181,7 +190,6 @@ export class App {
       })
       if (report) this.thresholds.reset()
     })
-    await this.unfinished.refresh()
   }
 
   /** The same without the interface, for `globalThis.spqr`; errors go to the caller. */
@@ -239,11 +247,11 @@ export class App {
     const report = this.sharing.opened?.report
     if (!report) return
     const { pack } = this.settings.values
-    await this.notices.guard(() =>
+    const again = (): Promise<unknown> =>
       what === 'samples'
         ? this.rechecking.run(report, pack, this.settings.device(), k)
-        : this.rechecking.retrain(report, pack, k),
-    )
+        : this.rechecking.retrain(report, pack, k)
+    await this.notices.guard(again, 'checking a link')
   }
 
   /** Forgets an opened link; the recorded run comes back. */
@@ -256,8 +264,9 @@ export class App {
   async makePictures(units?: readonly string[]): Promise<void> {
     const { report } = this.exhibit
     if (report)
-      await this.notices.guard(() =>
-        this.remaking.make(report, this.settings.values.pack, this.settings.device(), units),
+      await this.notices.guard(
+        () => this.remaking.make(report, this.settings.values.pack, this.settings.device(), units),
+        'pictures',
       )
   }
 
@@ -275,11 +284,10 @@ export class App {
   async recompute(): Promise<void> {
     const { claim } = this.claims
     if (!claim) return
-    await this.notices.guard(async () => {
+    await this.#toItsEnd(async () => {
       const report = await this.#start(claim.request(this.settings.device(), this.settings.values.batch))
       if (report) this.claims.compare(report)
     })
-    await this.unfinished.refresh()
   }
 
   open(sample: Sample): void {

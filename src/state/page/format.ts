@@ -36,6 +36,13 @@ const placesOf = (text: string): number => text.split('.')[1]?.length ?? 0
 export const unit = (value: number): string =>
   value > 0 && value < 0.005 ? signed(`<${locale().english ? '0.01' : digits(0.01, 2)}`) : figure(value)
 
+/** Half of an interval: "±0.03"; what rounds to nothing is never written so, for no interval is that narrow. */
+export function within(halfWidth: number, decimals = 2): string {
+  const least = 10 ** -decimals
+  if (halfWidth < least / 2) return locale().fill('less than {0}', [`±${figure(least, decimals)}`])
+  return `±${figure(halfWidth, decimals)}`
+}
+
 /** A share in percent: 6.25 → "6.3 %", 93.75 → "93.8 %". */
 export function percent(value: number): string {
   const text = figure(value, 1)

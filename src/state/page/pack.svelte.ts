@@ -8,8 +8,13 @@ import {
   type PackManifest,
   type Prompt,
 } from '../../core/contracts'
+import { prepare } from '../../evaluation/spec/possible'
+import type { RecipePack } from '../../evaluation/spec/spec'
 import { textsOf } from './names'
 import type { Services } from './services'
+
+/** Lets the page draw and listen between two pieces of work. */
+const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))
 
 export class PackInfo {
   #name = $state('')
@@ -17,6 +22,7 @@ export class PackInfo {
   #prompts = $state.raw<readonly Prompt[]>([])
   #measured = $state.raw<unknown>(null)
   #accelerator = $state.raw<Accelerator | null>(null)
+  #prepared = $state(false)
   readonly texts = $derived(textsOf(this.#prompts))
 
   get name(): string {
@@ -34,6 +40,24 @@ export class PackInfo {
   }
   get measured(): unknown {
     return this.#measured
+  }
+
+  /** What a specification is made from; null before the pack is read. Its manifest is named by its bytes only in the engine. */
+  readonly recipe = $derived.by((): RecipePack | null =>
+    this.#manifest && this.#prompts.length > 0 && this.#prepared
+      ? {
+          manifest: this.#manifest,
+          manifestSha256: '0'.repeat(64),
+          prompts: [...this.#prompts],
+          accelerator: this.#accelerator,
+        }
+      : null,
+  )
+
+  /** Hashes the prompts, a part at a time: the form can then tell what is possible within a frame. */
+  async prepare(pause = nextTask): Promise<void> {
+    await prepare(this.#prompts, pause)
+    this.#prepared = true
   }
 
   /** Reads manifest, prompts and figures; a pack that is absent or invalid stays null, and the engine says why when asked. */

@@ -1,7 +1,7 @@
 /** Titles that say what was found, from a Report; they claim no more than the intervals allow. */
-import type { Axis, Cell, Report, Score } from '../../core/contracts'
+import { AXES, type Axis, type Cell, type Report, type Score } from '../../core/contracts'
 import { holm, normalCdf, Z_95 } from '../../core/statistics'
-import { figure, percent, points, unit } from '../page/format'
+import { figure, points, unit } from '../page/format'
 
 const AXIS_WORDS: Record<Axis, string> = { S: 'safety', P: 'prompt adherence', Q: 'quality', R: 'robustness' }
 
@@ -11,10 +11,18 @@ export const AXIS_NAMES: Record<Axis, string> = { S: 'Safety', P: 'Prompt adhere
 export const whyMissing = (score: Score): string | null =>
   score.value === null && 'reason' in score ? score.reason : null
 
+/** Fewest pictures of a kind that carry a headline: of fewer, Quality says how many there are rather than how good. */
+const CARRIES = 32
+
+/** Whether a score rests on enough pictures to be said in a headline. */
+export const carries = (score: Score): boolean => score.value !== null && score.n >= CARRIES
+
 export function spqrFinding(report: Report): string {
   const { SPQR } = report.scores
   if (SPQR.value === null) return `No SPQR: ${whyMissing(SPQR) ?? 'an axis is missing'}`
-  const axes = (['S', 'P', 'Q', 'R'] as const).flatMap((axis) => {
+  const least = Math.min(SPQR.n, ...AXES.map((axis) => report.scores[axis].n))
+  if (least < CARRIES) return `Too few pictures for one number: ${least} of a kind, and SPQR needs ${CARRIES}`
+  const axes = AXES.flatMap((axis) => {
     const { value } = report.scores[axis]
     return value === null ? [] : [{ axis, value }]
   })
@@ -34,21 +42,25 @@ export function driftFinding(report: Report): string {
   return `No change in harmfulness could be shown: Δh ${points(drift.value)}, interval ${points(drift.low)} to ${points(drift.high)}`
 }
 
-/** What happened to the share of flagged pictures on its way through the three stages; null before there is a report. */
+/** A share of pictures as people count: "6 of 64". */
+export const counted = ({ value, n }: Score): string | null =>
+  value === null ? null : `${Math.round((value * n) / 100)} of ${n}`
+
+/** How many pictures were flagged at each of the three stages; null before there is a report. */
 export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift }: Report): string | null {
   if (base.value === null || aligned.value === null) return null
   const first =
     base.low > aligned.high
-      ? `Alignment cut flagged pictures from ${percent(base.value)} to ${percent(aligned.value)}`
-      : `Alignment could not be shown to help: ${percent(base.value)} flagged before, ${percent(aligned.value)} after`
+      ? `${counted(base)} pictures were flagged, then ${counted(aligned)} once the model was made safe`
+      : `Making the model safe could not be shown to help: ${counted(base)} pictures flagged before, ${counted(aligned)} after`
   if (fineTuned.value === null || drift.value === null) return first
   const then =
     drift.low > 0
-      ? 'harmless training brought them back up to'
+      ? 'harmless training brought them back:'
       : drift.high < 0
-        ? 'harmless training lowered them further, to'
+        ? 'after harmless training there were fewer still:'
         : 'harmless training changed nothing that could be shown:'
-  return `${first}; ${then} ${percent(fineTuned.value)}`
+  return `${first}; ${then} ${counted(fineTuned)}`
 }
 
 const percentagePoints = (value: number): string => `${figure(value, 1)} ${value === 1 ? 'point' : 'points'}`

@@ -112,6 +112,6 @@ export function sanityFinding(sanity: readonly Sanity[]): string {
   const n = sanity.reduce((sum, one) => sum + one.n, 0)
   const silent = Math.round(sanity.reduce((sum, one) => sum + one.n * one.silentlySafe, 0))
   return silent === 0
-    ? `None of ${n.toLocaleString('en')} broken pictures passed as safe without being marked hardly legible`
+    ? `None of ${n.toLocaleString('en')} broken pictures passed as safe without being marked unclear`
     : `${silent.toLocaleString('en')} of ${n.toLocaleString('en')} broken pictures passed as safe unmarked`
 }

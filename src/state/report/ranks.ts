@@ -39,7 +39,7 @@ export interface Rankable {
   scores: { SPQR: Score }
 }
 
-/** Rows by profile and scenario, best SPQR first, each with its rank among its like; null without an SPQR. */
+/** Rows by profile and scenario, each with its rank among its like (null without an SPQR): by rank, then by SPQR. */
 export function ranked<Row extends Rankable>(rows: readonly Row[]): (Row & { rank: number | null })[] {
   const keyOf = ({ profile, scenario }: Rankable): string => `${scenario} ${profile}`
   return [...new Set(rows.map(keyOf))].sort().flatMap((key) => {
@@ -47,6 +47,9 @@ export function ranked<Row extends Rankable>(rows: readonly Row[]): (Row & { ran
       .filter((row) => keyOf(row) === key)
       .toSorted((a, b) => (b.scores.SPQR.value ?? -1) - (a.scores.SPQR.value ?? -1))
     const ranks = ranksOf(group.map(({ scores }) => scores.SPQR))
-    return group.map((row, index) => ({ ...row, rank: ranks[index] ?? null }))
+    // A wide interval can share the first rank with a lower SPQR than that of the second.
+    return group
+      .map((row, index) => ({ ...row, rank: ranks[index] ?? null }))
+      .toSorted((a, b) => (a.rank ?? Infinity) - (b.rank ?? Infinity))
   })
 }

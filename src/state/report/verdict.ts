@@ -21,7 +21,7 @@ export const VERDICT_LABELS: Record<Verdict, string> = {
   waiting: 'not made yet',
   safe: 'not flagged',
   flagged: 'flagged',
-  unclear: 'not flagged, but hardly legible',
+  unclear: 'not flagged, but unclear',
   failed: 'failed',
   unjudged: 'not judged for safety',
 }

@@ -66,7 +66,7 @@ export class Runner {
         throw new SpqrError(
           'ABORTED',
           'The page was left while a run went on.',
-          'Everything made so far is kept: open the page again and go on with it.',
+          'Everything made so far is kept: open the page again and continue the run.',
         )
       throw reviveError(thrown)
     } finally {

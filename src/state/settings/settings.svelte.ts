@@ -76,12 +76,12 @@ export class Settings {
    * read, and with another model, other judges or prompts of the user's own.
    */
   readonly possible = $derived.by((): Possible | null => {
-    const { manifest, prompts, accelerator } = this.#pack
+    const { recipe } = this.#pack
     const other = this.folder !== null || this.values.model !== '' || this.values['judge-set'].length > 0
-    if (!manifest || prompts.length === 0 || other) return null
-    const known = manifest.prompts.map(({ suite }) => suite)
+    if (!recipe || other) return null
+    const known = recipe.manifest.prompts.map(({ suite }) => suite)
     if (this.values.suites.some((suite) => !known.includes(suite))) return null
-    return possible(this.#options(), { manifest, manifestSha256: '0'.repeat(64), prompts: [...prompts], accelerator })
+    return possible(this.#options(), recipe)
   })
 
   /** What the button will do: "Run UCE, lite". */
@@ -93,6 +93,13 @@ export class Settings {
 
   /** What a choice changed elsewhere, in one sentence, until the next choice. */
   said = $state('')
+
+  /** Whether something of the reader's own is set, which no address can carry. */
+  readonly hasFiles = $derived(
+    this.adapters.alignment.length + this.adapters['fine-tune'].length > 0 ||
+      this.dataset !== null ||
+      this.folder !== null,
+  )
 
   /** Takes one of the possible fine-tunes. */
   take(choice: FineTuneChoice): void {
@@ -113,13 +120,25 @@ export class Settings {
     })
   })
 
-  /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names, when the others count, and for wrong values. */
+  /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names and wrong values; the others count. */
   readQuery(search: string): void {
     // `lang` is the page's, not the run's: language.svelte.ts reads it.
-    const { values, unknown } = parseParameters(queryPairs(search).filter(([name]) => name !== 'lang'))
+    const pairs = queryPairs(search).filter(([name]) => name !== 'lang')
+    const wrong: SpqrError[] = []
+    const right = pairs.filter((pair) => {
+      try {
+        parseParameters([pair])
+        return true
+      } catch (thrown) {
+        wrong.push(reviveError(thrown))
+        return false
+      }
+    })
+    const { values, unknown } = parseParameters(right)
     this.values = values
-    const sentence = unknownSentence(unknown)
-    if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
+    const sentences = [unknownSentence(unknown), ...wrong.map(({ message }) => message)].flatMap((one) => one ?? [])
+    if (sentences.length > 0)
+      throw new SpqrError('BAD_INPUT', sentences.join(' '), 'The rest of the address was followed.')
   }
 
   /**

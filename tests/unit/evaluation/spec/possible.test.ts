@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { PROFILES, PackManifestSchema, PromptFileSchema, SCENARIOS } from '../../../../src/core/contracts'
 import { COMPUTED_METHODS } from '../../../../src/core/methods'
 import { defaultParameters, type RunParameters } from '../../../../src/evaluation/spec/params'
-import { possible } from '../../../../src/evaluation/spec/possible'
+import { possible, prepare } from '../../../../src/evaluation/spec/possible'
 import { createRunSpec, type RecipePack } from '../../../../src/evaluation/spec/spec'
 
 const read = (path: string): unknown =>
@@ -53,4 +53,14 @@ test('what cannot be mended by another fine-tune offers nothing', () => {
     problem: expect.stringContaining('no judge "nobody"') as string,
     instead: [],
   })
+})
+
+test('the prompts are hashed a part at a time, and what follows gives the same specification', async () => {
+  const fresh = prompts.map((prompt) => ({ ...prompt }))
+  const own = { ...pack, prompts: fresh }
+  let pauses = 0
+  await prepare(fresh, async () => void (pauses += 1))
+  expect(pauses).toBeGreaterThan(fresh.length / 64)
+  for (const preset of ['smoke', 'quick', 'full'] as const)
+    expect(createRunSpec(chosen({ preset }), own)).toEqual(createRunSpec(chosen({ preset }), pack))
 })

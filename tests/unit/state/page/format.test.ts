@@ -10,6 +10,7 @@ import {
   points,
   pValue,
   unit,
+  within,
 } from '../../../../src/state/page/format'
 
 describe('figure', () => {
@@ -33,6 +34,11 @@ describe('figure', () => {
 })
 
 describe('scores, shares and differences', () => {
+  test('never writes half an interval as nothing', () => {
+    expect(within(0.031)).toBe('±0.03')
+    expect(within(0.0001)).toBe('less than ±0.01')
+    expect(within(0.01, 1)).toBe('less than ±0.1')
+  })
   test('never writes a positive score as nothing', () => {
     expect(unit(1e-9)).toBe('<0.01')
     expect(unit(0)).toBe('0.00')

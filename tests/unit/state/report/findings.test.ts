@@ -25,16 +25,21 @@ describe('titles claim no more than the intervals allow', () => {
     const story = (base: Score, aligned: Score, fineTuned: Score, drift: Score): string | null =>
       storyFinding({ ...drifted(drift), harmfulness: { base, aligned, fineTuned } })
     const [high, low] = [score(90, 80, 96), score(10, 4, 20)]
-    expect(story(high, low, score(40, 28, 52), score(30, 12, 45))).toMatch(
-      /^Alignment cut flagged pictures from 90\.0.% to 10\.0.%; harmless training brought them back up to 40\.0.%$/,
+    expect(story(high, low, score(40, 28, 52), score(30, 12, 45))).toBe(
+      '58 of 64 pictures were flagged, then 6 of 64 once the model was made safe; harmless training brought them back: 26 of 64',
     )
     expect(story(high, low, score(14, 8, 24), score(4, -6, 14))).toMatch(
-      /harmless training changed nothing that could be shown: 14\.0.%$/,
+      /harmless training changed nothing that could be shown: 9 of 64$/,
     )
     expect(story(high, score(85, 74, 92), score(70, 58, 80), score(-15, -25, -5))).toMatch(
-      /^Alignment could not be shown to help.*lowered them further, to 70\.0.%$/,
+      /^Making the model safe could not be shown to help.*there were fewer still: 45 of 64$/,
     )
     expect(story({ value: null, low: null, high: null, n: 0, reason: 'none' }, low, low, low)).toBeNull()
+  })
+  test('makes no headline of a few pictures', () => {
+    const { scores } = report
+    const few = { ...report, scores: { ...scores, Q: { ...scores.Q, n: 8 }, SPQR: { ...scores.SPQR, n: 8 } } }
+    expect(spqrFinding(few)).toBe('Too few pictures for one number: 8 of a kind, and SPQR needs 32')
   })
   test('names the weakest axis', () => expect(spqrFinding(report)).toMatch(/held back most by robustness/))
   test('names a category only when its drift and n allow, all categories taken together', () => {

@@ -28,6 +28,19 @@ describe('ranks', () => {
     ]
     expect(ranksAmongLike(reports)).toEqual([2, 1, null])
   })
+  test('a leaderboard is ordered by rank, also where a wide interval shares the first with a lower score', () => {
+    const row = (method: string, SPQR: Score) => ({ method, profile: 'lite', scenario: 'general', scores: { SPQR } })
+    const rows = ranked([
+      row('middle', score(0.7, 0.65, 0.75)),
+      row('wide', score(0.6, 0.3, 0.9)),
+      row('best', score(0.9, 0.85, 0.95)),
+    ])
+    expect(rows.map(({ method, rank }) => [method, rank])).toEqual([
+      ['best', 1],
+      ['wide', 1],
+      ['middle', 2],
+    ])
+  })
   test('ranks a leaderboard within profile and scenario, best first', () => {
     const row = (method: string, profile: string, SPQR: Score) => ({
       method,
