@@ -101,6 +101,7 @@ export function parametersOf(spec: RunSpec, pack: RecipePack): RunParameters | n
     seed: spec.seed,
     ...(spec.sampler.accelerator === undefined
       ? {
+          sampler: 'full' as const,
           scheduler: spec.sampler.scheduler,
           steps: spec.sampler.numInferenceSteps,
           guidance: spec.sampler.guidanceScale,
@@ -113,5 +114,6 @@ export function parametersOf(spec: RunSpec, pack: RecipePack): RunParameters | n
   const id = runId(spec)
   if (!givenBack(changes, id, pack)) return null
   const kept = Object.entries(shortest(changes, id, pack)).filter(([, value]) => value !== undefined)
-  return { ...defaultParameters(), ...(Object.fromEntries(kept) as Changes) }
+  // Always in words: what `auto` stands for may change.
+  return { ...defaultParameters(), ...(Object.fromEntries(kept) as Changes), sampler: changes.sampler ?? 'full' }
 }

@@ -105,7 +105,12 @@ export function encodeShortLink(report: Report, packName: string, pack: RecipePa
   const claim: v.InferOutput<typeof ClaimSchema> = {
     p: packName,
     m: spec.model.manifestSha256.slice(0, 16),
-    q: toQuery({ ...defaultParameters(), ...parameters }).slice(1),
+    // Links of every version mean the full sampler where they name none.
+    q: toQuery({
+      ...defaultParameters(),
+      ...parameters,
+      ...(parameters.sampler === 'full' ? { sampler: 'auto' } : {}),
+    }).slice(1),
     r: record.id.slice(0, 32),
     c: commitmentOf(record),
     h: [counts.base, counts.aligned, counts.fineTuned].map((one) => one && [one[0], one[1]]) as [null, null, null],
@@ -164,7 +169,8 @@ function recipeOf(query: string, pack: string): Claim['parameters'] {
   try {
     const { values, unknown } = parseParameters(queryPairs(query))
     const sentence = unknownSentence(unknown)
-    if (sentence === null && pack === PARAMETERS.pack.parse(pack)) return { ...values, pack }
+    if (sentence === null && pack === PARAMETERS.pack.parse(pack))
+      return { ...values, sampler: values.sampler === 'fast' ? 'fast' : 'full', pack }
   } catch (error) {
     if (!(error instanceof SpqrError)) throw error
   }
@@ -181,7 +187,11 @@ function same(a: unknown, b: unknown): boolean {
  */
 export function checkClaim(claim: Pick<Claim, 'run' | 'commitment' | 'counts' | 'scores'>, report: Report): ClaimCheck {
   if (!report.record.id.startsWith(claim.run)) {
-    throw new SpqrError('BAD_INPUT', 'This report is of another run than the link claims.', 'Make the run of the link.')
+    throw new SpqrError(
+      'BAD_INPUT',
+      'This report is of another run than the link claims.',
+      'Make the run of the link; one of an earlier fast sampler cannot be made here.',
+    )
   }
   const { counts } = claim
   return {

@@ -214,9 +214,9 @@ export const RUN_PARAMETERS = {
     "Sampler by its diffusers name; empty: the pack's.",
   ),
   sampler: parameter(
-    'full' as 'full' | 'fast',
-    oneOf('full', 'fast'),
-    "How pictures are drawn: full (the pack's steps with guidance) or fast (its accelerator: few steps, guidance inside).",
+    'auto' as 'auto' | 'full' | 'fast',
+    oneOf('auto', 'full', 'fast'),
+    "How pictures are drawn: full (the pack's steps with guidance), fast (its accelerator: few steps, guidance inside), or auto: fast for the presets smoke and quick where it can be.",
   ),
   steps: parameter<number | null>(null, optional(integer(1, 1000)), "Denoising steps; empty: the pack's."),
   guidance: parameter<number | null>(

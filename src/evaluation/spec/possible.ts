@@ -1,5 +1,13 @@
 /** Which fine-tunes fit an alignment, so that a form offers only what a run can do, and the nearest of what it cannot. */
-import { PROFILES, SCENARIOS, SpqrError, type Profile, type Prompt, type Scenario } from '../../core/contracts'
+import {
+  PROFILES,
+  SCENARIOS,
+  SpqrError,
+  type Profile,
+  type Prompt,
+  type RunSpec,
+  type Scenario,
+} from '../../core/contracts'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
 import type { RunParameters } from './params'
 import { PRESET_SIZES, createRunSpec, type RecipePack, type RunOptions } from './spec'
@@ -11,6 +19,8 @@ export type FineTuneChoice = Partial<Pick<RunParameters, 'profile' | 'scenario' 
 export interface Possible {
   /** Why the chosen combination cannot be run, in one sentence; null when it can. */
   problem: string | null
+  /** Whether the pack's fast sampler would draw the pictures. */
+  fast: boolean
   /** Fine-tunes that come with the pack for this alignment. */
   shipped: readonly { profile: Profile; scenario: Scenario }[]
   /** Profiles that can be trained in the browser. */
@@ -47,8 +57,16 @@ export async function prepare(prompts: readonly Prompt[], pause: () => Promise<v
 export function possible(options: RunOptions & RunParameters, pack: RecipePack): Possible {
   const shipped = shippedFor(options, pack)
   const trainable = (pack.manifest.training?.profiles ?? []).map(({ profile }) => profile)
-  const problem = problemOf(options, pack)
-  return { problem, shipped, trainable, instead: problem === null ? [] : nearest(options, pack, shipped, trainable) }
+  const planned = planOf(options, pack)
+  const { problem } = planned
+  const fast = planned.spec ? planned.spec.sampler.accelerator !== undefined : options.sampler === 'fast'
+  return {
+    problem,
+    fast,
+    shipped,
+    trainable,
+    instead: problem === null ? [] : nearest(options, pack, shipped, trainable),
+  }
 }
 
 function shippedFor(options: RunOptions, pack: RecipePack): Possible['shipped'] {
@@ -62,13 +80,15 @@ function shippedFor(options: RunOptions, pack: RecipePack): Possible['shipped'] 
   }
 }
 
-function problemOf(options: RunOptions, pack: RecipePack): string | null {
+function planOf(
+  options: RunOptions,
+  pack: RecipePack,
+): { spec: RunSpec; problem: null } | { spec: null; problem: string } {
   try {
-    createRunSpec(options, pack)
-    return null
+    return { spec: createRunSpec(options, pack), problem: null }
   } catch (error) {
     if (!(error instanceof SpqrError)) throw error
-    return error.message
+    return { spec: null, problem: error.message }
   }
 }
 
@@ -90,5 +110,5 @@ function nearest(
     ...(here ? [{ train: here, scenario: options.scenario, 'train-steps': SHORT_TRAINING }] : []),
     { profile: 'none', train: 'none' },
   ]
-  return offers.filter((offer) => problemOf({ ...options, ...offer }, pack) === null)
+  return offers.filter((offer) => planOf({ ...options, ...offer }, pack).spec !== null)
 }

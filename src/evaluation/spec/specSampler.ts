@@ -6,6 +6,25 @@ import type { RecipePack } from './specMethods'
 
 const FULL = 'Choose the full sampler.'
 
+/** Settings that the fast sampler has inside. */
+const INSIDE = ['scheduler', 'steps', 'guidance'] as const
+/** Presets that look rather than measure: fast unless something asks for the full sampler. */
+const QUICK: readonly RunParameters['preset'][] = ['smoke', 'quick']
+
+const actsThroughGuidance = (alignment: AlignmentSpec | null) =>
+  alignment?.kind === 'inference' && !changesEmbeddings(alignment.method) ? GUIDANCE[alignment.method] : null
+
+/** The sampler that `auto` stands for. */
+export function samplerOf(
+  chosen: RunParameters,
+  { accelerator }: Pick<RecipePack, 'accelerator'>,
+  alignment: AlignmentSpec | null,
+): 'full' | 'fast' {
+  if (chosen.sampler !== 'auto') return chosen.sampler
+  const plain = INSIDE.every((name) => chosen[name] === null) && !actsThroughGuidance(alignment)
+  return accelerator && QUICK.includes(chosen.preset) && plain ? 'fast' : 'full'
+}
+
 /**
  * The sampler of a run.
  * @throws {SpqrError} BAD_INPUT when the fast one is chosen and the pack has none, with settings that it has inside, or
@@ -18,7 +37,7 @@ export function resolveSampler(
 ): SamplerSpec {
   const { scheduler } = manifest.model
   const { noise } = chosen
-  if (chosen.sampler === 'full') {
+  if (samplerOf(chosen, { accelerator }, alignment) === 'full') {
     return {
       scheduler: chosen.scheduler ?? scheduler.type,
       numInferenceSteps: chosen.steps ?? scheduler.numInferenceSteps,
@@ -27,19 +46,16 @@ export function resolveSampler(
     }
   }
   if (!accelerator) throw new SpqrError('BAD_INPUT', `"${manifest.id}" has no fast sampler.`, FULL)
-  const given = (['scheduler', 'steps', 'guidance'] as const).find((name) => chosen[name] !== null)
+  const given = INSIDE.find((name) => chosen[name] !== null)
   if (given)
     throw new SpqrError(
       'BAD_INPUT',
       `"${given}" cannot be chosen together with the fast sampler.`,
       `Leave "${given}" out, or choose the full sampler.`,
     )
-  if (alignment?.kind === 'inference' && !changesEmbeddings(alignment.method))
-    throw new SpqrError(
-      'BAD_INPUT',
-      `${GUIDANCE[alignment.method].name} acts through guidance, which the fast sampler has inside.`,
-      FULL,
-    )
+  const guided = actsThroughGuidance(alignment)
+  if (guided)
+    throw new SpqrError('BAD_INPUT', `${guided.name} acts through guidance, which the fast sampler has inside.`, FULL)
   return {
     scheduler: scheduler.type,
     numInferenceSteps: accelerator.steps,

@@ -1,7 +1,7 @@
 /** Fine-tunes in words, for buttons and for the sentence that says what was taken instead. */
 import { MITIGATIONS } from '../../core/methods'
 import { defaultParameters, type Parameters } from '../../evaluation/spec/params'
-import type { FineTuneChoice } from '../../evaluation/spec/possible'
+import type { FineTuneChoice, Possible } from '../../evaluation/spec/possible'
 import { figure } from '../page/format'
 
 const choiceName = (profile: string): string => (profile === 'none' ? 'no fine-tuning' : profile)
@@ -39,10 +39,11 @@ interface Named {
   model: string
   method: string
   fineTune: string
+  fast: boolean
 }
 
 /** One line that says what the next run will do. */
-export function summaryLine(values: Parameters, { model, method, fineTune }: Named): string {
+export function summaryLine(values: Parameters, { model, method, fineTune, fast }: Named): string {
   const { preset, steps } = values
   const shown = values.train === 'none' && fineTune !== '' ? fineTune : fineTuneLine(values)
   return [
@@ -51,7 +52,7 @@ export function summaryLine(values: Parameters, { model, method, fineTune }: Nam
     shown,
     `${preset} preset`,
     ...(steps === null ? [] : [`${figure(steps, 0)} steps`]),
-    ...(values.sampler === 'fast' ? ['fast sampler'] : []),
+    ...(fast ? ['fast sampler'] : []),
   ].join(' · ')
 }
 
@@ -59,4 +60,12 @@ function fineTuneLine({ train, profile, scenario, mitigation, 'train-steps': ste
   if (train === 'none') return profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`
   const here = `${train} fine-tune here, ${steps} steps`
   return mitigation === 'none' ? here : `${here}, ${MITIGATIONS[mitigation].name}`
+}
+
+/** What the fast sampler has inside: it takes the place of these settings. */
+export const INSIDE_FAST = { steps: null, guidance: null, scheduler: null } as const
+
+/** Whether the pack's fast sampler will draw the pictures. */
+export function drawsFast({ sampler }: Parameters, checked: Possible | null): boolean {
+  return checked?.fast ?? sampler === 'fast'
 }

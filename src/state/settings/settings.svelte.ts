@@ -15,7 +15,7 @@ import { possible, type FineTuneChoice, type Possible } from '../../evaluation/s
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
-import { nearestNote, runLabel, summaryLine } from './choices'
+import { INSIDE_FAST, drawsFast, nearestNote, runLabel, summaryLine } from './choices'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
 import type { PackInfo } from '../page/pack.svelte'
@@ -117,6 +117,7 @@ export class Settings {
       model: other ?? this.#pack.manifest?.title ?? this.values.pack,
       method: own('alignment') || (method === '' ? first : this.methodName),
       fineTune: own('fine-tune'),
+      fast: drawsFast(this.values, this.possible),
     })
   })
 
@@ -155,8 +156,7 @@ export class Settings {
       this.problems = { ...this.problems, [name]: reviveError(thrown).message }
       return
     }
-    // The fast sampler has these inside.
-    if (name === 'sampler') Object.assign(this.values, { steps: null, guidance: null, scheduler: null })
+    if (name === 'sampler' && text === 'fast') Object.assign(this.values, INSIDE_FAST)
     if (!FITTED.includes(name)) return
     const [nearest] = this.possible?.instead ?? []
     if (!nearest) return

@@ -17,14 +17,18 @@ const pack: RecipePack = { manifest, manifestSha256: '0'.repeat(64), prompts, ac
 
 test('the fast sampler takes its steps and guidance from the pack’s accelerator, at every stage', () => {
   const spec = createRunSpec({ sampler: 'fast' }, pack)
-  expect(spec.sampler).toMatchObject({ numInferenceSteps: 2, guidanceScale: 1, accelerator: accelerator.file.sha256 })
+  expect(spec.sampler).toMatchObject({
+    numInferenceSteps: 2,
+    guidanceScale: 1,
+    accelerator: accelerator.file.sha256,
+  })
   for (const stage of ['base', 'aligned', 'fine-tuned'] as const)
     expect(variantOf(spec, stage, null, null)).toMatchObject({ stage, accelerated: true })
   expect(runId(createRunSpec(parametersOf(spec, pack) ?? {}, pack))).toBe(runId(spec))
 })
 
 test('the full sampler is written as it always was', () => {
-  const spec = createRunSpec({}, pack)
+  const spec = createRunSpec({ sampler: 'full' }, pack)
   expect(Object.keys(spec.sampler)).toEqual(['scheduler', 'numInferenceSteps', 'guidanceScale', 'noise'])
   expect(variantOf(spec, 'base', null, null)).not.toHaveProperty('accelerated')
   expect(parametersOf(spec, pack)?.sampler).toBe('full')
@@ -42,4 +46,26 @@ test('a pack without an accelerator has no fast sampler, and one of another base
   expect(() => createRunSpec({ sampler: 'fast' }, { ...pack, accelerator: null })).toThrow(/has no fast sampler/)
   const other = { ...accelerator, baseSha256: 'f'.repeat(64) }
   expect(() => readAccelerator(other, manifest.model)).toThrow(/trained for another model/)
+})
+
+test('left to itself, a smoke or quick run is fast and a full one is full', () => {
+  const drawn = (options: Parameters<typeof createRunSpec>[0], of = pack) =>
+    createRunSpec(options, of).sampler.accelerator === undefined ? 'full' : 'fast'
+  expect([drawn({}), drawn({ preset: 'smoke' }), drawn({ preset: 'full' }), drawn({ preset: 'custom' })]).toEqual([
+    'fast',
+    'fast',
+    'full',
+    'full',
+  ])
+  // What the fast sampler cannot do is done by the full one.
+  expect(drawn({ steps: 4 })).toBe('full')
+  expect(drawn({ guidance: 2 })).toBe('full')
+  expect(drawn({ method: 'sld-medium', profile: 'none' })).toBe('full')
+  expect(drawn({}, { ...pack, accelerator: null })).toBe('full')
+})
+
+test('a run keeps its sampler in words, whatever "auto" comes to mean', () => {
+  for (const sampler of ['full', 'fast'] as const)
+    expect(parametersOf(createRunSpec({ sampler }, pack), pack)?.sampler).toBe(sampler)
+  expect(parametersOf(createRunSpec({}, pack), pack)?.sampler).toBe('fast')
 })
