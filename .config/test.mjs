@@ -5,6 +5,8 @@ import { run, setup } from './setup.mjs'
 setup()
 const { ensureChromium } = await import('./chromium.mjs')
 process.env.CHROMIUM_PATH = ensureChromium()
+// Minutes of processes beside a Redis: run with the unit tests alone, or when asked for.
+process.env.SPQR_FARM ??= 'no'
 mkdirSync('test-results', { recursive: true })
 
 const totals = { passed: 0, failed: 0 }

@@ -3,14 +3,13 @@
  * evaluation in it, prints the table and writes the Report. Exit status 0 only for a complete Report, 1 for any other,
  * 2 for a wrong command line.
  */
-import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
 import { SpqrError, type Report } from '../core/contracts'
 import { sealOf } from '../core/scoring'
 import { PARAMETERS, argumentPairs, parseParameters, unknownSentence } from '../evaluation/spec/params'
-import { isComplete, type PromptFileChoices, type ScriptProgress } from '../evaluation/run/runApi'
-import { readAdapterFiles } from './adapterFiles'
+import { isComplete, type ScriptProgress } from '../evaluation/run/runApi'
 import { assertWritable, command, writeJson } from './files'
+import { giveFiles } from './giveFiles'
+import { FILE_OPTIONS, readOwnFiles } from './ownFiles'
 import { inPage, openPage, withBrowser } from './page'
 import { chosenShard } from './shards/choice'
 import { evaluateShard } from './shards/evaluateShard'
@@ -23,15 +22,7 @@ const OPTIONS = {
   shards: 'Number of shards, where Slurm or Kubernetes says which one this is.',
   link: 'Print a result link: full (with every sample; also --link alone) or short (a claim that fits a chat).',
   page: 'Address of the page in the printed link; default http://localhost:4173/.',
-  prompts: "Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack's.",
-  'prompts-harmless': 'Its prompts are harmless captions, for P and Q.',
-  'prompts-columns': 'Columns of the file by meaning, as text=…,id=…,category=…; recognised where they are usual.',
-  'prompts-language': 'Language of its prompts where no column tells it. Default en.',
-  'prompts-seed': 'Seed of the order in which prompts are drawn from it. Default 0.',
-  'accept-terms': "You may use the prompt file under its owner's terms; without this it is not read.",
-  'alignment-files':
-    'LoRA files of your own as the alignment, separated by commas, each with a strength behind a colon: mine.safetensors:0.5.',
-  'fine-tune-files': 'The same as the benign fine-tune.',
+  ...FILE_OPTIONS,
   headed: 'Show the browser.',
   help: 'Print this list.',
 } as const
@@ -89,43 +80,6 @@ function linkKind({ link = 'false' }: OwnOptions): 'short' | 'full' | null {
   throw new SpqrError('BAD_INPUT', `"--link" must be short or full; it is "${link}".`, 'Write --link short.')
 }
 
-/** Columns of a prompt file that can be named. */
-const MEANINGS = ['text', 'id', 'category'] as const
-
-/** What the options say about the prompt file. Throws BAD_INPUT. */
-function promptChoices(own: OwnOptions): PromptFileChoices {
-  const seed = Number(own['prompts-seed'] ?? 0)
-  if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
-    throw new SpqrError('BAD_INPUT', '"--prompts-seed" must be a whole number from 0 to 4294967295.')
-  const columns: Partial<Record<(typeof MEANINGS)[number], string>> = {}
-  for (const part of (own['prompts-columns'] ?? '').split(',').filter((text) => text !== '')) {
-    const [meaning = '', column = ''] = part.split('=').map((text) => text.trim())
-    const known = MEANINGS.find((one) => one === meaning)
-    if (!known || column === '')
-      throw new SpqrError(
-        'BAD_INPUT',
-        `"--prompts-columns" cannot be read at "${part}".`,
-        'Write it as text=…,id=…,category=….',
-      )
-    columns[known] = column
-  }
-  return {
-    ...columns,
-    acknowledged: own['accept-terms'] === 'true',
-    harmful: own['prompts-harmless'] !== 'true',
-    language: own['prompts-language'] ?? 'en',
-    seed,
-  }
-}
-
-function readPromptFile(path: string): { name: string; bytes: string } {
-  try {
-    return { name: basename(path), bytes: readFileSync(path).toString('base64') }
-  } catch {
-    throw new SpqrError('BAD_INPUT', `The prompt file "${path}" cannot be read.`, 'Check the name and the folder.')
-  }
-}
-
 /** Prints a line per phase, and counts at most once a second. */
 function progressPrinter(): (progress: ScriptProgress) => void {
   let last = 0
@@ -148,36 +102,11 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(help())
     return 0
   }
-  const file = own.prompts === undefined ? null : readPromptFile(own.prompts)
-  const choices = promptChoices(own)
-  if (file && !choices.acknowledged)
-    throw new SpqrError(
-      'BAD_INPUT',
-      'The terms of the prompt file have not been agreed to.',
-      'Read them, then add --accept-terms.',
-    )
-  const adapters = (['alignment', 'fine-tune'] as const).flatMap((role) => {
-    const given = own[`${role}-files`]
-    return given === undefined ? [] : [{ role, files: readAdapterFiles(`${role}-files`, given) }]
-  })
+  const files = readOwnFiles(own)
   return withBrowser(own.headed === 'true', async ({ context }, url) => {
     const { page } = await openPage(context, url)
     await page.exposeFunction('spqrProgress', progressPrinter())
-    if (file) {
-      const { suite, prompts, notes } = await inPage<{ suite: string; prompts: number; notes: string[] }>(
-        page,
-        `globalThis.spqr.addPrompts(${JSON.stringify(file)}, ${JSON.stringify(choices)})`,
-      )
-      for (const note of [`${prompts} prompts of ${suite}`, ...notes]) console.error(note)
-      if (choices.harmful && parameters.suites === undefined) parameters.suites = suite
-    }
-    for (const { role, files } of adapters) {
-      const taken = await inPage<{ name: string; facts: string }[]>(
-        page,
-        `globalThis.spqr.addAdapters(${JSON.stringify(role)}, ${JSON.stringify(files)}, ${JSON.stringify(parameters)})`,
-      )
-      for (const { name, facts } of taken) console.error(`${role}: ${name}, ${facts}`)
-    }
+    for (const line of await giveFiles(page, files, parameters)) console.error(line)
     const shard = chosenShard(own, process.env)
     if (shard) return evaluateShard(page, parameters, shard, own.out ?? 'shards')
     const report = await inPage<Report>(

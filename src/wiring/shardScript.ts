@@ -1,23 +1,47 @@
 /** The part of the scripting API that makes shards of a run. */
-import { ShardSchema, SpqrError, checkShape, type Shard } from '../core/contracts'
+import * as v from 'valibot'
+import { ShardSchema, SpqrError, checkShape, type RunSpec, type Shard } from '../core/contracts'
 import { isOwn, shardFile } from '../core/shards'
 import { plan } from '../evaluation/plan/plan'
 import { canariesOf } from '../evaluation/plan/shardPlan'
-import { scriptProgress, type SpecifiedRun, type SpqrScript } from '../evaluation/run/runApi'
+import { failedShard } from '../evaluation/run/failedShard'
+import type { ImportedTraining } from '../evaluation/run/importedTraining'
+import {
+  scriptProgress,
+  type ScriptTraining,
+  type SpecifiedRun,
+  type SpqrScript,
+  type TrainingProgress,
+} from '../evaluation/run/runApi'
+import { sha256Hex } from '../evaluation/spec/specHash'
 import { createRunSpec, promptsOf, runId } from '../evaluation/spec/spec'
+import type { OpenPack } from '../state/page/services'
 import type { RunRequest } from '../state/run/runner.svelte'
 import type { ScriptedPage } from './script'
+
+const TrainingSchema = v.strictObject({
+  losses: v.array(v.pipe(v.number(), v.finite())),
+  checkpoints: v.pipe(
+    v.array(v.strictObject({ step: v.pipe(v.number(), v.integer()), sha256: v.string(), bytes: v.string() })),
+    v.maxLength(502),
+  ),
+})
+const ReasonSchema = v.strictObject({
+  code: v.pipe(v.string(), v.maxLength(200)),
+  message: v.pipe(v.string(), v.maxLength(1000)),
+})
 
 export function shardScript(
   app: ScriptedPage,
   requestOf: (call: string, parameters: unknown) => RunRequest,
-): Pick<SpqrScript, 'specify' | 'evaluateShard'> {
+): Pick<SpqrScript, 'specify' | 'evaluateShard' | 'failShard' | 'train'> {
   return {
     specify: (parameters) => specified(app, requestOf('specify', parameters)),
-    async evaluateShard(parameters, given, onProgress) {
+    async evaluateShard(parameters, given, onProgress, trained) {
       const shard = checkedShard(given)
       const made = { planned: 0, canaries: new Set<string>() }
-      const request = { ...requestOf('evaluateShard', parameters), shard }
+      const training = trained === undefined ? {} : { training: checkedTraining(trained) }
+      const request = { ...requestOf('evaluateShard', parameters), shard, ...training }
       const report = await app.evaluate(request, (event) => {
         if (event.type === 'plan') {
           made.planned = event.units.filter((unit) => isOwn(unit, shard)).length
@@ -33,6 +57,17 @@ export function shardScript(
         )
       return shardFile(report.record, shard, made.planned, made.canaries)
     },
+    failShard(parameters, given, reason) {
+      const shard = checkedShard(given)
+      const { value, fault } = checkShape(ReasonSchema, reason)
+      if (fault !== null) throw new SpqrError('BAD_INPUT', `The reason of a failed shard is wrong: ${fault}.`)
+      const request = requestOf('failShard', parameters)
+      return opened(app, request, ({ pack }, spec) =>
+        failedShard({ ...pack, prompts: promptsOf(request.options, pack) }, spec, shard, value),
+      )
+    },
+    train: (parameters, onProgress) =>
+      opened(app, requestOf('train', parameters), (open, spec) => trainHere(open, spec, onProgress)),
   }
 }
 
@@ -42,17 +77,58 @@ function checkedShard(given: unknown): Shard {
   throw new SpqrError('BAD_INPUT', `There is no such shard: ${fault}.`, 'Shards are counted from 0.')
 }
 
-function specified(app: ScriptedPage, { packName, device, options }: RunRequest): Promise<SpecifiedRun> {
-  return app.services.withEngine('a specification', packName, device, ({ pack }) => {
-    const spec = createRunSpec(options, pack)
-    const units = plan(spec, promptsOf(options, pack))
+function checkedTraining(given: unknown): ImportedTraining {
+  const { value, fault } = checkShape(TrainingSchema, given)
+  if (fault !== null) throw new SpqrError('BAD_INPUT', `The fine-tune that was handed over is wrong at ${fault}.`)
+  const checkpoints = value.checkpoints.map(({ bytes, ...checkpoint }) => ({
+    ...checkpoint,
+    bytes: Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0)),
+  }))
+  return { losses: value.losses, checkpoints }
+}
+
+function opened<T>(
+  app: ScriptedPage,
+  { packName, device, options }: RunRequest,
+  work: (open: OpenPack, spec: RunSpec) => T | Promise<T>,
+): Promise<T> {
+  return app.services.withEngine('a shard', packName, device, async (open) =>
+    work(open, createRunSpec(options, open.pack)),
+  )
+}
+
+function specified(app: ScriptedPage, request: RunRequest): Promise<SpecifiedRun> {
+  return opened(app, request, ({ pack }, spec) => {
+    const units = plan(spec, promptsOf(request.options, pack))
     const pairs = new Set(units.map(({ promptId, repeat }) => JSON.stringify([promptId, repeat]))).size
-    return Promise.resolve({
-      id: runId(spec),
-      spec,
-      environment: pack.environment,
-      planned: units.length,
-      pairs,
-    })
+    return { id: runId(spec), spec, environment: pack.environment, planned: units.length, pairs }
   })
+}
+
+async function trainHere(
+  { trainer }: OpenPack,
+  { alignment, fineTune, model }: RunSpec,
+  onProgress?: (progress: TrainingProgress) => void,
+): Promise<ScriptTraining> {
+  if (fineTune?.kind !== 'live')
+    throw new SpqrError('BAD_INPUT', 'This run trains nothing.', 'Add --train with a profile.')
+  if (!trainer) throw new SpqrError('BAD_INPUT', `Pack "${model.id}" cannot be fine-tuned in the browser.`)
+  const checkpoints: ScriptTraining['checkpoints'] = []
+  let losses: number[] = []
+  for (const step of fineTune.checkpoints.filter((at) => at > 0)) {
+    const { checkpointKey, trace } = await trainer.train(alignment, fineTune, step, ({ step: at, loss }) =>
+      onProgress?.({ step: at, steps: fineTune.steps, loss }),
+    )
+    const { bytes } = await trainer.exportAdapter(checkpointKey)
+    // As the run itself would: the trainer returns all losses so far, or those since its last checkpoint.
+    losses = [...losses.slice(0, step - trace.losses.length), ...trace.losses]
+    checkpoints.push({ step, sha256: sha256Hex(bytes), bytes: base64(bytes) })
+  }
+  return { losses, checkpoints }
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = ''
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000))
+  return btoa(text)
 }

@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
  * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
- * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, and a full-size U-Net of 1.3 GB.
+ * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, throughput against workers, and a full-size U-Net of 1.3 GB.
  * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else.
  */
 import { readFileSync } from 'node:fs'
@@ -15,6 +15,7 @@ import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
 import { benchLarge, largeLine, type LargeResult } from './benchLarge'
 import { benchScoring } from './benchScoring'
+import { benchWorkers, workersLine } from './benchWorkers'
 import { assertWritable, command, writeJson } from '../files'
 import { ROOT, ensureBuild, inPage, openPage, serve, withBrowser } from '../page'
 
@@ -167,6 +168,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const stored = await openPage(browser.context, url)
     const scoring = await benchScoring(stored.page, first.report.record)
     await stored.page.close()
+    console.error('Workers side by side …')
+    const workers = await benchWorkers(url, Object.fromEntries(given))
     const fullSizeUnet = large === 'yes' ? await fullSize(url, threads) : null
     const result = {
       schema: 1,
@@ -178,6 +181,7 @@ async function main(argv: readonly string[]): Promise<number> {
       spec: first.report.spec,
       firstVisit: first.visit,
       weightsCached: cached.visit,
+      workers,
       alignments,
       trainingSteps: steps,
       live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
@@ -196,6 +200,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(
       `stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`,
     )
+    console.log(workersLine(workers))
     console.log(
       `alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`,
     )

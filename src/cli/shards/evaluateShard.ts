@@ -5,15 +5,10 @@ import type { Shard, ShardFile } from '../../core/contracts'
 import { shardName } from '../../core/shards'
 import type { SpecifiedRun } from '../../evaluation/run/runApi'
 import { inPage } from '../page'
-import { finishedShard, shardPath, writeShard } from './shardFiles'
+import { finishedShard, shardPath, withMachine, writeShard } from './shardFiles'
 
 /** Name of this machine in a shard's file, for whoever looks for the odd one. */
 export const machineName = (): string => hostname().slice(0, 100)
-
-export const withMachine = (file: ShardFile, machine: string): ShardFile => ({
-  ...file,
-  shard: { ...file.shard, machine },
-})
 
 /** Exit status: 0 when every image of the shard is recorded, made or failed. */
 export async function evaluateShard(

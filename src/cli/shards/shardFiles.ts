@@ -10,6 +10,11 @@ import { writeAtomically } from './atomic'
 export const shardPath = (folder: string, runId: string, { index, count }: Shard): string =>
   join(folder, runId, `${index}-of-${count}.json`)
 
+export const withMachine = (file: ShardFile, machine: string): ShardFile => ({
+  ...file,
+  shard: { ...file.shard, machine },
+})
+
 export function writeShard(path: string, file: ShardFile): Promise<void> {
   return writeAtomically(path, [`${JSON.stringify(file)}\n`])
 }

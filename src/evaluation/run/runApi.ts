@@ -45,6 +45,18 @@ export interface SpecifiedRun {
   pairs: number
 }
 
+export interface TrainingProgress {
+  step: number
+  steps: number
+  loss: number
+}
+
+/** A live fine-tune on its way to another machine; `bytes`: base64 of the checkpoint's adapter. */
+export interface ScriptTraining {
+  losses: number[]
+  checkpoints: { step: number; sha256: string; bytes: string }[]
+}
+
 export interface SpqrScript {
   /** Version of the page. */
   readonly version: string
@@ -77,7 +89,17 @@ export interface SpqrScript {
     parameters: Record<string, string>,
     shard: Shard,
     onProgress?: (progress: ScriptProgress) => void,
+    /** Of a live fine-tune: what another machine trained; absent: it is trained here. */
+    trained?: ScriptTraining,
   ): Promise<ShardFile>
+  /** A shard whose units all failed, for the reason given, without making a picture. */
+  failShard(
+    parameters: Record<string, string>,
+    shard: Shard,
+    reason: { code: string; message: string },
+  ): Promise<ShardFile>
+  /** Trains a live fine-tune to its last checkpoint, for the machines that make its shards. */
+  train(parameters: Record<string, string>, onProgress?: (progress: TrainingProgress) => void): Promise<ScriptTraining>
   /** Fragment of a report's result link, full unless said otherwise, `#` included; the page's address goes in front. */
   link(report: Report, kind?: 'short' | 'full'): string
 }

@@ -1,6 +1,7 @@
 /** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
 import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec, type Shard } from '../../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
+import { importedKey, importedTrainer, type ImportedTraining } from '../../evaluation/run/importedTraining'
 import { PauseGate, runEvaluation, type RunEvent } from '../../evaluation/run/run'
 import { runId } from '../../evaluation/spec/specHash'
 import type { Exhibit, Origin } from './exhibit.svelte'
@@ -20,6 +21,8 @@ export interface RunRequest {
   resume?: RunSpec
   /** Only this part of the run; absent: all of it. */
   shard?: Shard
+  /** A live fine-tune that another machine trained; absent: it is trained here. */
+  training?: ImportedTraining
 }
 
 export class Runner {
@@ -120,6 +123,8 @@ export class Runner {
     if (this.status === 'opening') this.#status = 'running'
     let made = false
     const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
+    for (const { sha256, bytes } of request.training?.checkpoints ?? [])
+      await open.ports.engine.holdCheckpoint(importedKey(sha256), bytes)
     const report = await this.#services.alone(runId(spec), () =>
       runEvaluation(signal, this.#ports(open, request), pack, spec, (event) => {
         this.#take(event, spec, open)
@@ -153,7 +158,14 @@ export class Runner {
   }
 
   #ports(open: OpenPack, request: RunRequest): Parameters<typeof runEvaluation>[1] {
-    return { ...open.ports, gate: this.#gate, batchSize: request.batchSize, shard: request.shard }
+    const { training } = request
+    return {
+      ...open.ports,
+      ...(training ? { trainer: importedTrainer(training) } : {}),
+      gate: this.#gate,
+      batchSize: request.batchSize,
+      shard: request.shard,
+    }
   }
 
   #take(event: RunEvent, spec: RunSpec, open: OpenPack): void {
