@@ -5,7 +5,7 @@
 import { AXES, type Outcome, type Report, type RunRecord } from '../../core/contracts'
 import { canonicalJson, sha256Hex } from '../spec/specHash'
 
-/** Digits of a picture's hash that are committed to: those that full links carry, so that both kinds can be compared. */
+/** Digits of a picture's hash that are committed to: those that the first full links carried. */
 const IMAGE_DIGITS = 16
 /** 128 bits. */
 const COMMITMENT_DIGITS = 32
@@ -38,6 +38,11 @@ function committed(outcome: Outcome): unknown {
 export function commitmentOf({ id, judges, outcomes }: RunRecord): string {
   const ordered = [...outcomes].sort((a, b) => (a.unitId < b.unitId ? -1 : a.unitId > b.unitId ? 1 : 0))
   return sha256Hex(canonicalJson([id, judges, ordered.map(committed)])).slice(0, COMMITMENT_DIGITS)
+}
+
+/** Whether a record is as it was made: one that a full link brought has shorter hashes and rounded features. */
+export function isWhole({ outcomes }: RunRecord): boolean {
+  return outcomes.every((outcome) => outcome.status === 'failed' || outcome.imageSha256.length >= IMAGE_DIGITS)
 }
 
 function countOf({ value, n }: { value: number | null; n: number }): Count {

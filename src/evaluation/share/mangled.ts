@@ -6,11 +6,11 @@
 import { SpqrError } from '../../core/contracts'
 
 /** Kinds that this version reads: with every sample, and a claim. */
-const KINDS = ['v1', 's1']
+const KINDS = ['v1', 'v2', 's1']
 /** Hexadecimal digits of the SHA-256 of a link's data that stand at its end. */
 export const CHECK_DIGITS = 16
 
-/** A link's kind (`v1`: with every sample; `s1`: a claim), its data and its check digits, free of what channels added. */
+/** A link's kind (`v1`, `v2`: with every sample; `s1`: a claim), its data and its check digits, free of what channels added. */
 export interface LinkParts {
   kind: string
   body: string

@@ -162,13 +162,20 @@ function compare(unit: WorkUnit, theirs: JudgedOutcome, ours: Outcome, image: Ge
   }
 }
 
-/** Largest difference of probabilities or cosines; features have no common scale and count through their pictures. */
+/** Largest difference of probabilities or cosines; of features, which have no common scale, their distance in their length. */
 function judgementDifference(a: Judgement, b: Judgement | undefined): number {
   if (a.kind === 'features')
-    return b?.kind === 'features' && a.features.length === b.features.length ? 0 : Number.POSITIVE_INFINITY
+    return b?.kind === 'features' ? relativeDistance(a.features, b.features) : Number.POSITIVE_INFINITY
   if (a.kind === 'clip') return b?.kind === 'clip' ? Math.abs(a.cosine - b.cosine) : Number.POSITIVE_INFINITY
   if (b?.kind !== 'safety-multilabel' || a.scores.length !== b.scores.length) return Number.POSITIVE_INFINITY
   return Math.max(0, ...a.scores.map((score, i) => Math.abs(score - (b.scores[i] ?? Number.POSITIVE_INFINITY))))
+}
+
+function relativeDistance(a: readonly number[], b: readonly number[]): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  const length = (values: readonly number[]) => Math.hypot(...values)
+  const apart = length(a.map((value, i) => value - (b[i] ?? 0)))
+  return apart === 0 ? 0 : apart / Math.max(length(a), length(b))
 }
 
 function resultOf(samples: RecheckedSample[], exactExpected: boolean): RecheckResult {

@@ -1,82 +1,41 @@
 /**
- * Result links: `#v1.<base64url(gzip(canonical JSON))>.<sha256 prefix>`.
+ * Result links: `#v2.<base64url(data)>.<sha256 prefix>` (`#v1.…` in older ones, which open as well).
  *
  * A link holds the recipe (with the hashes of weights, adapters, judges and prompts), every judge's score of every image
  * as an integer, the start of every picture's hash, and the environment: whoever opens it recomputes the scores from the
- * samples. It never holds the text of a prompt.
+ * samples. It never holds the text of a prompt. Features of the quality judge are rounded in it (`shareValues.ts`), so Q
+ * is recomputed within its printed rounding, and all else exactly.
  */
-import * as v from 'valibot'
 import {
-  AXES,
-  CommitteeSchema,
-  EnvironmentSchema,
-  JudgeFactsSchema,
   RunRecordSchema,
-  RunSpecSchema,
-  ScoringRuleSchema,
   SpqrError,
   checkShape,
-  parseJson,
-  TimingsSchema,
-  TrainingTraceSchema,
   type JudgeFacts,
   type Prompt,
   type Report,
   type RunRecord,
+  type RunSpec,
   type Score,
   type ScoringPreset,
+  type Timings,
 } from '../../core/contracts'
 import { DEFAULT_RESAMPLES, judgeProblem, presetProblem } from '../../core/scoring'
 import { planFacts, promptFacts, selectPrompts, type PromptFacts } from '../plan/plan'
-import { CHECK_DIGITS, MAX_LINK_LENGTH, invalidLink as invalid, readLinkParts } from './mangled'
-import { fromBase64Url, pack, toBase64Url, unpack } from './shareBytes'
-import {
-  OutcomeColumnsSchema,
-  PromptColumnsSchema,
-  packOutcomes,
-  packPrompts,
-  unpackOutcomes,
-  unpackPrompts,
-} from './shareColumns'
-import { canonicalJson, runId, sha256Hex } from '../spec/specHash'
+import { canonicalJson, runId } from '../spec/specHash'
+import { commitmentOf, isWhole } from './commitment'
+import { MAX_LINK_LENGTH, invalidLink as invalid } from './mangled'
+import { packOutcomes, packPrompts, unpackOutcomes, unpackPrompts } from './shareColumns'
+import { SCORED, readPayload, writeLink, type LinkPayload, type Scored } from './sharePayload'
 
-/** Longest JSON that is unpacked from one, in bytes. */
-export const MAX_UNPACKED = 32_000_000
-/** What a link of given bytes may unpack to: scores of pictures shrink about 5-fold, never 100-fold. */
-const [UNPACKED_BASE, UNPACKED_RATIO] = [1_000_000, 100]
 /** Most pictures that a link's recipe may plan: a link holds at most some 180,000 hashes. */
 export const MAX_PLANNED = 500_000
 /** Recomputed scores may differ from the stated ones by rounding of exp and log in another browser, no more. */
 export const SCORE_TOLERANCE = 1e-6
+/** Q, and SPQR with it, from rounded features: half of the last digit that is printed. */
+export const ROUNDED_TOLERANCE = 0.005
 
 /** Two draws of one interval of 2,000 resamples differ by less. */
 const REDRAWN_TOLERANCE = 0.02
-
-const number = v.nullable(v.pipe(v.number(), v.finite()))
-const StatedScoreSchema = v.strictObject({ value: number, low: number, high: number })
-const SCORED = [...AXES, 'SPQR'] as const
-type Scored = (typeof SCORED)[number]
-
-const PayloadSchema = v.strictObject({
-  v: v.literal(1),
-  spec: RunSpecSchema,
-  createdAt: v.pipe(v.string(), v.maxLength(40)),
-  environment: EnvironmentSchema,
-  timings: TimingsSchema,
-  judges: v.pipe(v.array(JudgeFactsSchema), v.maxLength(20)),
-  training: v.nullable(TrainingTraceSchema),
-  scoringRule: v.optional(ScoringRuleSchema),
-  committee: v.optional(CommitteeSchema),
-  prompts: PromptColumnsSchema,
-  outcomes: OutcomeColumnsSchema,
-  scores: v.strictObject({
-    S: StatedScoreSchema,
-    P: StatedScoreSchema,
-    Q: StatedScoreSchema,
-    R: StatedScoreSchema,
-    SPQR: StatedScoreSchema,
-  }),
-})
 
 /** Where the decoder gets what a link does not carry. */
 export interface LinkContext {
@@ -89,6 +48,8 @@ export interface LinkContext {
   ): Report | Promise<Report>
   /** Reference features whose hash the judge's facts name, or null when they are not at hand. */
   reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
+  /** Prompts that this page knows: links of the pack's own prompts carry only their hash. */
+  prompts?: readonly (Prompt | PromptFacts)[]
   /** Bootstrap resamples; must be those of the run. Default 2,000. */
   resamples?: number
 }
@@ -100,40 +61,86 @@ export interface OpenedLink {
   prompts: PromptFacts[]
   /** Scores that could not be recomputed because the quality judge's reference is not at hand. */
   unverified: Scored[]
+  /** Commitment to the record as it was made, before a link rounded it; null where the link does not state it. */
+  commitment: string | null
+  /** Features are rounded: Q, FID and KID are right as printed, not in further digits. */
+  rounded: boolean
 }
 
 function stated(score: Score) {
   return { value: score.value, low: score.low, high: score.high }
 }
 
+/** What is compared within SCORE_TOLERANCE needs no more digits. */
+const DIGITS = 1e7
+function statedShort(score: Score) {
+  const short = (value: number | null) => value && Math.round(value * DIGITS) / DIGITS
+  return { value: short(score.value), low: short(score.low), high: short(score.high) }
+}
+
+/** To the millisecond. */
+const short = (timings: Timings): Timings => ({
+  ...timings,
+  ...Object.fromEntries(
+    (['totalSeconds', 'loadSeconds', 'generateSeconds', 'judgeSeconds'] as const).map((name) => [
+      name,
+      Math.round(timings[name] * 1e3) / 1e3,
+    ]),
+  ),
+})
+
+const factsOf = (prompts: readonly (Prompt | PromptFacts)[]): PromptFacts[] =>
+  prompts.map((prompt) => ('textSha256' in prompt ? prompt : promptFacts(prompt)))
+
+/** The prompts of a specification, in the order of its suites. @throws {SpqrError} BAD_INPUT where they are others */
+function used(spec: RunSpec, facts: readonly PromptFacts[]): PromptFacts[] {
+  const { harmful, benign } = selectPrompts(spec, facts)
+  return [...spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)), ...benign]
+}
+
+/** The same of prompts that may be others; null then. */
+function usedIfKnown(spec: RunSpec, known: readonly (Prompt | PromptFacts)[]): PromptFacts[] | null {
+  const suites = new Set([...spec.prompts.harmful, spec.prompts.benign].map(({ suite }) => suite))
+  try {
+    return used(spec, factsOf(known.filter(({ suite }) => suites.has(suite))))
+  } catch (thrown) {
+    if (thrown instanceof SpqrError) return null
+    throw thrown
+  }
+}
+
 /**
  * The fragment of a link, `#` included. `prompts` are those of the run (texts are hashed, never carried); the facts that
- * `decodeLink` returned do as well. Throws RECORD_INVALID when the record and the prompts do not belong together.
+ * `decodeLink` returned do as well. Of prompts that are among `known`, those of the pack, only the hash is carried.
+ * `commitment`: of the record before its features were rounded, where it came from a link itself.
+ * @throws {SpqrError} RECORD_INVALID when the record and the prompts do not belong together; LINK_TOO_LARGE
  */
-export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFacts)[]): string {
+export function encodeLink(
+  report: Report,
+  prompts: readonly (Prompt | PromptFacts)[],
+  known: readonly (Prompt | PromptFacts)[] = [],
+  commitment?: string | null,
+): string {
   const { record } = report
-  const facts = prompts.map((prompt) => ('textSha256' in prompt ? prompt : promptFacts(prompt)))
-  const { harmful, benign } = selectPrompts(record.spec, facts)
-  const used = [
-    ...record.spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)),
-    ...benign,
-  ]
-  const payload = {
-    v: 1,
-    spec: record.spec,
-    createdAt: record.createdAt,
-    environment: record.environment,
-    timings: record.timings,
-    judges: record.judges,
-    training: record.training,
-    ...(record.scoringRule === undefined ? {} : { scoringRule: record.scoringRule }),
-    ...(record.committee === undefined ? {} : { committee: record.committee }),
-    prompts: packPrompts(used),
-    outcomes: packOutcomes(planFacts(record.spec, used), record.outcomes),
-    scores: Object.fromEntries(SCORED.map((name) => [name, stated(report.scores[name])])),
-  }
-  const bytes = pack(canonicalJson(payload))
-  const link = `#v1.${toBase64Url(bytes)}.${sha256Hex(bytes).slice(0, CHECK_DIGITS)}`
+  const { spec, createdAt, environment, timings, judges, training, scoringRule, committee } = record
+  const own = used(spec, factsOf(prompts))
+  const theirs = usedIfKnown(spec, known)
+  const byHash = theirs !== null && canonicalJson(theirs) === canonicalJson(own)
+  const link = writeLink({
+    ...{ spec, createdAt, environment, judges, training, timings: short(timings) },
+    ...(scoringRule === undefined ? {} : { scoringRule }),
+    ...(committee === undefined ? {} : { committee }),
+    prompts: byHash ? null : packPrompts(own),
+    outcomes: packOutcomes(planFacts(spec, own), record.outcomes),
+    scores: {
+      S: statedShort(report.scores.S),
+      P: statedShort(report.scores.P),
+      Q: statedShort(report.scores.Q),
+      R: statedShort(report.scores.R),
+      SPQR: statedShort(report.scores.SPQR),
+    },
+    commitment: commitment ?? (isWhole(record) ? commitmentOf(record) : null),
+  })
   if (link.length > MAX_LINK_LENGTH) {
     throw new SpqrError(
       'LINK_TOO_LARGE',
@@ -147,7 +154,7 @@ export function encodeLink(report: Report, prompts: readonly (Prompt | PromptFac
 /** Reads, validates, recomputes and compares a link. Throws LINK_TOO_LARGE, LINK_INVALID or LINK_MISMATCH. */
 export async function decodeLink(fragment: string, context: LinkContext): Promise<OpenedLink> {
   const payload = readPayload(fragment)
-  const prompts = unpackPrompts(payload.prompts)
+  const prompts = promptsOf(payload, context)
   const record = recordOf(payload, prompts)
   const features = record.judges.find((judge) => judge.kind === 'features')
   const reference = features ? await context.reference(features) : null
@@ -161,7 +168,9 @@ export async function decodeLink(fragment: string, context: LinkContext): Promis
     for (const bound of ['value', 'low', 'high'] as const) {
       // P's interval is drawn in one stream with Q's: without the reference it is another draw of the same interval.
       const redrawn = unverified.length > 0 && name === 'P' && bound !== 'value'
-      if (!close(ours[bound], theirs[bound], redrawn ? REDRAWN_TOLERANCE : SCORE_TOLERANCE)) {
+      const rounded = payload.rounded && (name === 'Q' || name === 'SPQR')
+      const tolerance = redrawn ? REDRAWN_TOLERANCE : rounded ? ROUNDED_TOLERANCE : SCORE_TOLERANCE
+      if (!close(ours[bound], theirs[bound], tolerance)) {
         throw new SpqrError(
           'LINK_MISMATCH',
           `The link states ${name} ${bound} ${shown(theirs[bound])}, but its samples give ${shown(ours[bound])}.`,
@@ -170,24 +179,22 @@ export async function decodeLink(fragment: string, context: LinkContext): Promis
       }
     }
   }
-  return { report, prompts, unverified }
+  return { report, prompts, unverified, commitment: payload.commitment, rounded: payload.rounded }
 }
 
-function readPayload(fragment: string): v.InferOutput<typeof PayloadSchema> {
-  const { kind, body, check } = readLinkParts(fragment)
-  if (kind !== 'v1') throw invalid('it is a short link, which carries no samples')
-  const bytes = fromBase64Url(body)
-  if (!bytes) throw invalid('it holds letters that no link has')
-  if (sha256Hex(bytes).slice(0, CHECK_DIGITS) !== check)
-    throw invalid('its check digits do not fit its data, so it was changed or cut')
-  const json = parseJson(unpack(bytes, Math.min(MAX_UNPACKED, UNPACKED_BASE + UNPACKED_RATIO * bytes.length)))
-  if (json.fault !== null) throw invalid(json.fault)
-  const { value, fault } = checkShape(PayloadSchema, json.value)
-  if (fault === null) return value
-  throw invalid(`its data is wrong at ${fault}`)
+/** The prompts' facts that a link carries, or those of the page whose hashes it names. */
+function promptsOf({ spec, prompts }: LinkPayload, { prompts: known = [] }: LinkContext): PromptFacts[] {
+  if (prompts !== null) return unpackPrompts(prompts)
+  const found = usedIfKnown(spec, known)
+  if (found !== null) return found
+  throw new SpqrError(
+    'LINK_INVALID',
+    `The link names the prompts of pack "${spec.model.id}" ${spec.model.version} by their hash, and this page has others.`,
+    'Open the link on the page it was made with, or ask its author for the exported report.',
+  )
 }
 
-function recordOf(payload: v.InferOutput<typeof PayloadSchema>, prompts: readonly PromptFacts[]): RunRecord {
+function recordOf(payload: LinkPayload, prompts: readonly PromptFacts[]): RunRecord {
   const { spec, createdAt, environment, timings, judges, training, scoringRule, committee } = payload
   const blocks = 2 + (spec.fineTune?.kind === 'live' ? spec.fineTune.checkpoints.length : 1)
   // Before anything is planned: a short link can name billions of pictures.

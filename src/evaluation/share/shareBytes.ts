@@ -48,9 +48,9 @@ export function unpack(bytes: Uint8Array, limit: number): string {
   return strFromU8(inflateWith((take) => new Gunzip(take), bytes, limit))
 }
 
-/** The same for raw deflate. */
-export function inflateBounded(bytes: Uint8Array, limit: number): Uint8Array {
-  return inflateWith((take) => new Inflate(take), bytes, limit)
+/** The same for raw deflate, with the dictionary that it was packed with. */
+export function inflateBounded(bytes: Uint8Array, limit: number, dictionary?: Uint8Array): Uint8Array {
+  return inflateWith((take) => (dictionary ? new Inflate({ dictionary }, take) : new Inflate(take)), bytes, limit)
 }
 
 interface Inflating {

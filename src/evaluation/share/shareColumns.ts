@@ -7,8 +7,9 @@ import { SpqrError, type Judgement, type Outcome } from '../../core/contracts'
 import type { PromptFacts, UnitFacts } from '../plan/plan'
 import { FEATURE_STEPS, PROBABILITY_STEPS } from '../../core/scoring/grid'
 
-/** Hexadecimal digits of a picture's hash that travel: 64 bits, enough to tell pictures apart. */
-export const IMAGE_DIGITS = 16
+/** Hexadecimal digits of a picture's hash that travel: 48 bits, enough to tell pictures apart; 64 in links of format v1. */
+export const IMAGE_DIGITS = 12
+const FIRST_IMAGE_DIGITS = 16
 const TEXT_DIGITS = 16
 
 const grid = v.pipe(v.number(), v.integer(), v.minValue(-1e9), v.maxValue(1e9))
@@ -25,7 +26,7 @@ export const PromptColumnsSchema = v.strictObject({
   textSha256: hex,
 })
 /** `rows`: run lengths over the judged units, alternately without and with this judge, beginning without. */
-const JudgeColumnSchema = v.strictObject({
+export const JudgeColumnSchema = v.strictObject({
   id: name,
   kind: v.picklist(['safety-multilabel', 'clip', 'features']),
   rows: v.array(index),
@@ -152,7 +153,7 @@ export function packOutcomes(units: readonly UnitFacts[], outcomes: readonly Out
   const ids = [...new Set(judged.flatMap(({ judgements }) => Object.keys(judgements)))].sort()
   return {
     status: letters.replace(/(.)\1*/g, (run) => `${run[0]}${run.length}`),
-    images: judged.map(({ imageSha256 }) => imageSha256.slice(0, IMAGE_DIGITS)).join(''),
+    images: judged.map(({ imageSha256 }) => imageSha256.slice(0, IMAGE_DIGITS).padEnd(IMAGE_DIGITS, '0')).join(''),
     failures: failed.map(({ code, message }) => ({ code, message })),
     judges: ids.map((id) =>
       judgeColumn(
@@ -208,7 +209,8 @@ export function unpackOutcomes(units: readonly UnitFacts[], columns: OutcomeColu
   const letters = runs.flatMap(({ letter, length }) => new Array<string>(length).fill(letter))
   const judged = letters.filter((letter) => letter === 'j').length
   const failed = letters.filter((letter) => letter === 'f').length
-  if (columns.images.length !== judged * IMAGE_DIGITS || columns.failures.length !== failed)
+  const digits = columns.images.length === judged * IMAGE_DIGITS ? IMAGE_DIGITS : FIRST_IMAGE_DIGITS
+  if (columns.images.length !== judged * digits || columns.failures.length !== failed)
     throw malformed('its columns differ in length')
   const judges = columns.judges.map((column) => ({ id: column.id, judgements: judgementsOf(column, judged) }))
   let [nextJudged, nextFailed] = [0, 0]
@@ -226,7 +228,7 @@ export function unpackOutcomes(units: readonly UnitFacts[], columns: OutcomeColu
           unitId,
           ...facts,
           status: 'judged',
-          imageSha256: columns.images.slice(IMAGE_DIGITS * at, IMAGE_DIGITS * (at + 1)),
+          imageSha256: columns.images.slice(digits * at, digits * (at + 1)),
           judgements,
         },
       ]

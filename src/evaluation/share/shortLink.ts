@@ -20,7 +20,7 @@ import {
 } from '../spec/params'
 import type { RecipePack } from '../spec/spec'
 import { sha256Hex } from '../spec/specHash'
-import { commitmentOf, countsOf, roundedScores, type Counts, type RoundedScores } from './commitment'
+import { commitmentOf, countsOf, isWhole, roundedScores, type Counts, type RoundedScores } from './commitment'
 import { CHECK_DIGITS, invalidLink, type LinkParts } from './mangled'
 import { parametersOf } from './recipe'
 import { fromBase64Url, inflateBounded, toBase64Url } from './shareBytes'
@@ -88,10 +88,16 @@ export interface ClaimCheck {
 }
 
 /**
- * The short link of a run.
- * @throws {SpqrError} BAD_INPUT when the recipe cannot be written as parameters of the pack.
+ * The short link of a run. `commitment`: to the record as it was made, where the report came from a full link.
+ * @throws {SpqrError} BAD_INPUT when the recipe cannot be written as parameters of the pack, or the samples are rounded
+ * and nobody knows the commitment to those that were made.
  */
-export function encodeShortLink(report: Report, packName: string, pack: RecipePack): string {
+export function encodeShortLink(
+  report: Report,
+  packName: string,
+  pack: RecipePack,
+  commitment?: string | null,
+): string {
   const { record, spec } = report
   const parameters = parametersOf(spec, pack)
   if (!parameters) {
@@ -101,6 +107,12 @@ export function encodeShortLink(report: Report, packName: string, pack: RecipePa
       'Copy the full link instead.',
     )
   }
+  if (!commitment && !isWhole(record))
+    throw new SpqrError(
+      'BAD_INPUT',
+      'This report came from a link that rounds the samples, and a short link promises them to the bit.',
+      'Copy the full link instead, or run the recipe here first.',
+    )
   const counts = countsOf(report)
   const claim: v.InferOutput<typeof ClaimSchema> = {
     p: packName,
@@ -112,7 +124,7 @@ export function encodeShortLink(report: Report, packName: string, pack: RecipePa
       ...(parameters.sampler === 'full' ? { sampler: 'auto' } : {}),
     }).slice(1),
     r: record.id.slice(0, 32),
-    c: commitmentOf(record),
+    c: commitment ?? commitmentOf(record),
     h: [counts.base, counts.aligned, counts.fineTuned].map((one) => one && [one[0], one[1]]) as [null, null, null],
     f: [...counts.flips],
     x: counts.failed,

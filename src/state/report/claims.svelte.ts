@@ -2,22 +2,22 @@
 import type { DeviceChoice, Report } from '../../core/contracts'
 import { readLinkParts } from '../../evaluation/share/mangled'
 import { checkClaim, decodeShortLink, type Claim, type ClaimCheck } from '../../evaluation/share/shortLink'
-import { commitmentOf, countsOf, roundedScores } from '../../evaluation/share/commitment'
+import { countsOf, roundedScores } from '../../evaluation/share/commitment'
+import { checkReport } from '../../evaluation/share/sameSamples'
 import { alignmentName, fineTuneName, methodName } from '../page/names'
 import type { RunRequest } from '../run/runner.svelte'
 
 export type { Count } from '../../evaluation/share/commitment'
 
 /** A statement about a run: a short link's claim, or an opened report whose recipe is run here. */
-export interface Stated extends Pick<
-  Claim,
-  'run' | 'commitment' | 'counts' | 'scores' | 'executionProvider' | 'day' | 'manifestSha256'
-> {
+export interface Stated extends Pick<Claim, 'counts' | 'scores' | 'executionProvider' | 'day' | 'manifestSha256'> {
   source: 'link' | 'report'
   method: string
   training: string
   /** What makes the run here. WASM gives the same bits with any threads, but for training. */
   request(device: DeviceChoice, batchSize: number): RunRequest
+  /** What the run made here says of the statement. A run of another pack version is compared by its counts only. */
+  check(report: Report): ClaimCheck
 }
 
 export class Claims {
@@ -68,12 +68,11 @@ export class Claims {
     this.#report = null
   }
 
-  /** Compares a finished run with the claim. A run of another pack version is compared by its counts only. */
+  /** Compares a finished run with what is stated. */
   compare(report: Report): void {
     if (this.#claim === null) return
     this.#report = report
-    const sameRun = report.record.id.startsWith(this.#claim.run)
-    this.#check = checkClaim(sameRun ? this.#claim : { ...this.#claim, run: report.record.id.slice(0, 32) }, report)
+    this.#check = this.#claim.check(report)
   }
 }
 
@@ -98,6 +97,10 @@ function statedByLink(claim: Claim): Stated {
       batchSize,
       options: parameters,
     }),
+    check: (report) => {
+      const sameRun = report.record.id.startsWith(claim.run)
+      return checkClaim(sameRun ? claim : { ...claim, run: report.record.id.slice(0, 32) }, report)
+    },
   }
 }
 
@@ -107,8 +110,6 @@ function statedByReport(report: Report, ordinary: RunRequest): Stated {
   const { executionProvider, threads } = environment
   return {
     source: 'report',
-    run: record.id.slice(0, 32),
-    commitment: commitmentOf(record),
     counts: countsOf(report),
     scores: roundedScores(report),
     executionProvider,
@@ -122,5 +123,6 @@ function statedByReport(report: Report, ordinary: RunRequest): Stated {
       batchSize,
       resume: spec,
     }),
+    check: (made) => checkReport(report, made),
   }
 }

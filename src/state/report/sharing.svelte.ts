@@ -73,7 +73,14 @@ export class Sharing {
         `A run of ${away} pictures is too large for a link.`,
         'Export the report as a file instead.',
       )
-    return kind === 'full' ? encodeLink(report, this.#prompts(report)) : this.#short(report)
+    return kind === 'full'
+      ? encodeLink(report, this.#prompts(report), this.#pack.prompts, this.#commitment(report))
+      : this.#short(report)
+  }
+
+  /** To the record as it was made, where the report is that of a link. */
+  #commitment(report: Report): string | null {
+    return this.#opened?.report.record === report.record ? this.#opened.commitment : null
   }
 
   #short(report: Report): string {
@@ -85,7 +92,12 @@ export class Sharing {
         'Reload the page and try again.',
       )
     const { manifestSha256 } = report.spec.model
-    return encodeShortLink(report, name, { manifest, manifestSha256, prompts: [...prompts], accelerator })
+    return encodeShortLink(
+      report,
+      name,
+      { manifest, manifestSha256, prompts: [...prompts], accelerator },
+      this.#commitment(report),
+    )
   }
 
   /** The whole address. */
@@ -105,6 +117,7 @@ export class Sharing {
         score: (record, preset, reference, resamples) =>
           this.#services.statistics.score(record, preset, reference, resamples),
         reference: (facts) => this.#services.reference(facts),
+        prompts: this.#pack.prompts,
       })
       const { manifest, measured } = this.#pack
       const own = manifest ? assertPublished(opened.report.record, manifest.judges, measured) : []

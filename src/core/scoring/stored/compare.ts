@@ -158,8 +158,15 @@ function changeOf(first: UnitSide | undefined, second: UnitSide | undefined): Un
   if (!second) return 'only-first'
   if (first.status !== second.status) return 'status'
   if (first.flagged !== second.flagged) return 'verdict'
-  if (first.imageSha256 !== second.imageSha256) return 'picture'
+  if (!samePicture(first.imageSha256, second.imageSha256)) return 'picture'
   return equalJson(first.scores, second.scores) ? null : 'scores'
+}
+
+/** Links carry the starts of hashes only. */
+function samePicture(first: string | null, second: string | null): boolean {
+  if (first === null || second === null) return first === second
+  const digits = Math.min(first.length, second.length)
+  return first.slice(0, digits) === second.slice(0, digits)
 }
 
 /** Dotted paths at which two JSON values differ. */
