@@ -5,6 +5,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { playwright } from '@vitest/browser-playwright'
 import { defaultClientConditions, defineConfig, type Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
+import { download } from './.config/download.mjs'
 import { messages } from './.config/messages/plugin.mjs'
 import { pageAddress } from './.config/pageAddress.mjs'
 
@@ -52,6 +53,7 @@ export default defineConfig({
     messages({ components: !process.env.VITEST }),
     svelte(),
     pageAddress(),
+    download(),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'workers',

@@ -5,7 +5,7 @@ import type { Services } from '../state/page/services'
 export function fileServices(
   base: URL,
   leaderboards: readonly string[],
-): Pick<Services, 'readJson' | 'readPicture' | 'leaderboard'> {
+): Pick<Services, 'readJson' | 'readText' | 'readPicture' | 'leaderboard'> {
   const readJson = async (path: string): Promise<unknown> => {
     try {
       const response = await fetch(new URL(path, base))
@@ -17,6 +17,10 @@ export function fileServices(
   }
   return {
     readJson,
+    readText: async (path) => {
+      const response = await fetch(new URL(path, base)).catch(() => null)
+      return response?.ok ? response.text() : null
+    },
     leaderboard: async (pack) => (leaderboards.includes(pack) ? readJson(`packs/${pack}/leaderboard.json`) : null),
     async readPicture(path) {
       const response = await fetch(new URL(path, base)).catch(() => null)

@@ -10,6 +10,8 @@ import { adapterFile, type AdapterDownload, type AdapterPart } from '../report/a
 import { Leaderboard } from '../about/leaderboard.svelte'
 import { ModelPicker } from '../settings/model.svelte'
 import { Published } from '../settings/published.svelte'
+import { Classroom } from './classroom.svelte'
+import { LessonDoor } from './lessonDoor'
 import { Notices } from './notices.svelte'
 import { Permalink } from './permalink.svelte'
 import { PackInfo } from './pack.svelte'
@@ -44,6 +46,7 @@ export class App {
   readonly notices = new Notices()
   readonly exhibit = new Exhibit()
   readonly pack = new PackInfo()
+  readonly classroom = new Classroom()
   readonly settings: Settings
   readonly picker: ModelPicker
   readonly setUp: SetUp
@@ -62,6 +65,7 @@ export class App {
   readonly rechecking: Rechecking
   readonly remaking: Remaking
   readonly permalink: Permalink
+  readonly lessonDoor: LessonDoor
   readonly promptSets: PromptSets
   readonly storage: StorageView
   readonly leaderboard: Leaderboard
@@ -72,17 +76,18 @@ export class App {
 
   constructor(services: Services, place: { hash: string; search: string }) {
     this.services = services
-    this.route = new Route(place.hash)
     this.settings = new Settings(this.pack, services)
     this.picker = new ModelPicker(this.settings, services)
+    this.settings.locked = (name) => this.classroom.locked(name)
     this.settings.judges.cards = services.judgeCards
     this.notices.where = () => this.route.view
     try {
-      this.settings.readQuery(place.search)
+      this.settings.readQuery(this.classroom.read(place.search, (problem) => this.notices.add(problem)))
     } catch (thrown) {
       this.notices.add(reviveError(thrown), SET_UP)
     }
     this.setUp = new SetUp(this.settings, place.search)
+    this.route = new Route(place.hash || this.classroom.fragment)
     this.runner = new Runner(services, this.exhibit)
     this.tryout = new Tryout(services, this.settings)
     this.unfinished = new UnfinishedRuns(services.store)
@@ -98,6 +103,7 @@ export class App {
     this.leaderboard = new Leaderboard(services)
     this.published = new Published(services)
     const { route, exhibit, gallery, thresholds, sharing } = this
+    this.lessonDoor = new LessonDoor(this)
     this.permalink = new Permalink({
       ...{ route, exhibit, gallery, thresholds },
       opened: () => this.opened,

@@ -2,7 +2,7 @@
 import { looksLikeLink } from '../../evaluation/share/mangled'
 import { readPairs } from './pairs'
 
-export const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
+export const VIEWS = ['run', 'report', 'gallery', 'compare', 'about', 'lesson', 'teach'] as const
 export type ViewName = (typeof VIEWS)[number]
 
 export interface Place {

@@ -61,6 +61,8 @@ export interface Services {
   reference(facts: Extract<JudgeFacts, { kind: 'features' }>): Promise<Float32Array | null>
   /** A JSON file of our own origin, by its path relative to the page; null when there is none. */
   readJson(path: string): Promise<unknown>
+  /** A text file of our own origin, by its path relative to the page; null when there is none. */
+  readText(path: string): Promise<string | null>
   /** A pack's own reference study; null when this build has none. */
   leaderboard(pack: string): Promise<unknown>
   /** A picture of our own origin as pixels; null when there is none. */

@@ -41,6 +41,8 @@ export class Settings {
   readonly judges: JudgeSet
   /** What a field got wrong, by parameter. */
   problems = $state<Partial<Record<ParameterName, string>>>({})
+  /** Whether a lesson link locks a setting: it stays visible, and anybody can unlock it. */
+  locked: (name: ParameterName) => boolean = () => false
   readonly #pack: PackInfo
   readonly #services: EngineServices
 
