@@ -10,8 +10,6 @@ import { adapterFile, type AdapterDownload, type AdapterPart } from '../report/a
 import { Leaderboard } from '../about/leaderboard.svelte'
 import { ModelPicker } from '../settings/model.svelte'
 import { Published } from '../settings/published.svelte'
-import { Classroom } from './classroom.svelte'
-import { LessonDoor } from './lessonDoor'
 import { Notices } from './notices.svelte'
 import { Permalink } from './permalink.svelte'
 import { PackInfo } from './pack.svelte'
@@ -46,7 +44,6 @@ export class App {
   readonly notices = new Notices()
   readonly exhibit = new Exhibit()
   readonly pack = new PackInfo()
-  readonly classroom = new Classroom()
   readonly settings: Settings
   readonly picker: ModelPicker
   readonly setUp: SetUp
@@ -65,7 +62,6 @@ export class App {
   readonly rechecking: Rechecking
   readonly remaking: Remaking
   readonly permalink: Permalink
-  readonly lessonDoor: LessonDoor
   readonly promptSets: PromptSets
   readonly storage: StorageView
   readonly leaderboard: Leaderboard
@@ -78,16 +74,15 @@ export class App {
     this.services = services
     this.settings = new Settings(this.pack, services)
     this.picker = new ModelPicker(this.settings, services)
-    this.settings.locked = (name) => this.classroom.locked(name)
     this.settings.judges.cards = services.judgeCards
     this.notices.where = () => this.route.view
     try {
-      this.settings.readQuery(this.classroom.read(place.search, (problem) => this.notices.add(problem)))
+      this.settings.readQuery(place.search)
     } catch (thrown) {
       this.notices.add(reviveError(thrown), SET_UP)
     }
     this.setUp = new SetUp(this.settings, place.search)
-    this.route = new Route(place.hash || this.classroom.fragment)
+    this.route = new Route(place.hash || this.settings.classroom.fragment)
     this.runner = new Runner(services, this.exhibit)
     this.tryout = new Tryout(services, this.settings)
     this.unfinished = new UnfinishedRuns(services.store)
@@ -103,7 +98,6 @@ export class App {
     this.leaderboard = new Leaderboard(services)
     this.published = new Published(services)
     const { route, exhibit, gallery, thresholds, sharing } = this
-    this.lessonDoor = new LessonDoor(this)
     this.permalink = new Permalink({
       ...{ route, exhibit, gallery, thresholds },
       opened: () => this.opened,

@@ -6,9 +6,9 @@ import {
   type Hideable,
   type LessonLink,
 } from '../../evaluation/lesson/lessonLink'
-import { queryPairs } from '../../evaluation/spec/params'
 import type { ParameterName } from '../../evaluation/spec/params'
-import { SpqrError } from '../../core/contracts'
+
+type Pairs = ReturnType<typeof splitLesson>['settings']
 
 export class Classroom {
   #link = $state.raw<LessonLink | null>(null)
@@ -37,16 +37,15 @@ export class Classroom {
   }
 
   /**
-   * Takes what an address arranges for a lesson.
-   * @returns the query without it, for the settings
-   * @throws {SpqrError} LINK_INVALID for a link of a later version; `tell` hears what of a known one is not here
+   * Takes what an address arranges for a lesson; one without `lesson` changes nothing.
+   * @returns the pairs that are settings, and what of the link is not here, one sentence each
+   * @throws {SpqrError} LINK_INVALID for a link of a later version: nothing of it is taken
    */
-  read(search: string, tell: (problem: SpqrError) => void): string {
-    const { lesson, settings } = splitLesson(queryPairs(search))
-    if (lesson.length === 0) return search
+  read(pairs: Pairs): { settings: Pairs; problems: readonly string[] } {
+    const { lesson, settings } = splitLesson(pairs)
+    if (lesson.length === 0) return { settings, problems: [] }
     const { link, problems } = readLessonLink(lesson)
     this.#link = link
-    for (const problem of problems) tell(new SpqrError('BAD_INPUT', problem, 'Ask for a new link if it matters.'))
-    return `?${settings.map(([name, text]) => `${encodeURIComponent(name)}=${encodeURIComponent(text)}`).join('&')}`
+    return { settings, problems }
   }
 }

@@ -18,6 +18,7 @@ import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapter
 import { INSIDE_FAST, drawsFast, nearestNote, runLabel, summaryLine } from './choices'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
+import { Classroom } from '../page/classroom.svelte'
 import type { PackInfo } from '../page/pack.svelte'
 import type { RunRequest } from '../run/runner.svelte'
 
@@ -41,8 +42,8 @@ export class Settings {
   readonly judges: JudgeSet
   /** What a field got wrong, by parameter. */
   problems = $state<Partial<Record<ParameterName, string>>>({})
-  /** Whether a lesson link locks a setting: it stays visible, and anybody can unlock it. */
-  locked: (name: ParameterName) => boolean = () => false
+  /** What a lesson link locks and hides. */
+  readonly classroom = new Classroom()
   readonly #pack: PackInfo
   readonly #services: EngineServices
 
@@ -50,6 +51,11 @@ export class Settings {
     this.#pack = pack
     this.#services = services
     this.judges = new JudgeSet(services)
+  }
+
+  /** Locked by a lesson link: it stays visible, and anybody can unlock it. */
+  locked(name: ParameterName): boolean {
+    return this.classroom.locked(name)
   }
 
   /** Alignment methods on offer: the pack's own first, then those computed or applied here. */
@@ -126,7 +132,8 @@ export class Settings {
   /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names and wrong values; the others count. */
   readQuery(search: string): void {
     // `lang` is the page's, not the run's: language.svelte.ts reads it.
-    const pairs = queryPairs(search).filter(([name]) => name !== 'lang')
+    const { settings, problems } = this.classroom.read(queryPairs(search))
+    const pairs = settings.filter(([name]) => name !== 'lang')
     const wrong: SpqrError[] = []
     const right = pairs.filter((pair) => {
       try {
@@ -139,7 +146,9 @@ export class Settings {
     })
     const { values, unknown } = parseParameters(right)
     this.values = values
-    const sentences = [unknownSentence(unknown), ...wrong.map(({ message }) => message)].flatMap((one) => one ?? [])
+    const sentences = [...problems, unknownSentence(unknown), ...wrong.map(({ message }) => message)].flatMap(
+      (one) => one ?? [],
+    )
     if (sentences.length > 0)
       throw new SpqrError('BAD_INPUT', sentences.join(' '), 'The rest of the address was followed.')
   }
