@@ -30,7 +30,7 @@ function complete({ options }: RunRequest): Parameters {
 
 /** Fast drawing where the pack has it and the method allows it, unless the sampler was chosen. */
 function drawn(options: Parameters, pack: Fit | null): Partial<Parameters> {
-  const usual = options.sampler === 'full' && options.steps === null && options.guidance === null
+  const usual = options.sampler === 'auto' && options.steps === null && options.guidance === null
   const fast = usual && options.scheduler === null && pack?.accelerator && !isGuidance(options.method)
   return fast ? { sampler: 'fast' } : {}
 }

@@ -82,6 +82,12 @@ test('the lesson trains with the student’s seed unless the link names one, and
   expect([one['train-seed'], other['train-seed']]).toEqual([111, 222])
   expect({ ...one, 'train-seed': 0 }).toEqual({ ...other, 'train-seed': 0 })
   expect(trainingRequest(form({ 'train-seed': 7 }), pack, 111).options['train-seed']).toBe(7)
+  expect(trainingRequest(form({ train: 'lite', 'train-steps': 100 }), pack, 1).options).toMatchObject({
+    train: 'lite',
+    'train-steps': 100,
+    'learning-rate': 1e-4,
+    checkpoints: [33, 67],
+  })
   expect(createRunSpec({ ...one, train: 'lite', n: 8, 'n-benign': 8 }, pack).fineTune).toMatchObject({
     kind: 'live',
     seed: 111,
