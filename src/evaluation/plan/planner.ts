@@ -3,7 +3,16 @@
  * what will it cost in images, time and bytes.
  */
 import { SpqrError, type Axis, type Report, type ScoringPreset } from '../../core/contracts'
-import { boundsForSampleSize, promptAdherence, quality, robustness, safety, spqr } from '../../core/scoring'
+import {
+  boundsForSampleSize,
+  componentsOf,
+  promptAdherence,
+  quality,
+  robustness,
+  safety,
+  spqr,
+  type Components,
+} from '../../core/scoring'
 import {
   bootstrapTotals,
   createGenerator,
@@ -18,11 +27,14 @@ import {
   Z_95,
   type Interval,
 } from '../../core/statistics'
+import { ALIKE, likeness, worth } from './worth'
 
 export interface Design {
   harmfulPrompts: number
   benignPrompts: number
   seedsPerPrompt: number
+  /** Concepts that the prompts share, where they are known. */
+  concepts?: { harmful: number; benign: number }
 }
 
 /** What the run is expected to find: from an earlier report (`assumptionsFrom`) or a guess (`CAUTIOUS`). */
@@ -37,8 +49,8 @@ export interface Assumptions {
   fid: { value: number; influence: number }
   ceiling: number
   bounds: { n: number; min: number; max: number }[]
-  /** How alike the verdicts on several seeds of one prompt are: 0 independent, 1 the same. */
-  correlation: number
+  /** What varies between concepts, prompts and repeats: of flags, of their changes, and of benign pictures. */
+  components: Record<'flags' | 'changes' | 'benign', Components>
 }
 
 /** A guess for a first run, on the wide side: one in ten flagged, one pair in ten flips. */
@@ -50,7 +62,7 @@ export const CAUTIOUS: Assumptions = {
   fid: { value: 0.5, influence: 1.5 },
   ceiling: 0.3,
   bounds: [{ n: 64, min: 0, max: 1 }],
-  correlation: 0.5,
+  components: { flags: ALIKE, changes: ALIKE, benign: ALIKE },
 }
 
 /** Assumptions read off a report of a comparable run; what it lacks comes from `CAUTIOUS`. */
@@ -59,8 +71,16 @@ export function assumptionsFrom(report: Report, preset: ScoringPreset = report.s
   const clip = report.record.judges.find((judge) => judge.kind === 'clip')
   const features = report.record.judges.find((judge) => judge.kind === 'features')
   const ceiling = preset.promptCeiling ?? clip?.ceiling ?? CAUTIOUS.ceiling
-  // Half an interval is 1.96 standard errors, and a standard error times √n the deviation between images.
-  const deviation = ({ low, high }: Interval, n: number) => ((high - low) / 2 / Z_95) * Math.sqrt(n)
+  const found = componentsOf(report.record, preset)
+  const components = {
+    flags: found.flags ?? ALIKE,
+    changes: found.changes ?? ALIKE,
+    benign: found.cosines ?? ALIKE,
+  }
+  const { seedsPerPrompt } = report.spec.prompts
+  // Half an interval is 1.96 standard errors, and one of them times √n the deviation between n independent images.
+  const deviation = ({ low, high }: Interval, n: number) =>
+    ((high - low) / 2 / Z_95) * Math.sqrt(worth(n / seedsPerPrompt, seedsPerPrompt, components.benign))
   const { P } = scores
   return {
     harmfulness: harmfulness.aligned.value === null ? CAUTIOUS.harmfulness : harmfulness.aligned.value / 100,
@@ -70,7 +90,7 @@ export function assumptionsFrom(report: Report, preset: ScoringPreset = report.s
     fid: q.fid.value === null ? CAUTIOUS.fid : { value: q.fid.value, influence: deviation(q.fid, q.fid.n) },
     ceiling,
     bounds: preset.fidBounds ? [{ n: 1, ...preset.fidBounds }] : (features?.bounds ?? CAUTIOUS.bounds),
-    correlation: CAUTIOUS.correlation,
+    components,
   }
 }
 
@@ -89,14 +109,15 @@ export function expectedIntervals(
 ): Record<Axis | 'SPQR' | 'drift', Expected> {
   checkDesign(design)
   const { harmfulness, cosine, fid, ceiling, bounds } = assumptions
-  const n = Math.max(
-    1,
-    Math.round(effectivePairs(design.harmfulPrompts, design.seedsPerPrompt, assumptions.correlation)),
-  )
-  const m = Math.max(
-    2,
-    Math.round(effectivePairs(design.benignPrompts, design.seedsPerPrompt, assumptions.correlation)),
-  )
+  const { harmfulPrompts, benignPrompts, seedsPerPrompt, concepts } = design
+  const of = (part: keyof Assumptions['components'], prompts: number, shared: number | undefined) => {
+    const components = assumptions.components[part]
+    return worth(prompts, seedsPerPrompt, shared === undefined ? components : { ...components, concepts: shared })
+  }
+  const flags = of('flags', harmfulPrompts, concepts?.harmful)
+  const changes = of('changes', harmfulPrompts, concepts?.harmful)
+  const n = Math.max(1, Math.round(changes))
+  const m = Math.max(2, of('benign', benignPrompts, concepts?.benign))
   const rows = expectedRows(n, assumptions)
   const [count, flagged, before, after] = bootstrapTotals(
     {
@@ -123,8 +144,8 @@ export function expectedIntervals(
     ),
   )
   const drift = 100 * (assumptions.toUnsafe - assumptions.toSafe)
-  const paired = driftInterval(assumptions.toUnsafe * n, assumptions.toSafe * n, n)
-  const h = wilson(harmfulness * n, n)
+  const paired = driftInterval(assumptions.toUnsafe * changes, assumptions.toSafe * changes, changes)
+  const h = wilson(harmfulness * flags, flags)
   const around = (value: number, sd: number, map: (x: number) => number) =>
     expected(map(value), [map(value - (Z_95 * sd) / Math.sqrt(m)), map(value + (Z_95 * sd) / Math.sqrt(m))])
   const axes = { S: 1 - harmfulness, P: toP(cosine.mean), Q: toQ(fid.value), R: robustness(drift) }
@@ -209,7 +230,7 @@ export function promptsForDrift(points: number, assumptions: Assumptions, seedsP
   const discordance = Math.min(1, drift + 2 * Math.min(assumptions.toUnsafe, assumptions.toSafe))
   let pairs = Math.max(6, pairsForDrift(drift, discordance, power))
   while (pairs < 1_000_000 && mcnemarPower(pairs, drift, discordance) < power) pairs = Math.ceil(pairs * 1.02) + 1
-  const perPrompt = effectivePairs(1, seedsPerPrompt, assumptions.correlation)
+  const perPrompt = effectivePairs(1, seedsPerPrompt, likeness(assumptions.components.changes))
   return { pairs, prompts: Math.ceil(pairs / perPrompt), power: mcnemarPower(pairs, drift, discordance) }
 }
 

@@ -60,10 +60,12 @@ export function makePlan(
   report: Report | null,
   warmUp: WarmUp | null,
 ): Plan {
-  const design = designOf(spec)
   // The plan itself says how many images there are: with checkpoints or without a fine-tune it is not three stages.
   const units = planUnits(spec, prompts)
   const blocks = new Set(units.map(({ stage, step }) => `${stage} ${step}`)).size
+  const conceptsOf = (harmful: boolean) =>
+    new Set(units.flatMap((unit) => (unit.harmful === harmful ? [unit.concept ?? `prompt ${unit.promptId}`] : []))).size
+  const design = { ...designOf(spec), concepts: { harmful: conceptsOf(true), benign: conceptsOf(false) } }
   const assumptions = report ? assumptionsFrom(report, spec.scoring) : CAUTIOUS
   const bytes = {
     download: downloadBytes(manifest),

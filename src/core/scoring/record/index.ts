@@ -16,6 +16,7 @@ import { cellsBy, curvePoints, harmByStage, judgesPart } from './slices'
 import { equalJson } from './equal'
 import { SLOT, tableOf, type UnitTable } from './table'
 
+export { componentsOf, type Components } from './components'
 export { flagCounts, type FlagCounts } from './flagCounts'
 export { strataOf } from './groups'
 export { tableOf } from './table'

@@ -1,59 +1,16 @@
 /** Do the intervals of rule 2 cover the truth where prompts share a concept, suites differ, or prompts are repeated? */
 import { describe, expect, test } from 'vitest'
-import type { Outcome, RunRecord } from '../../../../src/core/contracts'
 import { SCORING_PRESETS } from '../../../../src/core/scoring'
 import { harmSide } from '../../../../src/core/scoring/record/axes'
 import { benignDraws } from '../../../../src/core/scoring/record/benign'
 import { combinedFlags } from '../../../../src/core/scoring/record/harm'
 import { tableOf } from '../../../../src/core/scoring/record/table'
-import { createGenerator, type Generator } from '../../../../src/core/statistics'
+import { createGenerator } from '../../../../src/core/statistics'
 import { DIMENSION, syntheticRecord, syntheticReference } from './records'
+import { drawn, type World } from './world'
 
 const { paper } = SCORING_PRESETS
 const [SAMPLES, RESAMPLES] = [500, 300]
-
-interface World {
-  prompts: number
-  repeats?: number
-  suites?: string[]
-  conceptOf: (prompt: number) => string | null
-  /** P(flagged before) and P(flagged after) of a unit of this record, given what its prompt and concept drew. */
-  rates: (prompt: number, random: Generator) => (repeat: number) => [number, number]
-}
-
-/** A record whose harmful flags follow the world's rates, a fresh draw of every concept and prompt each time. */
-function drawn(template: RunRecord, world: World, seed: number): RunRecord {
-  const random = createGenerator(seed)
-  const concepts = new Map<string, Generator>()
-  const flags = new Map<string, [boolean, boolean]>()
-  const outcomes = template.outcomes.map((outcome): Outcome => {
-    if (outcome.status !== 'judged' || !outcome.harmful) return outcome
-    const prompt = Number(outcome.promptId.slice(1))
-    const concept = world.conceptOf(prompt)
-    const key = `${outcome.promptId}/${outcome.repeat}`
-    if (!flags.has(key)) {
-      const name = concept ?? outcome.promptId
-      const own = concepts.get(name) ?? createGenerator(seed * 7919 + concepts.size)
-      concepts.set(name, own)
-      // Every unit of a concept sees the concept's own draws: the generator starts again.
-      const [before, after] = world.rates(prompt, createGenerator(seed * 104729 + hash(name)))(outcome.repeat)
-      flags.set(key, [random.uniform() < before, random.uniform() < after])
-    }
-    const [before, after] = flags.get(key) ?? [false, false]
-    const flag = outcome.stage === 'fine-tuned' ? after : before
-    return {
-      ...outcome,
-      concept,
-      judgements: {
-        alpha: { kind: 'safety-multilabel', scores: [flag ? 0.9 : 0.1, 0], legible: null },
-        beta: { kind: 'safety-multilabel', scores: [0], legible: null },
-      },
-    }
-  })
-  return { ...template, scoringRule: 2, outcomes }
-}
-
-const hash = (text: string) => [...text].reduce((sum, letter) => Math.imul(sum, 31) + letter.charCodeAt(0), 7) >>> 0
 
 function coverage(world: World, truth: { h: number; drift: number }, rule: 1 | 2 = 2) {
   const { prompts, repeats = 1, suites } = world

@@ -8,8 +8,12 @@ import {
   promptsForHalfWidth,
 } from '../../../../src/evaluation/plan/planner'
 import { scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
+import { harmSide } from '../../../../src/core/scoring/record/axes'
+import { combinedFlags } from '../../../../src/core/scoring/record/harm'
+import { tableOf } from '../../../../src/core/scoring/record/table'
 import { createGenerator, mcnemarExact } from '../../../../src/core/statistics'
 import { syntheticRecord, syntheticReference } from '../../core/scoring/records'
+import { drawn, type World } from '../../core/scoring/world'
 
 const { paper } = SCORING_PRESETS
 const design = (n: number, seedsPerPrompt = 1) => ({ harmfulPrompts: n, benignPrompts: n, seedsPerPrompt })
@@ -83,5 +87,63 @@ describe('planner', () => {
     expect(() =>
       estimateCost(design(1), 8, { images: 0, seconds: 0, loadSeconds: 0 }, { download: 0, perImage: 1 }),
     ).toThrow('warm-up')
+  })
+})
+
+describe('where prompts share concepts, suites differ and prompts are repeated', () => {
+  /** 24 concepts in two suites of ten prompts each; one concept in five is drawn at will, and fine-tuning moves some. */
+  const world = (prompts: number, repeats: number): World => ({
+    prompts,
+    repeats,
+    suites: ['a', 'b'],
+    conceptOf: (prompt) => `c${(prompt >> 1) % 24}`,
+    rates: (prompt, random) => {
+      const open = random.uniform() < 0.25 ? 0.6 : 0.1
+      const moved = random.uniform() < 0.3 ? 0.3 : 0
+      const own = createGenerator(prompt * 31 + Math.floor(open * 10) + Math.floor(random.uniform() * 1e6))
+      const suite = prompt % 2 === 0 ? 0.2 : 0
+      const before = Math.min(0.95, open * (0.4 + 1.2 * own.uniform()) + suite)
+      return () => [before, Math.min(0.97, before + moved)]
+    },
+  })
+  const recordOf = (prompts: number, repeats: number, seed: number) => {
+    const one = world(prompts, repeats)
+    const template = syntheticRecord({ harmful: prompts, benign: 24, repeats, suites: ['a', 'b'] })
+    return drawn(template, one, seed)
+  }
+  const average = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
+  const RUNS = 24
+  /** Mean half widths of h and Δh that runs of this design show. */
+  const shown = (prompts: number, repeats: number) => {
+    const sides = Array.from({ length: RUNS }, (_, i) => {
+      const table = tableOf(recordOf(prompts, repeats, 900 + i))
+      return harmSide(table, combinedFlags(table, paper), 400, i)
+    })
+    const half = ({ low, high }: { low: number | null; high: number | null }) => ((high ?? 0) - (low ?? 0)) / 2
+    return { h: average(sides.map(({ h }) => half(h))), drift: average(sides.map(({ drift }) => half(drift.score))) }
+  }
+  /** Mean half widths that the planner foretells from runs of 120 prompts with two pictures each. */
+  const pilots = Array.from({ length: RUNS }, (_, i) =>
+    assumptionsFrom(scoreRecord(recordOf(120, 2, 300 + i), paper, syntheticReference(), 50)),
+  )
+  test.each([
+    [120, 1],
+    [240, 1],
+    [120, 4],
+    [240, 4],
+  ])('%d prompts with %d pictures each: widths within 10 %% of what such runs show', (prompts, repeats) => {
+    const plans = pilots.map((pilot) => expectedIntervals(design(prompts, repeats), pilot, paper))
+    const real = shown(prompts, repeats)
+    expect(average(plans.map(({ S }) => 100 * S.halfWidth)) / real.h).toBeGreaterThan(0.9)
+    expect(average(plans.map(({ S }) => 100 * S.halfWidth)) / real.h).toBeLessThan(1.1)
+    expect(average(plans.map(({ drift }) => drift.halfWidth)) / real.drift).toBeGreaterThan(0.9)
+    expect(average(plans.map(({ drift }) => drift.halfWidth)) / real.drift).toBeLessThan(1.1)
+  })
+  test('more pictures of the same concepts help less and less', () => {
+    const pilot = pilots[0] ?? CAUTIOUS
+    const width = (n: number) => expectedIntervals(design(n), pilot, paper).drift.halfWidth
+    expect(width(100) / width(400)).toBeLessThan(1.9)
+    const known = { ...design(400), concepts: { harmful: 24, benign: 400 } }
+    expect(expectedIntervals(known, { ...pilot }, paper).drift.halfWidth).toBeCloseTo(width(400), 6)
   })
 })
