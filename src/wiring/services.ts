@@ -5,6 +5,7 @@ import { CHECKPOINT_DATABASE } from '../runtime/storage/adapterShelf'
 import { idbKeyValue, type KeyValue } from '../runtime/storage/cache'
 import { createPromptStore } from '../runtime/storage/promptStore'
 import { createRunStore } from '../runtime/storage/runStore'
+import { createShelfStore } from '../runtime/storage/shelfStore'
 import { Desk } from '../state/page/desk'
 import type { Services } from '../state/page/services'
 import { EngineUse } from '../state/run/engineUse.svelte'
@@ -29,6 +30,19 @@ function checkpointService(engineUse: EngineUse, store: KeyValue): Services['che
         for (const key of await store.keys()) await store.delete(key)
       }),
   }
+}
+
+/** Absent where the page is served without TLS. */
+const manager = (): StorageManager | undefined => navigator.storage as StorageManager | undefined
+const persistence: Services['persistence'] = {
+  persisted: async () =>
+    (await manager()
+      ?.persisted()
+      .catch(() => null)) ?? null,
+  ask: async () =>
+    (await manager()
+      ?.persist()
+      .catch(() => null)) ?? null,
 }
 
 async function alone<T>(runId: string, work: () => Promise<T>): Promise<T> {
@@ -69,6 +83,8 @@ export function createServices({ version, base, leaderboards, pagePack, notify }
     version,
     statistics,
     store,
+    shelf: createShelfStore(undefined, notify),
+    persistence,
     prompts: promptService(),
     promptStore: createPromptStore(undefined, notify),
     storage: storageService(),

@@ -31,6 +31,11 @@ export function runsCsv(reports: readonly Report[]): string {
   return csvOf(reports.map(runRow))
 }
 
+/** The same with the name that a person gave each run in front. */
+export function namedRunsCsv(runs: readonly { name: string; report: Report }[]): string {
+  return csvOf(runs.map(({ name, report }) => ({ name, ...runRow(report) })))
+}
+
 /** Notes on what the table of samples leaves out. */
 export function samplesNotes(reports: readonly Report[]): string[] {
   const left = reports.some(({ record }) => record.judges.some(({ kind }) => kind === 'features'))

@@ -203,9 +203,16 @@ export class App {
     }
   }
 
-  #start(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+  async #start(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
     this.#shelf.learn(request.options.ownPrompts?.prompts ?? [])
-    return this.runner.run(request, onEvent)
+    const report = await this.runner.run(request, onEvent)
+    if (report) this.#keep(report, 'run')
+    return report
+  }
+
+  /** Puts a report on the shelf, beside whatever follows: a large one takes a while to be written. */
+  #keep(report: Report, kind: 'run' | 'link'): void {
+    void this.notices.guard(() => this.library.shelf.keep(report, kind))
   }
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
@@ -240,6 +247,7 @@ export class App {
     if (this.sharing.opened === before) return
     this.rechecking.reset()
     this.claims.close()
+    if (this.exhibit.report) this.#keep(this.exhibit.report, 'link')
   }
 
   /** Makes `k` samples of the opened link again, or its fine-tune and then `k` samples. */

@@ -6,6 +6,7 @@ import type {
   JudgeFacts,
   LoadedPack,
   RunStore,
+  ShelfStore,
   StorageApi,
   TrainerApi,
 } from '../../core/contracts'
@@ -31,6 +32,10 @@ export interface Services {
   /** Scores, curves, comparisons and files of records, off the main thread. */
   statistics: Desk
   store: RunStore
+  /** The shelf of finished runs, imports and opened links. */
+  shelf: ShelfStore
+  /** Whether the browser keeps what is stored until the reader deletes it (null: it does not tell), and asking it to. */
+  persistence: { persisted(): Promise<boolean | null>; ask(): Promise<boolean | null> }
   /** Reads prompt files away from the page. */
   prompts: PromptFileApi
   promptStore: PromptSetStore

@@ -1,20 +1,17 @@
-/** Reports side by side: the one shown, and those brought in from files. Their figures are computed again, never taken on trust. */
-import type { ReadableFile, Report, ComparisonPage } from '../../core/contracts'
+/** Reports from files, links and the shelf: brought in, shown, merged. Their figures are computed again, never taken on trust. */
+import { SpqrError, type ComparisonPage, type Report, type ShelfEntry } from '../../core/contracts'
 import { checkFileSize } from '../../core/scoring'
+import { isShelf } from '../../evaluation/shelf/shelfFile'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { Services } from '../page/services'
+import { Shelf } from './shelf.svelte'
 
 /** Said of files of version 0.1.0, and of those that something else wrote. */
 const UNSEALED =
   'This file carries no seal. Its scores were computed again, but a number that somebody changed in it could not be noticed.'
 
-export interface Shelved {
-  name: string
-  report: Report
-}
-
 export class Library {
-  #shelf = $state.raw<readonly Shelved[]>([])
+  readonly shelf: Shelf
   #busy = $state(false)
   readonly #services: Services
   readonly #exhibit: Exhibit
@@ -22,38 +19,52 @@ export class Library {
   constructor(services: Services, exhibit: Exhibit) {
     this.#services = services
     this.#exhibit = exhibit
+    this.shelf = new Shelf(services)
   }
 
-  get shelf(): readonly Shelved[] {
-    return this.#shelf
-  }
   get busy(): boolean {
     return this.#busy
   }
 
-  /** Reads a Report or run record, scores it again and shows it. Throws one clear SpqrError; nothing shown before is lost. */
-  async importFile(file: ReadableFile & { name: string }): Promise<void> {
+  /**
+   * Reads a Report or run record, scores it again, puts it on the shelf and shows it; or takes the runs of a shelf file.
+   * @throws {SpqrError} one clear sentence; nothing shown before is lost
+   */
+  async importFile(file: File): Promise<void> {
     checkFileSize(file.size, file.name)
     await this.#work(async ({ statistics }) => {
+      if (await isShelf(file)) return this.#takeShelf(file)
       const record = await statistics.open(file, file.name)
       const scored = await statistics.rescore(record, record.spec.scoring)
       const notes = statistics.unsealed(record) ? [UNSEALED, ...scored.notes] : scored.notes
-      this.#take(file.name, file.name, { ...scored, notes })
+      await this.#take(file.name.replace(/\.json$/i, ''), file.name, { ...scored, notes })
     })
   }
 
-  /** Merges shelved shards of one specification into one report, and shows it. Throws when they contradict each other. */
-  async merge(shards: readonly Shelved[]): Promise<void> {
+  async #takeShelf(file: File): Promise<void> {
+    const { taken, refused } = await this.shelf.take(file)
+    if (refused.length === 0) return
+    const more = refused.length > 3 ? `, and ${refused.length - 3} more` : ''
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `${taken} ${taken === 1 ? 'run' : 'runs'} of ${file.name} came in, ${refused.length} did not. ${refused.slice(0, 3).join(' ')}${more}`,
+      'What came in is kept. Ask for the others where the file comes from.',
+    )
+  }
+
+  /** Merges shards of one specification into one report, and shows it. Throws when they contradict each other. */
+  async merge(keys: readonly string[]): Promise<void> {
     await this.#work(async ({ statistics }) => {
+      const shards = await this.shelf.reports(keys)
       const { record, notes } = await statistics.merge(
         shards.map(({ name, report }) => ({ name, record: report.record })),
       )
       const scored = await statistics.rescore(record, record.spec.scoring)
-      this.#shelf = this.#shelf.filter((entry) => !shards.includes(entry))
-      this.#take(`${shards.length} shards merged`, `${shards.length} merged files`, {
+      await this.#take(`${shards.length} shards merged`, `${shards.length} merged files`, {
         ...scored,
         notes: [...notes, ...scored.notes],
       })
+      for (const key of keys) await this.shelf.remove(key)
     })
   }
 
@@ -66,32 +77,22 @@ export class Library {
     }
   }
 
-  #take(name: string, origin: string, report: Report): void {
-    this.shelve(name, report)
+  async #take(name: string, origin: string, report: Report): Promise<void> {
     this.#exhibit.show(report, { kind: 'imported', name: origin }, (unitId) => this.#services.store.image(unitId))
+    await this.shelf.keep(report, 'import', { name, note: '', tags: [] })
   }
 
-  /** The same run of the same name takes its place; another one of that name, such as a second shard, stands beside it. */
-  shelve(name: string, report: Report): void {
-    const others = this.#shelf.filter((entry) => entry.name !== name || entry.report.createdAt !== report.createdAt)
-    const taken = (wanted: string) => others.some((entry) => entry.name === wanted)
-    let free = name
-    for (let number = 2; taken(free); number++) free = `${name} (${number})`
-    this.#shelf = [...others, { name: free, report }]
+  /** Shows a run of the shelf in every view. */
+  async show({ key, name, kind, createdAt }: ShelfEntry): Promise<void> {
+    await this.#work(async ({ store }) => {
+      const report = await this.shelf.report(key)
+      const origin = kind === 'run' ? { kind: 'stored' as const, at: createdAt } : { kind: 'imported' as const, name }
+      this.#exhibit.show(report, origin, (unitId) => store.image(unitId))
+    })
   }
 
-  show(entry: Shelved): void {
-    this.#exhibit.show(entry.report, { kind: 'imported', name: entry.name }, (unitId) =>
-      this.#services.store.image(unitId),
-    )
-  }
-
-  /** What differs between two reports, unit by unit. */
+  /** The differences of two reports, and what changed unit by unit. */
   compare(first: Report, second: Report): Promise<ComparisonPage> {
     return this.#services.statistics.compare(first, second)
-  }
-
-  remove(entry: Shelved): void {
-    this.#shelf = this.#shelf.filter((other) => other !== entry)
   }
 }

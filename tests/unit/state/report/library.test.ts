@@ -1,21 +1,12 @@
 import { expect, test } from 'vitest'
-import { SpqrError, type ReadableFile } from '../../../../src/core/contracts'
+import { SpqrError, type Report } from '../../../../src/core/contracts'
 import { scoreRecord } from '../../../../src/core/scoring'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Library } from '../../../../src/state/report/library.svelte'
 import type { Services } from '../../../../src/state/page/services'
+import { createShelfStore } from '../../../../src/runtime/storage/shelfStore'
+import { DumpStore } from '../../../helpers/storeDump'
 import { record, reference, spec } from '../fixture'
-
-test('a second file of the same name stands beside the first; the same run again takes its place', () => {
-  const library = new Library({} as Services, {} as Exhibit)
-  const first = scoreRecord(record(), spec.scoring, reference(), 20)
-  const shard = { ...first, createdAt: '2026-11-25T00:00:00.000Z' }
-  library.shelve('report.json', first)
-  library.shelve('report.json', shard)
-  library.shelve('report.json', { ...first })
-  expect(library.shelf.map(({ name }) => name)).toEqual(['report.json (2)', 'report.json'])
-  expect(library.shelf.map(({ report }) => report.createdAt)).toEqual([shard.createdAt, first.createdAt])
-})
 
 /** A library whose statistics open any file as `run`, or refuse. */
 function library(
@@ -29,17 +20,21 @@ function library(
     merge,
     unsealed: () => unsealed,
     rescore: async (run: ReturnType<typeof record>) => scoreRecord(run, run.spec.scoring, reference(), 10),
+    file: async (report: Report) => new Blob([JSON.stringify(report)]),
   }
-  return { exhibit, shown: new Library({ statistics } as unknown as Services, exhibit) }
+  const services = { statistics, shelf: createShelfStore(new DumpStore()) } as unknown as Services
+  return { exhibit, shown: new Library(services, exhibit) }
 }
-const file = { name: 'run.json', size: 9 } as ReadableFile & { name: string }
+const file = new File(['{"a": 1}'], 'run.json')
 
 test("a file's figures are computed again and shown as imported", async () => {
   const { exhibit, shown } = library(async () => record({ harmful: 8, benign: 8 }))
   await shown.importFile(file)
   expect(exhibit.origin).toEqual({ kind: 'imported', name: 'run.json' })
   expect(exhibit.report?.scores.SPQR.n).toBeGreaterThan(0)
-  expect(shown.shelf.map(({ name }) => name)).toEqual(['run.json'])
+  expect(shown.shelf.entries.map(({ name, kind }) => [name, kind])).toEqual([['run', 'import']])
+  await shown.importFile(file)
+  expect(shown.shelf.entries).toHaveLength(1)
   const old = library(async () => record({ harmful: 8, benign: 8 }), undefined, true)
   await old.shown.importFile(file)
   const [first, ...others] = old.exhibit.report?.notes ?? []
@@ -51,13 +46,14 @@ test('a file that is refused, and shards that contradict each other, leave all a
   const refuse = () => Promise.reject(new SpqrError('RECORD_INVALID', 'No.'))
   const { exhibit, shown } = library(refuse, refuse)
   const report = scoreRecord(record({ harmful: 8, benign: 8 }), spec.scoring, reference(), 10)
-  shown.shelve('a', report)
-  shown.shelve('b', report)
+  await shown.shelf.keep(report, 'import')
+  await shown.shelf.keep({ ...report, createdAt: '2026-11-25T00:00:00.000Z' }, 'import')
+  const keys = shown.shelf.entries.map(({ key }) => key)
   exhibit.show(report, { kind: 'live' }, null)
   await expect(shown.importFile(file)).rejects.toMatchObject({ code: 'RECORD_INVALID' })
-  await expect(shown.importFile({ ...file, size: 2 ** 40 })).rejects.toThrow('MiB are read')
-  await expect(shown.merge(shown.shelf)).rejects.toMatchObject({ code: 'RECORD_INVALID' })
-  expect([shown.shelf.length, shown.busy, exhibit.origin.kind, exhibit.report === report]).toEqual([
+  await expect(shown.importFile({ name: 'large.json', size: 2 ** 40 } as File)).rejects.toThrow('MiB are read')
+  await expect(shown.merge(keys)).rejects.toMatchObject({ code: 'RECORD_INVALID' })
+  expect([shown.shelf.entries.length, shown.busy, exhibit.origin.kind, exhibit.report === report]).toEqual([
     2,
     false,
     'live',
