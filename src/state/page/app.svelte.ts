@@ -88,7 +88,7 @@ export class App {
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
     this.publishing = new Publishing(services, this.exhibit, this.sharing)
-    this.library = new Library(services, this.exhibit)
+    this.library = new Library(services, this.exhibit, this.notices)
     this.remaking = new Remaking(services, this.exhibit, this.#shelf)
     this.rechecking = new Rechecking(services, this.#shelf, (report, sample) => this.remaking.take(report, sample))
     this.thresholds = new Thresholds(services, this.exhibit)
@@ -203,16 +203,9 @@ export class App {
     }
   }
 
-  async #start(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+  #start(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
     this.#shelf.learn(request.options.ownPrompts?.prompts ?? [])
-    const report = await this.runner.run(request, onEvent)
-    if (report) this.#keep(report, 'run')
-    return report
-  }
-
-  /** Puts a report on the shelf, beside whatever follows: a large one takes a while to be written. */
-  #keep(report: Report, kind: 'run' | 'link'): void {
-    void this.notices.guard(() => this.library.shelf.keep(report, kind))
+    return this.runner.run(request, onEvent)
   }
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
@@ -247,7 +240,6 @@ export class App {
     if (this.sharing.opened === before) return
     this.rechecking.reset()
     this.claims.close()
-    if (this.exhibit.report) this.#keep(this.exhibit.report, 'link')
   }
 
   /** Makes `k` samples of the opened link again, or its fine-tune and then `k` samples. */

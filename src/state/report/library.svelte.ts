@@ -2,7 +2,8 @@
 import { SpqrError, type ComparisonPage, type Report, type ShelfEntry } from '../../core/contracts'
 import { checkFileSize } from '../../core/scoring'
 import { isShelf } from '../../evaluation/shelf/shelfFile'
-import type { Exhibit } from '../run/exhibit.svelte'
+import type { Exhibit, Origin } from '../run/exhibit.svelte'
+import type { Notices } from '../page/notices.svelte'
 import type { Services } from '../page/services'
 import { Shelf } from './shelf.svelte'
 
@@ -16,10 +17,16 @@ export class Library {
   readonly #services: Services
   readonly #exhibit: Exhibit
 
-  constructor(services: Services, exhibit: Exhibit) {
+  constructor(services: Services, exhibit: Exhibit, notices: Notices) {
     this.#services = services
     this.#exhibit = exhibit
     this.shelf = new Shelf(services)
+    const kinds: Partial<Record<Origin['kind'], ShelfEntry['kind']>> = { live: 'run', stored: 'run', link: 'link' }
+    // Beside whatever follows: a large run takes a while to be written.
+    exhibit.onreport = (report, { kind: origin }) => {
+      const kind = kinds[origin]
+      if (kind) void notices.guard(() => this.shelf.keep(report, kind))
+    }
   }
 
   get busy(): boolean {

@@ -58,6 +58,9 @@ export class Exhibit {
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
   readonly byKey = $derived(samplesByKey(this.#samples))
 
+  /** Told of every finished Report that is shown. */
+  onreport: ((report: Report, origin: Origin) => void) | null = null
+
   get origin(): Origin {
     return this.#origin
   }
@@ -139,6 +142,7 @@ export class Exhibit {
     this.#samples = samplesOfOutcomes(report.record.outcomes)
     this.#report = report
     this.#latest = null
+    this.onreport?.(report, origin)
   }
 
   /** The same samples scored with other constants, or a part of them; the verdicts follow. */

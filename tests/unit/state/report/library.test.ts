@@ -3,6 +3,7 @@ import { SpqrError, type Report } from '../../../../src/core/contracts'
 import { scoreRecord } from '../../../../src/core/scoring'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Library } from '../../../../src/state/report/library.svelte'
+import { Notices } from '../../../../src/state/page/notices.svelte'
 import type { Services } from '../../../../src/state/page/services'
 import { createShelfStore } from '../../../../src/runtime/storage/shelfStore'
 import { DumpStore } from '../../../helpers/storeDump'
@@ -23,7 +24,7 @@ function library(
     file: async (report: Report) => new Blob([JSON.stringify(report)]),
   }
   const services = { statistics, shelf: createShelfStore(new DumpStore()) } as unknown as Services
-  return { exhibit, shown: new Library(services, exhibit) }
+  return { exhibit, shown: new Library(services, exhibit, new Notices()) }
 }
 const file = new File(['{"a": 1}'], 'run.json')
 
@@ -49,6 +50,7 @@ test('a file that is refused, and shards that contradict each other, leave all a
   await shown.shelf.keep(report, 'import')
   await shown.shelf.keep({ ...report, createdAt: '2026-11-25T00:00:00.000Z' }, 'import')
   const keys = shown.shelf.entries.map(({ key }) => key)
+  // What is made here is on the shelf by itself; it is there already.
   exhibit.show(report, { kind: 'live' }, null)
   await expect(shown.importFile(file)).rejects.toMatchObject({ code: 'RECORD_INVALID' })
   await expect(shown.importFile({ name: 'large.json', size: 2 ** 40 } as File)).rejects.toThrow('MiB are read')
@@ -59,4 +61,14 @@ test('a file that is refused, and shards that contradict each other, leave all a
     'live',
     true,
   ])
+})
+
+test('a run that was made and a link that was opened are kept; the recorded run is not', async () => {
+  const { exhibit, shown } = library(() => Promise.reject(new Error('not asked')))
+  const report = scoreRecord(record({ harmful: 8, benign: 8 }), spec.scoring, reference(), 10)
+  exhibit.show(report, { kind: 'recorded', at: report.createdAt }, null)
+  exhibit.show({ ...report, createdAt: '2026-11-26T00:00:00.000Z' }, { kind: 'link' }, null)
+  await expect.poll(() => shown.shelf.entries.map(({ kind }) => kind)).toEqual(['link'])
+  exhibit.show(report, { kind: 'live' }, null)
+  await expect.poll(() => shown.shelf.entries.map(({ kind }) => kind).sort()).toEqual(['link', 'run'])
 })
