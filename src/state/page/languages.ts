@@ -2,7 +2,7 @@
 export type LanguageCode = 'en' | 'ar' | 'es' | 'fr' | 'hi'
 
 /** Those that are translated to the end: the others are not offered. */
-export const OFFERED: readonly LanguageCode[] = ['en']
+export const OFFERED: readonly LanguageCode[] = ['en', 'ar', 'es', 'fr', 'hi']
 
 /** Each in its own words, as a menu shows it. */
 export const LANGUAGE_NAMES: Record<LanguageCode, string> = {

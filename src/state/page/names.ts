@@ -2,6 +2,7 @@
 import type { Prompt, RunSpec, Stage } from '../../core/contracts'
 import { computedName, shippedMethod } from '../../core/methods'
 import { alignmentName, fineTuneName } from '../../evaluation/spec/specNames'
+import { locale } from './locale'
 
 export { alignmentName, fineTuneName }
 
@@ -34,7 +35,7 @@ export function stageDetail(stage: Stage, spec: RunSpec | null): string {
 export function languageName(code: string): string {
   if (code === 'und') return 'No language'
   try {
-    return new Intl.DisplayNames('en', { type: 'language' }).of(code) ?? code
+    return new Intl.DisplayNames(locale().english ? 'en' : locale().tag, { type: 'language' }).of(code) ?? code
   } catch {
     return code
   }

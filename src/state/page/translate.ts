@@ -18,8 +18,10 @@ export interface Translator {
   counted: (n: number, written: string, noun: string) => string | null
 }
 
-/** A sentence with parts is only found again by its fixed letters; with fewer it would be found in anybody's text. */
+/** With fewer fixed letters a sentence would be found in anybody's text: only figures and known words may stand in it. */
 const FEWEST_LETTERS = 8
+/** A beginning such as "Run " is as good as many letters. */
+const FEWEST_AT_START = 3
 const REMEMBERED = 5000
 const PLACE = /\{(\d+)\}/g
 
@@ -30,6 +32,7 @@ interface Pattern {
   order: number[]
   translation: string
   weight: number
+  strict: boolean
 }
 
 const put = (template: string, parts: readonly string[]): string =>
@@ -40,28 +43,33 @@ const letters = (text: string): number => text.replace(PLACE, '').replace(/[^\p{
 function patternOf([english, translation]: readonly [string, string]): Pattern {
   const fixed = english.split(PLACE).filter((_, i) => i % 2 === 0)
   const escaped = fixed.map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const weight = letters(english)
+  const start = fixed[0] ?? ''
   return {
-    start: fixed[0] ?? '',
+    start,
     test: new RegExp(`^${escaped.join('(.*?)')}$`, 's'),
     order: [...english.matchAll(PLACE)].map(([, index]) => Number(index)),
     translation,
-    weight: letters(english),
+    weight,
+    strict: weight < FEWEST_LETTERS && letters(start) < FEWEST_AT_START,
   }
 }
 
 export function createTranslator({ sentences, counted, formOf }: Phrases): Translator {
   const whole = new Map(sentences)
   const patterns = sentences
-    .filter(([english]) => /\{\d+\}/.test(english) && letters(english) >= FEWEST_LETTERS)
+    .filter(([english]) => /\{\d+\}/.test(english) && letters(english) > 0)
     .map(patternOf)
     .sort((a, b) => b.weight - a.weight)
   const known = new Map<string, string>()
 
+  const familiar = (part: string): boolean => !/\p{L}/u.test(part) || whole.has(part)
+
   function matched(text: string): string | null {
-    for (const { start, test, order, translation } of patterns) {
+    for (const { start, test, order, translation, strict } of patterns) {
       if (!text.startsWith(start)) continue
       const found = test.exec(text)
-      if (!found) continue
+      if (!found || (strict && !found.slice(1).every(familiar))) continue
       const parts: string[] = []
       for (const [place, index] of order.entries()) parts[index] = say(found[place + 1] ?? '')
       return put(translation, parts)
@@ -69,10 +77,12 @@ export function createTranslator({ sentences, counted, formOf }: Phrases): Trans
     return null
   }
 
-  /** Sentences that were put one after the other, and lists with a dot between. */
+  /** Sentences that were put one after the other, clauses, lists with a dot between; else the known words of a list. */
   function byParts(text: string): string {
-    const pieces = text.split(/( · |(?<=[.!?]) +(?=\p{Lu}))/u)
-    return pieces.length === 1 ? text : pieces.map((piece, i) => (i % 2 === 0 ? say(piece) : piece)).join('')
+    const pieces = text.split(/( · |; |(?<=[.!?]) +(?=\p{Lu}))/u)
+    if (pieces.length > 1) return pieces.map((piece, i) => (i % 2 === 0 ? say(piece) : piece)).join('')
+    const words = text.split(/(, |: )/)
+    return words.map((word) => whole.get(word) ?? word).join('')
   }
 
   function say(text: string): string {

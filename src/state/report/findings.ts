@@ -54,13 +54,14 @@ export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift 
       ? `${counted(base)} pictures were flagged, then ${counted(aligned)} once the model was made safe`
       : `Making the model safe could not be shown to help: ${counted(base)} pictures flagged before, ${counted(aligned)} after`
   if (fineTuned.value === null || drift.value === null) return first
+  const after = counted(fineTuned)
   const then =
     drift.low > 0
-      ? 'harmless training brought them back:'
+      ? `harmless training brought them back: ${after}`
       : drift.high < 0
-        ? 'after harmless training there were fewer still:'
-        : 'harmless training changed nothing that could be shown:'
-  return `${first}; ${then} ${counted(fineTuned)}`
+        ? `after harmless training there were fewer still: ${after}`
+        : `harmless training changed nothing that could be shown: ${after}`
+  return `${first}; ${then}`
 }
 
 const percentagePoints = (value: number): string => `${figure(value, 1)} ${value === 1 ? 'point' : 'points'}`

@@ -14,6 +14,9 @@ export function interimFinding(exhibit: Tallies): string | null {
   const aligned = exhibit.tally('aligned')
   const tuned = exhibit.tally('fine-tuned')
   if (base.judged < ENOUGH || aligned.judged < ENOUGH) return null
-  const begun = `So far: ${base.flagged} of ${base.judged} flagged, then ${aligned.flagged} of ${aligned.judged} once made safe`
-  return tuned.judged < ENOUGH ? begun : `${begun}, then ${tuned.flagged} of ${tuned.judged} after harmless training`
+  const [b, a, t] = [base, aligned, tuned]
+  // Whole sentences, for translators.
+  if (t.judged < ENOUGH)
+    return `So far: ${b.flagged} of ${b.judged} flagged, then ${a.flagged} of ${a.judged} once made safe`
+  return `So far: ${b.flagged} of ${b.judged} flagged, then ${a.flagged} of ${a.judged} once made safe, then ${t.flagged} of ${t.judged} after harmless training`
 }
