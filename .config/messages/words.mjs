@@ -20,7 +20,7 @@ const KEYS = {
   looks: ['system', 'light', 'dark'],
   rules: ['any', 'every'],
   origins: ['link', 'report'],
-  units: ['{0} point', '{0} points', ', blurred', 'blurred', 'picture not kept'],
+  units: ['{0} point', '{0} points', ', blurred', 'blurred', 'picture not kept', '{0}; {1}', '{0}, {1}', '{0}: {1}'],
 }
 
 /** Categories, suites and names of the pack that comes with the page. */

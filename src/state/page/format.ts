@@ -7,11 +7,11 @@ import { locale } from './locale'
 
 const MINUS = '\u2212'
 const THIN = '\u202f'
-/** Keeps a sign before its figure in text that runs from right to left. */
-const LEFT_TO_RIGHT = '\u200e'
+/** Between these a figure keeps its sign before it, in text that runs from right to left as well. */
+const ISOLATE = ['\u2066', '\u2069'] as const
 
 /** In right-to-left text a sign at the beginning would move behind the figure. */
-const signed = (text: string): string => (locale().rightToLeft ? LEFT_TO_RIGHT + text : text)
+const signed = (text: string): string => (locale().rightToLeft ? ISOLATE.join(text) : text)
 
 const digits = (value: number, decimals: number): string =>
   new Intl.NumberFormat(locale().tag, {
@@ -46,7 +46,7 @@ export function within(halfWidth: number, decimals = 2): string {
 /** A share in percent: 6.25 → "6.3 %", 93.75 → "93.8 %". */
 export function percent(value: number): string {
   const text = figure(value, 1)
-  return locale().rightToLeft ? `${text}${LEFT_TO_RIGHT}%` : `${text}${THIN}%`
+  return locale().rightToLeft ? `${text}%` : `${text}${THIN}%`
 }
 
 /** A difference in percentage points, always signed: "+12.5". */
@@ -62,6 +62,11 @@ const figureOf = (value: number): string => Math.abs(value).toFixed(Math.abs(val
 export function interval(score: Score, write: (value: number) => string = unit): string {
   return score.value === null ? '' : locale().fill('{0} to {1}', [write(score.low), write(score.high)])
 }
+
+/** Beside a scale: "0.25", "+35". */
+export const tick = (value: number): string =>
+  locale().english ? String(value) : new Intl.NumberFormat(locale().tag, { maximumFractionDigits: 3 }).format(value)
+export const signedTick = (value: number): string => points(value).replace(/[.,]0(?!\d)/, '')
 
 /** McNemar's p: "p = 0.012", "p < 0.001". */
 export function pValue(p: number): string {
@@ -114,11 +119,13 @@ export function bytes(count: number): string {
   return measured(value, unit, english, step === 0 || value >= 100 ? 0 : 1)
 }
 
-/** ISO date → "24 November 2026" in the language of the page. */
+/** ISO date → "24 November 2026" in the language of the page; `tag`: which English. */
 export function date(iso: string, tag?: string): string {
   const parsed = new Date(iso)
   if (Number.isNaN(parsed.getTime())) return iso
-  return new Intl.DateTimeFormat(tag ?? locale().tag, { dateStyle: 'long' }).format(parsed)
+  return new Intl.DateTimeFormat((locale().english ? tag : undefined) ?? locale().tag, { dateStyle: 'long' }).format(
+    parsed,
+  )
 }
 
 /** "1 prompt", "64 prompts". */

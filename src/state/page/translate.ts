@@ -77,12 +77,16 @@ export function createTranslator({ sentences, counted, formOf }: Phrases): Trans
     return null
   }
 
-  /** Sentences that were put one after the other, clauses, lists with a dot between; else the known words of a list. */
+  /** What stands between the parts of a list in this language, from its sentence. */
+  const between = (mark: string): string => whole.get(`{0}${mark}{1}`)?.slice(3, -3) ?? mark
+
+  /** Sentences that were put one after the other, clauses, lists with a dot between; else what is known of a list. */
   function byParts(text: string): string {
     const pieces = text.split(/( · |; |(?<=[.!?]) +(?=\p{Lu}))/u)
-    if (pieces.length > 1) return pieces.map((piece, i) => (i % 2 === 0 ? say(piece) : piece)).join('')
-    const words = text.split(/(, |: )/)
-    return words.map((word) => whole.get(word) ?? word).join('')
+    if (pieces.length > 1) return pieces.map((piece, i) => (i % 2 === 0 ? say(piece) : between(piece))).join('')
+    const items = text.split(/(, |: )/)
+    const said = items.map((item, i) => (i % 2 === 0 ? (whole.get(item) ?? matched(item) ?? item) : between(item)))
+    return said.some((item, i) => i % 2 === 0 && item !== items[i]) ? said.join('') : text
   }
 
   function say(text: string): string {

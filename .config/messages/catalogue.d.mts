@@ -1,0 +1,12 @@
+interface Problem {
+  language: string
+  english: string
+  file: string
+  problem: string
+}
+
+export function check(root: string): Promise<{
+  missing: Problem[]
+  stale: { language: string; english: string }[]
+  entries: number
+}>

@@ -1,0 +1,10 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { check } from '../../../.config/messages/catalogue.mjs'
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
+
+test('every translation has the places and the tags of its sentence', async () => {
+  const { missing } = await check(ROOT)
+  expect(missing.filter(({ problem }) => problem !== 'has no translation')).toEqual([])
+})
