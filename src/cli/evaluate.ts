@@ -12,6 +12,7 @@ import { giveFiles } from './giveFiles'
 import { FILE_OPTIONS, readOwnFiles } from './ownFiles'
 import { inPage, openPage, withBrowser } from './page'
 import { chosenShard } from './shards/choice'
+import { checkLinks, printShardLinks } from './shards/links'
 import { evaluateShard } from './shards/evaluateShard'
 import { reportTable } from './table'
 
@@ -22,11 +23,13 @@ const OPTIONS = {
   shards: 'Number of shards, where Slurm or Kubernetes says which one this is.',
   link: 'Print a result link: full (with every sample; also --link alone) or short (a claim that fits a chat).',
   page: 'Address of the page in the printed link; default http://localhost:4173/.',
+  'shard-links': 'Only print this many links, for people who each make a part of the run in their browser.',
   ...FILE_OPTIONS,
   headed: 'Show the browser.',
   help: 'Print this list.',
 } as const
 type Option = keyof typeof OPTIONS
+const PAGE = 'http://localhost:4173/'
 /** Options that are on or off: alone, "true" or "false". */
 const FLAGS: readonly string[] = ['prompts-harmless', 'accept-terms', 'headed', 'help']
 
@@ -64,6 +67,7 @@ function readArguments(argv: readonly string[]): { own: OwnOptions; parameters: 
       throw new SpqrError('BAD_INPUT', 'A shard has no result link.', 'Leave out --link, and merge the shards.')
   } else if (own.out !== undefined) assertWritable(own.out)
   linkKind(own)
+  if (own['shard-links'] !== undefined) checkLinks(own, own['shard-links'])
   if (own['fine-tune-files'] !== undefined && values.train !== 'none') {
     throw new SpqrError('BAD_INPUT', '"--fine-tune-files" and "--train" both name a fine-tune.', 'Give one of them.')
   }
@@ -107,6 +111,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const { page } = await openPage(context, url)
     await page.exposeFunction('spqrProgress', progressPrinter())
     for (const line of await giveFiles(page, files, parameters)) console.error(line)
+    if (own['shard-links'] !== undefined) return printShardLinks(page, parameters, own['shard-links'], own.page ?? PAGE)
     const shard = chosenShard(own, process.env)
     if (shard) return evaluateShard(page, parameters, shard, own.out ?? 'shards')
     const report = await inPage<Report>(
@@ -118,7 +123,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const kind = linkKind(own)
     if (kind !== null) {
       const fragment = await inPage<string>(page, `globalThis.spqr.link(${JSON.stringify(report)}, '${kind}')`)
-      console.log(`${own.page ?? 'http://localhost:4173/'}${fragment}`)
+      console.log(`${own.page ?? PAGE}${fragment}`)
     }
     if (isComplete(report)) return 0
     console.error('The Report is incomplete: not every axis has a number, or images are missing.')

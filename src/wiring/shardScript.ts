@@ -1,9 +1,7 @@
 /** The part of the scripting API that makes shards of a run. */
 import * as v from 'valibot'
 import { ShardSchema, SpqrError, checkShape, type RunSpec, type Shard } from '../core/contracts'
-import { isOwn, shardFile } from '../core/shards'
 import { plan } from '../evaluation/plan/plan'
-import { canariesOf } from '../evaluation/plan/shardPlan'
 import { failedShard } from '../evaluation/run/failedShard'
 import type { ImportedTraining } from '../evaluation/run/importedTraining'
 import {
@@ -16,6 +14,7 @@ import {
 import { sha256Hex } from '../evaluation/spec/specHash'
 import { createRunSpec, promptsOf, runId } from '../evaluation/spec/spec'
 import type { OpenPack } from '../state/page/services'
+import { makeShard } from '../state/run/makeShard'
 import type { RunRequest } from '../state/run/runner.svelte'
 import type { ScriptedPage } from './script'
 
@@ -39,23 +38,14 @@ export function shardScript(
     specify: (parameters) => specified(app, requestOf('specify', parameters)),
     async evaluateShard(parameters, given, onProgress, trained) {
       const shard = checkedShard(given)
-      const made = { planned: 0, canaries: new Set<string>() }
       const training = trained === undefined ? {} : { training: checkedTraining(trained) }
-      const request = { ...requestOf('evaluateShard', parameters), shard, ...training }
-      const report = await app.evaluate(request, (event) => {
-        if (event.type === 'plan') {
-          made.planned = event.units.filter((unit) => isOwn(unit, shard)).length
-          made.canaries = new Set(canariesOf(event.units).map(({ id }) => id))
-        }
-        onProgress?.(scriptProgress(event))
-      })
-      if (!report)
-        throw new SpqrError(
-          'ABORTED',
-          'The run was stopped.',
-          'Everything made so far is kept; start it again to go on.',
-        )
-      return shardFile(report.record, shard, made.planned, made.canaries)
+      const request = { ...requestOf('evaluateShard', parameters), ...training }
+      return makeShard(
+        (...asked) => app.evaluate(...asked),
+        request,
+        shard,
+        (event) => onProgress?.(scriptProgress(event)),
+      )
     },
     failShard(parameters, given, reason) {
       const shard = checkedShard(given)
