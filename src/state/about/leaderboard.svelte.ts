@@ -7,6 +7,7 @@ import { capabilityOf, shownBy, type Capability, type Shown } from '../../evalua
 import { figure, points } from '../page/format'
 import { methodName } from '../page/names'
 import { ranked } from '../report/ranks'
+import type { Held } from '../run/nextStep'
 import type { Services } from '../page/services'
 
 /** One row of the study; `rank` among the methods under the same benign fine-tune, `shown` by all tests of its design together. */
@@ -121,6 +122,21 @@ export class Leaderboard {
   }
   set profile(profile: Profile) {
     this.#profile = profile
+  }
+
+  /** Methods that made the model safer and were not shown to break under this fine-tune, best first. */
+  held(profile: Profile, scenario: Scenario): Held[] {
+    return this.#rows
+      .filter(
+        ({ method, shown, harmfulness: { base, aligned }, ...row }) =>
+          method !== CONTROL &&
+          row.profile === profile &&
+          row.scenario === scenario &&
+          shown.change !== 'rise' &&
+          aligned.value !== null &&
+          aligned.value < (base.value ?? 0) / 2,
+      )
+      .map(({ method }) => ({ method, name: methodName(method), profile, scenario }))
   }
 
   /** Rows of another pack, of an older one by this name, and those whose trainings are not all done are left out. */

@@ -2,8 +2,8 @@
 import { reviveError, type Report } from '../../core/contracts'
 import type { StoredPromptSet } from '../../core/prompts'
 import type { RunEvent } from '../../evaluation/run/run'
-import { createRunSpec, promptsOf } from '../../evaluation/spec/spec'
 import { Exhibit } from '../run/exhibit.svelte'
+import { FirstGuess, guessShelf, isBare } from '../run/firstGuess.svelte'
 import { GalleryFilter } from '../run/gallery.svelte'
 import { Library } from '../report/library.svelte'
 import { adapterFile, type AdapterDownload, type AdapterPart } from '../report/adapterFile'
@@ -15,7 +15,7 @@ import { Permalink } from './permalink.svelte'
 import { PackInfo } from './pack.svelte'
 import { PromptSets } from '../settings/promptSets.svelte'
 import { PromptShelf } from '../settings/promptShelf'
-import { makePlan, warmUpOf, type Plan } from '../settings/planning'
+import { planRun, type Plan } from '../settings/planning'
 import { readRecorded } from '../run/recorded'
 import { readLinkParts } from '../../evaluation/share/mangled'
 import { Claims } from '../report/claims.svelte'
@@ -66,6 +66,7 @@ export class App {
   readonly storage: StorageView
   readonly leaderboard: Leaderboard
   readonly published: Published
+  readonly guess: FirstGuess
   readonly #shelf = new PromptShelf()
   /** The sample whose pictures and scores are open in the dialog. */
   opened = $state.raw<Sample | null>(null)
@@ -84,6 +85,7 @@ export class App {
     this.setUp = new SetUp(this.settings, place.search)
     this.route = new Route(place.hash || this.settings.classroom.fragment)
     this.runner = new Runner(services, this.exhibit)
+    this.guess = new FirstGuess(this.exhibit, guessShelf(), isBare(place.hash, this.settings.query))
     this.tryout = new Tryout(services, this.settings)
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
@@ -112,7 +114,9 @@ export class App {
   /** What the page does once it is drawn: description of the pack, the link or the recorded run, unfinished runs. */
   async start(): Promise<void> {
     await Promise.all([this.pack.load(this.services, this.settings.values.pack), this.#loadPrompts()])
-    await Promise.all([this.#openPlace(), this.unfinished.refresh(), this.pack.prepare()])
+    await this.unfinished.refresh()
+    this.guess.begin(this.unfinished.stored.length > 0)
+    await Promise.all([this.#openPlace(), this.pack.prepare()])
   }
 
   /** Called when the address changed. */
@@ -174,6 +178,7 @@ export class App {
   async #toItsEnd(work: () => Promise<void>): Promise<void> {
     await this.notices.guard(work, 'a run', null)
     await this.unfinished.refresh()
+    if (this.pack.manifest) await this.leaderboard.load(this.pack.name, this.pack.manifest)
   }
 
   /** Goes on with a stored run on what it was begun on, whatever the settings say now. */
@@ -209,20 +214,8 @@ export class App {
   }
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
-  async plan(drift: number, warm: boolean): Promise<Plan> {
-    const { packName, device, options } = this.request()
-    return this.services.withEngine('a plan', packName, device, async (open) => {
-      const spec = createRunSpec(options, open.pack)
-      const pack = { ...open.pack, prompts: promptsOf(options, open.pack) }
-      return makePlan(
-        spec,
-        pack,
-        drift,
-        this.exhibit.report,
-        warm ? await warmUpOf(open.ports, pack.prompts, spec) : null,
-      )
-    })
-  }
+  readonly plan = (drift: number, warm: boolean): Promise<Plan> =>
+    planRun(this.services, this.request(), drift, this.exhibit.report, warm)
 
   /** A file of the report's alignment, or of its live fine-tune; null when there is none to save. Throws SpqrError. */
   readonly adapterFile = (

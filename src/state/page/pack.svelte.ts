@@ -28,6 +28,10 @@ export class PackInfo {
   get name(): string {
     return this.#name
   }
+  /** Whether the prompts are hashed: telling what is possible then takes a millisecond or two, and a frame or more before. */
+  get prepared(): boolean {
+    return this.#prepared
+  }
   get manifest(): PackManifest | null {
     return this.#manifest
   }
@@ -44,7 +48,7 @@ export class PackInfo {
 
   /** What a specification is made from; null before the pack is read. Its manifest is named by its bytes only in the engine. */
   readonly recipe = $derived.by((): RecipePack | null =>
-    this.#manifest && this.#prompts.length > 0 && this.#prepared
+    this.#manifest && this.#prompts.length > 0
       ? {
           manifest: this.#manifest,
           manifestSha256: '0'.repeat(64),

@@ -18,7 +18,9 @@ import {
   type WarmUp,
 } from '../../evaluation/plan/planner'
 import { plan as planUnits, variantOf } from '../../evaluation/plan/plan'
-import type { OpenPack } from '../page/services'
+import { createRunSpec, promptsOf } from '../../evaluation/spec/spec'
+import type { OpenPack, Services } from '../page/services'
+import type { RunRequest } from '../run/runner.svelte'
 
 export interface Plan {
   design: Design
@@ -53,7 +55,7 @@ export function downloadBytes({ model, judges, adapters }: PackManifest): number
 }
 
 /** Expectations come from a comparable report where there is one. */
-export function makePlan(
+function makePlan(
   spec: RunSpec,
   { manifest, prompts }: Pick<LoadedPack, 'manifest' | 'prompts'>,
   drift: number,
@@ -93,8 +95,23 @@ export function makePlan(
   }
 }
 
+/** Opens the engine and plans what is asked for; `warm` measures two pictures first. @throws {SpqrError} */
+export function planRun(
+  services: Pick<Services, 'withEngine'>,
+  { packName, device, options }: RunRequest,
+  drift: number,
+  report: Report | null,
+  warm: boolean,
+): Promise<Plan> {
+  return services.withEngine('a plan', packName, device, async (open) => {
+    const spec = createRunSpec(options, open.pack)
+    const pack = { ...open.pack, prompts: promptsOf(options, open.pack) }
+    return makePlan(spec, pack, drift, report, warm ? await warmUpOf(open.ports, pack.prompts, spec) : null)
+  })
+}
+
 /** Makes two pictures of the run on the base model and measures them; nothing is kept. */
-export async function warmUpOf(
+async function warmUpOf(
   { engine, now }: OpenPack['ports'],
   prompts: readonly Prompt[],
   spec: RunSpec,

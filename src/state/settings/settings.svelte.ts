@@ -16,6 +16,7 @@ import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
 import { INSIDE_FAST, drawsFast, nearestNote, runLabel, summaryLine } from './choices'
+import { sorted } from './sorted'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
 import { Classroom } from '../page/classroom.svelte'
@@ -84,13 +85,16 @@ export class Settings {
    * read, and with another model, other judges or prompts of the user's own.
    */
   readonly possible = $derived.by((): Possible | null => {
-    const { recipe } = this.#pack
+    const { recipe, prepared } = this.#pack
     const other = this.folder !== null || this.values.model !== '' || this.values['judge-set'].length > 0
-    if (!recipe || other) return null
+    if (!recipe || other || !(prepared || this.#asked)) return null
     const known = recipe.manifest.prompts.map(({ suite }) => suite)
     if (this.values.suites.some((suite) => !known.includes(suite))) return null
     return possible(this.#options(), recipe)
   })
+
+  /** A choice was made: what is possible must be known now, whatever it takes. */
+  #asked = $state(false)
 
   /** What the button will do: "Run UCE, lite". */
   readonly runLabel = $derived.by(() => {
@@ -134,21 +138,10 @@ export class Settings {
     // `lang` is the page's, not the run's: language.svelte.ts reads it.
     const { settings, problems } = this.classroom.read(queryPairs(search))
     const pairs = settings.filter(([name]) => name !== 'lang')
-    const wrong: SpqrError[] = []
-    const right = pairs.filter((pair) => {
-      try {
-        parseParameters([pair])
-        return true
-      } catch (thrown) {
-        wrong.push(reviveError(thrown))
-        return false
-      }
-    })
+    const { right, wrong } = sorted(pairs)
     const { values, unknown } = parseParameters(right)
     this.values = values
-    const sentences = [...problems, unknownSentence(unknown), ...wrong.map(({ message }) => message)].flatMap(
-      (one) => one ?? [],
-    )
+    const sentences = [...problems, unknownSentence(unknown), ...wrong].flatMap((one) => one ?? [])
     if (sentences.length > 0)
       throw new SpqrError('BAD_INPUT', sentences.join(' '), 'The rest of the address was followed.')
   }
@@ -168,7 +161,19 @@ export class Settings {
       return
     }
     if (name === 'sampler' && text === 'fast') Object.assign(this.values, INSIDE_FAST)
-    if (!FITTED.includes(name)) return
+    if (FITTED.includes(name)) this.#fit()
+  }
+
+  /** Takes settings that are offered together. */
+  adopt(changes: Partial<Parameters>): void {
+    this.said = ''
+    Object.assign(this.values, changes)
+    this.#fit()
+  }
+
+  /** A fine-tune that does not fit gives way to the nearest one that does, and this is said. */
+  #fit(): void {
+    this.#asked = true
     const [nearest] = this.possible?.instead ?? []
     if (!nearest) return
     this.said = nearestNote(this.values, nearest)
