@@ -1,5 +1,5 @@
 /** Reports from files, links and the shelf: brought in, shown, merged. Their figures are computed again, never taken on trust. */
-import { SpqrError, type ComparisonPage, type Report, type ShelfEntry } from '../../core/contracts'
+import { SpqrError, type ComparisonPage, type GeneratedImage, type Report, type ShelfEntry } from '../../core/contracts'
 import { checkFileSize } from '../../core/scoring'
 import { isShelf } from '../../evaluation/shelf/shelfFile'
 import type { Exhibit, Origin } from '../run/exhibit.svelte'
@@ -96,6 +96,11 @@ export class Library {
       const origin = kind === 'run' ? { kind: 'stored' as const, at: createdAt } : { kind: 'imported' as const, name }
       this.#exhibit.show(report, origin, (unitId) => store.image(unitId))
     })
+  }
+
+  /** A picture that this browser keeps; null where it does not. */
+  image(unitId: string): Promise<GeneratedImage | null> {
+    return this.#services.store.image(unitId)
   }
 
   /** The differences of two reports, and what changed unit by unit. */
