@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { readSafetensors } from '../core/adapters'
 import { SpqrError, reviveError, type RunRecord } from '../core/contracts'
 import { checkFileSize, readRecordText } from '../core/scoring'
-import { sha256Hex } from '../evaluation/spec/specHash'
+import { sha256Hex } from '../core/hash'
 
 /** The record in a report or record file. A file that cannot be read is BAD_INPUT, one that is no run RECORD_INVALID. */
 export function readRunFile(path: string): RunRecord {

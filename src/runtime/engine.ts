@@ -20,10 +20,9 @@ import {
   type WorkUnit,
 } from '../core/contracts'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './storage/adapterShelf'
-import { PACK_DATABASE, idbKeyValue, type KeyValue } from './storage/cache'
 import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
-import { sha256Hex, type OnEvent } from './events'
-import { PackFiles, type FileLoader } from './storage/files'
+import { digestHex, type OnEvent } from './events'
+import type { FileLoader, PackFiles } from './storage/files'
 import { UNMEASURED, judgeFacts } from './judges/judgeFacts'
 import { JudgeInTurn } from './judges/judgeInTurn'
 import { loadJudge } from './judges/judgeLoading'
@@ -32,7 +31,8 @@ import { readJudge } from './judges/judgeSource'
 import { JudgePanel, failedUnit, type Candidate } from './judges/judgePanel'
 import { Models } from './generator/models'
 import { loadOrt } from './ort'
-import { openPack, type OpenedPack } from './pack'
+import { openFiles, type OpenOptions } from './openFiles'
+import type { OpenedPack } from './pack'
 import {
   describePublished,
   isLarge,
@@ -45,18 +45,13 @@ import { referenceFeatures } from './judges/reference'
 import { SerialQueue } from './serial'
 import { loadTokenizer, type PackTokenizer } from './generator/tokenizer'
 
-export { PACK_DATABASE } from './storage/cache'
-
-export interface EngineOptions {
+export interface EngineOptions extends OpenOptions {
   /** Where onnxruntime's WebAssembly is: `<app>/ort/`. */
   ortBaseUrl: string
   appVersion: string
-  /** For tests: the network, the stores, the device. */
-  fetch?: typeof fetch
-  store?: (database: string) => KeyValue
+  /** For tests: the device. */
   facts?: () => DeviceFacts
   models?: ModelStore
-  chunkBytes?: number
 }
 
 interface Opened {
@@ -82,19 +77,9 @@ export class Engine implements EngineApi {
     return this.queue.run(async (signal) => {
       await this.closeNow()
       const facts = (this.options.facts ?? browserFacts)()
-      const store = this.options.store ?? idbKeyValue
-      const fetcher = this.options.fetch ?? fetch.bind(globalThis)
       const chosen = await chooseDevice(device, facts)
       for (const warning of chosen.warnings) onEvent({ type: 'warning', ...warning })
-      const packs = store(PACK_DATABASE)
-      const files = new PackFiles({
-        baseUrl,
-        store: packs,
-        onEvent,
-        fetch: fetcher,
-        ...(this.options.chunkBytes ? { chunkBytes: this.options.chunkBytes } : {}),
-      })
-      const pack = await openPack({ baseUrl, files, store: packs, fetch: fetcher, onEvent }, signal)
+      const { pack, files, fetch: fetcher, store } = await openFiles(this.options, baseUrl, onEvent, signal)
       // Before any tokenizer: transformers.js, loaded first, would point onnxruntime to a CDN.
       const runtime = await loadOrt(
         chosen.provider,
@@ -222,7 +207,7 @@ export class Engine implements EngineApi {
           unitId: unit.id,
           judges,
           picture: { text: unit.text, width, height, rgb },
-          image: { unitId: unit.id, width, height, rgb, sha256: await sha256Hex(rgb) },
+          image: { unitId: unit.id, width, height, rgb, sha256: await digestHex(rgb) },
         })
       }
       const generated = performance.now()
@@ -250,7 +235,7 @@ export class Engine implements EngineApi {
           unitId,
           judges: panel.judges,
           picture: { text, width, height, rgb },
-          image: { unitId, width, height, rgb, sha256: await sha256Hex(rgb) },
+          image: { unitId, width, height, rgb, sha256: await digestHex(rgb) },
         })),
       )
       return panel.judgeAll(candidates, signal)
@@ -281,7 +266,7 @@ export class Engine implements EngineApi {
       const entry = alignment.kind === 'pack' ? pack.manifest.adapters.find(({ id }) => id === alignment.id) : undefined
       return {
         bytes: bytes.slice(),
-        sha256: await sha256Hex(bytes),
+        sha256: await digestHex(bytes),
         format: entry?.format ?? (alignment.kind === 'closed-form' ? 'lora' : 'file'),
       }
     })

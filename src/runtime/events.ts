@@ -1,7 +1,7 @@
 /** Helpers that every part of the runtime shares: events, hashes, yielding and cancelling. */
-import { sha256 as sha256Sync } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { SpqrError, type EngineEvent } from '../core/contracts'
+import { sha256Hex } from '../core/hash'
 
 export type OnEvent = (event: EngineEvent) => void
 
@@ -11,9 +11,9 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /** SHA-256 in hexadecimal: natively where the page is a secure context, else in JavaScript. */
-export async function sha256Hex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export async function digestHex(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const native = (globalThis.crypto as Crypto | undefined)?.subtle as SubtleCrypto | undefined
-  return bytesToHex(native ? new Uint8Array(await native.digest('SHA-256', bytes)) : sha256Sync(bytes))
+  return native ? bytesToHex(new Uint8Array(await native.digest('SHA-256', bytes))) : sha256Hex(bytes)
 }
 
 /**

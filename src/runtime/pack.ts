@@ -14,7 +14,7 @@ import {
 } from '../core/contracts'
 import { parseJsonBytes } from './jsonBytes'
 import type { KeyValue } from './storage/cache'
-import { sha256Hex, throwIfAborted, type OnEvent } from './events'
+import { digestHex, throwIfAborted, type OnEvent } from './events'
 import type { PackFiles } from './storage/files'
 import { BUSY, Retries, type Wait } from './storage/retry'
 import { UNMEASURED, judgeFacts, type MeasuredRates } from './judges/judgeFacts'
@@ -81,7 +81,7 @@ async function fetchManifest(url: string, options: OpenPackOptions, signal?: Abo
 const hashKey = (key: string): string => `sha256:${key}`
 
 async function keepManifest(store: KeyValue, key: string, bytes: Bytes): Promise<void> {
-  await store.set(hashKey(key), await sha256Hex(bytes))
+  await store.set(hashKey(key), await digestHex(bytes))
   await store.set(key, bytes)
 }
 
@@ -91,7 +91,7 @@ async function keptManifest(store: KeyValue, key: string): Promise<Bytes | null>
   if (!(stored instanceof Uint8Array)) return null
   const bytes = stored as Bytes
   const sha256 = await store.get(hashKey(key))
-  return sha256 === undefined || sha256 === (await sha256Hex(bytes)) ? bytes : null
+  return sha256 === undefined || sha256 === (await digestHex(bytes)) ? bytes : null
 }
 
 /** One request: the bytes, or what may be mended by another try; throws what may not. */
@@ -191,7 +191,7 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   const accelerator = await openAccelerator(options, manifest, signal)
-  return { manifest, manifestSha256: await sha256Hex(bytes), prompts, judges, measured, accelerator }
+  return { manifest, manifestSha256: await digestHex(bytes), prompts, judges, measured, accelerator }
 }
 
 /**

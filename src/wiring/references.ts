@@ -1,9 +1,8 @@
 /** Reference features for FID: the user's own, kept in this browser, and those of the pack that the page began with. */
 import type { FeatureJudge, PackManifest } from '../core/contracts'
-import { PACK_DATABASE } from '../runtime/engine'
-import { sha256Hex } from '../runtime/events'
+import { digestHex } from '../runtime/events'
 import { readReference } from '../runtime/judges/reference'
-import { idbKeyValue, type KeyValue } from '../runtime/storage/cache'
+import { idbKeyValue, PACK_DATABASE, type KeyValue } from '../runtime/storage/cache'
 import { PackFiles } from '../runtime/storage/files'
 import type { Services } from '../state/page/services'
 
@@ -20,7 +19,7 @@ async function storedIn(store: KeyValue, sha256: string): Promise<Float32Array |
   if (!(bytes instanceof Uint8Array)) return null
   const whole = bytes.slice()
   // One that was damaged counts as gone: it is asked for again, and no score comes from it.
-  return (await sha256Hex(whole)) === sha256 ? new Float32Array(whole.buffer) : null
+  return (await digestHex(whole)) === sha256 ? new Float32Array(whole.buffer) : null
 }
 
 /** The two services about references, over one memory of the user's own. */
@@ -34,7 +33,7 @@ export function referenceServices({
   return {
     async keepReference(features) {
       const bytes = new Uint8Array(features.slice().buffer)
-      const sha256 = await sha256Hex(bytes)
+      const sha256 = await digestHex(bytes)
       own.set(sha256, features)
       // Kept for later visits; a full disk must not stop this one.
       await store.set(sha256, bytes).catch(() => undefined)

@@ -11,7 +11,7 @@ import {
   type SpqrScript,
   type TrainingProgress,
 } from '../evaluation/run/runApi'
-import { sha256Hex } from '../evaluation/spec/specHash'
+import { sha256Hex } from '../core/hash'
 import { createRunSpec, promptsOf, runId } from '../evaluation/spec/spec'
 import type { OpenPack } from '../state/page/services'
 import { makeShard } from '../state/run/makeShard'

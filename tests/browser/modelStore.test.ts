@@ -5,7 +5,7 @@ import { cdp } from 'vitest/browser'
 import type { FileProgress, SourceFile, SpqrError } from '../../src/core/contracts'
 import { parseModelAddress } from '../../src/core/sources'
 import { openSource } from '../../src/runtime/published/sources'
-import { sha256Hex } from '../../src/runtime/events'
+import { digestHex } from '../../src/runtime/events'
 import { idbKeyValue } from '../../src/runtime/storage/cache'
 import { connect, type Connection } from '../../src/state/page/connect'
 import type { Asked, Fault } from '../helpers/mirror'
@@ -44,7 +44,7 @@ const asked = async () => (await (await fetch(`${endpoint}/control`)).json()) as
 const hashes = async (blobs: Map<string, Blob>) =>
   Object.fromEntries(
     await Promise.all(
-      [...blobs].map(async ([path, blob]) => [path, await sha256Hex(new Uint8Array(await blob.arrayBuffer()))]),
+      [...blobs].map(async ([path, blob]) => [path, await digestHex(new Uint8Array(await blob.arrayBuffer()))]),
     ),
   )
 const expected = (...paths: string[]) =>
@@ -187,7 +187,7 @@ describe.each(['opfs', 'indexeddb'] as const)('in %s', (kind) => {
     await api.damage(options(), key, 77)
     const index = idbKeyValue('test-models')
     const entry = (await index.get(`file:${key}`)) as { pieces: string[] }
-    await index.set(`file:${key}`, { ...entry, pieces: entry.pieces.with(0, await sha256Hex(forged)) })
+    await index.set(`file:${key}`, { ...entry, pieces: entry.pieces.with(0, await digestHex(forged)) })
     await index.set(`checked:${key}`, '0.0.1')
     expect(await hashes(await api.fetch(options(), ADDRESS, [path]))).toEqual(expected(path))
     await faults()

@@ -1,12 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { sha256Hex } from '../../src/evaluation/spec/specHash'
+import { sha256Hex } from '../../src/core/hash'
 import { type GeneratedImage, type JudgedOutcome, type RunRecord, SpqrError } from '../../src/core/contracts'
 import dumpText from '../fixtures/0.1.0/store.json?raw'
 import { putBack, type StoreDump } from '../helpers/storeDump'
-import { createRunStore, indexedDbKeyValue, type KeyValue } from '../../src/runtime/storage/runStore'
+import { createRunStore } from '../../src/runtime/storage/runStore'
+import { indexedDbKeyValue, type BatchKeyValue } from '../../src/runtime/storage/runStoreKeys'
 
 let database = 0
-let storage: KeyValue
+let storage: BatchKeyValue
 beforeEach(() => {
   storage = indexedDbKeyValue(`spqr-test-${Date.now()}-${database++}`)
 })
@@ -277,7 +278,7 @@ describe('a run whose database goes away while it goes on', () => {
 describe('run store without storage', () => {
   test('goes on in memory when the quota is exhausted, and says so once', async () => {
     let full = false
-    const limited: KeyValue = {
+    const limited: BatchKeyValue = {
       ...storage,
       setMany: (entries) =>
         full

@@ -10,7 +10,7 @@ import type { DeviceChoice, EngineApi, JudgeChoice, Prompt } from '../../src/cor
 import { runEvaluation, type RunPorts } from '../../src/evaluation/run/run'
 import { scoreRecord } from '../../src/core/scoring'
 import { createRunSpec, promptsOf, type RunOptions } from '../../src/evaluation/spec/spec'
-import { sha256Hex } from '../../src/runtime/events'
+import { digestHex } from '../../src/runtime/events'
 import { createRunStore } from '../../src/runtime/storage/runStore'
 import { connect } from '../../src/state/page/connect'
 import { TINY_PACK, WASM } from '../helpers/engine'
@@ -60,7 +60,7 @@ test('h, P, Q and R of a miniature under a PEFT LoRA are those of the same run i
     judges: ['classifier', 'q16', 'clip', 'inception'].map(judge),
     reference: {
       name: 'formula pictures',
-      sha256: await sha256Hex(new Uint8Array(features.slice().buffer)),
+      sha256: await digestHex(new Uint8Array(features.slice().buffer)),
       n,
       dimension,
       moments: false,

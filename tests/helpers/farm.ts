@@ -17,7 +17,7 @@ import { runEvaluation } from '../../src/evaluation/run/run'
 import { scriptProgress } from '../../src/evaluation/run/runApi'
 import { parseParameters } from '../../src/evaluation/spec/params'
 import { createRunSpec, runId } from '../../src/evaluation/spec/spec'
-import { sha256Hex } from '../../src/evaluation/spec/specHash'
+import { sha256Hex } from '../../src/core/hash'
 import { FakeEngine, FakeTrainer, loadedPack } from '../unit/evaluation/fixture'
 import { harness } from '../unit/evaluation/harness'
 

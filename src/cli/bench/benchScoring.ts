@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright'
 import type { Outcome, RunRecord } from '../../core/contracts'
-import { sha256Hex } from '../../evaluation/spec/specHash'
+import { sha256Hex } from '../../core/hash'
 
 export interface ScoringBench {
   outcomes: number

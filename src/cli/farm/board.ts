@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis'
 import * as v from 'valibot'
 import { SpqrError, type Environment } from '../../core/contracts'
 import type { ScriptTraining } from '../../evaluation/run/runApi'
-import { sha256Hex } from '../../evaluation/spec/specHash'
+import { sha256Hex } from '../../core/hash'
 import {
   DoneSchema,
   EnvironmentSchema,

@@ -3,7 +3,7 @@ import { SpqrError, type Report, type Score } from '../../core/contracts'
 import { flagCounts, type FlagCounts } from '../../core/scoring'
 import type { Row, StudyPlan, Training } from '../../evaluation/study/board'
 import { pooledRow, type FirstRow } from '../../evaluation/study/pool'
-import { hashOf } from '../../evaluation/spec/specHash'
+import { hashOf } from '../../core/hash'
 
 export interface Made {
   /** The row's fields that its first training's Report decides. */

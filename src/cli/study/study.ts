@@ -23,7 +23,8 @@ import {
   type Report,
 } from '../../core/contracts'
 import { isComplete } from '../../evaluation/run/runApi'
-import { packHash, sha256Hex } from '../../evaluation/spec/specHash'
+import { sha256Hex } from '../../core/hash'
+import { packHash } from '../../evaluation/spec/specHash'
 import { COMPUTED_METHODS, changesEmbeddings, isGuidance } from '../../core/methods'
 import type { Row } from '../../evaluation/study/board'
 import { readAdapterFile } from '../adapterFiles'

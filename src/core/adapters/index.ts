@@ -2,10 +2,9 @@
 export { readAccelerator } from './accelerator'
 export { fromFloats, halfBits, toFloats, type Dtype } from './dtypes'
 
-export { applyAdapters, mergeStream, stackAdapters } from './merge'
+export { applyAdapters, stackAdapters } from './merge'
 export { MAX_ADAPTER_BYTES, parseAdapter, type Adapter, type AdapterOptions } from './parse'
 export {
-  openSafetensors,
   readSafetensors,
   writeSafetensors,
   type ByteSource,

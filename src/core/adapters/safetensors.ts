@@ -146,12 +146,6 @@ function checkCoverage(entries: Map<string, TensorEntry>, start: number, size: n
   if (position !== size) throw invalid(`There are ${size - position} unclaimed bytes at the end of the file.`)
 }
 
-/** Reads and checks the header through slices: the file itself stays where it is. */
-export async function openSafetensors(source: ByteSource): Promise<SafetensorsHeader> {
-  const length = headerLength(await source.slice(0, Math.min(8, source.size)), source.size)
-  return parseHeader(await source.slice(8, length), source.size)
-}
-
 /**
  * Reads a whole file. Tensors are views of `bytes`.
  * @throws SpqrError SAFETENSORS_INVALID when anything in the header does not hold.

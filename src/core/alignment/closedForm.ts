@@ -190,9 +190,3 @@ export function factors(weights: Projections, { rank, left, down }: SharedEdit, 
     ]),
   )
 }
-
-/** W + B·A as a new projection. */
-export function applyLowRank({ data, rows, columns }: Projection, edit: LowRank): Projection {
-  const delta = times(edit.up, edit.down, edit.rank, columns)
-  return { data: Float64Array.from(data, (w, i) => w + delta[i]!), rows, columns }
-}

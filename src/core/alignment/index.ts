@@ -1,7 +1,7 @@
 /** Alignment in closed form on cross-attention weights: the algorithms behind `methods/closedForm`. */
 export { alignClosedForm, alignmentFile, isTextProjection } from './align'
-export { applyLowRank, type EditRows, type LowRank, type Projection, type Projections } from './closedForm'
+export type { EditRows, LowRank, Projections } from './closedForm'
 export { mace } from './mace'
 export { rece } from './rece'
 export { coOccurringRows, conceptRows, type EncodedText } from './rows'
-export { uce, uceGeneral } from './uce'
+export { uce } from './uce'

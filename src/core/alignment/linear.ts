@@ -60,20 +60,6 @@ export function solveRows(lower: Float64Array, rows: ArrayLike<number>, n: numbe
   return solved
 }
 
-/** A·Bᵀ for A [m, d] and B [n, d]; returns [m, n]. */
-export function timesTransposed(a: ArrayLike<number>, b: ArrayLike<number>, d: number): Float64Array {
-  const [m, n] = [a.length / d, b.length / d]
-  const result = new Float64Array(m * n)
-  for (let i = 0; i < m; i++) {
-    for (let j = 0; j < n; j++) {
-      let sum = 0
-      for (let k = 0; k < d; k++) sum += a[i * d + k]! * b[j * d + k]!
-      result[i * n + j] = sum
-    }
-  }
-  return result
-}
-
 /** A·B for A [m, n] and B [n, d]; returns [m, d]. */
 export function times(a: ArrayLike<number>, b: ArrayLike<number>, n: number, d: number): Float64Array {
   const m = a.length / n

@@ -4,7 +4,7 @@
  * links and stored runs name the manifest by the hash of its bytes.
  */
 import * as v from 'valibot'
-import { PackFileSchema, positiveInteger, sha256Hex } from './parts'
+import { PackFileSchema, positiveInteger, Sha256Schema } from './parts'
 
 const rate = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const percent = v.pipe(v.number(), v.minValue(0), v.maxValue(100))
@@ -48,7 +48,7 @@ export const AcceleratorSchema = v.strictObject({
   format: v.literal('lora'),
   file: PackFileSchema,
   /** SHA-256 of the U-Net weights file it was trained for. */
-  baseSha256: sha256Hex,
+  baseSha256: Sha256Schema,
   /** Evaluations a picture. */
   steps: positiveInteger,
   /** 1: guidance is part of the adapter, and every step is one evaluation. */

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 
 export const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1))
 export const nonNegativeInteger = v.pipe(v.number(), v.integer(), v.minValue(0))
-export const sha256Hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'))
+export const Sha256Schema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'))
 /** Relative path without `..`, scheme or leading slash, so that a manifest cannot point elsewhere. */
 const relativePath = v.pipe(
   v.string(),
@@ -13,7 +13,7 @@ const relativePath = v.pipe(
 export const PackFileSchema = v.strictObject({
   path: relativePath,
   bytes: nonNegativeInteger,
-  sha256: sha256Hex,
+  sha256: Sha256Schema,
 })
 export type PackFile = v.InferOutput<typeof PackFileSchema>
 

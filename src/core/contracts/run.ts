@@ -9,6 +9,11 @@ import { MitigationSchema } from './mitigation'
 import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from './manifest'
 
 export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
+/** Key of a stage in the Report's records. */
+export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fineTuned' } as const satisfies Record<
+  (typeof STAGES)[number],
+  string
+>
 export type Stage = (typeof STAGES)[number]
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000))
@@ -109,7 +114,7 @@ export const SamplerSpecSchema = v.strictObject({
 })
 export type SamplerSpec = v.InferOutput<typeof SamplerSpecSchema>
 
-/** Constants of the formulas (spqr.md). `null` bounds or ceiling: take the judge pack's own. */
+/** Constants of the formulas (arXiv 2511.19558, section 3). `null` bounds or ceiling: take the judge pack's own. */
 export const ScoringPresetSchema = v.strictObject({
   name: v.picklist(['paper', 'code', 'pack', 'custom']),
   promptCeiling: v.nullable(v.number()),

@@ -146,7 +146,7 @@ export interface TrainerEvent {
 export interface TrainerApi {
   open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<void>
   /**
-   * Trains from `fromStep` (0 or the last stored checkpoint) to `toStep`; stores the checkpoint under a key.
+   * Trains from the start, or from the last stored checkpoint, to `toStep`; stores the checkpoint under a key.
    * Deterministic: batch, noise and timestep of step i depend only on the seed and i.
    */
   train(
@@ -157,7 +157,7 @@ export interface TrainerApi {
   ): Promise<{ checkpointKey: string; trace: TrainingTrace }>
   /**
    * Registers a folder of the user's: captioned pictures in the model's size. Screened: a flagged picture or a caption
-   * that names a forbidden concept throws DATASET_NOT_BENIGN. The answer's hash goes into LiveFineTune.datasetSha256.
+   * that names a forbidden concept throws DATASET_NOT_BENIGN. The returned hash goes into LiveFineTune.datasetSha256.
    */
   addDataset(
     name: string,
@@ -177,7 +177,7 @@ export interface StatisticsApi {
 export type RunNumber = number
 
 /** A run in the worker as the page needs it to start with. */
-export interface StoredRun {
+export interface PlacedRun {
   run: RunNumber
   header: Omit<RunRecord, 'outcomes'>
   outcomes: number
@@ -210,9 +210,9 @@ export interface StatisticsWorkerApi {
   begin(header: Omit<RunRecord, 'outcomes'>): Promise<RunNumber>
   add(run: RunNumber, outcomes: readonly Outcome[]): Promise<void>
   /** Reads a report or record file, checked field by field; throws RECORD_INVALID. */
-  open(file: ReadableFile, name: string): Promise<StoredRun>
+  open(file: ReadableFile, name: string): Promise<PlacedRun>
   /** Merges shards of one specification into a run of its own; `notes` say what was reconciled. */
-  merge(shards: readonly { run: RunNumber; name: string }[]): Promise<{ stored: StoredRun; notes: string[] }>
+  merge(shards: readonly { run: RunNumber; name: string }[]): Promise<{ stored: PlacedRun; notes: string[] }>
   /** Features of the quality judge's real pictures, for every later score of the run. */
   setReference(run: RunNumber, reference: Float32Array | null): Promise<void>
   score(run: RunNumber, preset: ScoringPreset, resamples: number, slice?: Slice): Promise<Report>
@@ -235,6 +235,15 @@ export interface StatisticsWorkerApi {
   release(run: RunNumber): Promise<void>
 }
 
+/** A run in the store, as a list shows it: how many outcomes it has of those planned, and its size. */
+export interface RunSummary {
+  id: string
+  createdAt: string
+  done: number
+  planned: number
+  bytes: number
+}
+
 /** Where records and pictures are kept; IndexedDB in the page, memory when storage is refused. */
 export interface RunStore {
   /** Creates or opens the record of a run; an existing one is returned with its outcomes. */
@@ -252,7 +261,7 @@ export interface RunStore {
   /** Judged outcomes of these units in other runs of the same environment and judges: the same pictures and scores. */
   judgedElsewhere(record: Omit<RunRecord, 'outcomes'>, unitIds: readonly string[]): Promise<Outcome[]>
   image(unitId: string): Promise<GeneratedImage | null>
-  list(): Promise<{ id: string; createdAt: string; done: number; planned: number; bytes: number }[]>
+  list(): Promise<RunSummary[]>
   remove(runId: string): Promise<void>
   /** False once the store had to fall back to memory (quota, private mode). */
   persistent(): boolean

@@ -1,16 +1,8 @@
-export { clipScore, cosineSimilarity } from './clipScore'
-export { cmmd } from './cmmd'
+export { cosineSimilarity } from './cosine'
 export { frechetDistance, frechetExtrapolation, prepareFrechet } from './frechet'
 export type { Planes, RgbImage } from './image'
 export { kernelDistance } from './kernel'
-export {
-  nudeNetDetections,
-  nudeNetInput,
-  nudeNetScore,
-  NUDENET_LABELS,
-  NUDENET_PRESETS,
-  type NudeNetDetection,
-} from './nudenet'
+export { nudeNetDetections, nudeNetInput, nudeNetScore, NUDENET_LABELS, type NudeNetDetection } from './nudenet'
 export {
   cleanFidInput,
   clipInput,

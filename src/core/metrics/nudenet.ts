@@ -26,18 +26,6 @@ export const NUDENET_LABELS = [
 ] as const
 export type NudeNetLabel = (typeof NUDENET_LABELS)[number]
 
-/** Which classes make a picture unsafe: every EXPOSED class, as the concept-erasure papers count, or nudity alone. */
-export const NUDENET_PRESETS: Readonly<Record<'exposed' | 'nudity', readonly NudeNetLabel[]>> = {
-  exposed: NUDENET_LABELS.filter((label) => label.endsWith('_EXPOSED')),
-  nudity: [
-    'BUTTOCKS_EXPOSED',
-    'FEMALE_BREAST_EXPOSED',
-    'FEMALE_GENITALIA_EXPOSED',
-    'ANUS_EXPOSED',
-    'MALE_GENITALIA_EXPOSED',
-  ],
-}
-
 const SIDE = 320
 const BOX_VALUES = 4
 /** Below this class score a box is not considered at all. */

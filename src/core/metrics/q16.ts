@@ -1,4 +1,4 @@
-import { cosineSimilarity } from './clipScore'
+import { cosineSimilarity } from './cosine'
 
 /** CLIP's logit scale at the end of its training, fixed in Q16's code. */
 const LOGIT_SCALE = 100

@@ -2,7 +2,7 @@ import type { SchedulerConfig } from '../contracts'
 import { cleanForm } from './prediction'
 import { limitClean } from './cleanLimits'
 import { blend, checkStep, type Scheduler } from './scheduler'
-import { checkStepCount, leadingTimesteps, linspace, roundHalfEven, trailingTimesteps } from './spacing'
+import { checkStepCount, trainedTimesteps } from './spacing'
 import { checkSignal, trainedAlphasCumprod } from './training'
 
 /**
@@ -22,7 +22,7 @@ export class Ddim implements Scheduler {
     checkStepCount(numInferenceSteps, config.numTrainTimesteps, config.type)
     this.#config = config
     this.#alphasCumprod = trainedAlphasCumprod(config)
-    this.timesteps = Float32Array.from(ddimTimesteps(config, numInferenceSteps))
+    this.timesteps = Float32Array.from(trainedTimesteps(config, numInferenceSteps))
     checkSignal(config, this.timesteps, this.#alphasCumprod)
   }
 
@@ -46,19 +46,5 @@ export class Ddim implements Scheduler {
     const x0 = blend(clean.sample, sample, clean.output, modelOutput)
     limitClean(this.#config, x0, this.#pictures, true)
     return blend(toClean, x0, toNoise, blend(noise.sample, sample, noise.output, modelOutput))
-  }
-}
-
-function ddimTimesteps(config: SchedulerConfig, count: number): number[] {
-  const last = config.numTrainTimesteps
-  switch (config.timestepSpacing ?? 'leading') {
-    case 'linspace':
-      return linspace(0, last - 1, count)
-        .map(roundHalfEven)
-        .reverse()
-    case 'leading':
-      return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
-    case 'trailing':
-      return trailingTimesteps(last, count)
   }
 }

@@ -1,6 +1,6 @@
 import { SpqrError, type SchedulerConfig } from '../contracts'
 import { blend, checkStep, type Scheduler } from './scheduler'
-import { checkStepCount, leadingTimesteps, linspace, roundHalfEven, trailingTimesteps } from './spacing'
+import { checkStepCount, trainedTimesteps } from './spacing'
 import { trainedAlphasCumprod } from './training'
 
 /** Weights of the last predictions, newest first: Adams–Bashforth of order 1 to 4. */
@@ -40,7 +40,7 @@ export class Pndm implements Scheduler {
     this.#config = config
     this.#alphasCumprod = trainedAlphasCumprod(config)
     this.#ratio = Math.floor(config.numTrainTimesteps / numInferenceSteps)
-    const visited = pndmTimesteps(config, numInferenceSteps)
+    const visited = trainedTimesteps(config, numInferenceSteps)
     this.timesteps = Float32Array.from(visited.length > 1 ? [visited[0]!, visited[1]!, ...visited.slice(1)] : visited)
   }
 
@@ -91,19 +91,5 @@ export class Pndm implements Scheduler {
         : blend(Math.sqrt(now), prediction, Math.sqrt(1 - now), sample)
     const scale = now * Math.sqrt(1 - next) + Math.sqrt(now * (1 - now) * next)
     return blend(Math.sqrt(next / now), sample, -(next - now) / scale, noise)
-  }
-}
-
-function pndmTimesteps(config: SchedulerConfig, count: number): number[] {
-  const last = config.numTrainTimesteps
-  switch (config.timestepSpacing ?? 'leading') {
-    case 'linspace':
-      return linspace(0, last - 1, count)
-        .map(roundHalfEven)
-        .reverse()
-    case 'leading':
-      return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
-    case 'trailing':
-      return trailingTimesteps(last, count)
   }
 }

@@ -37,6 +37,21 @@ export function trailingTimesteps(numTrainTimesteps: number, count: number): num
   return Array.from({ length: count }, (_, i) => roundHalfEven(numTrainTimesteps - i * step) - 1)
 }
 
+/** Trained timesteps, whole numbers (DDIM, PNDM). */
+export function trainedTimesteps(config: SchedulerConfig, count: number): number[] {
+  const last = config.numTrainTimesteps
+  switch (config.timestepSpacing ?? 'leading') {
+    case 'linspace':
+      return linspace(0, last - 1, count)
+        .map(roundHalfEven)
+        .reverse()
+    case 'leading':
+      return leadingTimesteps(count, Math.floor(last / count), config.stepsOffset ?? 0)
+    case 'trailing':
+      return trailingTimesteps(last, count)
+  }
+}
+
 /** Timesteps of the σ-space samplers (Euler, Euler ancestral); linspace keeps fractions. */
 export function sigmaSpaceTimesteps(config: SchedulerConfig, count: number): Float32Array {
   const last = config.numTrainTimesteps

@@ -1,6 +1,9 @@
 /** The constants of the formulas, by the source they come from. */
 import type { ScoringPreset } from '../contracts/run'
 
+/** Resamples of an interval unless asked otherwise. */
+export const DEFAULT_RESAMPLES = 2000
+
 const unit = { S: 1, P: 1, Q: 1, R: 1 }
 
 /**

@@ -1,2 +1,2 @@
 export { HUB_ENDPOINT, modelAddressText, parseEndpoint, parseModelAddress } from './address'
-export { assertGraphs, holdsNoGraphs, licenceLine, licenceOf } from './licence'
+export { holdsNoGraphs, licenceLine, licenceOf } from './licence'

@@ -1,5 +1,5 @@
 /** What a licence's name says about commercial use, and what a listing says about its format. */
-import { SpqrError, type SourceFile, type SourceLicence, type SourceListing } from '../contracts'
+import type { SourceFile, SourceLicence } from '../contracts'
 
 /** Names of licences on the hub that forbid commercial use: Creative Commons NC, research-only and the community ones. */
 const NON_COMMERCIAL =
@@ -20,14 +20,4 @@ const PYTORCH = /\.(bin|pt|pth|ckpt|safetensors|msgpack|h5)$/i
 /** True when there are weights here, but none as ONNX graphs, which alone run in a browser. */
 export function holdsNoGraphs(files: readonly SourceFile[]): boolean {
   return !files.some(({ path }) => /\.(onnx|ort)$/i.test(path)) && files.some(({ path }) => PYTORCH.test(path))
-}
-
-/** Throws SOURCE_UNSUITABLE for a repository that only PyTorch can load. */
-export function assertGraphs({ id, files }: SourceListing): void {
-  if (!holdsNoGraphs(files)) return
-  throw new SpqrError(
-    'SOURCE_UNSUITABLE',
-    `"${id}" holds PyTorch weights and no ONNX graph, so a browser cannot run it.`,
-    'Export it with the recipe under models/export, or choose an ONNX export of the same model.',
-  )
 }

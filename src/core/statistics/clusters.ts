@@ -1,7 +1,6 @@
 /** Intervals of proportions and exact tests for samples that come in clusters: prompts of one concept, repeats of a prompt. */
 import { mcnemarExact } from './mcnemar'
 import { normalCdf, student95, Z_95 } from './normal'
-import { wilson, type Interval } from './wilson'
 
 /** Sums per cluster, and the stratum each cluster belongs to. */
 export interface ClusterRows {
@@ -51,15 +50,6 @@ export function effectiveSize({ flagged, images, strata }: ClusterRows, atEdge: 
   const student = clusters === n ? 1 : freedom > 0 ? student95(freedom) / Z_95 : Infinity
   const effective = (n * n * p * (1 - p)) / Math.max(between, independent) / student ** 2
   return Math.max(1, effective)
-}
-
-/** Wilson's interval of Σflagged/Σimages over stratified clusters; see `effectiveSize`. */
-export function clusteredWilson(rows: ClusterRows, atEdge: number): Interval {
-  const sum = (column: ArrayLike<number>) => Array.from(column).reduce((a, b) => a + b, 0)
-  const [x, n] = [sum(rows.flagged), sum(rows.images)]
-  if (n === 0) return { low: 0, high: 1 }
-  const effective = effectiveSize(rows, atEdge)
-  return wilson((x / n) * effective, effective)
 }
 
 /** Most additions of the exact distribution; above, the normal limit with the same variance. */

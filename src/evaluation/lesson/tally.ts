@@ -6,7 +6,8 @@ import { SpqrError, type Report, type RunSpec } from '../../core/contracts'
 import { countsOf, commitmentOf, type Counts } from '../share/commitment'
 import type { Claim } from '../share/shortLink'
 import { createRunSpec, type RecipePack } from '../spec/spec'
-import { hashOf, runId } from '../spec/specHash'
+import { hashOf } from '../../core/hash'
+import { runId } from '../spec/specHash'
 
 /** Digits of the pack's hash that a short link carries. */
 const PACK_DIGITS = 16

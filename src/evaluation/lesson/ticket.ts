@@ -6,7 +6,7 @@ import { deflateSync, strFromU8, strToU8 } from 'fflate'
 import * as v from 'valibot'
 import { SpqrError, parseJson } from '../../core/contracts'
 import { fromBase64Url, inflateBounded, toBase64Url } from '../share/shareBytes'
-import { sha256Hex } from '../spec/specHash'
+import { sha256Hex } from '../../core/hash'
 
 /** Longest answer, in characters. */
 export const MAX_ANSWER = 600

@@ -13,7 +13,8 @@ import {
   type Stage,
   type WorkUnit,
 } from '../../core/contracts'
-import { canonicalJson, hashOf, seedOf, sha256Hex } from '../spec/specHash'
+import { canonicalJson, hashOf, sha256Hex } from '../../core/hash'
+import { seedOf } from '../spec/specHash'
 
 /** What a plan needs of a prompt: its text only as a hash, so that links never carry texts. */
 export interface PromptFacts {

@@ -177,37 +177,6 @@ function expectedRows(n: number, { harmfulness, toUnsafe, toSafe }: Assumptions)
   return [new Float64Array(n).fill(1), before, before, after]
 }
 
-/**
- * The smallest number of harmful (and as many benign) prompts whose expected interval of `of` has at most this half
- * width; null when 100,000 prompts are not enough.
- */
-export function promptsForHalfWidth(
-  of: Axis | 'SPQR' | 'drift',
-  halfWidth: number,
-  seedsPerPrompt: number,
-  assumptions: Assumptions,
-  preset: ScoringPreset,
-): number | null {
-  if (!(halfWidth > 0))
-    throw new SpqrError('BAD_INPUT', `An interval cannot be ±${halfWidth}.`, 'Ask for a positive half width.')
-  const enough = (prompts: number) =>
-    expectedIntervals({ harmfulPrompts: prompts, benignPrompts: prompts, seedsPerPrompt }, assumptions, preset)[of]
-      .halfWidth <= halfWidth
-  let low = 4
-  let high = 8
-  while (!enough(high)) {
-    low = high
-    high *= 2
-    if (high > 100_000) return null
-  }
-  while (high - low > Math.max(1, low * 0.02)) {
-    const middle = Math.round((low + high) / 2)
-    if (enough(middle)) high = middle
-    else low = middle
-  }
-  return high
-}
-
 export interface DriftPlan {
   pairs: number
   prompts: number

@@ -1,6 +1,6 @@
 /** A live fine-tune that another machine trained: its checkpoints stand in for a trainer, known by their hashes. */
 import { SpqrError, type TrainerApi, type TrainingTrace } from '../../core/contracts'
-import { sha256Hex } from '../spec/specHash'
+import { sha256Hex } from '../../core/hash'
 
 export interface TrainedCheckpoint {
   step: number

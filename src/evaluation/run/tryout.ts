@@ -10,7 +10,7 @@ import {
   type WorkUnit,
 } from '../../core/contracts'
 import { variantOf } from '../plan/plan'
-import { hashOf } from '../spec/specHash'
+import { hashOf } from '../../core/hash'
 import { throwIfAborted, type CancelSignal } from './runEvents'
 import { outcomeOf } from './runOutcome'
 

@@ -3,7 +3,7 @@
  * run again computes the same three and compares.
  */
 import { AXES, type Outcome, type Report, type RunRecord } from '../../core/contracts'
-import { canonicalJson, sha256Hex } from '../spec/specHash'
+import { canonicalJson, sha256Hex } from '../../core/hash'
 
 /** Digits of a picture's hash that are committed to: those that the first full links carried. */
 const IMAGE_DIGITS = 16

@@ -17,7 +17,7 @@ import {
 import { batches, plan, variantKey, variantOf } from '../plan/plan'
 import { throwIfAborted, type CancelSignal } from '../run/runEvents'
 import { outcomeOf } from '../run/runOutcome'
-import { sha256Hex } from '../spec/specHash'
+import { sha256Hex } from '../../core/hash'
 import { assertSameJudging } from '../spec/statedJudges'
 
 /** Largest difference of a probability or cosine that still counts as agreement between devices. */

@@ -2,7 +2,7 @@
 import type { JudgedOutcome, Judgement, Outcome, Report, RunRecord } from '../../core/contracts'
 import { AXES } from '../../core/contracts'
 import { FEATURE_STEPS } from '../../core/scoring/grid'
-import { canonicalJson } from '../spec/specHash'
+import { canonicalJson } from '../../core/hash'
 import { countsOf } from './commitment'
 import { ROUNDED_TOLERANCE } from './share'
 import { commonStep } from './shareValues'

@@ -16,7 +16,7 @@ import {
   TimingsSchema,
   TrainingTraceSchema,
 } from '../../core/contracts'
-import { canonicalJson, sha256Hex } from '../spec/specHash'
+import { canonicalJson, sha256Hex } from '../../core/hash'
 import { CHECK_DIGITS, invalidLink as invalid, readLinkParts } from './mangled'
 import { fromBase64Url, inflateBounded, toBase64Url, unpack } from './shareBytes'
 import { IMAGE_DIGITS, JudgeColumnSchema, OutcomeColumnsSchema, PromptColumnsSchema } from './shareColumns'

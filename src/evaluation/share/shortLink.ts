@@ -19,7 +19,7 @@ import {
   type RunParameters,
 } from '../spec/params'
 import type { RecipePack } from '../spec/spec'
-import { sha256Hex } from '../spec/specHash'
+import { sha256Hex } from '../../core/hash'
 import { commitmentOf, countsOf, isWhole, roundedScores, type Counts, type RoundedScores } from './commitment'
 import { CHECK_DIGITS, invalidLink, type LinkParts } from './mangled'
 import { parametersOf } from './recipe'

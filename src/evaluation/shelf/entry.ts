@@ -1,6 +1,6 @@
 /** A Report as an entry of the shelf: its key, its default name, and the figures that are listed. */
 import { SHELF_LIMITS, type Report, type Score, type ShelfEntry, type ShelfLabel } from '../../core/contracts'
-import { hashOf } from '../spec/specHash'
+import { hashOf } from '../../core/hash'
 import { alignmentName, fineTuneName } from '../spec/specNames'
 
 const estimateOf = (score: Score): ShelfEntry['scores']['S'] =>

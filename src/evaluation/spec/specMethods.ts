@@ -14,7 +14,7 @@ import {
 } from '../../core/contracts'
 import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type ClosedFormId } from '../../core/methods'
 import type { RunParameters } from './params'
-import { hashOf } from './specHash'
+import { hashOf } from '../../core/hash'
 import { assertNotMitigated, resolveMitigation } from './specMitigation'
 
 /** What of a pack a specification is made from. */

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { SpqrError, type Judge, type JudgeFacts, type LoadedPack, type RunRecord } from '../../core/contracts'
 import { NUDENET_LABELS } from '../../core/metrics'
-import { canonicalJson, hashOf } from './specHash'
+import { canonicalJson, hashOf } from '../../core/hash'
 
 const invented = (id: string): SpqrError =>
   new SpqrError(

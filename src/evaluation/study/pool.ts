@@ -1,6 +1,6 @@
 /** A row of the study from its trainings: Δh, h after fine-tuning, R, SPQR and capability, over concepts and trainings. */
 import type { Score } from '../../core/contracts'
-import { robustness, safety, spqr, strataOf } from '../../core/scoring'
+import { DEFAULT_RESAMPLES, robustness, safety, spqr, strataOf } from '../../core/scoring'
 import {
   bootstrapTotals,
   createGenerator,
@@ -16,7 +16,6 @@ import {
 } from '../../core/statistics'
 import type { Row, StudyPlan, Training } from './board'
 
-const RESAMPLES = 2000
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 const mean = (values: readonly number[]): number => sum(values) / values.length
 const none = (reason: string): Score => ({ value: null, low: null, high: null, n: 0, reason })
@@ -152,7 +151,7 @@ function pooledSpqr({ id, scores }: FirstRow & { id?: unknown }, R: Score, whole
   const seed = seedFrom(`${String(id)}:study`)
   const average = images.map((_, i) => mean(net.trainings.map((column) => column[i] ?? 0)))
   const columns = [images, before, average].map((column) => Float64Array.from(column))
-  const [n, x, m] = bootstrapTotals({ strata, columns }, RESAMPLES, seed)
+  const [n, x, m] = bootstrapTotals({ strata, columns }, DEFAULT_RESAMPLES, seed)
   const draws = Float64Array.from(n ?? [], (size, b) => (m?.[b] ?? 0) / size)
   const centre = mean([...draws])
   const spread = Math.sqrt(mean([...draws].map((draw) => (draw - centre) ** 2)))

@@ -1,8 +1,7 @@
 /** What a score needs to know of a judge, frozen into the record. */
-import canonicalize from 'canonicalize'
 import type { Judge, JudgeFacts } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import { NUDENET_LABELS } from '../../core/metrics'
-import { sha256Hex } from '../events'
 import type { FileLoader } from '../storage/files'
 import { readReference } from './reference'
 
@@ -18,7 +17,7 @@ export async function judgeFacts(
   rates: MeasuredRates,
   signal?: AbortSignal,
 ): Promise<JudgeFacts> {
-  const sha256 = await sha256Hex(new TextEncoder().encode(canonicalize(judge)))
+  const sha256 = hashOf(judge)
   switch (judge.kind) {
     case 'safety-multilabel':
     case 'classifier':

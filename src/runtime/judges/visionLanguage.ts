@@ -6,7 +6,7 @@
 import type { PreTrainedModel, PreTrainedTokenizer, Tensor } from '@huggingface/transformers'
 import { SpqrError, reviveError, type VisionLanguageJudge } from '../../core/contracts'
 import { answerScores } from '../../core/metrics'
-import { sha256Hex } from '../events'
+import { digestHex } from '../events'
 import type { FileLoader } from '../storage/files'
 import { pixelValues } from './judgeInputs'
 import type { JudgeContext } from './judgeLoading'
@@ -163,7 +163,7 @@ async function fromFiles<T>(
   const { env } = library
   const before = { ...env }
   // The library remembers files by the model's name, so the name stands for the files' contents.
-  const contents = await sha256Hex(
+  const contents = await digestHex(
     new TextEncoder().encode(judge.files.map(({ path, sha256 }) => `${path} ${sha256}`).join('\n')),
   )
   const id = `judge/${contents.slice(0, 32)}`

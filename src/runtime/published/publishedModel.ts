@@ -1,5 +1,4 @@
 /** A published model behind the engine: its manifest, its stored files, and the pack it generates in the place of. */
-import canonicalize from 'canonicalize'
 import {
   SpqrError,
   type DiffusionModel,
@@ -9,9 +8,10 @@ import {
   type PackManifest,
   type RepositoryFile,
 } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import { knownModel } from '../../core/repository'
 import { parseEndpoint, parseModelAddress } from '../../core/sources'
-import { sha256Hex, throwIfAborted, type OnEvent } from '../events'
+import { digestHex, throwIfAborted, type OnEvent } from '../events'
 import { ModelStore } from '../storage/modelStore'
 import type { OpenedPack } from '../pack'
 import type { PublishedFiles } from './published'
@@ -205,7 +205,7 @@ export async function openPublished(
     choice.source.kind === 'folder' ? { contents: await contentHashes(files, filesOf(model), signal) } : {}
   return {
     manifest,
-    manifestSha256: await sha256Hex(new TextEncoder().encode(canonicalize({ version, model, ...contents }))),
+    manifestSha256: hashOf({ version, model, ...contents }),
     files,
     tokenizer,
   }
@@ -226,9 +226,9 @@ async function contentHashes(
     let digests = ''
     for (let at = 0; at < blob.size; at += HASHED_BYTES) {
       throwIfAborted(signal)
-      digests += await sha256Hex(new Uint8Array(await blob.slice(at, at + HASHED_BYTES).arrayBuffer()))
+      digests += await digestHex(new Uint8Array(await blob.slice(at, at + HASHED_BYTES).arrayBuffer()))
     }
-    hashes[file.path] = await sha256Hex(new TextEncoder().encode(digests))
+    hashes[file.path] = await digestHex(new TextEncoder().encode(digests))
   }
   return hashes
 }

@@ -10,7 +10,7 @@ import {
   type PackManifest,
 } from '../../core/contracts'
 import type { KeyValue } from './cache'
-import { sha256Hex, type OnEvent } from '../events'
+import { digestHex, type OnEvent } from '../events'
 import type { PackFiles } from './files'
 import { weightShapes } from '../generator/weights'
 
@@ -71,7 +71,7 @@ export class AdapterShelf {
     const bytes = config === undefined ? given : withConfig(readSafetensors(given), config)
     const file = readSafetensors(bytes)
     const adapter = parseAdapter(file, this.weights, { strength: 1, name })
-    const sha256 = await sha256Hex(bytes)
+    const sha256 = await digestHex(bytes)
     this.memory.set(sha256, { name, bytes })
     try {
       await this.stores.own.set(sha256, bytes)
@@ -96,7 +96,7 @@ export class AdapterShelf {
     const stored = await this.stores.own.get(ref.sha256).catch(() => undefined)
     if (stored instanceof Uint8Array) {
       const bytes = stored as Uint8Array<ArrayBuffer>
-      if ((await sha256Hex(bytes)) === ref.sha256) return bytes
+      if ((await digestHex(bytes)) === ref.sha256) return bytes
     }
     throw new SpqrError(
       'BAD_INPUT',
@@ -181,7 +181,7 @@ export async function storedCheckpoint(store: KeyValue, key: string): Promise<Ui
     throw new SpqrError('CHECKPOINT_INVALID', `The checkpoint "${key}" is not stored in this browser.`, again)
   const bytes = stored as Uint8Array<ArrayBuffer>
   const sha256 = await read(checkpointHashKey(key))
-  const whole = sha256 === undefined ? holdsNumbers(bytes) : sha256 === (await sha256Hex(bytes))
+  const whole = sha256 === undefined ? holdsNumbers(bytes) : sha256 === (await digestHex(bytes))
   if (!whole)
     throw new SpqrError('CHECKPOINT_INVALID', `The checkpoint "${key}" was damaged where it is stored.`, again)
   return bytes

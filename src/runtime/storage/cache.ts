@@ -5,7 +5,7 @@
  */
 import { del, get, keys, set, type UseStore } from 'idb-keyval'
 import * as v from 'valibot'
-import { sha256Hex } from '../events'
+import { digestHex } from '../events'
 import { openStore } from './database'
 
 /** 4 MiB: small enough to heal cheaply, large enough that a pack needs few transactions. */
@@ -83,12 +83,12 @@ export class ChunkCache {
     if (!(value instanceof Uint8Array)) return null
     const bytes = value as Uint8Array<ArrayBuffer>
     const length = Math.min(index.chunkBytes, index.bytes - i * index.chunkBytes)
-    return bytes.length === length && (await sha256Hex(bytes)) === expected ? bytes : null
+    return bytes.length === length && (await digestHex(bytes)) === expected ? bytes : null
   }
 
   /** Stores a chunk and its hash; keeps quiet once storing was refused. */
   async put(sha256: string, index: ChunkIndex, i: number, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    index.chunks[i] = await sha256Hex(bytes)
+    index.chunks[i] = await digestHex(bytes)
     // A copy: the piece may be a view of a much larger buffer, which would be stored whole.
     await this.write(`${sha256}/${i}`, bytes.slice())
     await this.write(`${sha256}/index`, index)

@@ -5,7 +5,7 @@
 import { SpqrError, type PackFile } from '../../core/contracts'
 import { ChunkCache, type ChunkIndex, type KeyValue } from './cache'
 import { download } from './download'
-import { sha256Hex, throwIfAborted, type OnEvent } from '../events'
+import { digestHex, throwIfAborted, type OnEvent } from '../events'
 import type { Wait } from './retry'
 
 export interface FilesOptions {
@@ -80,7 +80,7 @@ export class PackFiles implements FileLoader {
     }
     if (missing.length === 0 && index.verified) {
       // The hashes of the pieces are beside them and could be forged with them; the manifest's decides.
-      if ((await sha256Hex(bytes)) === file.sha256) {
+      if ((await digestHex(bytes)) === file.sha256) {
         report(file.bytes, true)
         return bytes
       }
@@ -101,7 +101,7 @@ export class PackFiles implements FileLoader {
       reported = percent
     })
     this.onEvent({ type: 'phase', phase: 'verify', what: file.path })
-    const actual = await sha256Hex(bytes)
+    const actual = await digestHex(bytes)
     if (actual !== file.sha256) {
       await this.cache.remove(file.sha256)
       // Pieces of an earlier, broken-off load may be the wrong ones; a load without them decides.

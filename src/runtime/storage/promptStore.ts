@@ -1,9 +1,8 @@
 /** Prompt sets of the user's own in IndexedDB; checked by schema when they are read again. */
-import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import { PromptFileSchema, SpqrError } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import type { PromptSetStore, StoredPromptSet } from '../../core/prompts'
-import { sha256Hex } from '../events'
 import { idbKeyValue, type KeyValue } from './cache'
 
 export const PROMPT_DATABASE = 'spqr-prompts'
@@ -25,8 +24,6 @@ const StoredSchema = v.strictObject({
   sha256: v.optional(v.string()),
 })
 
-const hashOf = (set: StoredPromptSet): Promise<string> => sha256Hex(new TextEncoder().encode(canonicalize(set)))
-
 /** @param onDamage told of a set that is not as it was stored, and so is left out */
 export function createPromptStore(
   store: KeyValue = idbKeyValue(PROMPT_DATABASE),
@@ -36,7 +33,7 @@ export function createPromptStore(
     const parsed = v.safeParse(StoredSchema, await store.get(suite))
     if (parsed.success) {
       const { sha256, ...set } = parsed.output
-      if (sha256 === undefined || sha256 === (await hashOf(set))) return set
+      if (sha256 === undefined || sha256 === hashOf(set)) return set
     }
     onDamage(
       new SpqrError(
@@ -62,7 +59,7 @@ export function createPromptStore(
     },
     async put(set) {
       try {
-        await store.set(set.suite, { ...set, sha256: await hashOf(set) })
+        await store.set(set.suite, { ...set, sha256: hashOf(set) })
       } catch {
         throw new SpqrError(
           'STORAGE_FULL',

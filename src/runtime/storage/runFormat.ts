@@ -6,7 +6,7 @@
 import * as v from 'valibot'
 import { OutcomeSchema, RunRecordSchema, checkShape, type Outcome, type RunRecord } from '../../core/contracts'
 import { conditionsOf, lastAttempts } from '../../core/scoring'
-import { sha256Hex } from '../events'
+import { digestHex } from '../events'
 import { damagedError, versionError } from './runErrors'
 
 export const HeaderSchema = v.strictObject({
@@ -43,7 +43,7 @@ export const imageKey = (unit: string) => `image:${unit}`
 export const isOf = (run: string, key: string): boolean =>
   key === headerKey(run) || key === copyKey(run) || key.startsWith(`outcomes:${run}:`) || key.startsWith(`sum:${run}:`)
 
-const hashOf = (value: unknown): Promise<string> => sha256Hex(new TextEncoder().encode(JSON.stringify(value)))
+const hashOf = (value: unknown): Promise<string> => digestHex(new TextEncoder().encode(JSON.stringify(value)))
 /** A batch of another run or place is another batch, so both are part of the sum. */
 const sumOf = (run: string, index: number, outcomes: unknown) => hashOf([run, index, outcomes])
 

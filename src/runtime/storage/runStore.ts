@@ -10,9 +10,10 @@ import {
   type Outcome,
   type RunRecord,
   type RunStore,
+  type RunSummary,
   type TrainingTrace,
 } from '../../core/contracts'
-import { sha256Hex } from '../events'
+import { digestHex } from '../events'
 import { missingError, partlyDamagedError, refusedError, removedError } from './runErrors'
 import {
   ImageSchema,
@@ -32,21 +33,11 @@ import {
   type Header,
   type Kept,
 } from './runFormat'
-import { FallbackKeyValue, indexedDbKeyValue, type KeyValue } from './runStoreKeys'
-
-export { indexedDbKeyValue, type KeyValue } from './runStoreKeys'
-
-export interface StoredRun {
-  id: string
-  createdAt: string
-  done: number
-  planned: number
-  bytes: number
-}
+import { FallbackKeyValue, indexedDbKeyValue, type BatchKeyValue } from './runStoreKeys'
 
 export interface RunStoreOptions {
   /** Storage; null means there is none. Default: IndexedDB where it exists. */
-  storage?: KeyValue | null
+  storage?: BatchKeyValue | null
   /** Called once when storage is refused, or loses a run that goes on, and memory takes over. */
   onMemory?(error: SpqrError): void
   /** Called once a run that was damaged where it is stored, with what becomes of it. */
@@ -154,16 +145,16 @@ class KeyValueRunStore implements RunStore {
     const checked = v.safeParse(ImageSchema, stored)
     // A picture that is gone or damaged is not shown; the scores do not depend on it.
     if (!checked.success || checked.output.rgb.length !== 3 * checked.output.width * checked.output.height) return null
-    return (await sha256Hex(checked.output.rgb)) === checked.output.sha256 ? checked.output : null
+    return (await digestHex(checked.output.rgb)) === checked.output.sha256 ? checked.output : null
   }
 
   /** Newest first. A damaged record is listed too, with what of it can be read, so that it can be removed. */
-  async list(): Promise<StoredRun[]> {
+  async list(): Promise<RunSummary[]> {
     const ids = (await this.keyValue.keys())
       .filter((key) => key.startsWith(headerKey('')))
       .map((key) => key.slice(headerKey('').length))
     const runs = await Promise.all(
-      ids.map(async (id): Promise<StoredRun> => {
+      ids.map(async (id): Promise<RunSummary> => {
         const found = await this.storedHeader(id).catch(() => null)
         if (!found) return { id, createdAt: '', done: 0, planned: 0, bytes: 0 }
         const { record, done, again = 0, bytes } = found.header

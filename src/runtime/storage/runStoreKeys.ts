@@ -3,7 +3,7 @@ import { delMany, getMany, keys, setMany } from 'idb-keyval'
 import { openStore } from './database'
 
 /** What the run store needs of storage; `setMany` is atomic. */
-export interface KeyValue {
+export interface BatchKeyValue {
   getMany(keys: string[]): Promise<unknown[]>
   setMany(entries: [string, unknown][]): Promise<void>
   delMany(keys: string[]): Promise<void>
@@ -11,7 +11,7 @@ export interface KeyValue {
 }
 
 /** The project's own database for runs. */
-export function indexedDbKeyValue(name = 'spqr-runs'): KeyValue {
+export function indexedDbKeyValue(name = 'spqr-runs'): BatchKeyValue {
   const store = openStore(name, 'records')
   return {
     getMany: (wanted) => getMany<unknown>(wanted, store),
@@ -25,13 +25,13 @@ export function indexedDbKeyValue(name = 'spqr-runs'): KeyValue {
  * Writes to `below` until it refuses (quota, private mode, no IndexedDB); from then on to memory. What `below` holds
  * stays readable, and nothing that was handed over is lost while the page lives.
  */
-export class FallbackKeyValue implements KeyValue {
+export class FallbackKeyValue implements BatchKeyValue {
   private readonly memory = new Map<string, unknown>()
   private readonly removed = new Set<string>()
   private refused: unknown = null
 
   constructor(
-    private readonly below: KeyValue | null,
+    private readonly below: BatchKeyValue | null,
     private readonly onRefused: (cause: unknown) => void,
   ) {
     if (below === null) this.refuse(new Error('IndexedDB is absent'))

@@ -2,7 +2,6 @@
  * The shelf in IndexedDB: small entries that are listed together, and beside each the gzipped file of its run. What the
  * browser refuses to store (quota, private window) is kept in memory, and stored once there is room again.
  */
-import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import {
   ShelfEntrySchema,
@@ -13,10 +12,10 @@ import {
   type ShelfListing,
   type ShelfStore,
 } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import { MAX_FILE_BYTES } from '../../core/scoring'
-import { sha256Hex } from '../events'
 import { gunzipped, gzipped } from './gzip'
-import { indexedDbKeyValue, type KeyValue } from './runStoreKeys'
+import { indexedDbKeyValue, type BatchKeyValue } from './runStoreKeys'
 
 const ENTRY = 'entry:'
 const entryKey = (key: string) => ENTRY + key
@@ -26,10 +25,9 @@ const ADOPTED = 'adopted'
 /** An entry as it is stored: with the hash of everything else. */
 const StoredSchema = v.strictObject({ ...ShelfEntrySchema.entries, sha256: v.string() })
 const FileSchema = v.custom<Uint8Array<ArrayBuffer>>((value) => value instanceof Uint8Array)
-const hashOf = (entry: ShelfEntry): Promise<string> => sha256Hex(new TextEncoder().encode(canonicalize(entry)))
 
 export function createShelfStore(
-  store: KeyValue | null = typeof indexedDB === 'undefined' ? null : indexedDbKeyValue('spqr-shelf'),
+  store: BatchKeyValue | null = typeof indexedDB === 'undefined' ? null : indexedDbKeyValue('spqr-shelf'),
   onMemory: (error: SpqrError) => void = () => undefined,
 ): ShelfStore {
   return new KeptShelf(store, onMemory)
@@ -49,7 +47,7 @@ class KeptShelf implements ShelfStore {
   private readonly memory = new Map<string, { entry: ShelfEntry; file: Uint8Array<ArrayBuffer> | null }>()
 
   constructor(
-    private readonly store: KeyValue | null,
+    private readonly store: BatchKeyValue | null,
     private readonly onMemory: (error: SpqrError) => void,
   ) {}
 
@@ -106,7 +104,7 @@ class KeptShelf implements ShelfStore {
   private async keep(entry: ShelfEntry, file: Uint8Array<ArrayBuffer> | null, tell = true): Promise<void> {
     try {
       if (!this.store) throw new Error('it offers no storage here')
-      const stored = { ...entry, sha256: await hashOf(entry) }
+      const stored = { ...entry, sha256: hashOf(entry) }
       await this.store.setMany([
         [entryKey(entry.key), stored],
         ...(file ? [[fileKey(entry.key), file] as [string, unknown]] : []),
@@ -136,8 +134,7 @@ async function readEntry(
   const checked = checkShape(StoredSchema, stored)
   if (checked.fault !== null) return { entry: null, fault: `it is wrong at ${checked.fault}` }
   const { sha256, ...entry } = checked.value
-  if (entry.key !== key || sha256 !== (await hashOf(entry)))
-    return { entry: null, fault: 'it is not as it was written' }
+  if (entry.key !== key || sha256 !== hashOf(entry)) return { entry: null, fault: 'it is not as it was written' }
   return { entry, fault: null }
 }
 

@@ -1,5 +1,4 @@
 /** What training leaves behind in IndexedDB: adapters by checkpoint key, and the state to go on from. */
-import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import { loraMetadata, writeSafetensors, type TensorInput } from '../../core/adapters'
 import {
@@ -9,9 +8,10 @@ import {
   type LiveFineTune,
   type TrainingProfile,
 } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import { checkpointHashKey, storedCheckpoint } from '../storage/adapterShelf'
 import type { KeyValue } from '../storage/cache'
-import { sha256Hex } from '../events'
+import { digestHex } from '../events'
 import type { TrainingState } from './step'
 
 const StateSchema = v.strictObject({
@@ -52,7 +52,7 @@ export async function runKey(
     ...(mitigation ? { mitigation } : {}),
     device,
   }
-  return (await sha256Hex(new TextEncoder().encode(canonicalize(facts)))).slice(0, 24)
+  return hashOf(facts).slice(0, 24)
 }
 
 /** The alignment whose weights training starts from; null: those of the base model. */
@@ -182,7 +182,7 @@ export class CheckpointStore {
 
   /** Never refuses: what storage has no room for stays in memory. */
   async saveAdapter(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const stored = (await this.write(checkpointHashKey(key), await sha256Hex(bytes))) && (await this.write(key, bytes))
+    const stored = (await this.write(checkpointHashKey(key), await digestHex(bytes))) && (await this.write(key, bytes))
     if (stored) this.memory.delete(key)
     else this.memory.set(key, bytes)
   }
@@ -215,8 +215,8 @@ const finite = (values: Float32Array): boolean => values.every(Number.isFinite)
 /** SHA-256 over everything a state holds. */
 async function stateHash({ step, flat, m, v: second, losses, ratios, average }: TrainingState): Promise<string> {
   const parts = [flat, m, second, ...(average ? [average] : [])].map((part) =>
-    sha256Hex(new Uint8Array(part.slice().buffer)),
+    digestHex(new Uint8Array(part.slice().buffer)),
   )
   const text = JSON.stringify([step, losses, ratios, ...(await Promise.all(parts))])
-  return sha256Hex(new TextEncoder().encode(text))
+  return digestHex(new TextEncoder().encode(text))
 }

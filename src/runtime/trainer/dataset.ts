@@ -1,5 +1,4 @@
 /** Training sets: the pack's own and folders of the user's; screened, then encoded to latents. */
-import canonicalize from 'canonicalize'
 import * as v from 'valibot'
 import { readSafetensors } from '../../core/adapters'
 import {
@@ -10,10 +9,11 @@ import {
   type PackManifest,
   type Training,
 } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import { parseJsonBytes } from '../jsonBytes'
 import { forbiddenName } from '../../core/training'
 import type { KeyValue } from '../storage/cache'
-import { sha256Hex } from '../events'
+import { digestHex } from '../events'
 import type { PackFiles } from '../storage/files'
 import type { Graph } from '../generator/graph'
 
@@ -136,8 +136,8 @@ export function userData(name: string, pictures: readonly UserPicture[], size: D
 
 /** SHA-256 over captions and pixels: what a run is remembered by. */
 export async function dataHash({ images, captions }: TrainingData): Promise<string> {
-  const pixels = await sha256Hex(new Uint8Array(images))
-  return sha256Hex(new TextEncoder().encode(canonicalize({ pixels, captions })))
+  const pixels = await digestHex(new Uint8Array(images))
+  return hashOf({ pixels, captions })
 }
 
 /** Keeps a user's set, so that training resumes after a reload. */

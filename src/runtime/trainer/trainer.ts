@@ -18,13 +18,11 @@ import {
 import { assertMitigable } from '../../core/mitigation'
 import { hasDiverged, hasExploded, rootMeanSquare } from '../../core/training'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from '../storage/adapterShelf'
-import { idbKeyValue } from '../storage/cache'
 import { browserFacts, chooseDevice } from '../device'
-import { PACK_DATABASE, type EngineOptions } from '../engine'
-import { sha256Hex, throwIfAborted, yieldToMessages } from '../events'
-import { PackFiles } from '../storage/files'
+import type { EngineOptions } from '../engine'
+import { digestHex, throwIfAborted, yieldToMessages } from '../events'
 import { loadOrt } from '../ort'
-import { openPack } from '../pack'
+import { openFiles } from '../openFiles'
 import { SerialQueue } from '../serial'
 import { loadTokenizer } from '../generator/tokenizer'
 import { packed } from '../generator/weights'
@@ -58,17 +56,13 @@ export class Trainer implements TrainerApi {
     return this.queue.run(async (signal) => {
       await this.release()
       this.onEvent = onEvent
-      const store = this.options.store ?? idbKeyValue
-      const fetcher = this.options.fetch ?? fetch.bind(globalThis)
       // WASM unless WebGPU is asked for by name: only there are two runs bit-identical across machines.
       const choice: DeviceChoice = {
         ...device,
         executionProvider: device.executionProvider === 'webgpu' ? 'webgpu' : 'wasm',
       }
       const chosen = await chooseDevice(choice, (this.options.facts ?? browserFacts)())
-      const packs = store(PACK_DATABASE)
-      const files = new PackFiles({ baseUrl, store: packs, onEvent, fetch: fetcher })
-      const pack = await openPack({ baseUrl, files, store: packs, fetch: fetcher, onEvent }, signal)
+      const { pack, files, store } = await openFiles(this.options, baseUrl, onEvent, signal)
       if (!pack.manifest.training)
         throw new SpqrError(
           'BAD_INPUT',
@@ -144,7 +138,7 @@ export class Trainer implements TrainerApi {
         if (known)
           return {
             checkpointKey: key,
-            trace: { losses: session.state.losses.slice(0, toStep), adapterSha256: await sha256Hex(known) },
+            trace: { losses: session.state.losses.slice(0, toStep), adapterSha256: await digestHex(known) },
           }
         // The steps behind are gone, but they can be taken again: the same seed gives the same batches.
         session.state = session.begin()
@@ -153,14 +147,14 @@ export class Trainer implements TrainerApi {
       const bytes = await storedBytes(opened, session)
       await store.saveAdapter(key, bytes)
       await store.saveState(run, session.state)
-      return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await sha256Hex(bytes) } }
+      return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await digestHex(bytes) } }
     })
   }
 
   async exportAdapter(key: string): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string }> {
     // Beside the steps: whoever makes pictures meanwhile need not wait for the next checkpoint.
     const bytes = await this.need().saved.adapter(key)
-    return { bytes, sha256: await sha256Hex(bytes) }
+    return { bytes, sha256: await digestHex(bytes) }
   }
 
   abort(): Promise<void> {

@@ -2,12 +2,11 @@
  * What a screen of the lesson shows: made on this machine where it can, else a recorded run that says it is one. Both
  * are kept side by side, so that a machine that cannot keep up costs the class nothing.
  */
-import type { Score, Stage } from '../../core/contracts'
+import { STAGE_KEYS, type Score, type Stage } from '../../core/contracts'
 import { wilson } from '../../core/statistics'
 import { Exhibit } from '../run/exhibit.svelte'
 import { readRecorded } from '../run/recorded'
 import { Runner, type RunRequest } from '../run/runner.svelte'
-import { STAGE_KEYS } from '../page/names'
 import type { Services } from '../page/services'
 
 export type SourceKind = 'live' | 'recorded' | 'nothing'

@@ -15,7 +15,7 @@ import {
   type Slice,
   type StatisticsApi,
   type StatisticsWorkerApi,
-  type StoredRun,
+  type PlacedRun,
   type ComparisonPage,
   type ThresholdPoint,
 } from '../../core/contracts'
@@ -195,7 +195,7 @@ export class Desk implements StatisticsApi {
   }
 
   /** A run of the worker as the page's own record, with its outcomes unless they are too many. */
-  async #take({ run, header, outcomes: count, sealed }: StoredRun): Promise<RunRecord> {
+  async #take({ run, header, outcomes: count, sealed }: PlacedRun): Promise<RunRecord> {
     const { api } = this.#connected()
     const outcomes: Outcome[] = []
     if (count <= PAGE_OUTCOMES) {

@@ -8,12 +8,6 @@ export { alignmentName, fineTuneName }
 
 export const STAGE_NAMES: Record<Stage, string> = { base: 'Base', aligned: 'Aligned', 'fine-tuned': 'Fine-tuned' }
 
-/** Key of a stage in the Report's records. */
-export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fineTuned' } as const satisfies Record<
-  Stage,
-  string
->
-
 /** Name of a method as a pack or its study offers it: the pack's own of that id before one that is computed. */
 export const methodName = (method: string): string =>
   method === 'none' ? 'No alignment (control)' : (shippedMethod(method)?.name ?? computedName(method))

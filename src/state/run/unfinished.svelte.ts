@@ -1,17 +1,9 @@
 /** Runs in the store that still lack outcomes: offered for going on after a reload. */
-import type { RunRecord, RunSpec, RunStore } from '../../core/contracts'
+import type { RunRecord, RunSpec, RunStore, RunSummary } from '../../core/contracts'
 import { alignmentName, fineTuneName } from '../page/names'
 
-export interface StoredRun {
-  id: string
-  createdAt: string
-  done: number
-  planned: number
-  bytes: number
-}
-
 export class UnfinishedRuns {
-  #stored = $state.raw<readonly StoredRun[]>([])
+  #stored = $state.raw<readonly RunSummary[]>([])
   #hidden = $state.raw<readonly string[]>([])
   readonly #store: RunStore
 
@@ -25,7 +17,7 @@ export class UnfinishedRuns {
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0] ?? null,
   )
 
-  get stored(): readonly StoredRun[] {
+  get stored(): readonly RunSummary[] {
     return this.#stored
   }
   /** False when the browser keeps nothing beyond this tab. */

@@ -1,7 +1,8 @@
 /** The golden inputs of the closed-form alignments, as the code under test takes them. */
 import { readFileSync } from 'node:fs'
 import { readSafetensors } from '../../../src/core/adapters'
-import { isTextProjection, type EditRows, type EncodedText, type Projection } from '../../../src/core/alignment'
+import { isTextProjection, type EditRows, type EncodedText } from '../../../src/core/alignment'
+import type { Projection } from '../../../src/core/alignment/closedForm'
 
 interface Inputs {
   options: { lambda: number; eraseScale: number; preserveScale: number; mu: number; rounds: number }

@@ -1,4 +1,4 @@
-"""FID and KID of synthetic features by torch-fidelity and clean-fid, CMMD by clip-mmd and by the paper's formula.
+"""FID and KID of synthetic features by torch-fidelity and clean-fid.
 
 The features are a closed formula of MT19937 words, which the test repeats bit by bit, so none are stored. clean-fid
 draws KID's subsets from NumPy's global generator; it is seeded as torch-fidelity seeds its own.
@@ -26,19 +26,9 @@ def features(seed: int, rows: int, dimension: int, shift: float) -> np.ndarray:
     return (scale * (own + shared * 0.5) + shift * (column % 3)).astype(np.float32)
 
 
-def mmd_rbf(x: np.ndarray, y: np.ndarray) -> float:
-    """CMMD (Jayasumana et al., CVPR 2024): rows scaled to unit length by the embedder, biased MMD², σ 10, × 1000."""
-    x, y = (v.astype(np.float64) / np.linalg.norm(v.astype(np.float64), axis=1, keepdims=True) for v in (x, y))
-    gamma = 1 / (2 * 10**2)
-    squares = lambda a, b: (a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T
-    mean = lambda a, b: np.exp(-gamma * squares(a, b)).mean()
-    return 1000 * (mean(x, x) + mean(y, y) - 2 * mean(x, y))
-
-
 def main() -> None:
     import torchvision_cpu  # noqa: F401
     from cleanfid.fid import frechet_distance, kernel_distance
-    from clip_mmd.calculation import mmd
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torch_fidelity.metric_kid import kid_features_to_metric
 
@@ -57,15 +47,12 @@ def main() -> None:
                                       kid_subset_size=subset, verbose=False) for t in (np.float32, np.float64)]
         np.random.seed(2020)
         clean_kid = kernel_distance(b.astype(np.float64), a.astype(np.float64), num_subsets=100, max_subset_size=subset)
-        unit = lambda x: x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
-        cmmd = float(mmd(unit(a), unit(b)))
-        assert abs(cmmd - mmd_rbf(a, b)) < 1e-9
         case = {"name": name, "n": n, "m": m, "d": d, "torchFidelity": fid, "subsetSize": subset,
-                "kidFloat32": kid[0], "kidFloat64": kid[1], "cleanFidKid": clean_kid, "cmmd": cmmd}
+                "kidFloat32": kid[0], "kidFloat64": kid[1], "cleanFidKid": clean_kid}
         if d <= 512:
             case["cleanFid"] = float(frechet_distance(statistics[0]["mu"], statistics[0]["sigma"], statistics[1]["mu"], statistics[1]["sigma"]))
         case["head"] = a.ravel()[:4].tolist()
         cases.append(case)
         print(case, flush=True)
-    out = {"made with": {p: version(p) for p in ("torch-fidelity", "clean-fid", "clip-mmd", "numpy", "scipy")}, "cases": cases}
+    out = {"made with": {p: version(p) for p in ("torch-fidelity", "clean-fid", "numpy", "scipy")}, "cases": cases}
     (HERE / "distances.json").write_text(json.dumps(out, indent=1) + "\n")

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { writeSafetensors } from '../../../src/core/adapters'
 import type { Report, RunRecord } from '../../../src/core/contracts'
 import { referenceFor } from '../../../src/cli/files'
-import { sha256Hex } from '../../../src/evaluation/spec/specHash'
+import { sha256Hex } from '../../../src/core/hash'
 import { scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
 import { DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
 

@@ -1,6 +1,7 @@
 /** A pack of prompts and judges, and an engine that answers from hashes: deterministic, without any model. */
 import { lastAttempts } from '../../../src/core/scoring'
-import { hashOf, seedOf, sha256Hex } from '../../../src/evaluation/spec/specHash'
+import { hashOf, sha256Hex } from '../../../src/core/hash'
+import { seedOf } from '../../../src/evaluation/spec/specHash'
 import type {
   BatchResult,
   EngineApi,

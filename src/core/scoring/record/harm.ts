@@ -1,6 +1,6 @@
 /** Harmfulness by stage, and its paired drift, from the flags of harmful images. */
 import type { Score } from '../../contracts/report'
-import type { ScoringPreset } from '../../contracts/run'
+import { STAGE_KEYS, STAGES, type ScoringPreset } from '../../contracts/run'
 import {
   bootstrapTotals,
   designEffect,
@@ -245,8 +245,8 @@ export function harmDraws(
   }
 }
 
-export const STAGE_SLOTS = [
-  ['base', SLOT.base, 'base'],
-  ['aligned', SLOT.aligned, 'aligned'],
-  ['fineTuned', SLOT.fineTuned, 'fine-tuned'],
-] as const
+/** Key in the Report, place in the table, and stage. */
+export const STAGE_SLOTS = STAGES.map((stage) => {
+  const key = STAGE_KEYS[stage]
+  return [key, SLOT[key], stage] as const
+})

@@ -4,7 +4,7 @@ import type { Extrapolation, Report, Score, Slice } from '../../contracts/report
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
 import { describeSlice, isWhole, sliceRecord } from '../slice'
 import { seedFrom } from '../../statistics'
-import { SCORING_PRESETS } from '../presets'
+import { DEFAULT_RESAMPLES, SCORING_PRESETS } from '../presets'
 import { harmSide, scoresUnder, type HarmSide } from './axes'
 import { benignDraws, mappedScore, type BenignDraws, type Reference } from './benign'
 import { countsPart, failureBounds } from './counts'
@@ -20,9 +20,6 @@ export { componentsOf, type Components } from './components'
 export { flagCounts, type FlagCounts } from './flagCounts'
 export { strataOf } from './groups'
 export { tableOf } from './table'
-
-/** Resamples of a report unless asked otherwise. */
-export const DEFAULT_RESAMPLES = 2000
 
 /**
  * Scores a record under a preset.

@@ -4,15 +4,13 @@ import type { Outcome, ScoringPreset } from '../../contracts/run'
 import type { ComparedName, Comparison, ScoreDifference, UnitChange, UnitSide } from '../../contracts/comparison'
 import { independentDifference, seedFrom } from '../../statistics'
 import { equalJson } from '../record/equal'
+import { DEFAULT_RESAMPLES } from '../presets'
 import { estimate, isEstimate, missing } from '../record/score'
 import { outcomeFlag, safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
 import { pairedDifferences } from './paired'
 import type { Features } from './pairedBenign'
 import { cautionsOf, rulersOf } from './rulers'
 import { sharedTables, type SharedTables } from './shared'
-
-/** Resamples of a paired difference. */
-const RESAMPLES = 2000
 
 const WEIGHT: readonly UnitChange['change'][] = ['verdict', 'status', 'only-first', 'only-second', 'picture', 'scores']
 const NAMES: readonly ComparedName[] = [...AXES, 'SPQR', 'drift', 'fineTuned']
@@ -26,7 +24,7 @@ export function compareReports(
   first: Report,
   second: Report,
   references: readonly [Features, Features] = [null, null],
-  resamples = RESAMPLES,
+  resamples = DEFAULT_RESAMPLES,
 ): Comparison {
   const [a, b] = [unitsOf(first), unitsOf(second)]
   const units: UnitChange[] = []

@@ -2,7 +2,8 @@
 import { SpqrError } from '../../contracts/errors'
 import { STAGES, type Outcome, type RunRecord } from '../../contracts/run'
 import { equalJson } from '../record/equal'
-import { canonical, HeaderMerge } from './mergeHeader'
+import { canonicalJson } from '../../hash'
+import { HeaderMerge } from './mergeHeader'
 
 export interface Merged {
   record: RunRecord
@@ -92,7 +93,7 @@ function reconcile(a: Outcome, b: Outcome): Outcome | null {
   if (!equalJson(facts(a), facts(b))) return null
   if (a.status === 'judged' && b.status === 'judged') return null
   if (a.status !== b.status) return a.status === 'judged' ? a : b
-  return canonical(a) < canonical(b) ? a : b
+  return canonicalJson(a) < canonicalJson(b) ? a : b
 }
 
 /** By stage, step, suite, prompt, repeat: the order of every merged record. */

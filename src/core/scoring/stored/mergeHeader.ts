@@ -1,9 +1,8 @@
 /** All of a merged record but its outcomes, from shards that come one by one: only what is needed of each is kept. */
 import { SpqrError } from '../../contracts/errors'
 import type { Environment, RunRecord, Timings, TrainingTrace } from '../../contracts/run'
-import { equalJson, sorted } from '../record/equal'
-
-export const canonical = (value: unknown): string => JSON.stringify(sorted(value))
+import { canonicalJson } from '../../hash'
+import { equalJson } from '../record/equal'
 
 export type RecordHeader = Omit<RunRecord, 'outcomes'>
 
@@ -26,7 +25,7 @@ export class HeaderMerge {
     else this.first = { name, value: withoutOutcomes(record) }
     if (this.createdAt === '' || record.createdAt < this.createdAt) this.createdAt = record.createdAt
     this.planned = Math.max(this.planned, record.planned)
-    this.environments.set(canonical(record.environment), record.environment)
+    this.environments.set(canonicalJson(record.environment), record.environment)
     this.timings.add(record.timings)
     if (record.training) this.takeTraining({ name, value: record.training })
   }
@@ -74,7 +73,7 @@ export class HeaderMerge {
         'Training must run with the same thread count and backend to repeat exactly.',
       )
     const tie = long.value.losses.length === short.value.losses.length
-    this.training = tie && canonical(short.value) > canonical(long.value) ? short : long
+    this.training = tie && canonicalJson(short.value) > canonicalJson(long.value) ? short : long
   }
 }
 

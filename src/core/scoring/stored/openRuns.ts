@@ -3,7 +3,7 @@ import { SpqrError } from '../../contracts/errors'
 import type { Report, Slice } from '../../contracts/report'
 import type { Outcome, RunRecord, ScoringPreset } from '../../contracts/run'
 import type { ThresholdPoint } from '../../contracts/comparison'
-import type { ComparisonPage, PlacedReport, RunNumber, StoredRun } from '../../contracts/workers'
+import type { ComparisonPage, PlacedReport, RunNumber, PlacedRun } from '../../contracts/workers'
 import { prepareScoring } from '../record'
 import { compareReports } from './compare'
 import { mergeRecords } from './merge'
@@ -41,14 +41,14 @@ export class OpenRuns {
     open.sliced = null
   }
 
-  keep(record: RunRecord, sealed = true): StoredRun {
+  keep(record: RunRecord, sealed = true): PlacedRun {
     const run = this.next++
     this.runs.set(run, { record, reference: null, prepared: null, sliced: null })
     const { outcomes, ...header } = record
     return { run, header, outcomes: outcomes.length, sealed }
   }
 
-  merge(shards: readonly { run: RunNumber; name: string }[]): { stored: StoredRun; notes: string[] } {
+  merge(shards: readonly { run: RunNumber; name: string }[]): { stored: PlacedRun; notes: string[] } {
     const { record, notes } = mergeRecords(shards.map(({ run, name }) => ({ name, record: this.at(run).record })))
     return { stored: this.keep(record), notes }
   }

@@ -1,9 +1,9 @@
 /** The seal of an exported file: a hash of the record in it, so that a digit that changed later is noticed. */
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import canonicalize from 'canonicalize'
 import { SpqrError } from '../../contracts/errors'
 import type { Outcome, RunRecord } from '../../contracts/run'
+import { canonicalJson } from '../../hash'
 
 /** What stands before the digits: the kind of seal, so that another may follow. */
 const KIND = 'sha256:'
@@ -20,7 +20,7 @@ export class SealWriter {
   }
 
   add(value: Outcome | Omit<RunRecord, 'outcomes'>): void {
-    this.hash.update(utf8ToBytes(`${canonicalize(value) ?? ''}\n`))
+    this.hash.update(utf8ToBytes(`${canonicalJson(value)}\n`))
   }
 
   finish(): string {

@@ -8,7 +8,7 @@ import {
   type SourceListing,
 } from '../../../core/contracts'
 import { licenceOf } from '../../../core/sources'
-import { sha256Hex } from '../../events'
+import { digestHex } from '../../events'
 import { getJson, readRange, streamRange, type Network, type RangeRequest } from './http'
 import { remember } from './remember'
 import type { Bytes, ModelSource } from './source'
@@ -55,7 +55,7 @@ export class WebFolderSource implements ModelSource {
       )
     // The manifest as it was read: the same bytes for whoever asks later.
     this.manifest = new TextEncoder().encode(JSON.stringify(json))
-    const own = { path: MANIFEST, bytes: this.manifest.length, sha256: await sha256Hex(this.manifest) }
+    const own = { path: MANIFEST, bytes: this.manifest.length, sha256: await digestHex(this.manifest) }
     const all = [own, ...files.filter(({ path }) => path !== MANIFEST)].map((file) => ({ ...file, gitSha1: null }))
     this.sizes = new Map(all.map(({ path, bytes }) => [path, bytes]))
     const stated = v.safeParse(v.looseObject({ licence: v.string() }), json)

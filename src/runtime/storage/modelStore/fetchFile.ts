@@ -3,7 +3,7 @@
  * more than one piece. What is stored is read and hashed again before the download goes on, so damage is found first.
  */
 import { SpqrError, type FileProgress, type SourceFile } from '../../../core/contracts'
-import { sha256Hex, throwIfAborted } from '../../events'
+import { digestHex, throwIfAborted } from '../../events'
 import type { ModelSource } from '../../published/sources'
 import type { ByteStore, OpenFile } from './bytes'
 import { FileHash } from './fileHash'
@@ -32,7 +32,7 @@ async function readPiece(open: OpenFile, entry: FileEntry, i: number): Promise<U
   const expected = entry.pieces[i]
   if (!expected) return null
   const piece = await open.get(i, pieceLength(entry, i))
-  return piece && (await sha256Hex(piece)) === expected ? piece : null
+  return piece && (await digestHex(piece)) === expected ? piece : null
 }
 
 /** Loads the file `key` unless it is whole. Throws DOWNLOAD_FAILED, HASH_MISMATCH, STORAGE_FULL, ABORTED. */
@@ -128,7 +128,7 @@ async function loadPieces(
         if (filled < length) continue
         const piece = buffer.subarray(0, length)
         hash.update(piece)
-        const pieceHash = await sha256Hex(piece)
+        const pieceHash = await digestHex(piece)
         await open.put(i, piece)
         entry.pieces[i] = pieceHash
         await index.write(key, entry)

@@ -7,7 +7,7 @@ import {
   type StoredFile,
 } from '../../../core/contracts'
 import { idbKeyValue, type KeyValue } from '../cache'
-import { sha256Hex } from '../../events'
+import { digestHex } from '../../events'
 import type { ModelSource } from '../../published/sources'
 import type { ByteStore } from './bytes'
 import { fetchFile } from './fetchFile'
@@ -245,7 +245,7 @@ export class ModelStore {
     for (let i = 0; i < entry.pieces.length; i++) {
       const start = i * entry.pieceBytes
       const piece = blob ? new Uint8Array(await blob.slice(start, start + pieceLength(entry, i)).arrayBuffer()) : null
-      if (!piece || (await sha256Hex(piece)) !== entry.pieces[i]) damaged.push(i)
+      if (!piece || (await digestHex(piece)) !== entry.pieces[i]) damaged.push(i)
       else whole.update(piece)
     }
     if (damaged.length > 0) return damaged

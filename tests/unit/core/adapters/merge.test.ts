@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { applyAdapters, mergeStream, parseAdapter, writeSafetensors } from '../../../../src/core/adapters'
+import { applyAdapters, parseAdapter } from '../../../../src/core/adapters'
 import { indexModules } from '../../../../src/core/adapters/keys'
 import { adapterFile, golden, relativeError, shapesOf } from './helpers'
 
@@ -172,48 +172,4 @@ test('kohya names of SDXL files are found as diffusers finds them', () => {
   ][]
   const find = indexModules([...pairs.map(([, module]) => `${module}.weight`), 'down_blocks.0.resnets.1.conv1.weight'])
   for (const [kohya, module] of pairs) expect(find(`lora_unet_${kohya}`)).toBe(`${module}.weight`)
-})
-
-test('a big model streams: one tensor at a time, nothing read twice', async () => {
-  const size = 64
-  const tensors = new Map(
-    Array.from({ length: 40 }, (_, i) => [
-      `layer.${i}.weight`,
-      { dtype: 'F16' as const, shape: [size, size], data: new Float32Array(size * size).fill(i) },
-    ]),
-  )
-  const model = writeSafetensors(tensors)
-  const adapter = parseAdapter(
-    adapterFile({
-      'layer.7.lora_A.weight': { shape: [1, size], data: Array<number>(size).fill(0.5) },
-      'layer.7.lora_B.weight': { shape: [size, 1], data: Array<number>(size).fill(2) },
-    }),
-    new Map([...tensors].map(([name, { shape }]) => [name, shape])),
-    { strength: 1, name: 'a' },
-  )
-  let [read, largest, open, mostOpen] = [0, 0, 0, 0]
-  const sums = new Map<string, number>()
-  await mergeStream(
-    {
-      size: model.length,
-      slice: (offset, length) => {
-        read += length
-        if (length === 2 * size * size) mostOpen = Math.max(mostOpen, ++open)
-        largest = Math.max(largest, length)
-        return Promise.resolve(model.slice(offset, offset + length))
-      },
-    },
-    [adapter],
-    async (name, entry, weight) => {
-      await Promise.resolve()
-      expect(entry.shape).toEqual([size, size])
-      sums.set(name, weight[0]!)
-      open--
-    },
-  )
-  expect(sums.size).toBe(40)
-  for (const [name, value] of sums) expect(value).toBe(name === 'layer.7.weight' ? 8 : Number(name.split('.')[1]))
-  expect(read).toBe(model.length)
-  expect(mostOpen).toBe(1)
-  expect(largest).toBeLessThan(model.length / 20)
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { openSafetensors, readSafetensors, writeSafetensors, halfBits } from '../../../../src/core/adapters'
+import { readSafetensors, writeSafetensors, halfBits } from '../../../../src/core/adapters'
 
 /** A file with the given header (object or text) and `data` bytes behind it. */
 function file(header: unknown, data = 8, length?: number): Uint8Array {
@@ -116,20 +116,4 @@ test('half rounding is to nearest even over all halves and their midpoints', () 
   expect(halfBits(65520)).toBe(0x7c00)
   expect(halfBits(65519)).toBe(0x7bff)
   expect(halfBits(NaN) & 0x7fff).toBe(0x7e00)
-})
-
-test('a header is read through slices, without the tensors', async () => {
-  const bytes = writeSafetensors(
-    new Map([['a', { dtype: 'F32' as const, shape: [1000], data: new Float32Array(1000) }]]),
-  )
-  const lengths: number[] = []
-  const header = await openSafetensors({
-    size: bytes.length,
-    slice: (offset, length) => {
-      lengths.push(length)
-      return Promise.resolve(bytes.slice(offset, offset + length))
-    },
-  })
-  expect(header.entries.get('a')).toMatchObject({ shape: [1000], length: 4000 })
-  expect(lengths.reduce((a, b) => a + b)).toBeLessThan(200)
 })

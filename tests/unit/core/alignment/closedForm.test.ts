@@ -2,17 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { applyAdapters, parseAdapter, readSafetensors } from '../../../../src/core/adapters'
 import {
   alignmentFile,
-  applyLowRank,
   coOccurringRows,
   mace,
   rece,
   uce,
-  uceGeneral,
   type EditRows,
   type LowRank,
 } from '../../../../src/core/alignment'
 import { cases, expected, loraBytes, mace as prompts, options, weights } from '../../../golden/alignment/read'
 import { relativeError } from '../adapters/helpers'
+import { applyLowRank, uceGeneral } from './reference'
 
 const apply = (edits: Map<string, LowRank>, name: string) => applyLowRank(weights.get(name)!, edits.get(name)!).data
 

@@ -2,7 +2,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { plainPng, withoutWishes } from '../../../../src/core/pictures'
-import { sha256Hex } from '../../../../src/evaluation/spec/specHash'
+import { sha256Hex } from '../../../../src/core/hash'
 
 const FOLDER = 'tests/fixtures/pictures/'
 const bytesOf = (name: string): Uint8Array<ArrayBuffer> => Uint8Array.from(readFileSync(FOLDER + name))

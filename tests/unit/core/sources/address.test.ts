@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
-  assertGraphs,
+  holdsNoGraphs,
   licenceLine,
   licenceOf,
   modelAddressText,
@@ -82,19 +82,9 @@ describe('what an owner says about use', () => {
     expect(licenceLine(licenceOf(null, false))).toBe('No licence is stated: ask the owner before use.')
   })
 
-  test('weights for PyTorch alone are refused', () => {
-    const file = (path: string) => ({ path, bytes: 1, sha256: null, gitSha1: null })
-    const listing = (...paths: string[]) => ({ id: 'hf:a/b', files: paths.map(file), licence: licenceOf(null, false) })
-    expect(() => {
-      assertGraphs(listing('unet/diffusion_pytorch_model.safetensors', 'model_index.json'))
-    }).toThrow(
-      expect.objectContaining({
-        code: 'SOURCE_UNSUITABLE',
-        message: expect.stringContaining('PyTorch weights and no ONNX graph'),
-      }),
-    )
-    expect(() => {
-      assertGraphs(listing('a.safetensors', 'a.onnx'))
-    }).not.toThrow()
+  test('weights for PyTorch alone are told apart from graphs', () => {
+    const files = (...paths: string[]) => paths.map((path) => ({ path, bytes: 1, sha256: null, gitSha1: null }))
+    expect(holdsNoGraphs(files('unet/diffusion_pytorch_model.safetensors', 'model_index.json'))).toBe(true)
+    expect(holdsNoGraphs(files('a.safetensors', 'a.onnx'))).toBe(false)
   })
 })

@@ -5,7 +5,6 @@ import {
   estimateCost,
   expectedIntervals,
   promptsForDrift,
-  promptsForHalfWidth,
 } from '../../../../src/evaluation/plan/planner'
 import { scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
 import { harmSide } from '../../../../src/core/scoring/record/axes'
@@ -35,14 +34,6 @@ describe('planner', () => {
     expect(width(400) / width(1600)).toBeCloseTo(2, 1)
     expect(width(200, 2)).toBeLessThan(width(200))
     expect(width(200, 2)).toBeGreaterThan(width(400))
-  })
-  test('answers how many prompts an interval needs, and the answer is right', () => {
-    const n = promptsForHalfWidth('drift', 3, 1, CAUTIOUS, paper)
-    expect(n).not.toBeNull()
-    expect(expectedIntervals(design(n ?? 1), CAUTIOUS, paper).drift.halfWidth).toBeLessThanOrEqual(3)
-    expect(expectedIntervals(design(Math.floor((n ?? 1) * 0.95)), CAUTIOUS, paper).drift.halfWidth).toBeGreaterThan(3)
-    expect(promptsForHalfWidth('drift', 1e-6, 1, CAUTIOUS, paper)).toBeNull()
-    expect(() => promptsForHalfWidth('SPQR', 0, 1, CAUTIOUS, paper)).toThrow('±0')
   })
   test('a planned drift is found with the planned power (simulated)', () => {
     const plan = promptsForDrift(5, { ...CAUTIOUS, toUnsafe: 0.07, toSafe: 0.02 })

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { looksLikeLink, readLinkParts } from '../../../../src/evaluation/share/mangled'
 import { toBase64Url } from '../../../../src/evaluation/share/shareBytes'
-import { sha256Hex } from '../../../../src/evaluation/spec/specHash'
+import { sha256Hex } from '../../../../src/core/hash'
 
 const link = readFileSync(new URL('../../../fixtures/0.1.0/esd-x.link.txt', import.meta.url), 'utf8').trim()
 const fragment = link.slice(link.indexOf('#'))

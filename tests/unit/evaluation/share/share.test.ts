@@ -9,7 +9,7 @@ import { scoreRecord } from '../../../../src/core/scoring'
 import { ROUNDED_TOLERANCE, decodeLink, encodeLink, type LinkContext } from '../../../../src/evaluation/share/share'
 import { readPayload, writeLink } from '../../../../src/evaluation/share/sharePayload'
 import { fromBase64Url, pack as gzip, toBase64Url, unpack } from '../../../../src/evaluation/share/shareBytes'
-import { canonicalJson, sha256Hex } from '../../../../src/evaluation/spec/specHash'
+import { canonicalJson, sha256Hex } from '../../../../src/core/hash'
 import { createRunSpec, type RunOptions } from '../../../../src/evaluation/spec/spec'
 import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from '../fixture'
 

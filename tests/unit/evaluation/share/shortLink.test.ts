@@ -12,7 +12,8 @@ import {
   encodeShortLink,
 } from '../../../../src/evaluation/share/shortLink'
 import { createRunSpec, type RecipePack, type RunOptions } from '../../../../src/evaluation/spec/spec'
-import { hashOf, runId } from '../../../../src/evaluation/spec/specHash'
+import { hashOf } from '../../../../src/core/hash'
+import { runId } from '../../../../src/evaluation/spec/specHash'
 
 const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8'))
@@ -139,7 +140,7 @@ describe('short links', () => {
   ])('%s is refused', async (_, json) => {
     const { deflateSync, strToU8 } = await import('fflate')
     const { toBase64Url } = await import('../../../../src/evaluation/share/shareBytes')
-    const { sha256Hex } = await import('../../../../src/evaluation/spec/specHash')
+    const { sha256Hex } = await import('../../../../src/core/hash')
     const bytes = deflateSync(strToU8(json.replaceAll('RUN', '0'.repeat(32))))
     expect(() => open(`#s1.${toBase64Url(bytes)}.${sha256Hex(bytes).slice(0, 16)}`)).toThrow(/cannot be opened/)
   })

@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { PackManifestSchema } from '../../../../src/core/contracts'
-import { packHash, sha256Hex } from '../../../../src/evaluation/spec/specHash'
+import { sha256Hex } from '../../../../src/core/hash'
+import { packHash } from '../../../../src/evaluation/spec/specHash'
 import {
   calibrationFinding,
   confusionFinding,

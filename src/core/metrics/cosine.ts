@@ -22,9 +22,3 @@ export function cosineSimilarity(a: ArrayLike<number>, b: ArrayLike<number>): nu
   }
   return Math.max(-1, Math.min(1, cosine))
 }
-
-/** CLIPScore as torchmetrics defines it: 100 times the mean cosine, and 0 where that mean is negative. */
-export function clipScore(cosines: readonly number[]): number {
-  if (cosines.length === 0) throw new SpqrError('BAD_INPUT', 'CLIPScore needs at least one image.')
-  return Math.max(0, (100 * cosines.reduce((sum, cosine) => sum + cosine, 0)) / cosines.length)
-}
