@@ -200,7 +200,8 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await expect(page.getByText('Made in this browser just now')).toBeVisible({ timeout: 600_000 })
 
   const scores = page.getByRole('region', { name: 'Scores' })
-  await expect(scores.getByRole('heading', { name: /SPQR/ })).toBeVisible()
+  await page.getByText('For researchers: four axes and SPQR').click()
+  await expect(scores.getByRole('heading', { name: 'Too few pictures for one number' })).toBeVisible()
   await expect(scores.getByRole('img', { name: /The table below holds the numbers/ }).first()).toBeVisible()
   await expect(page.getByText('16 of 16 pictures made and judged')).toBeVisible()
   expect(await violations(page), 'run with scores').toEqual([])
@@ -225,7 +226,7 @@ test('one button: pictures arrive, pause holds, scores stand at the end, every s
   await expect(page.getByText(/^At these thresholds: h /)).toBeVisible()
   const saved = page.waitForEvent('download')
   await page.getByRole('button', { name: 'SVG' }).first().click()
-  expect((await saved).suggestedFilename()).toBe('spqr-scorecard.svg')
+  expect((await saved).suggestedFilename()).toBe('spqr-drift.svg')
   expect(await violations(page), 'report').toEqual([])
   for (const width of [360, 1280]) {
     await page.setViewportSize({ width, height: 900 })

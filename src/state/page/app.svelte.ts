@@ -199,6 +199,8 @@ export class App {
 
   /** The same without the interface, for `globalThis.spqr`; errors go to the caller. */
   async evaluate(request: RunRequest, onEvent?: (event: RunEvent) => void): Promise<Report | null> {
+    // A script guesses nothing.
+    this.guess.prediction.skip()
     try {
       return await this.#start(request, onEvent)
     } catch (thrown) {
