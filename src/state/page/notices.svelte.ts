@@ -1,4 +1,5 @@
 /** What went wrong, in one sentence each, until it succeeds or the reader puts it away. Nothing else of the page is touched. */
+import { untrack } from 'svelte'
 import { reviveError, type SpqrError } from '../../core/contracts'
 
 export interface Notice {
@@ -41,7 +42,9 @@ export class Notices {
 
   /** Takes away what went wrong with this before: it is tried again, or has succeeded. */
   settle(about: string): void {
-    this.#all = this.#all.filter((notice) => notice.about !== about)
+    // Read without dependence: an effect that tries something again would otherwise start itself, without end.
+    const left = untrack(() => this.#all).filter((notice) => notice.about !== about)
+    if (left.length < untrack(() => this.#all.length)) this.#all = left
   }
 
   /**
