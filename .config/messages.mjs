@@ -10,7 +10,9 @@ const SHOWN = 40
 
 if (!process.argv.includes('--check')) await writeTranslations(ROOT, await collect(ROOT), await readTranslations(ROOT))
 
-const { missing, stale, entries } = await check(ROOT)
+const { missing: all, stale, entries } = await check(ROOT)
+// Errors of files and of networks are not asked for: they may be shown in English.
+const missing = all.filter(({ page, problem }) => page || problem !== 'has no translation')
 for (const { language, english, file, problem } of missing.slice(0, SHOWN))
   console.log(`${language}: “${english}” (${file}) ${problem}.`)
 for (const { language, english } of stale.slice(0, SHOWN)) console.log(`${language}: “${english}” is no longer said.`)

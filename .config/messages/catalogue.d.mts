@@ -3,6 +3,7 @@ interface Problem {
   english: string
   file: string
   problem: string
+  page: boolean
 }
 
 export function check(root: string): Promise<{

@@ -110,9 +110,12 @@ function problemOf(language, english, forms) {
   return isEquivalent(source, target) && places(english[0]) === places(forms[0]) ? null : 'has other places or tags'
 }
 
+/** What the page itself says must be there in every language; errors of files and of networks may be in English still. */
+const isPage = (files) => [...files].some((file) => /^src\/(ui|state)\/|^\.config\//.test(file))
+
 /**
  * Compares the source with its catalogues.
- * @returns `missing`: without translation or with a wrong one; `stale`: translated, but no longer said
+ * @returns `missing`: without translation or with a wrong one, `page` where the page itself says it; `stale`: translated, but no longer said
  */
 export async function check(root) {
   const { entries } = await collect(root)
@@ -122,7 +125,8 @@ export async function check(root) {
   for (const language of LANGUAGES) {
     for (const [key, { english, files }] of entries) {
       const problem = problemOf(language, english, translations[language].get(key))
-      if (problem) missing.push({ language, english: english.join(' | '), file: [...files][0], problem })
+      if (problem)
+        missing.push({ language, english: english.join(' | '), file: [...files][0], problem, page: isPage(files) })
     }
     for (const key of translations[language].keys())
       if (!entries.has(key)) stale.push({ language, english: key.replace('\n', ' | ') })

@@ -8,3 +8,9 @@ test('every translation has the places and the tags of its sentence', async () =
   const { missing } = await check(ROOT)
   expect(missing.filter(({ problem }) => problem !== 'has no translation')).toEqual([])
 })
+
+test('what the page says is said in every language, and nothing is translated that it no longer says', async () => {
+  const { missing, stale } = await check(ROOT)
+  expect(missing.filter(({ page }) => page)).toEqual([])
+  expect(stale).toEqual([])
+})
