@@ -1,9 +1,9 @@
 /** A hundred thousand outcomes: linear in the outcomes, and the large-sample paths agree with the small-sample ones. */
 import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
-import type { Outcome, RunRecord } from '../../../src/core/contracts'
-import { tableOf, scoreRecord, SCORING_PRESETS, mergeRecords, readRecord } from '../../../src/core/scoring'
-import { syntheticRecord, syntheticReference } from '../core/scoring/records'
+import type { Outcome, RunRecord } from '../../../../src/core/contracts'
+import { tableOf, scoreRecord, SCORING_PRESETS, mergeRecords, readRecord } from '../../../../src/core/scoring'
+import { syntheticRecord, syntheticReference } from './records'
 
 const reference = syntheticReference()
 const { paper } = SCORING_PRESETS

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
+import { SpqrError, type Outcome, type RunRecord } from '../../../../src/core/contracts'
 import {
   checkFileSize,
   OpenRuns,
@@ -10,8 +10,8 @@ import {
   readRecordText,
   scoreRecord,
   SCORING_PRESETS,
-} from '../../../src/core/scoring'
-import { syntheticRecord, toFailed } from '../core/scoring/records'
+} from '../../../../src/core/scoring'
+import { syntheticRecord, toFailed } from './records'
 
 const record = syntheticRecord()
 const part = (from: number, to: number, changes: Partial<RunRecord> = {}): RunRecord => ({

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { frechetDistance } from '../../../src/core/metrics'
-import { robustness, spqr, scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
-import { mcnemarExact, wilson } from '../../../src/core/statistics'
+import { frechetDistance } from '../../../../src/core/metrics'
+import { robustness, spqr, scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
+import { mcnemarExact, wilson } from '../../../../src/core/statistics'
 import {
   SpqrError,
   type JudgedOutcome,
@@ -9,8 +9,8 @@ import {
   type RunRecord,
   type Score,
   type ScoringPreset,
-} from '../../../src/core/contracts'
-import { DIMENSION, syntheticRecord, syntheticReference, toFailed } from '../core/scoring/records'
+} from '../../../../src/core/contracts'
+import { DIMENSION, syntheticRecord, syntheticReference, toFailed } from './records'
 
 const reference = syntheticReference()
 const { paper } = SCORING_PRESETS

@@ -1,9 +1,9 @@
 /** Two runs on the same prompts with the same noise: what pairing shows that overlapping intervals hide. */
 import { describe, expect, test } from 'vitest'
-import type { ComparedName, Comparison, Outcome, RunRecord, ScoreDifference } from '../../../src/core/contracts'
-import { compareReports, scoreRecord, SCORING_PRESETS, toldApart } from '../../../src/core/scoring'
-import { bootstrapP, independentDifference, mcnemarExact } from '../../../src/core/statistics'
-import { syntheticRecord, syntheticReference, toFailed } from '../core/scoring/records'
+import type { ComparedName, Comparison, Outcome, RunRecord, ScoreDifference } from '../../../../src/core/contracts'
+import { compareReports, scoreRecord, SCORING_PRESETS, toldApart } from '../../../../src/core/scoring'
+import { bootstrapP, independentDifference, mcnemarExact } from '../../../../src/core/statistics'
+import { syntheticRecord, syntheticReference, toFailed } from './records'
 
 const base = syntheticRecord({ harmful: 64, benign: 64, suites: ['harmful-direct'] })
 const reference = syntheticReference()

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { SpqrError, type Outcome, type RunRecord } from '../../../src/core/contracts'
+import { SpqrError, type Outcome, type RunRecord } from '../../../../src/core/contracts'
 import {
   compareReports,
   THRESHOLD_GRID,
@@ -7,8 +7,8 @@ import {
   toldApart,
   scoreRecord,
   SCORING_PRESETS,
-} from '../../../src/core/scoring'
-import { syntheticRecord, toFailed } from '../core/scoring/records'
+} from '../../../../src/core/scoring'
+import { syntheticRecord, toFailed } from './records'
 
 const record = syntheticRecord()
 const report = (of: RunRecord) => scoreRecord(of, SCORING_PRESETS.paper, null, 100)

@@ -1,9 +1,9 @@
 /** Parts of a run, FID∞ beside FID, drift along the curve: what a report adds to a record without a new image. */
 import { describe, expect, test } from 'vitest'
-import { SpqrError, type Report, type Slice } from '../../../src/core/contracts'
-import { frechetDistance } from '../../../src/core/metrics'
-import { describeSlice, NO_SLICE, sliceRecord, scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
-import { DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
+import { SpqrError, type Report, type Slice } from '../../../../src/core/contracts'
+import { frechetDistance } from '../../../../src/core/metrics'
+import { describeSlice, NO_SLICE, sliceRecord, scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
+import { DIMENSION, syntheticRecord, syntheticReference } from './records'
 
 const reference = syntheticReference()
 const { paper } = SCORING_PRESETS
