@@ -5,6 +5,7 @@ import { App } from './state/page/app.svelte'
 import { Language } from './state/page/language.svelte'
 import { registerServiceWorker } from './state/page/serviceWorker'
 import Page from './ui/page/App.svelte'
+import Embed from './ui/page/EmbedView.svelte'
 import { createScript } from './wiring/script'
 import { createServices } from './wiring/services'
 
@@ -26,6 +27,16 @@ const language = new Language()
 // Without its catalogue the page still works, in English.
 await app.notices.guard(() => language.begin(location.search))
 const target = document.getElementById('app')
-if (target) mount(Page, { target, props: { app, language } })
-void app.notices.guard(() => app.start())
-if (import.meta.env.PROD) void registerServiceWorker(new URL('service-worker.js', base), () => !services.engineUse.busy)
+const { exhibit, sharing, claims, notices } = app
+/** Inside a frame of another page: `?embed=1`. */
+const embedded = new URLSearchParams(location.search).get('embed') === '1'
+if (target && embedded)
+  mount(Embed, {
+    target,
+    props: { ...{ exhibit, sharing, claims, notices }, version: services.version, onlink: (hash) => app.follow(hash) },
+  })
+else if (target) mount(Page, { target, props: { app, language } })
+void app.notices.guard(() => app.start(embedded))
+// A frame is not reloaded for threads that it does not need.
+if (import.meta.env.PROD && !embedded)
+  void registerServiceWorker(new URL('service-worker.js', base), () => !services.engineUse.busy)

@@ -111,9 +111,10 @@ export class App {
 
   readonly text = (sample: Sample): string => this.promptSets.text(sample) ?? this.pack.text(sample)
 
-  /** What the page does once it is drawn: description of the pack, the link or the recorded run, unfinished runs. */
-  async start(): Promise<void> {
-    await Promise.all([this.pack.load(this.services, this.settings.values.pack), this.#loadPrompts()])
+  /** What the page does once it is drawn; in another page's frame the link alone, and nothing of what is stored here. */
+  async start(framed = false): Promise<void> {
+    await Promise.all([this.pack.load(this.services, this.settings.values.pack), framed || this.#loadPrompts()])
+    if (framed) return this.#openPlace()
     await this.unfinished.refresh()
     this.guess.begin(this.unfinished.stored.length > 0)
     await Promise.all([this.#openPlace(), this.pack.prepare()])

@@ -105,6 +105,12 @@ export class Sharing {
     return document.baseURI.replace(/[?#].*$/, '') + this.fragment(report, kind)
   }
 
+  /** HTML that frames the result in another page; letters of a link need no escapes in an attribute. */
+  frame(report: Report): string {
+    const address = this.address(report, 'full').replace('#', '?embed=1#')
+    return `<iframe src="${address}" title="SPQR result" width="100%" height="900" loading="lazy" style="border: 0"></iframe>`
+  }
+
   /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */
   async openLink(fragment: string): Promise<void> {
     const { kind, body, check } = readLinkParts(fragment)

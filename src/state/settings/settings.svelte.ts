@@ -135,9 +135,9 @@ export class Settings {
 
   /** Fills in what the address says (`?preset=smoke&ep=wasm`). Throws BAD_INPUT for unknown names and wrong values; the others count. */
   readQuery(search: string): void {
-    // `lang` is the page's, not the run's: language.svelte.ts reads it.
+    // `lang` and `embed` are the page's, not the run's: language.svelte.ts and main.ts read them.
     const { settings, problems } = this.classroom.read(queryPairs(search))
-    const pairs = settings.filter(([name]) => name !== 'lang')
+    const pairs = settings.filter(([name]) => name !== 'lang' && name !== 'embed')
     const { right, wrong } = sorted(pairs)
     const { values, unknown } = parseParameters(right)
     this.values = values
