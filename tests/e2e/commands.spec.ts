@@ -148,7 +148,7 @@ test('the study measures a method of the pack and one beside it, and goes on whe
   const second = study('uce,esd-u')
   expect(second.status, second.stderr).toBe(0)
   expect(second.stdout).toMatch(
-    /^esd-u × lite × general: SPQR \d\.\d{3}, Δh -?\d+\.\d, \d+ s\n[^]*\n\| ESD-u \| [^]*\n2 rows in board\.json, 0 evaluations failed\n$/,
+    /^esd-u × lite × general, seed 0: h \d+\.\d, Δh -?\d+\.\d, \d+ s\n[^]*\n\| ESD-u \| [^]*\n2 rows in board\.json, 0 evaluations failed\n$/,
   )
   expect(rows()[0]).toEqual(uce)
   for (const { counts, weightsSha256 } of rows()) {

@@ -88,7 +88,7 @@ test('the command line evaluates the same page and writes a complete report', ()
   )
   expect(run.status, run.stderr).toBe(0)
   expect(run.stdout).toMatch(/SPQR +\d\.\d{3} +\[/)
-  expect(run.stdout).toMatch(/http:\/\/localhost:4173\/#v1\.[\w-]+\.[0-9a-f]{16}/)
+  expect(run.stdout).toMatch(/http:\/\/localhost:4173\/#v2\.[\w-]+\.[0-9a-f]{16}/)
   const report = JSON.parse(readFileSync(out, 'utf8')) as Report
   for (const axis of ['S', 'P', 'Q', 'R', 'SPQR'] as const) {
     const { value, low, high } = report.scores[axis]
@@ -171,7 +171,7 @@ test('a tampered, a cut and an oversized link are refused with a sentence', asyn
   for (const [bad, code, sentence] of [
     [tampered, 'LINK_INVALID', 'its check digits do not fit its data'],
     [fragment.slice(0, -20), 'LINK_INVALID', 'cannot be opened'],
-    [`#v2.${fragment.slice(4)}`, 'LINK_INVALID', 'this page reads v1'],
+    [`#v9.${fragment.slice(4)}`, 'LINK_INVALID', 'this page reads v1'],
   ] as const) {
     await open(page, bad)
     const notice = page.locator(`[data-code="${code}"]`)
