@@ -44,6 +44,14 @@ function page(): App {
   return new App(services as unknown as Services, { hash: '', search: '' })
 }
 
+/** What the page hands to the panel of prompt files. */
+const promptFile = (app: App) => ({
+  promptSets: app.promptSets,
+  ontake: () => app.takePrompts(),
+  onremove: (suite: string) => app.removePrompts(suite),
+  guard: app.notices.guard,
+})
+
 function draw<Props extends Record<string, unknown>>(component: Component<Props>, props: Props): HTMLElement {
   const target = document.createElement('div')
   document.body.append(target)
@@ -83,7 +91,7 @@ describe('a prompt file', () => {
 
   test('is recognised, agreed to, taken, kept for the next visit and deleted', async () => {
     const app = page()
-    const target = draw(PromptFile, { app })
+    const target = draw(PromptFile, promptFile(app))
     choose(target, new File([I2P], 'file.csv'))
     await expect.poll(() => target.textContent).toContain('file.csv: 2 rows, columns of I2P')
     expect(target.querySelectorAll('select')[0]!.value).toBe('prompt')
@@ -114,7 +122,7 @@ describe('a prompt file', () => {
 
   test('in Latin-1 is read, and one that is none is refused, with a sentence each', async () => {
     const app = page()
-    const target = draw(PromptFile, { app })
+    const target = draw(PromptFile, promptFile(app))
     choose(
       target,
       new File([Uint8Array.from([...new TextEncoder().encode('prompt\nein B'), 0xe4, 0x72, 10])], 'old.csv'),
@@ -214,7 +222,16 @@ test('the storage view says what is stored', async () => {
   // Other files of this test run share the browser's storage.
   const storage = storageWorker()
   for (const { id } of (await storage.facts()).models) await storage.remove(id)
-  const target = draw(Storage, { app: page() })
+  const app = page()
+  const target = draw(Storage, {
+    storage: app.storage,
+    promptSets: app.promptSets,
+    unfinished: app.unfinished,
+    running: false,
+    occupied: false,
+    onremove: (suite: string) => app.removePrompts(suite),
+    guard: app.notices.guard,
+  })
   await expect.poll(() => target.textContent, { timeout: 60_000 }).toContain('No model from elsewhere is stored here.')
   expect(target.textContent).toMatch(/This site stores .+ of the .+ that the browser allows\./)
 })

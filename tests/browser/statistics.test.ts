@@ -97,7 +97,7 @@ describe('a run that the page has', () => {
       await desk.score(record, paper, reference, 50),
       await desk.score(other, paper, reference, 50),
     ]
-    const comparison = compareReports(first, second)
+    const comparison = compareReports(first, second, [reference, reference])
     expect(await desk.compare(first, second)).toEqual({ ...comparison, changed: 1 })
     const shards = [record.outcomes.slice(0, 150), record.outcomes.slice(100)].map((outcomes, i) => ({
       name: `${i}.json`,
