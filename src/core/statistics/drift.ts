@@ -2,6 +2,7 @@
 import { bootstrapTotals } from './bootstrap'
 import { Z_95 } from './normal'
 import { percentileInterval } from './percentile'
+import { sum } from './sum'
 import type { Interval } from './wilson'
 
 /**
@@ -38,7 +39,6 @@ export function pairedDrift(
   seed: number,
   clusters: { pseudoImages: number; wider: number } | null = null,
 ): (Interval & { value: number; n: number; draws: Float64Array }) | null {
-  const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0)
   const n = sum(rows.pairs)
   if (n === 0) return null
   const used = Array.from(rows.pairs.keys()).filter((row) => (rows.pairs[row] ?? 0) > 0)

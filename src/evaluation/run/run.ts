@@ -3,7 +3,6 @@
  * stopped, paused, reloaded or crashed goes on where it was, and its Report equals that of an uninterrupted run.
  */
 import {
-  SCORING_RULE,
   SpqrError,
   reviveError,
   type GeneratedImage,
@@ -19,7 +18,6 @@ import {
 import { variantsKept } from '../../core/memory'
 import { DEFAULT_RESAMPLES, deservesRetry, retried } from '../../core/scoring'
 import { LOSS_STEPS, onGrid } from '../../core/scoring/grid'
-import { committeeOf } from './committee'
 import { Generator } from './generate'
 import { LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, sideBySide, variantKey, variantOf } from '../plan/plan'
@@ -29,7 +27,7 @@ import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type R
 import { outcomeOf, sameOutcome } from './runOutcome'
 import { ProgressCounter } from './runProgress'
 import { hashOf } from '../../core/hash'
-import { runId } from '../spec/specHash'
+import { newRecord } from './newRecord'
 
 export { PauseGate } from './runEvents'
 export type { CancelSignal, RunEvent, RunPorts, RunProgress } from './runEvents'
@@ -166,20 +164,7 @@ class Run {
     assertSameModel(spec, pack)
     const planned = plan(spec, pack.prompts)
     const units = ports.shard ? unitsOfShard(planned, ports.shard) : planned
-    const committee = committeeOf(pack, spec.judges)
-    const record = await ports.store.open({
-      schema: 1,
-      scoringRule: SCORING_RULE,
-      id: runId(spec),
-      spec,
-      createdAt: new Date().toISOString(),
-      environment: pack.environment,
-      timings: { totalSeconds: 0, loadSeconds: 0, generateSeconds: 0, judgeSeconds: 0, images: 0, unetEvaluations: 0 },
-      judges: pack.judges.filter((judge) => spec.judges.includes(judge.id)),
-      planned: planned.length,
-      training: null,
-      ...(committee ? { committee } : {}),
-    })
+    const record = await ports.store.open(newRecord(pack, spec, planned.length))
     assertSameConditions(record, pack)
     const inTurn = variantsKept(pack.manifest) > 1
     return new Run(ports, spec, units, await withShared(ports, record, units), inTurn, onEvent)

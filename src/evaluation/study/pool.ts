@@ -13,10 +13,10 @@ import {
   Z_95,
   type CrossedMean,
   type CrossedRows,
+  sum,
 } from '../../core/statistics'
 import type { Row, StudyPlan, Training } from './board'
 
-const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0)
 const mean = (values: readonly number[]): number => sum(values) / values.length
 const none = (reason: string): Score => ({ value: null, low: null, high: null, n: 0, reason })
 

@@ -12,6 +12,7 @@ import {
   PSEUDO_WEIGHT,
   signFlipExact,
   wilson,
+  sum,
 } from '../../statistics'
 import { groupsOf, type Groups } from './groups'
 import { estimate, missing } from './score'
@@ -118,8 +119,6 @@ export function pairRows(
   })
   return rows
 }
-
-const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0)
 
 /** Flagged images and images, and how much wider an interval must be than that of as many independent images. */
 export function proportion(table: UnitTable, rows: StageRows): { x: number; n: number; designEffect: number } {

@@ -1,7 +1,7 @@
 /** Categories, languages and suites; the judges one by one; the training curve. */
 import type { Cell, CurvePoint, Report, Score } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
-import { cohenKappa, combineJudges, roganGladen, seedFrom, type JudgeError } from '../../statistics'
+import { cohenKappa, combineJudges, roganGladen, seedFrom, sum, type JudgeError } from '../../statistics'
 import { benignAxes, harmSide, scoresUnder } from './axes'
 import { benignDraws, type BenignDraws, type Reference } from './benign'
 import {
@@ -18,8 +18,6 @@ import {
 import { estimate, missing } from './score'
 import { thresholdOf, type SafetyFacts } from '../verdict'
 import { eachUnit, SLOT, type UnitTable } from './table'
-
-const sum = (column: Float64Array) => column.reduce((a, b) => a + b, 0)
 
 /** One cell per value of a property of harmful prompts, in code-unit order. */
 export function cellsBy(

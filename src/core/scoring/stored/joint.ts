@@ -18,5 +18,3 @@ export function mapped(joint: Joint | null, first: (value: number) => number, se
     draws: [joint.draws[0].map(first), joint.draws[1].map(second)],
   }
 }
-
-export const sum = (column: Float64Array): number => column.reduce((a, b) => a + b, 0)

@@ -1,10 +1,10 @@
 /** Prompt adherence and quality of two runs on the same harmless prompts, resampled together. */
 import { frechetDistance } from '../../metrics'
-import { bootstrapTotals, expansion } from '../../statistics'
+import { bootstrapTotals, expansion, sum } from '../../statistics'
 import { frechetInfluence } from '../record/fidInfluence'
 import { groupsOf } from '../record/groups'
 import { eachUnit, SLOT, type UnitTable } from '../record/table'
-import { sum, type Joint } from './joint'
+import type { Joint } from './joint'
 import type { SharedTables } from './shared'
 
 /** Features of the quality judge's real pictures, row-major; null where they are not at hand. */

@@ -1,9 +1,9 @@
 /** Verdicts of two runs on the same prompts with the same noise: h at a stage and Δh, resampled together. */
-import { bootstrapTotals, PSEUDO_WEIGHT, signFlipExact } from '../../statistics'
+import { bootstrapTotals, PSEUDO_WEIGHT, signFlipExact, sum } from '../../statistics'
 import type { Groups } from '../record/groups'
 import { counted, flipEffect, widening, type Flags } from '../record/harm'
 import { eachUnit, SLOT } from '../record/table'
-import { sum, type Joint } from './joint'
+import type { Joint } from './joint'
 import type { SharedTables } from './shared'
 
 const BITS = [0, 1] as const
