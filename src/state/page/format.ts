@@ -123,10 +123,14 @@ export function bytes(count: number): string {
 export function date(iso: string, tag?: string): string {
   const parsed = new Date(iso)
   if (Number.isNaN(parsed.getTime())) return iso
-  return new Intl.DateTimeFormat((locale().english ? tag : undefined) ?? locale().tag, { dateStyle: 'long' }).format(
-    parsed,
-  )
+  const language = (locale().english ? tag : undefined) ?? locale().tag
+  const format = longDates.get(language ?? '') ?? new Intl.DateTimeFormat(language, { dateStyle: 'long' })
+  longDates.set(language ?? '', format)
+  return format.format(parsed)
 }
+
+/** By language: a list of runs writes hundreds of dates, and to make a format takes longer than to use it. */
+const longDates = new Map<string, Intl.DateTimeFormat>()
 
 /** "1 prompt", "64 prompts". */
 export function count(n: number, noun: string, plural = `${noun}s`): string {

@@ -3,20 +3,16 @@ import { SvelteSet } from 'svelte/reactivity'
 import {
   reviveError,
   SHELF_LIMITS,
-  SHELF_SCORES,
   SpqrError,
   type Report,
   type ShelfEntry,
   type ShelfLabel,
   type ShelfListing,
-  type ShelfScore,
 } from '../../core/contracts'
 import { cleanLabel, entryOf, now } from '../../evaluation/shelf/entry'
 import { headLine, readShelf, recordLine } from '../../evaluation/shelf/shelfFile'
 import type { Services } from '../page/services'
-
-export const SORTS = ['name', 'addedAt', ...SHELF_SCORES, 'n'] as const
-export type Sort = (typeof SORTS)[number]
+import { found, sorted, type Sort } from './shelfOrder'
 
 /** Key of the recorded run, which is no run of the reader's and is not stored. */
 export const RECORDED = 'recorded'
@@ -267,31 +263,4 @@ export class Shelf {
       this.#progress = null
     }
   }
-}
-
-/** Entries in which every word of the query stands somewhere: name, note, tags, methods, model. */
-function found(entries: readonly ShelfEntry[], query: string): readonly ShelfEntry[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean)
-  if (words.length === 0) return entries
-  return entries.filter(({ name, note, tags, facts, run }) => {
-    const text = [name, note, ...tags, facts.model, facts.alignment, facts.fineTune, facts.sampler, run]
-      .join('\n')
-      .toLowerCase()
-    return words.every((word) => text.includes(word))
-  })
-}
-
-const isScore = (by: Sort): by is ShelfScore => SHELF_SCORES.some((name) => name === by)
-
-function sorted(entries: readonly ShelfEntry[], { by, descending }: { by: Sort; descending: boolean }): ShelfEntry[] {
-  const sign = descending ? -1 : 1
-  const number = (entry: ShelfEntry): number | null =>
-    isScore(by) ? (entry.scores[by]?.value ?? null) : entry.facts.done
-  return [...entries].sort((a, b) => {
-    if (by === 'name' || by === 'addedAt') return sign * a[by].localeCompare(b[by], 'en', { numeric: true })
-    const [left, right] = [number(a), number(b)]
-    // Runs without the number stand last whichever way it is sorted.
-    if (left === null || right === null) return Number(left === null) - Number(right === null)
-    return sign * (left - right)
-  })
 }
