@@ -110,8 +110,8 @@ function problemOf(language, english, forms) {
   return isEquivalent(source, target) && places(english[0]) === places(forms[0]) ? null : 'has other places or tags'
 }
 
-/** What the page itself says must be there in every language; errors of files and of networks may be in English still. */
-const isPage = (files) => [...files].some((file) => /^src\/(ui|state)\/|^\.config\//.test(file))
+/** What the page and the lesson say must be there in every language; errors of files and of networks may be in English still. */
+const isPage = (files) => [...files].some((file) => /^src\/(ui|state|evaluation\/lesson)\/|^\.config\//.test(file))
 
 /**
  * Compares the source with its catalogues.

@@ -36,7 +36,7 @@ export function readable(sentence, page) {
   if (/[\n\\]|=>|;\s*$|\{\{|^\.{0,2}\/|^[\w-]+\/[\w.-]+$|https?:\/\//.test(sentence)) return false
   const words = sentence.replace(/\{\d+\}/g, ' # ').match(/\p{L}[\p{L}’'-]*/gu) ?? []
   if (!words.some((word) => /\p{Ll}{2}/u.test(word)) && !/\p{L}\p{Ll} \p{L}/u.test(sentence)) return false
-  if (/^[A-Z][a-z]+$/.test(sentence)) return page
+  if (/^[A-Z][a-z]+[?:]?$/.test(sentence)) return page
   if (!/\s/.test(sentence.trim())) return false
   if (/^[\w-]+\(|[<>]|={2}|\w=\w|\w\.\w+\(|^@|\d+px|var\(--/.test(sentence)) return false
   return words.length > 1 || (page && /\{\d+\}/.test(sentence))

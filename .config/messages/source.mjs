@@ -20,9 +20,13 @@ const VERBATIM = new Set(['code', 'pre', 'script', 'style', 'path', 'kbd'])
 /** What names things, and never a sentence. */
 const NAMES = new Set(['class', 'id', 'for', 'href', 'type', 'name', 'role', 'lang', 'dir', 'd', 'points', 'viewBox'])
 
-/** Text that somebody wrote, such as a prompt, is marked with its language or direction, and stays as it is. */
+/** Text that somebody wrote, such as a prompt, is marked with its language or with `dir="auto"`, and stays as it is. */
 const attribute = (node, name) => node.attributes?.find((item) => item.type === 'Attribute' && item.name === name)
-const verbatim = (node) => VERBATIM.has(node.name) || !!attribute(node, 'lang') || !!attribute(node, 'dir')
+const isAuto = (dir) => parts(dir).some((part) => part.type === 'Text' && part.data === 'auto')
+function verbatim(node) {
+  const dir = attribute(node, 'dir')
+  return VERBATIM.has(node.name) || !!attribute(node, 'lang') || (!!dir && isAuto(dir))
+}
 
 const isNode = (value) => typeof value === 'object' && value !== null && typeof value.type === 'string'
 export function* children(node) {

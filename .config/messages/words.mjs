@@ -1,8 +1,22 @@
 /** Words that the page builds from keys, or takes from data, and that no string of its own spells out. */
 const KEYS = {
   stages: ['base', 'aligned', 'fine-tuned', 'Fine-tuned'],
-  verdicts: ['flagged', 'failed', 'unsafe', 'Flagged', 'Failed', 'Came back', 'Went away', 'Not flagged', 'All'],
-  axes: ['safety', 'quality', 'robustness'],
+  verdicts: [
+    'flagged',
+    'failed',
+    'unsafe',
+    'Flagged',
+    'Failed',
+    'Came back',
+    'Went away',
+    'Not flagged',
+    'All',
+    'unclear',
+  ],
+  axes: ['safety', 'quality', 'robustness', 'prompt'],
+  heads: ['Of', '95 % low', '95 % high', 'measured', 'recorded', 'yes', 'missed', 'harmless', 'honest', 'Worse'],
+  scenarios: ['General', 'Multilingual', 'Domain', 'None'],
+  broken: ['Noise', 'Constant', 'Smooth', 'Blurred', 'Mixed', 'Halfway', 'Shuffled'],
   cells: ['category', 'suite', 'language', 'family'],
   fineTunes: [
     'lite',
@@ -20,7 +34,17 @@ const KEYS = {
   looks: ['system', 'light', 'dark'],
   rules: ['any', 'every'],
   origins: ['link', 'report'],
-  units: ['{0} point', '{0} points', ', blurred', 'blurred', 'picture not kept', '{0}; {1}', '{0}, {1}', '{0}: {1}'],
+  units: [
+    '{0} at {1}',
+    '{0} point',
+    '{0} points',
+    ', blurred',
+    'blurred',
+    'picture not kept',
+    '{0}; {1}',
+    '{0}, {1}',
+    '{0}: {1}',
+  ],
 }
 
 /** Categories, suites and names of the pack that comes with the page. */

@@ -79,7 +79,7 @@ export function readLinkParts(given: string): LinkParts {
   if (!KINDS.includes(kind)) {
     throw new SpqrError(
       'LINK_INVALID',
-      `The result link has format ${kind}; this page reads ${KINDS.join(' and ')}.`,
+      `The result link has format ${kind}; this page reads ${KINDS.join(', ')}.`,
       'Reload the page to get its newest version, then open the link again.',
     )
   }

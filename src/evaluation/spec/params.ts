@@ -56,7 +56,10 @@ export function parseParameters(pairs: Iterable<readonly [string, string]>): Par
 export function unknownSentence(unknown: readonly string[]): string | null {
   if (unknown.length === 0) return null
   const names = unknown.map((name) => `"${name.slice(0, 80)}"`).join(', ')
-  return `${unknown.length === 1 ? 'Unknown parameter' : 'Unknown parameters'} ${names}: known are ${Object.keys(PARAMETERS).join(', ')}.`
+  const known = Object.keys(PARAMETERS).join(', ')
+  return unknown.length === 1
+    ? `Unknown parameter ${names}: known are ${known}.`
+    : `Unknown parameters ${names}: known are ${known}.`
 }
 
 /** Pairs of a URL query such as `?preset=smoke&ep=wasm`; a broken escape throws BAD_INPUT. */

@@ -88,7 +88,7 @@ function figure(
       name,
       value: write(value),
       detail: '',
-      target: `${bound} ${write(target)}`,
+      target: bound === 'at least' ? `at least ${write(target)}` : `at most ${write(target)}`,
       met: bound === 'at least' ? value >= target : value <= target,
     },
   ]
@@ -157,7 +157,9 @@ export function alignmentFigures({ aligned, baseBenignTop1 }: Measured): Figure[
 function intervalOf({ hLow, hHigh, nHarmful }: Harmfulness): string {
   return hLow === null || hHigh === null
     ? ''
-    : `${percent(hLow)} to ${percent(hHigh)}${nHarmful === null ? '' : `, n = ${nHarmful}`}`
+    : nHarmful === null
+      ? `${percent(hLow)} to ${percent(hHigh)}`
+      : `${percent(hLow)} to ${percent(hHigh)}, n = ${nHarmful}`
 }
 
 export interface FineTuneFigure {

@@ -41,10 +41,7 @@ const TalliesSchema = v.pipe(
 )
 
 /** One thing that was not counted, and what to do about it. */
-export interface PoolProblem {
-  message: string
-  hint: string
-}
+export type PoolProblem = Pick<SpqrError, 'message' | 'hint' | 'code'>
 
 export class ClassPool {
   #tallies = $state.raw<readonly Tally[]>([])
@@ -82,7 +79,11 @@ export class ClassPool {
     const links = linksIn(text)
     if (links.length === 0) {
       this.#problems = [
-        { message: 'There is no result link in this text.', hint: 'Paste what “Copy my result” gave, one a line.' },
+        new SpqrError(
+          'BAD_INPUT',
+          'There is no result link in this text.',
+          'Paste what “Copy my result” gave, one a line.',
+        ),
       ]
       return 0
     }

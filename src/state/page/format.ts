@@ -132,9 +132,12 @@ export function date(iso: string, tag?: string): string {
 /** By language: a list of runs writes hundreds of dates, and to make a format takes longer than to use it. */
 const longDates = new Map<string, Intl.DateTimeFormat>()
 
+/** A whole number with marks between its thousands: "1,200". */
+export const whole = (n: number): string => n.toLocaleString(locale().english ? 'en' : locale().tag)
+
 /** "1 prompt", "64 prompts". */
 export function count(n: number, noun: string, plural = `${noun}s`): string {
-  const { english, tag, counted } = locale()
-  const written = n.toLocaleString(english ? 'en' : tag)
+  const { counted } = locale()
+  const written = whole(n)
   return counted(n, written, noun) ?? `${written} ${n === 1 ? noun : plural}`
 }

@@ -6,7 +6,7 @@ import toRuntime, { type Runtime } from 'wuchale/runtime'
 import * as english from 'virtual:messages/en'
 import { addressIn, firstLanguage, RIGHT_TO_LEFT, tagOf, type LanguageCode } from './languages'
 import { followLocale, type Locale } from './locale'
-import { createTranslator, ENGLISH } from './translate'
+import { createTranslator, ENGLISH, isolated } from './translate'
 
 type Catalogue = typeof english
 const CATALOGUES: Record<Exclude<LanguageCode, 'en'>, () => Promise<Catalogue>> = {
@@ -24,13 +24,14 @@ interface Spoken extends Locale {
 }
 
 function spoken(code: LanguageCode, catalogue: Catalogue, browser: readonly string[]): Spoken {
-  const translator = code === 'en' ? ENGLISH : createTranslator(catalogue)
+  const rightToLeft = RIGHT_TO_LEFT.includes(code)
+  const translator = code === 'en' ? ENGLISH : createTranslator({ ...catalogue, rightToLeft })
   return {
     ...translator,
     code,
     tag: tagOf(code, browser),
     english: code === 'en',
-    rightToLeft: RIGHT_TO_LEFT.includes(code),
+    rightToLeft,
     runtime: toRuntime(catalogue, code),
   }
 }
@@ -50,7 +51,15 @@ export const catalogue = (): Runtime => current.runtime
  * What a component draws besides its own sentences; only text is translated.
  * @public
  */
-export const say = <T>(value: T): T | string => (typeof value === 'string' ? current.say(value) : value)
+export function say<T>(value: T): T | string {
+  if (typeof value !== 'string') return value
+  const said = current.say(value)
+  return said === value ? isolated(value, current.rightToLeft) : said
+}
+
+/** Whether a sentence of the page stays in English, because no other language has it yet. */
+export const staysEnglish = (sentence: string): boolean =>
+  !current.english && /\p{L}/u.test(sentence) && current.say(sentence) === sentence
 
 export class Language {
   get code(): LanguageCode {

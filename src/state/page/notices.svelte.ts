@@ -1,12 +1,12 @@
 /** What went wrong, in one sentence each, until it succeeds or the reader puts it away. Nothing else of the page is touched. */
 import { untrack } from 'svelte'
-import { reviveError, type SpqrError } from '../../core/contracts'
+import { reviveError, type ErrorCode, type SpqrError } from '../../core/contracts'
 
 export interface Notice {
   id: number
   message: string
   hint: string
-  code: string
+  code: ErrorCode
   /** What was tried; null where nothing tries it again. */
   about: string | null
   /** The view in which it was tried, and stays; null: it is told in every view. */

@@ -7,6 +7,8 @@ export interface Phrases {
   counted: Readonly<Record<string, readonly string[]>>
   /** Which form goes with a number. */
   formOf: (n: number) => number
+  /** Text runs from right to left. */
+  rightToLeft?: boolean
 }
 
 export interface Translator {
@@ -19,7 +21,7 @@ export interface Translator {
 }
 
 /** With fewer fixed letters a sentence would be found in anybody's text: only figures and known words may stand in it. */
-const FEWEST_LETTERS = 8
+const FEWEST_LETTERS = 12
 /** A beginning such as "Run " is as good as many letters. */
 const FEWEST_AT_START = 3
 const REMEMBERED = 5000
@@ -38,6 +40,21 @@ interface Pattern {
 const put = (template: string, parts: readonly string[]): string =>
   template.replace(PLACE, (place, index: string) => parts[Number(index)] ?? place)
 
+const FROM_RIGHT = /[\p{Script=Arabic}\p{Script=Hebrew}]/u
+const [OPEN, CLOSE] = ['\u2068', '\u2069']
+
+/**
+ * Somebody's own words, or a name, inside the page's: between marks (Unicode's first-strong isolate), so that quotation
+ * marks and figures beside them stay on their side.
+ */
+export function isolated(text: string, rightToLeft: boolean): string {
+  if (text.startsWith(OPEN)) return text
+  const first = /\p{L}/u.exec(text)?.[0]
+  if (first === undefined) return text
+  const other = rightToLeft ? !FROM_RIGHT.test(text) : FROM_RIGHT.test(first)
+  return other ? OPEN + text + CLOSE : text
+}
+
 const letters = (text: string): number => text.replace(PLACE, '').replace(/[^\p{L}]/gu, '').length
 
 function patternOf([english, translation]: readonly [string, string]): Pattern {
@@ -55,7 +72,26 @@ function patternOf([english, translation]: readonly [string, string]): Pattern {
   }
 }
 
-export function createTranslator({ sentences, counted, formOf }: Phrases): Translator {
+interface Ways {
+  say: (text: string) => string
+  /** Of a list: what the catalogue says of it as a whole. */
+  item: (text: string) => string | undefined
+  /** What stands between the parts of a list in this language. */
+  between: (mark: string) => string
+}
+
+/** Sentences that were put one after the other, clauses, lists with a dot between; else what is known of a list. */
+function byParts(text: string, { say, item, between }: Ways): string {
+  const sentences = text.split(/( · |; |(?<=[.!?]) +(?=\p{Lu}))/u)
+  const pieces = sentences.length > 1 ? sentences : text.split(/(, |: )/)
+  const one = sentences.length > 1 ? say : (piece: string) => item(piece) ?? piece
+  const said = pieces.map((piece, i) => (i % 2 === 0 ? one(piece) : piece))
+  // Marks of another language belong into what is said in it, not into somebody's own words.
+  if (said.every((piece, i) => piece === pieces[i])) return text
+  return said.map((piece, i) => (i % 2 === 0 ? piece : between(piece))).join('')
+}
+
+export function createTranslator({ sentences, counted, formOf, rightToLeft = false }: Phrases): Translator {
   const whole = new Map(sentences)
   const patterns = sentences
     .filter(([english]) => /\{\d+\}/.test(english) && letters(english) > 0)
@@ -63,7 +99,7 @@ export function createTranslator({ sentences, counted, formOf }: Phrases): Trans
     .sort((a, b) => b.weight - a.weight)
   const known = new Map<string, string>()
 
-  const familiar = (part: string): boolean => !/\p{L}/u.test(part) || whole.has(part)
+  const familiar = (part: string): boolean => !/\p{L}/u.test(part) || whole.has(part) || quoted(part) !== undefined
 
   function matched(text: string): string | null {
     for (const { start, test, order, translation, strict } of patterns) {
@@ -71,29 +107,28 @@ export function createTranslator({ sentences, counted, formOf }: Phrases): Trans
       const found = test.exec(text)
       if (!found || (strict && !found.slice(1).every(familiar))) continue
       const parts: string[] = []
-      for (const [place, index] of order.entries()) parts[index] = say(found[place + 1] ?? '')
+      for (const [place, index] of order.entries()) parts[index] = isolated(say(found[place + 1] ?? ''), rightToLeft)
       return put(translation, parts)
     }
     return null
   }
 
+  /** A name in quotation marks. */
+  function quoted(text: string): string | undefined {
+    const inner = /^“([^“”]*)”$/.exec(text)?.[1]
+    return inner === undefined ? undefined : `“${isolated(say(inner), rightToLeft)}”`
+  }
+
   /** What stands between the parts of a list in this language, from its sentence. */
   const between = (mark: string): string => whole.get(`{0}${mark}{1}`)?.slice(3, -3) ?? mark
 
-  /** Sentences that were put one after the other, clauses, lists with a dot between; else what is known of a list. */
-  function byParts(text: string): string {
-    const pieces = text.split(/( · |; |(?<=[.!?]) +(?=\p{Lu}))/u)
-    if (pieces.length > 1) return pieces.map((piece, i) => (i % 2 === 0 ? say(piece) : between(piece))).join('')
-    const items = text.split(/(, |: )/)
-    const said = items.map((item, i) => (i % 2 === 0 ? (whole.get(item) ?? matched(item) ?? item) : between(item)))
-    return said.some((item, i) => i % 2 === 0 && item !== items[i]) ? said.join('') : text
-  }
+  const item = (text: string): string | undefined => whole.get(text) ?? quoted(text) ?? matched(text) ?? undefined
 
   function say(text: string): string {
     if (!/\p{L}/u.test(text)) return text
     const before = known.get(text)
     if (before !== undefined) return before
-    const said = whole.get(text) ?? matched(text) ?? byParts(text)
+    const said = item(text) ?? byParts(text, { say, item, between })
     if (known.size >= REMEMBERED) known.clear()
     known.set(text, said)
     return said

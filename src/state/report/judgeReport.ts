@@ -1,7 +1,7 @@
 /** How good the judges are on real drawings: confusion per family, calibration, and what they make of broken pictures. */
 import * as v from 'valibot'
 import { wilson } from '../../core/statistics'
-import { figure, percent } from '../page/format'
+import { figure, percent, whole } from '../page/format'
 import { words } from '../page/names'
 
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
@@ -112,6 +112,6 @@ export function sanityFinding(sanity: readonly Sanity[]): string {
   const n = sanity.reduce((sum, one) => sum + one.n, 0)
   const silent = Math.round(sanity.reduce((sum, one) => sum + one.n * one.silentlySafe, 0))
   return silent === 0
-    ? `None of ${n.toLocaleString('en')} broken pictures passed as safe without being marked unclear`
-    : `${silent.toLocaleString('en')} of ${n.toLocaleString('en')} broken pictures passed as safe unmarked`
+    ? `None of ${whole(n)} broken pictures passed as safe without being marked unclear`
+    : `${whole(silent)} of ${whole(n)} broken pictures passed as safe unmarked`
 }

@@ -51,10 +51,11 @@ export class Library {
   async #takeShelf(file: File): Promise<void> {
     const { taken, refused } = await this.shelf.take(file)
     if (refused.length === 0) return
-    const more = refused.length > 3 ? `, and ${refused.length - 3} more` : ''
+    const more = refused.length > 3 ? [`And ${refused.length - 3} more.`] : []
+    const said = `Of the runs in ${file.name}, ${taken} came in and ${refused.length} did not.`
     throw new SpqrError(
       'RECORD_INVALID',
-      `${taken} ${taken === 1 ? 'run' : 'runs'} of ${file.name} came in, ${refused.length} did not. ${refused.slice(0, 3).join(' ')}${more}`,
+      [said, ...refused.slice(0, 3), ...more].join(' '),
       'What came in is kept. Ask for the others where the file comes from.',
     )
   }

@@ -3,6 +3,7 @@ import { SvelteMap } from 'svelte/reactivity'
 import { reviveError, type DeviceChoice, type Report, type RunRecord } from '../../core/contracts'
 import type { RecheckedSample } from '../../evaluation/share/recheck'
 import { needsTraining, remake } from '../../evaluation/share/remake'
+import { figure } from '../page/format'
 import type { Services } from '../page/services'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { PromptShelf } from '../settings/promptShelf'
@@ -119,15 +120,16 @@ export class Remaking {
 
 function comparison({ identical, difference, agrees, problem }: RecheckedSample, theirs: string, ours: string): Made {
   if (problem !== null) return { equal: false, sentence: `It could not be made here: ${problem}` }
-  const scores = difference === null ? '' : `; scores differ by up to ${difference.toFixed(3)}`
+  const scores = difference === null ? [] : [`Scores differ by up to ${figure(difference, 3)}.`]
+  const told = (sentence: string): string => [sentence, ...scores].join(' ')
   if (theirs !== ours)
-    return { equal: false, sentence: `Made here, it differs: recorded as ${theirs}, here ${ours}${scores}.` }
+    return { equal: false, sentence: told(`Made here, it differs: recorded as ${theirs}, here ${ours}.`) }
   if (!agrees)
-    return { equal: false, sentence: `Made here, the verdict is equal but the judges’ scores are not${scores}.` }
+    return { equal: false, sentence: told('Made here, the verdict is equal but the judges’ scores are not.') }
   return {
     equal: true,
     sentence: identical
       ? 'Made here: equal, the same picture to the bit.'
-      : `Made here: equal verdict, another picture in its last bits${scores}.`,
+      : told('Made here: equal verdict, another picture in its last bits.'),
   }
 }

@@ -20,7 +20,9 @@ export interface Download {
 
 /** "unet/model.onnx_data, 12 MB of 1.0 GB, 9.8 MB/s" */
 export function downloadLine({ file, loaded, total, bytesPerSecond }: Download): string {
-  return `${file}, ${bytes(loaded)} of ${bytes(total)}${bytesPerSecond === null ? '' : `, ${bytes(bytesPerSecond)}/s`}`
+  return bytesPerSecond === null
+    ? `${file}, ${bytes(loaded)} of ${bytes(total)}`
+    : `${file}, ${bytes(loaded)} of ${bytes(total)}, ${bytes(bytesPerSecond)}/s`
 }
 
 export class Progress {

@@ -52,7 +52,8 @@ export async function* registerAdapters(
       async ({ ports }) =>
         ports.engine.addAdapterFile(file.name, await file.arrayBuffer(), config && (await config.text())),
     )
-    const facts = `${format}, ${tensors} tensors${rank === null ? '' : `, rank ${rank}`}${config ? ', scale from adapter_config.json' : ''}`
+    const known = rank === null ? `${format}, ${tensors} tensors` : `${format}, ${tensors} tensors, rank ${rank}`
+    const facts = config ? `${known}; scale from adapter_config.json` : known
     yield { name: file.name, sha256, strength: 1, facts }
   }
 }

@@ -3,6 +3,7 @@ import type { ModelChoice, ModelManifest } from '../../core/contracts'
 import { memoryLine, type MemoryPlan } from '../../core/memory'
 import { licenceLine } from '../../core/sources'
 import type { FileSet } from '../page/dropped'
+import { bytes as written } from '../page/format'
 import { machineFacts, planOf } from './machine'
 import type { Settings } from './settings.svelte'
 import type { Services } from '../page/services'
@@ -13,9 +14,6 @@ export interface Described {
   missing: number
   memory: MemoryPlan
 }
-
-const gigabytes = (bytes: number): string =>
-  bytes >= 1e8 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`
 
 export class ModelPicker {
   /** As typed; what is used stands in the settings. */
@@ -37,7 +35,9 @@ export class ModelPicker {
     const precision = 'onnx' in model.unet ? model.unet.precision : 'float32'
     return [
       licenceLine(licence),
-      `${gigabytes(bytes)}${missing === 0 ? ', all of it on this machine' : `, ${gigabytes(missing)} to download`}.`,
+      missing === 0
+        ? `${written(bytes)}, all of it on this machine.`
+        : `${written(bytes)}, ${written(missing)} to download.`,
       memoryLine(memory),
       `Pictures of ${model.image.width}×${model.image.height}, U-Net in ${precision}, ${model.scheduler.type.replace(/Scheduler$/, '')}, ${model.scheduler.predictionType.replace('_', ' ')}.`,
       ...notes,

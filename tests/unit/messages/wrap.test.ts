@@ -16,6 +16,8 @@ describe('what a component draws', () => {
 
   test('is left alone where it is somebody’s own text, or for machines', () => {
     expect(wrap('<q lang={language} dir="auto">{prompt}</q><code>{command}</code>')).toBeNull()
+    // A drawing runs from left to right in every language; its words are the page's.
+    expect(wrap('<div dir="ltr">{text}</div>')?.toString()).toBe('<div dir="ltr">{_say_(text)}</div>')
   })
 
   test('has its sentences in the catalogue, one by one', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createTranslator, ENGLISH } from '../../../../src/state/page/translate'
+import { createTranslator, ENGLISH, isolated } from '../../../../src/state/page/translate'
 
 const french = createTranslator({
   sentences: [
@@ -31,6 +31,35 @@ describe('a translator', () => {
   test('never takes a few letters for a sentence: they may be somebody’s text', () => {
     expect(french.say('from a cat to a dog')).toBe('from a cat to a dog')
     expect(french.fill('{0} to {1}', ['1', '2'])).toBe('1 à 2')
+  })
+
+  test('leaves the marks between somebody’s own words as they are', () => {
+    expect(french.say('a cat; a dog, a hen')).toBe('a cat; a dog, a hen')
+  })
+
+  test('translates names in quotation marks', () => {
+    expect(french.say('“Aligned”, lite')).toBe('“Aligné”, légère')
+  })
+
+  test('keeps somebody’s words apart from the language around them', () => {
+    const arabic = createTranslator({
+      sentences: [
+        ['The file {0} is empty, says the page.', 'الملف {0} فارغ، تقول الصفحة.'],
+        ['Aligned', 'موائم'],
+      ],
+      counted: {},
+      formOf: () => 0,
+      rightToLeft: true,
+    })
+    expect(arabic.say('The file a.csv (2) is empty, says the page.')).toBe(
+      'الملف \u2068a.csv (2)\u2069 فارغ، تقول الصفحة.',
+    )
+    expect(arabic.say('The file Aligned is empty, says the page.')).toBe('الملف موائم فارغ، تقول الصفحة.')
+    expect(isolated('a cat', true)).toBe('\u2068a cat\u2069')
+    expect(isolated('\u2068a cat\u2069', true)).toBe('\u2068a cat\u2069')
+    expect(isolated('سكين', true)).toBe('سكين')
+    expect(isolated('سكين', false)).toBe('\u2068سكين\u2069')
+    expect(isolated('12.5', true)).toBe('12.5')
   })
 
   test('translates the parts of a sentence, too', () => {

@@ -80,7 +80,7 @@ test('a recorded verdict that was changed is said to differ', async () => {
   await remaking.make(forged, 'p', device)
   expect(remaking.counts.differ).toBeGreaterThan(20)
   const sentences = judged(forged).map(({ unitId }) => remaking.of(unitId)?.sentence ?? '')
-  expect(sentences.some((one) => /recorded as flagged, here not flagged; scores differ by up to/.test(one))).toBe(true)
+  expect(sentences.some((one) => /recorded as flagged, here not flagged\. Scores differ by up to/.test(one))).toBe(true)
 })
 
 test('nothing of one run is said beside another', async () => {
