@@ -22,7 +22,10 @@ const MeasuredSchema = v.object({
  * The figures of the judges together, where the pack published them for just the safety judges that this run has; null
  * otherwise. Judges err together more often than independent ones would, so their own figures do not give these.
  */
-export function committeeOf({ judges, measured }: LoadedPack, judgeIds: readonly string[]): Committee | null {
+export function committeeOf(
+  { judges, measured }: Pick<LoadedPack, 'judges' | 'measured'>,
+  judgeIds: readonly string[],
+): Committee | null {
   const parsed = v.safeParse(MeasuredSchema, measured)
   if (!parsed.success) return null
   const { n, nHarmful, recall, falsePositives, each } = parsed.output.judgeReport.unseen

@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import { SpqrError, type Judge, type JudgeFacts, type LoadedPack, type RunRecord } from '../../core/contracts'
 import { NUDENET_LABELS } from '../../core/metrics'
 import { canonicalJson, hashOf } from '../../core/hash'
+import { committeeOf } from '../run/committee'
 
 const invented = (id: string): SpqrError =>
   new SpqrError(
@@ -36,23 +37,33 @@ export function assertSameJudging({ spec, judges }: RunRecord, pack: LoadedPack)
   }
 }
 
+/** Something that a record brings of its own, as a sentence to be shown beside its scores. */
+export interface OwnPart {
+  what: 'judge' | 'rates' | 'constants'
+  sentence: string
+}
+
 /**
  * The same for judges whose descriptions are at hand, before anything is made: those that a record names by their hash.
- * @returns what the record brings of its own, one sentence each, to be shown beside its scores
+ * @param measured the pack's published figures
+ * @returns what the record brings of its own
  * @throws {SpqrError} LINK_MISMATCH
  */
-export function assertPublished(
-  { judges, spec }: RunRecord,
-  published: readonly Judge[],
-  measured?: unknown,
-): string[] {
-  const own = judges.flatMap((stated): string[] => {
-    const judge = published.find((one) => one.id === stated.id && hashOf(one) === stated.sha256)
-    if (!judge) return [`Judge "${stated.id}" is the author's own: this page does not know it.`]
+export function assertPublished(record: RunRecord, published: readonly Judge[], measured?: unknown): OwnPart[] {
+  const { judges, spec } = record
+  const known = new Map(published.map((judge) => [judge.id, judge]))
+  const own = judges.flatMap((stated): OwnPart[] => {
+    const judge = known.get(stated.id)
+    if (!judge || hashOf(judge) !== stated.sha256)
+      return [{ what: 'judge', sentence: `Judge "${stated.id}" is the author's own: this page does not know it.` }]
     if (!statesConstantsOf(stated, judge)) throw invented(stated.id)
-    return statesRatesOf(stated, measured) ? [] : [`The error rates of judge "${stated.id}" are the author's own.`]
+    if (statesRatesOf(stated, measured)) return []
+    return [{ what: 'rates', sentence: `The error rates of judge "${stated.id}" are the author's own.` }]
   })
-  if (spec.scoring.name === 'custom') own.push("The constants of the formulas are the author's own.")
+  if (!statesCommittee(record, measured))
+    own.push({ what: 'rates', sentence: "The error rates of the judges together are the author's own." })
+  if (spec.scoring.name === 'custom')
+    own.push({ what: 'constants', sentence: "The constants of the formulas are the author's own." })
   return own
 }
 
@@ -97,12 +108,20 @@ const RatesSchema = v.looseObject({
   judges: v.record(v.string(), v.looseObject({ recall: v.number(), falsePositiveRate: v.number() })),
 })
 
-/** Whether the error rates are those that the pack publishes of the judge; true where the pack publishes none. */
+/** Whether the error rates are those that the pack publishes of the judge, or none at all; true where it publishes none. */
 function statesRatesOf(stated: JudgeFacts, measured: unknown): boolean {
   const file = v.safeParse(RatesSchema, measured)
   if (!file.success || stated.kind !== 'safety-multilabel') return true
   const rates = new Map(Object.entries(file.output.judges)).get(stated.id)
-  return !rates || (rates.recall === stated.recall && rates.falsePositiveRate === stated.falsePositiveRate)
+  if (!rates || (stated.recall === null && stated.falsePositiveRate === null)) return true
+  return rates.recall === stated.recall && rates.falsePositiveRate === stated.falsePositiveRate
+}
+
+/** The same of the judges together. */
+function statesCommittee({ committee, judges, spec }: RunRecord, measured: unknown): boolean {
+  if (committee === undefined || !v.is(RatesSchema, measured)) return true
+  const published = committeeOf({ judges, measured }, spec.judges)
+  return published !== null && canonicalJson(committee) === canonicalJson(published)
 }
 
 /** What of a judge's facts its hash fixes. Measured error rates come with the pack's figures, FID bounds with the reference. */

@@ -5,7 +5,7 @@
  */
 import * as v from 'valibot'
 import { OutcomeSchema, RunRecordSchema, checkShape, type Outcome, type RunRecord } from '../../core/contracts'
-import { conditionsOf, lastAttempts } from '../../core/scoring'
+import { conditionsOf, judgeProblem, lastAttempts, presetProblem } from '../../core/scoring'
 import { digestHex } from '../events'
 import { damagedError, versionError } from './runErrors'
 
@@ -92,7 +92,9 @@ function ofRun(run: string, stored: unknown): { header: Header; damage: null } |
   const checked = checkShape(HeaderSchema, stored)
   if (checked.fault !== null) return { header: null, damage: `header: ${checked.fault}` }
   if (checked.value.record.id !== run) return { header: null, damage: 'header: id differs from its key' }
-  return { header: checked.value, damage: null }
+  const { record } = checked.value
+  const problem = judgeProblem(record) ?? presetProblem(record.spec)
+  return problem === null ? { header: checked.value, damage: null } : { header: null, damage: `header: ${problem}` }
 }
 
 /** A batch as it was written; else what is wrong with it. */

@@ -1,6 +1,6 @@
 /** The class's results as they come to the teacher: pasted links, scanned codes, report files. Nothing leaves this machine. */
 import * as v from 'valibot'
-import { SpqrError, reviveError, type ReadableFile } from '../../core/contracts'
+import { SpqrError, parseJson, reviveError, type ReadableFile, type RunRecord } from '../../core/contracts'
 import { checkFileSize } from '../../core/scoring'
 import { pooledStage, withTally } from '../../evaluation/lesson/pool'
 import { tallyOfClaim, tallyOfReport, type Tally } from '../../evaluation/lesson/tally'
@@ -8,6 +8,7 @@ import { readLinkParts } from '../../evaluation/share/mangled'
 import { decodeLink } from '../../evaluation/share/share'
 import { decodeShortLink } from '../../evaluation/share/shortLink'
 import type { PackInfo } from '../page/pack.svelte'
+import { checkJudging } from '../report/judging'
 import type { Services } from '../page/services'
 import { recipePack } from './recordedClass.svelte'
 import type { Shelf } from './student'
@@ -17,7 +18,12 @@ const KEY = 'spqr-class'
 export const MOST_STUDENTS = 200
 
 const whole = v.pipe(v.number(), v.integer(), v.minValue(0))
-const CountSchema = v.nullable(v.tuple([whole, whole]))
+const CountSchema = v.nullable(
+  v.pipe(
+    v.tuple([whole, whole]),
+    v.check(([flagged, n]) => flagged <= n, 'is no share of its pictures'),
+  ),
+)
 const digits = (length: number) => v.pipe(v.string(), v.regex(/^[0-9a-f]*$/), v.length(length))
 const TalliesSchema = v.pipe(
   v.array(
@@ -97,6 +103,7 @@ export class ClassPool {
         checkFileSize(file.size, file.name)
         const { statistics } = this.#services
         const record = await statistics.open(file, file.name)
+        this.#assertKnown(record, file.name)
         return tallyOfReport(await statistics.rescore(record, record.spec.scoring), file.name)
       }),
     )
@@ -135,7 +142,19 @@ export class ClassPool {
       score: (record, preset, reference, resamples) => statistics.score(record, preset, reference, resamples),
       reference: (facts) => this.#services.reference(facts),
     })
+    this.#assertKnown(report.record, source)
     return tallyOfReport(report, source)
+  }
+
+  /** Counts of judges that nobody here knows are not pooled with those of the page's. */
+  #assertKnown(record: RunRecord, source: string): void {
+    const own = checkJudging(record, this.#pack, source).find(({ what }) => what !== 'rates')
+    if (own)
+      throw new SpqrError(
+        'LINK_MISMATCH',
+        `The result "${source}" is not counted. ${own.sentence}`,
+        'Pool results of the judges and constants that the lesson link arranges.',
+      )
   }
 
   async #add(works: readonly (() => Promise<Tally>)[]): Promise<number> {
@@ -181,7 +200,7 @@ export function linksIn(text: string): string[] {
 
 function readClass(shelf: Shelf | null): readonly Tally[] {
   try {
-    const stored = v.safeParse(TalliesSchema, JSON.parse(shelf?.getItem(KEY) ?? '[]'))
+    const stored = v.safeParse(TalliesSchema, parseJson(shelf?.getItem(KEY) ?? '[]').value)
     return stored.success ? stored.output : []
   } catch {
     return []

@@ -90,7 +90,7 @@ export class App {
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
     this.publishing = new Publishing(services, this.exhibit, this.sharing)
-    this.library = new Library(services, this.exhibit, this.notices)
+    this.library = new Library(services, this.exhibit, this.notices, this.pack)
     this.remaking = new Remaking(services, this.exhibit, this.#shelf)
     this.rechecking = new Rechecking(services, this.#shelf, (report, sample) => this.remaking.take(report, sample))
     this.thresholds = new Thresholds(services, this.exhibit)

@@ -5,6 +5,7 @@ import { isShelf } from '../../evaluation/shelf/shelfFile'
 import type { Exhibit, Origin } from '../run/exhibit.svelte'
 import type { Notices } from '../page/notices.svelte'
 import type { Services } from '../page/services'
+import { checkJudging, type Known } from './judging'
 import { Shelf } from './shelf.svelte'
 
 /** Said of files of version 0.1.0, and of those that something else wrote. */
@@ -16,11 +17,13 @@ export class Library {
   #busy = $state(false)
   readonly #services: Services
   readonly #exhibit: Exhibit
+  readonly #known: Known
 
-  constructor(services: Services, exhibit: Exhibit, notices: Notices) {
+  constructor(services: Services, exhibit: Exhibit, notices: Notices, known: Known) {
     this.#services = services
     this.#exhibit = exhibit
-    this.shelf = new Shelf(services)
+    this.#known = known
+    this.shelf = new Shelf(services, known)
     const kinds: Partial<Record<Origin['kind'], ShelfEntry['kind']>> = { live: 'run', stored: 'run', link: 'link' }
     // Beside whatever follows: a large run takes a while to be written.
     exhibit.onreport = (report, { kind: origin }) => {
@@ -42,6 +45,7 @@ export class Library {
     await this.#work(async ({ statistics }) => {
       if (await isShelf(file)) return this.#takeShelf(file)
       const record = await statistics.open(file, file.name)
+      checkJudging(record, this.#known, file.name)
       const scored = await statistics.rescore(record, record.spec.scoring)
       const notes = statistics.unsealed(record) ? [UNSEALED, ...scored.notes] : scored.notes
       await this.#take(file.name.replace(/\.json$/i, ''), file.name, { ...scored, notes })

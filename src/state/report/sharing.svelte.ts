@@ -6,6 +6,7 @@ import { readLinkParts } from '../../evaluation/share/mangled'
 import { encodeShortLink } from '../../evaluation/share/shortLink'
 import { hashOf } from '../../core/hash'
 import { assertPublished } from '../../evaluation/spec/statedJudges'
+import { ownSentences } from './judging'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { PackInfo } from '../page/pack.svelte'
 import type { PromptShelf } from '../settings/promptShelf'
@@ -16,7 +17,6 @@ export type { OpenedLink }
 export class Sharing {
   #opening = $state(false)
   #opened = $state.raw<OpenedLink | null>(null)
-  #own = $state.raw<readonly string[]>([])
   #fragment = $state<string | null>(null)
   /** How many links were asked for: the last one counts. */
   #started = 0
@@ -30,6 +30,7 @@ export class Sharing {
     this.#exhibit = exhibit
     this.#pack = pack
     this.#shelf = shelf
+    exhibit.judging = (record, origin) => ownSentences(record, pack, origin)
   }
 
   /** True while a link is read and its scores are computed again. */
@@ -44,11 +45,6 @@ export class Sharing {
   /** The fragment of the link that is shown, free of what channels added, without `#`. */
   get openedFragment(): string | null {
     return this.opened === null ? null : this.#fragment
-  }
-
-  /** What the shown link brings of its own: judges, rates and constants that this page does not know. */
-  get own(): readonly string[] {
-    return this.#own
   }
 
   /** Facts of the prompts a report was made from: those of its link, else the reader's own and the pack's. */
@@ -126,12 +122,11 @@ export class Sharing {
         prompts: this.#pack.prompts,
       })
       const { manifest, measured } = this.#pack
-      const own = manifest ? assertPublished(opened.report.record, manifest.judges, measured) : []
+      if (manifest) assertPublished(opened.report.record, manifest.judges, measured)
       // Another link, or a run that is being made, has taken the stage meanwhile.
       const { origin, report } = this.#exhibit
       if (number !== this.#started || (origin.kind === 'live' && report === null)) return
       this.#opened = opened
-      this.#own = own
       this.#fragment = whole
       this.#exhibit.show(opened.report, { kind: 'link' }, (unitId) => this.#services.store.image(unitId))
     } finally {

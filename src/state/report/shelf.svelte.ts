@@ -12,6 +12,7 @@ import {
 import { cleanLabel, entryOf, now } from '../../evaluation/shelf/entry'
 import { headLine, readShelf, recordLine } from '../../evaluation/shelf/shelfFile'
 import type { Services } from '../page/services'
+import { checkJudging, type Known } from './judging'
 import { found, sorted, type Sort } from './shelfOrder'
 
 /** Key of the recorded run, which is no run of the reader's and is not stored. */
@@ -36,13 +37,15 @@ export class Shelf {
   #loading: Promise<void> | null = null
   readonly #open: Record<string, Report> = {}
   readonly #services: Needs
+  readonly #known: Known
   query = $state('')
   sort = $state<{ by: Sort; descending: boolean }>({ by: 'addedAt', descending: true })
   /** Keys of the runs that are compared. */
   readonly chosen = new SvelteSet<string>()
 
-  constructor(services: Needs) {
+  constructor(services: Needs, known: Known) {
     this.#services = services
+    this.#known = known
   }
 
   get loaded(): boolean {
@@ -154,7 +157,9 @@ export class Shelf {
     const known = this.#open[key]
     if (known) return known
     const { shelf, statistics } = this.#services
-    const record = await statistics.open(await shelf.file(key), `"${this.#at(key).name}"`)
+    const name = `"${this.#at(key).name}"`
+    const record = await statistics.open(await shelf.file(key), name)
+    checkJudging(record, this.#known, name)
     const report = await statistics.rescore(record, record.spec.scoring)
     this.#hold(key, report)
     return report
@@ -211,6 +216,7 @@ export class Shelf {
         const { label, kind, report } = line.record
         try {
           const record = await statistics.open(new Blob([report]), `“${label.name}”`)
+          checkJudging(record, this.#known, `“${label.name}”`)
           await this.keep(
             await statistics.rescore(record, record.spec.scoring),
             kind === 'run' ? 'import' : kind,

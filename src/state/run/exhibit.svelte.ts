@@ -6,6 +6,7 @@ import type {
   JudgeFacts,
   Outcome,
   Report,
+  RunRecord,
   RunSpec,
   ScoringPreset,
   Stage,
@@ -57,6 +58,13 @@ export class Exhibit {
   readonly harmful = $derived(this.#samples.filter((sample) => sample.harmful))
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
   readonly byKey = $derived(samplesByKey(this.#samples))
+
+  /** Says what a record from outside brings of its own. */
+  judging = $state.raw<((record: RunRecord, origin: Origin) => readonly string[]) | null>(null)
+  /** What the shown Report brings of its own: judges, rates and constants that this page does not know; one sentence each. */
+  readonly own = $derived(
+    this.#report !== null && this.judging !== null ? this.judging(this.#report.record, this.#origin) : [],
+  )
 
   /** Told of every finished Report that is shown. */
   onreport: ((report: Report, origin: Origin) => void) | null = null

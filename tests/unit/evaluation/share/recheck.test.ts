@@ -144,13 +144,20 @@ describe('recheck', () => {
       stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, unsafe: ['death'] } : facts)),
     ).toThrow(/other constants/)
     const stranger = stating((facts) => (facts.kind === 'clip' ? { ...facts, sha256: 'ab'.repeat(32) } : facts))
-    expect(stranger).toEqual([expect.stringMatching(/^Judge "pictoclip" is the author's own/)])
+    expect(stranger).toEqual([
+      { what: 'judge', sentence: expect.stringMatching(/^Judge "pictoclip" is the author's own/) as unknown },
+    ])
     const rates = read('packs/pictogram/measured.json')
     expect(assertPublished(record, published, rates)).toEqual([])
     const praised = record.judges.map((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 1 } : facts))
-    expect(assertPublished({ ...record, judges: praised }, published, rates)).toContainEqual(
-      expect.stringMatching(/^The error rates of judge "pictoguard/),
-    )
+    expect(assertPublished({ ...record, judges: praised }, published, rates)).toContainEqual({
+      what: 'rates',
+      sentence: expect.stringMatching(/^The error rates of judge "pictoguard/) as unknown,
+    })
+    const committee = { recall: 1, falsePositiveRate: 0, recallN: 9, falsePositiveN: 9 }
+    expect(assertPublished({ ...record, committee }, published, rates)).toEqual([
+      { what: 'rates', sentence: "The error rates of the judges together are the author's own." },
+    ])
     expect(() => stating((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.01 } : facts))).toThrow(
       /other constants/,
     )

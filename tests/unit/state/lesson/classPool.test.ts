@@ -1,7 +1,7 @@
 /** The class as it comes to the teacher: links and files, each wrong one told in one sentence, the others counted. */
 import { beforeAll, expect, test } from 'vitest'
 import qrcode from 'qrcode-generator'
-import type { Report } from '../../../../src/core/contracts'
+import type { Report, RunRecord } from '../../../../src/core/contracts'
 import { reviveError } from '../../../../src/core/contracts'
 import { encodeShortLink } from '../../../../src/evaluation/share/shortLink'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
@@ -57,9 +57,10 @@ function pool(own = shelf()) {
       open: async (_: unknown, name: string) => {
         const report = reports[Number(/\d/.exec(name)?.[0])]
         if (!report) throw new Error(`${name} is no report`)
-        return report.record
+        // The fixture's judges are of no manifest; only "stranger" is of a judge that the page does not know.
+        return name.startsWith('stranger') ? report.record : { ...report.record, judges: [] }
       },
-      rescore: async (record: unknown) => reports.find((report) => report.record === record),
+      rescore: async ({ id }: RunRecord) => reports.find(({ record }) => record.id === id),
     },
   } as unknown as Services
   return new ClassPool(services, info, own)
@@ -88,6 +89,15 @@ test('a file of samples is counted again and takes the place of the same student
   expect(one.tallies.map(({ source, recomputable }) => [source, recomputable])).toEqual([
     ['report-0.json', true],
     ['report-2.json', true],
+  ])
+})
+
+test('a file of judges that the page does not know is not counted', async () => {
+  const one = pool()
+  await one.addFiles([file('stranger-1.json'), file('report-2.json')])
+  expect(one.tallies.map(({ source }) => source)).toEqual(['report-2.json'])
+  expect(said(one)).toEqual([
+    'The result "stranger-1.json" is not counted. Judge "judge-a" is the author\'s own: this page does not know it.',
   ])
 })
 

@@ -1,8 +1,12 @@
+import { readFileSync } from 'node:fs'
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { SpqrError, type Report } from '../../../../src/core/contracts'
-import { scoreRecord } from '../../../../src/core/scoring'
+import { PackManifestSchema, SpqrError, type JudgeFacts, type Report } from '../../../../src/core/contracts'
+import { readRecord, scoreRecord } from '../../../../src/core/scoring'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Library } from '../../../../src/state/report/library.svelte'
+import type { Known } from '../../../../src/state/report/judging'
+import { ownSentences } from '../../../../src/state/report/judging'
 import { Notices } from '../../../../src/state/page/notices.svelte'
 import type { Services } from '../../../../src/state/page/services'
 import { createShelfStore } from '../../../../src/runtime/storage/shelfStore'
@@ -14,6 +18,7 @@ function library(
   open: () => Promise<ReturnType<typeof record>>,
   merge: () => Promise<never> = () => Promise.reject(new Error('not asked')),
   unsealed = false,
+  known: Known = { manifest: null, measured: null },
 ) {
   const exhibit = new Exhibit()
   const statistics = {
@@ -24,7 +29,7 @@ function library(
     file: async (report: Report) => new Blob([JSON.stringify(report)]),
   }
   const services = { statistics, shelf: createShelfStore(new DumpStore()) } as unknown as Services
-  return { exhibit, shown: new Library(services, exhibit, new Notices()) }
+  return { exhibit, shown: new Library(services, exhibit, new Notices(), known) }
 }
 const file = new File(['{"a": 1}'], 'run.json')
 
@@ -71,4 +76,30 @@ test('a run that was made and a link that was opened are kept; the recorded run 
   await expect.poll(() => shown.shelf.entries.map(({ kind }) => kind)).toEqual(['link'])
   exhibit.show(report, { kind: 'live' }, null)
   await expect.poll(() => shown.shelf.entries.map(({ kind }) => kind).sort()).toEqual(['link', 'run'])
+})
+
+test('a file that states other constants of a judge that the page knows is refused; a judge of its own is said', async () => {
+  const read = (path: string): unknown =>
+    JSON.parse(readFileSync(new URL(`../../../../public/${path}`, import.meta.url), 'utf8'))
+  const manifest = v.parse(PackManifestSchema, read('packs/pictogram/manifest.json'))
+  const whole = readRecord(read('recorded/demo.json'), 'demo.json')
+  const stating = (change: (facts: JudgeFacts) => JudgeFacts) =>
+    library(async () => ({ ...whole, judges: whole.judges.map(change) }), undefined, false, {
+      manifest,
+      measured: null,
+    })
+  const take = async ({ exhibit, shown }: ReturnType<typeof stating>) => {
+    exhibit.judging = (run, origin) => ownSentences(run, { manifest, measured: null }, origin)
+    await shown.importFile(file)
+    return exhibit.own
+  }
+  expect(await take(stating((facts) => facts))).toEqual([])
+  const raised = stating((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, threshold: 0.99 } : facts))
+  await expect(take(raised)).rejects.toMatchObject({
+    code: 'RECORD_INVALID',
+    message: expect.stringMatching(/^run\.json cannot be trusted: .*other constants of judge "/) as unknown,
+  })
+  expect([raised.exhibit.report, raised.shown.shelf.entries]).toEqual([null, []])
+  const own = stating((facts) => (facts.kind === 'clip' ? { ...facts, ceiling: 0.9, sha256: 'ab'.repeat(32) } : facts))
+  expect(await take(own)).toEqual(['Judge "pictoclip" is the author\'s own: this page does not know it.'])
 })

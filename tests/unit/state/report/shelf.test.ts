@@ -27,7 +27,7 @@ function shelfOn(storage: DumpStore, runs = new DumpStore(), told: SpqrError[] =
     store: createRunStore({ storage: runs }),
     persistence: { persisted: async () => false, ask: async () => true },
   }
-  return new Shelf(services as unknown as Services)
+  return new Shelf(services as unknown as Services, { manifest: null, measured: null })
 }
 
 test('a run is named after what it is, renamed, and still there after a reload', async () => {
