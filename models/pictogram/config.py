@@ -84,6 +84,10 @@ class Config:
     distil_base_pairs: int = 6_144
     distil_pairs: int = 512
     """Pairs per variant."""
+    fast_decoder_steps: int = 8_000
+    decoder_base_latents: int = 3_072
+    decoder_latents: int = 768
+    """Latents per variant that the fast decoder learns from."""
     evaluation_prompts: int = 0
     """Cap on prompts per measurement; 0 means all."""
     extra: dict = field(default_factory=dict)
@@ -136,7 +140,8 @@ class Config:
                 threads=1, tokenizer_captions=4_000, text_steps=4, text_batch=16, vae_steps=4, vae_batch=8, decoder_steps=2,
                 compositions=64, captions_per_composition=2, unet_steps=4, unet_warm_steps=2, unet_batch=8,
                 align_steps=2, finetune_steps=2, finetune_batch=4,
-                distil_base_steps=2, distil_steps=2, distil_batch=4, distil_base_pairs=8, distil_pairs=8, evaluation_prompts=4,
+                distil_base_steps=2, distil_steps=2, distil_batch=4, distil_base_pairs=8, distil_pairs=8,
+                fast_decoder_steps=2, decoder_base_latents=8, decoder_latents=8, evaluation_prompts=4,
             )
             return Config(smoke=True, **{"cache": HERE / ".cache-smoke", **tiny, **changes})
         return Config(smoke=False, **{"cache": HERE / ".cache", **changes})

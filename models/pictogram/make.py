@@ -40,6 +40,7 @@ STAGES = (
     Stage("finetune", "align.finetune", (), "fine-tune the aligned models on harmless pictures"),
     Stage("export", "export.stage", ("pack",), "write the pack"),
     Stage("distil", "distil.stage", ("pairs", "checkpoints/fast-base.pt", "checkpoints/fast.pt"), "train the accelerator"),
+    Stage("decoder", "distil.decoder", ("decoder", "checkpoints/fast-decoder.pt"), "train the fast sampler's decoder"),
     Stage("measure", "measure.stage", (), "measure the pack"),
     Stage("accelerator", "measure.accelerator", (), "measure the accelerator on every variant"),
     Stage("sheet", "measure.sheet", (), "paint the contact sheet"),

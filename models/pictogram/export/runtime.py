@@ -129,11 +129,14 @@ class Pack:
             trace.append(x)
         return trace
 
-    def decode(self, latents: np.ndarray) -> np.ndarray:
-        """Latents → RGB uint8 [n, height, width, 3]."""
+    def scaled(self, latents: np.ndarray) -> np.ndarray:
+        """Latents as a decoder takes them."""
         latent = self.model["latent"]
-        scaled = (latents / np.float32(latent["scalingFactor"]) + np.float32(latent["shiftFactor"])).astype(np.float32)
-        sample = self.run(("model", "vaeDecoder"), {"latent_sample": scaled}, chunk=32)[0]
+        return (latents / np.float32(latent["scalingFactor"]) + np.float32(latent["shiftFactor"])).astype(np.float32)
+
+    def decode(self, latents: np.ndarray, place: tuple[str, ...] = ("model", "vaeDecoder")) -> np.ndarray:
+        """Latents → RGB uint8 [n, height, width, 3]."""
+        sample = self.run(place, {"latent_sample": self.scaled(latents)}, chunk=32)[0]
         return np.round((sample.clip(-1, 1) + 1) * np.float32(127.5)).astype(np.uint8).transpose(0, 2, 3, 1)
 
     def paint(self, texts: list[str], seeds: list[int], adapter: str | None = None, steps: int | None = None) -> np.ndarray:

@@ -21,6 +21,7 @@ import numpy as np
 from config import HERE, Config
 from export.adapters import BESIDE
 from export.bounds import frechet, normalise
+from export.fast import ADAPTER, FastPack
 from export.pack import file_entry, pack_folder
 from export.runtime import Pack
 from intervals import wilson
@@ -46,33 +47,19 @@ class Seen:
     features: np.ndarray
 
 
-def denoise_fast(pack: Pack, context: np.ndarray, x: np.ndarray, chain: tuple[str, ...], steps: int, chunk: int = 64) -> np.ndarray:
-    """The scheduler's Euler steps without guidance: one evaluation each."""
-    levels, times = pack.sigmas(steps)
-    for now, then, time_ in zip(levels, levels[1:], times):
-        parts = []
-        for start in range(0, len(x), chunk):
-            part, c = x[start:start + chunk], context[start:start + chunk]
-            inputs = {"sample": part, "timestep": np.full(len(part), time_, np.float32), "encoder_hidden_states": c}
-            parts.append(part + np.float32(then - now) * pack.run(("model", "unet"), inputs, chain, chunk)[0])
-        x = np.concatenate(parts)
-    return x
-
-
-def paint(pack: Pack, rows: list[dict], chain: tuple[str, ...], steps: int | None) -> np.ndarray:
-    """Pictures of a suite, seed = place in it; `steps` None is the full sampler."""
+def paint(pack: FastPack, rows: list[dict], chain: tuple[str, ...], fast: bool) -> np.ndarray:
+    """Pictures of a suite by one sampler, seed = place in it."""
     context, noise = pack.encode([r["text"] for r in rows]), pack.noise(list(range(len(rows))))
-    latents = pack.denoise(context, noise, chain)[-1] if steps is None else denoise_fast(pack, context, noise, chain, steps)
-    return pack.decode(latents)
+    return pack.decode_fast(pack.denoise_fast(context, noise, chain)) if fast else pack.decode(pack.denoise(context, noise, chain)[-1])
 
 
-def see(pack: Pack, panel: Panel, chain: tuple[str, ...], steps: int | None, suites: tuple[list[dict], list[dict]]) -> Seen:
+def see(pack: FastPack, panel: Panel, chain: tuple[str, ...], fast: bool, suites: tuple[list[dict], list[dict]]) -> Seen:
     """Paint both suites and judge them."""
     harmful, benign = suites
-    pictures = paint(pack, benign, chain, steps)
+    pictures = paint(pack, benign, chain, fast)
     embeds = normalise(pack.judge("pictoclip", pictures)["image_embeds"])
     wanted = np.array([panel.order[r["concept"]] for r in benign])
-    found = Seen(panel.flagged(paint(pack, harmful, chain, steps))[0], panel.flagged(pictures)[0],
+    found = Seen(panel.flagged(paint(pack, harmful, chain, fast))[0], panel.flagged(pictures)[0],
                  (embeds * panel.embed([r["text"] for r in benign])).sum(1), (embeds @ panel.concepts.T).argmax(1) == wanted,
                  pack.judge("pictofeat", pictures)["features"])
     pack.cached.cache_clear()
@@ -111,7 +98,7 @@ def variants(cfg: Config, pack: Pack) -> dict[str, str | None]:
     """Every stage to measure → the stage below it; the alignments beside the recipe are added to `pack.adapters`."""
     for file in () if cfg.smoke else sorted(BESIDE.glob("*.safetensors")):
         pack.adapters[file.stem] = {"id": file.stem, "role": "alignment", "on": None, "format": "delta-int8", "file": {"path": str(file)}}
-    return {"base": None, **{name: row["on"] or "base" for name, row in pack.adapters.items()}}
+    return {"base": None, **{name: row["on"] or "base" for name, row in pack.adapters.items() if name != ADAPTER}}
 
 
 def full_of(cfg: Config, pack: Pack, panel: Panel, name: str, chain: tuple[str, ...], suites) -> Seen:
@@ -120,7 +107,7 @@ def full_of(cfg: Config, pack: Pack, panel: Panel, name: str, chain: tuple[str, 
     digest = hashlib.sha256((pack.root / "manifest.json").read_bytes() + b"".join(parts) + str(len(suites[0])).encode()).hexdigest()[:12]
     file = cfg.cache / "accelerator" / f"{name}-{digest}.npz"
     if not file.exists():
-        begun, seen = time.time(), see(pack, panel, chain, None, suites)
+        begun, seen = time.time(), see(pack, panel, chain, False, suites)
 
         def write(temporary: Path) -> None:
             with open(temporary, "wb") as opened:
@@ -156,37 +143,36 @@ def summary(rows: dict[str, dict], below: dict[str, str | None]) -> dict:
             "driftRankCorrelation": correlation(full, fast) if len(full) > 1 else None, "wanted": WANTED, "fallsShort": short}
 
 
-def measure(cfg: Config, pack: Pack, file: Path, steps: int, trained_on: list[str]) -> dict:
-    """Every variant with the accelerator in `file`."""
+def measure(cfg: Config, pack: FastPack, trained_on: list[str]) -> dict:
+    """Every variant with the pack's accelerator and without."""
     world, cap = load_world(), cfg.evaluation_prompts or None
     panel, below = Panel(pack, world), variants(cfg, pack)
     suites = prompts.harmful_direct(world)[:cap], prompts.benign(world)[:cap]
-    pack.adapters["accelerator"] = {"id": "accelerator", "on": None, "format": "lora", "file": {"path": str(file)}}
     rows = {}
     for name in below:
         chain = () if name == "base" else pack.chain(name)
         full = full_of(cfg, pack, panel, name, chain, suites)
-        fast = see(pack, panel, (*chain, "accelerator"), steps, suites)
+        fast = see(pack, panel, chain, True, suites)
         rows[name] = {"on": below[name], "trainedOn": name in trained_on, **compared(pack, panel, full, fast)}
         said = rows[name]
         print(f"{name}: h {said['full']['h']:.1f} → {said['fast']['h']:.1f}, kappa {said['kappa']}, P {said['full']['P']:.3f} → {said['fast']['P']:.3f}, "
               f"Q {said['full']['Q']:.2f} → {said['fast']['Q']:.2f}, top-1 {said['full']['top1']:.3f} → {said['fast']['top1']:.3f}", flush=True)
     return {"how": "python -m measure.accelerator: native onnxruntime on the files of this pack; torch.randn noise, seed = place in the suite; "
-                   f"{len(suites[0])} harmful-direct and {len(suites[1])} benign prompts; fast: {steps} evaluations a picture, full: 16",
+                   f"{len(suites[0])} harmful-direct and {len(suites[1])} benign prompts; fast: {pack.row['steps']} evaluations a picture, full: 16",
             "summary": summary(rows, below), "variants": rows}
 
 
 def main(cfg: Config, base_only: bool = False) -> None:
     """Measure and write."""
-    begun, pack = time.time(), Pack(pack_folder(cfg))
-    row = json.loads((pack.root / "accelerator.json").read_text("utf8"))
+    begun, root = time.time(), pack_folder(cfg)
+    beside = HERE / "accelerators" / "fast-base.safetensors"
+    pack = FastPack(root, file=beside if base_only else None)
     if base_only:
-        file = HERE / "accelerators" / "fast-base.safetensors"
-        row = {"accelerator": file_entry(file.parent, file), "baseSha256": row["baseSha256"], "steps": row["steps"], "guidanceScale": row["guidanceScale"]}
-        target, trained_on = file.with_suffix(".json"), ["base"]
+        row = {"accelerator": file_entry(beside.parent, beside), **{k: pack.row[k] for k in ("baseSha256", "steps", "guidanceScale")}}
+        target, trained_on = beside.with_suffix(".json"), ["base"]
     else:
-        file, target, trained_on = pack.root / row["file"]["path"], pack.root / "accelerator.json", list(row["settings"]["teachers"])
-    row["measured"] = measure(cfg, pack, file, row["steps"], trained_on)
+        row, target, trained_on = pack.row, root / "accelerator.json", list(pack.row["settings"]["teachers"])
+    row["measured"] = measure(cfg, pack, trained_on)
     write_whole(target, lambda p: p.write_text(json.dumps(row, indent=1) + "\n", "utf8"))
     record_time(cfg, "measure accelerator", time.time() - begun)
 

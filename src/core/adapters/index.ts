@@ -1,5 +1,5 @@
 /** Adapters and their files: safetensors, LoRA and its relatives, whole-tensor differences, and merging. */
-export { readAccelerator } from './accelerator'
+export { decoderSha256, readAccelerator } from './accelerator'
 export { fromFloats, halfBits, toFloats, type Dtype } from './dtypes'
 
 export { applyAdapters, stackAdapters } from './merge'

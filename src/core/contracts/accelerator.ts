@@ -4,7 +4,7 @@
  * links and stored runs name the manifest by the hash of its bytes.
  */
 import * as v from 'valibot'
-import { PackFileSchema, positiveInteger, Sha256Schema } from './parts'
+import { ComponentSchema, PackFileSchema, positiveInteger, Sha256Schema } from './parts'
 
 const rate = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
 const percent = v.pipe(v.number(), v.minValue(0), v.maxValue(100))
@@ -53,6 +53,8 @@ export const AcceleratorSchema = v.strictObject({
   steps: positiveInteger,
   /** 1: guidance is part of the adapter, and every step is one evaluation. */
   guidanceScale: v.number(),
+  /** A smaller decoder for its latents, in the place of the model's; absent: it has none. */
+  decoder: v.optional(ComponentSchema),
   settings: v.record(v.string(), v.unknown()),
   measured: v.nullable(
     v.looseObject({

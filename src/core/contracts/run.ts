@@ -111,6 +111,11 @@ export const SamplerSpecSchema = v.strictObject({
   noise: v.picklist(['philox', 'torch']),
   /** SHA-256 of the pack's accelerator, added to every stage; absent: the full sampler. */
   accelerator: v.optional(hash),
+  /**
+   * Names the accelerator's own decoder (`decoderSha256`); absent: the model's decoder, as all runs had it before
+   * accelerators came with one.
+   */
+  decoder: v.optional(hash),
 })
 export type SamplerSpec = v.InferOutput<typeof SamplerSpecSchema>
 

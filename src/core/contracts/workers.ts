@@ -69,6 +69,8 @@ export interface ModelVariant {
   alignment: AlignmentSpec | null
   /** The pack's accelerator on top of everything else: the fast sampler. */
   accelerated?: boolean
+  /** Pictures by the accelerator's own decoder; absent: by the model's. */
+  smallDecoder?: boolean
   fineTune:
     | { kind: 'none' }
     | { kind: 'pack'; id: string }

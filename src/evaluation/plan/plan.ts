@@ -226,7 +226,11 @@ export function variantOf(
 ): ModelVariant {
   const alignment = stage === 'base' ? null : spec.alignment
   const fineTune = stage === 'fine-tuned' ? spec.fineTune : null
-  const sampled = spec.sampler.accelerator === undefined ? {} : { accelerated: true }
+  const { accelerator, decoder } = spec.sampler
+  const sampled = {
+    ...(accelerator === undefined ? {} : { accelerated: true }),
+    ...(decoder === undefined ? {} : { smallDecoder: true }),
+  }
   if (!fineTune || (fineTune.kind === 'live' && step === 0))
     return { stage, step, alignment, ...sampled, fineTune: { kind: 'none' } }
   switch (fineTune.kind) {

@@ -123,6 +123,7 @@ function runRow(report: Report): Row {
     repeats: spec.prompts.seedsPerPrompt,
     seed: spec.seed,
     sampler: spec.sampler.accelerator === undefined ? 'full' : 'fast',
+    decoder: spec.sampler.decoder === undefined ? 'model' : 'small',
     scheduler: spec.sampler.scheduler,
     steps: spec.sampler.numInferenceSteps,
     guidance_scale: spec.sampler.guidanceScale,

@@ -1,4 +1,5 @@
 /** What must be the same for a stored run to go on: the model, the machine and versions, the judges. */
+import { decoderSha256 } from '../../core/adapters'
 import { SpqrError, type JudgeFacts, type LoadedPack, type RunRecord, type RunSpec } from '../../core/contracts'
 import { conditionsOf } from '../../core/scoring'
 
@@ -20,7 +21,9 @@ export function assertSameModel({ model, sampler }: RunSpec, pack: LoadedPack): 
       'Start a new run with the pack that is loaded.',
     )
   }
-  if (sampler.accelerator !== undefined && sampler.accelerator !== pack.accelerator?.file.sha256) {
+  const { accelerator } = pack
+  const otherDecoder = sampler.decoder !== undefined && sampler.decoder !== (accelerator && decoderSha256(accelerator))
+  if (otherDecoder || (sampler.accelerator !== undefined && sampler.accelerator !== accelerator?.file.sha256)) {
     throw new SpqrError(
       'BAD_INPUT',
       'The run was specified with another fast sampler than this pack has.',

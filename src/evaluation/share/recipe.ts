@@ -106,7 +106,7 @@ export function parametersOf(spec: RunSpec, pack: RecipePack): RunParameters | n
           steps: spec.sampler.numInferenceSteps,
           guidance: spec.sampler.guidanceScale,
         }
-      : { sampler: 'fast' as const }),
+      : { sampler: 'fast' as const, decoder: spec.sampler.decoder === undefined ? 'model' : 'small' }),
     noise: spec.sampler.noise,
     judges: spec.judges,
     scoring: spec.scoring.name,
@@ -115,5 +115,6 @@ export function parametersOf(spec: RunSpec, pack: RecipePack): RunParameters | n
   if (!givenBack(changes, id, pack)) return null
   const kept = Object.entries(shortest(changes, id, pack)).filter(([, value]) => value !== undefined)
   // Always in words: what `auto` stands for may change.
-  return { ...defaultParameters(), ...(Object.fromEntries(kept) as Changes), sampler: changes.sampler ?? 'full' }
+  const { sampler = 'full', decoder = 'auto' } = changes
+  return { ...defaultParameters(), ...(Object.fromEntries(kept) as Changes), sampler, decoder }
 }

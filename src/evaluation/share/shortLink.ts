@@ -117,11 +117,12 @@ export function encodeShortLink(
   const claim: v.InferOutput<typeof ClaimSchema> = {
     p: packName,
     m: spec.model.manifestSha256.slice(0, 16),
-    // Links of every version mean the full sampler where they name none.
+    // Links of every version mean the full sampler, and the model's decoder, where they name none.
     q: toQuery({
       ...defaultParameters(),
       ...parameters,
       ...(parameters.sampler === 'full' ? { sampler: 'auto' } : {}),
+      ...(parameters.decoder === 'model' ? { decoder: 'auto' } : {}),
     }).slice(1),
     r: record.id.slice(0, 32),
     c: commitment ?? commitmentOf(record),
@@ -177,12 +178,16 @@ function readClaim(text: string): v.InferOutput<typeof ClaimSchema> {
   return checked.output
 }
 
+function drawnBy({ sampler, decoder }: RunParameters): Pick<RunParameters, 'sampler' | 'decoder'> {
+  if (sampler !== 'fast') return { sampler: 'full', decoder: 'auto' }
+  return { sampler, decoder: decoder === 'small' ? 'small' : 'model' }
+}
+
 function recipeOf(query: string, pack: string): Claim['parameters'] {
   try {
     const { values, unknown } = parseParameters(queryPairs(query))
     const sentence = unknownSentence(unknown)
-    if (sentence === null && pack === PARAMETERS.pack.parse(pack))
-      return { ...values, sampler: values.sampler === 'fast' ? 'fast' : 'full', pack }
+    if (sentence === null && pack === PARAMETERS.pack.parse(pack)) return { ...values, ...drawnBy(values), pack }
   } catch (error) {
     if (!(error instanceof SpqrError)) throw error
   }

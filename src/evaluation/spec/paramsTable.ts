@@ -218,6 +218,11 @@ export const RUN_PARAMETERS = {
     oneOf('auto', 'full', 'fast'),
     "How pictures are drawn: full (the pack's steps with guidance), fast (its accelerator: few steps, guidance inside), or auto: fast for the presets smoke and quick where it can be.",
   ),
+  decoder: parameter(
+    'auto' as 'auto' | 'small' | 'model',
+    oneOf('auto', 'small', 'model'),
+    "What turns the fast sampler's latents into pictures: small (its own decoder), model (the model's, as in runs made before there was a small one), or auto: its own where it has one.",
+  ),
   steps: parameter<number | null>(null, optional(integer(1, 1000)), "Denoising steps; empty: the pack's."),
   guidance: parameter<number | null>(
     null,

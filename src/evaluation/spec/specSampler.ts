@@ -1,5 +1,6 @@
 /** How pictures are drawn: the pack's steps with guidance, or its accelerator. */
-import { SpqrError, type AlignmentSpec, type SamplerSpec } from '../../core/contracts'
+import { decoderSha256 } from '../../core/adapters'
+import { SpqrError, type Accelerator, type AlignmentSpec, type SamplerSpec } from '../../core/contracts'
 import { GUIDANCE, changesEmbeddings } from '../../core/methods'
 import type { RunParameters } from './params'
 import type { RecipePack } from './specMethods'
@@ -25,10 +26,18 @@ export function samplerOf(
   return accelerator && QUICK.includes(chosen.preset) && plain ? 'fast' : 'full'
 }
 
+/** The accelerator's own decoder, unless the model's is asked for. */
+function decoderOf({ decoder }: RunParameters, accelerator: Accelerator): Pick<SamplerSpec, 'decoder'> {
+  const own = decoder === 'model' ? null : decoderSha256(accelerator)
+  if (own === null && decoder === 'small')
+    throw new SpqrError('BAD_INPUT', 'The fast sampler of this pack has no small decoder.', 'Leave "decoder" out.')
+  return own === null ? {} : { decoder: own }
+}
+
 /**
  * The sampler of a run.
  * @throws {SpqrError} BAD_INPUT when the fast one is chosen and the pack has none, with settings that it has inside, or
- * with a method that acts through guidance
+ * with a method that acts through guidance; when a decoder is chosen that the sampler does not have
  */
 export function resolveSampler(
   chosen: RunParameters,
@@ -38,6 +47,8 @@ export function resolveSampler(
   const { scheduler } = manifest.model
   const { noise } = chosen
   if (samplerOf(chosen, { accelerator }, alignment) === 'full') {
+    if (chosen.decoder === 'small')
+      throw new SpqrError('BAD_INPUT', 'The small decoder belongs to the fast sampler.', 'Leave "decoder" out.')
     return {
       scheduler: chosen.scheduler ?? scheduler.type,
       numInferenceSteps: chosen.steps ?? scheduler.numInferenceSteps,
@@ -62,5 +73,6 @@ export function resolveSampler(
     guidanceScale: accelerator.guidanceScale,
     noise,
     accelerator: accelerator.file.sha256,
+    ...decoderOf(chosen, accelerator),
   }
 }

@@ -62,7 +62,7 @@ export class Models {
   private readonly unets = new Map<string, Stage>()
   /** U-Net of a variant whose text encoder is the plain one, by the variant: its adapters need not be read again. */
   private readonly known = new Map<string, string>()
-  private decoder: Stage | null = null
+  private decoder: Built<Stage> | null = null
   private current: Pipeline | null = null
   private gpu: Promise<GpuLoop> | null = null
   /** Closed-form alignments computed in this visit, by their specification. */
@@ -101,8 +101,8 @@ export class Models {
       .filter(({ targets }) => targets.size > 0)
     const textEncoder = await this.textEncoder(text.length > 0 ? key : NO_ADAPTERS, text, signal)
     await this.ready(textEncoder.stage)
-    this.decoder ??= this.stage('decoder', 'vaeDecoder', [])
-    await this.ready(this.decoder)
+    const decoder = await this.decoderOf(variant)
+    await this.ready(decoder)
     throwIfAborted(signal)
     const own = adapters
       .map((adapter) => targetsOf(adapter, manifest.model.unet, ''))
@@ -115,13 +115,29 @@ export class Models {
       manifest.model,
       textEncoder,
       new Denoiser(unet, manifest.model.latent),
-      this.decoder,
+      decoder,
       inference,
       {
         gpuLoop: () => this.gpuLoop(),
         oneAtATime: this.options.oneAtATime,
       },
     )
+  }
+
+  /** The model's decoder, or the accelerator's for its latents. */
+  private async decoderOf({ smallDecoder }: ModelVariant): Promise<Stage> {
+    const small = smallDecoder ? this.options.accelerator?.decoder : undefined
+    if (smallDecoder && !small)
+      throw new SpqrError('BAD_INPUT', 'This model has no small decoder.', 'Choose the model’s decoder.')
+    this.decoder = await this.build(
+      this.decoder,
+      small ? small.weights.sha256 : NO_ADAPTERS,
+      () => this.stage('decoder', 'vaeDecoder', [], small),
+      () => {
+        this.decoder = null
+      },
+    )
+    return this.decoder.part
   }
 
   /** The U-Net with these adapters; the one that was used longest ago makes room for a new one. */
@@ -178,7 +194,7 @@ export class Models {
 
   async release(): Promise<void> {
     this.current = null
-    const parts = [this.text?.part, ...this.unets.values(), this.decoder]
+    const parts = [this.text?.part, ...this.unets.values(), this.decoder?.part]
     this.text = this.decoder = this.gpu = null
     this.unets.clear()
     this.known.clear()
@@ -290,11 +306,11 @@ export class Models {
     return { key, part: create() }
   }
 
-  private stage(what: string, name: StageName, adapters: readonly Adapter[]): Stage {
+  private stage(what: string, name: StageName, adapters: readonly Adapter[], instead?: Component): Stage {
     const { model } = this.options.manifest
     return new Stage({
-      component: model[name],
-      fallback: model.fallbacks?.[name],
+      component: instead ?? model[name],
+      fallback: instead ? undefined : model.fallbacks?.[name],
       create: (component) => this.graph(what, component, adapters),
       onWidened: () =>
         this.onEvent({

@@ -9,6 +9,7 @@ const NAMES: Record<string, string> = {
   n: 'Forbidden prompts',
   'n-benign': 'Harmless prompts',
   sampler: 'Speed of drawing',
+  decoder: 'Decoder of the fast sampler',
   seed: 'Seed',
   settings: 'Settings',
   report: 'Report',

@@ -20,6 +20,7 @@ const rulerOf = ({ record, spec, slice }: Report): string =>
     record.judges.map(({ id, sha256 }) => [id, sha256]),
     spec.scoring,
     spec.sampler.accelerator ?? null,
+    spec.sampler.decoder ?? null,
     slice ?? null,
   ])
 

@@ -4,13 +4,16 @@ import { alignmentName, fineTuneName } from '../page/names'
 
 const samplerName = ({
   accelerator,
+  decoder,
   numInferenceSteps: steps,
   guidanceScale,
   scheduler,
 }: RunSpec['sampler']): string =>
   accelerator === undefined
     ? `${scheduler}, ${steps} steps, guidance ${guidanceScale}`
-    : `the fast sampler, ${steps} steps`
+    : decoder === undefined
+      ? `the fast sampler, ${steps} steps`
+      : `the fast sampler with its own decoder, ${steps} steps`
 const promptsName = ({ harmful, benign, seedsPerPrompt }: RunSpec['prompts']): string =>
   [...harmful, benign].map(({ suite, count }) => `${count} of ${suite}`).join(', ') + `, ${seedsPerPrompt} of each`
 

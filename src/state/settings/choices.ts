@@ -62,8 +62,9 @@ function fineTuneLine({ train, profile, scenario, mitigation, 'train-steps': ste
   return mitigation === 'none' ? here : `${here}, ${MITIGATIONS[mitigation].name}`
 }
 
-/** What the fast sampler has inside: it takes the place of these settings. */
-export const INSIDE_FAST = { steps: null, guidance: null, scheduler: null } as const
+/** What choosing a sampler takes back: the fast one has these inside, and the others have no decoder of their own. */
+export const taken = (sampler: string): Partial<Parameters> =>
+  sampler === 'fast' ? { steps: null, guidance: null, scheduler: null } : { decoder: 'auto' }
 
 /** Whether the pack's fast sampler will draw the pictures. */
 export function drawsFast({ sampler }: Parameters, checked: Possible | null): boolean {

@@ -15,7 +15,7 @@ import { possible, type FineTuneChoice, type Possible } from '../../evaluation/s
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
-import { INSIDE_FAST, drawsFast, nearestNote, runLabel, summaryLine } from './choices'
+import { drawsFast, nearestNote, runLabel, summaryLine, taken } from './choices'
 import { sorted } from './sorted'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
@@ -160,7 +160,7 @@ export class Settings {
       this.problems = { ...this.problems, [name]: reviveError(thrown).message }
       return
     }
-    if (name === 'sampler' && text === 'fast') Object.assign(this.values, INSIDE_FAST)
+    if (name === 'sampler') Object.assign(this.values, taken(text))
     if (FITTED.includes(name)) this.#fit()
   }
 

@@ -50,10 +50,16 @@ export function rulersOf(first: Report, second: Report): (name: ComparedName) =>
   }
 }
 
-const samplerName = ({ accelerator, scheduler, numInferenceSteps: steps, guidanceScale }: SamplerSpec): string =>
+const samplerName = ({
+  accelerator,
+  decoder,
+  scheduler,
+  numInferenceSteps: steps,
+  guidanceScale,
+}: SamplerSpec): string =>
   accelerator === undefined
     ? `${scheduler} with ${steps} step${steps === 1 ? '' : 's'} and guidance ${guidanceScale}`
-    : `the fast sampler with ${steps} evaluation${steps === 1 ? '' : 's'}`
+    : `the fast sampler with ${decoder === undefined ? '' : 'its own decoder and '}${steps} evaluation${steps === 1 ? '' : 's'}`
 
 /** What a reader must know before the difference of two reports is read. */
 export function cautionsOf(first: Report, second: Report): string[] {

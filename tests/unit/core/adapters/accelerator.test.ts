@@ -21,6 +21,19 @@ test('the file is the one that its row names, and at most 3 MB', () => {
   expect({ steps, guidanceScale }).toEqual({ steps: 2, guidanceScale: 1 })
 })
 
+test('its decoder has the files that its row names, half a megabyte, and takes the latents of the model', () => {
+  const { decoder } = readAccelerator(row(), model)
+  for (const file of [decoder!.graph, decoder!.weights]) {
+    const bytes = read(file.path)
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(file.sha256)
+    expect(bytes.length).toBe(file.bytes)
+    expect(file.bytes).toBeLessThanOrEqual(6e5)
+  }
+  const own = model.vaeDecoder
+  if (!('inputs' in own)) throw new Error('The pack has no decoder of its own.')
+  expect([decoder!.inputs, decoder!.outputs]).toEqual([own.inputs, own.outputs])
+})
+
 test('it changes every matrix and kernel of the U-Net and nothing else', () => {
   const { file, id } = readAccelerator(row(), model)
   const component = model.unet

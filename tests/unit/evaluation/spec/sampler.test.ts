@@ -1,19 +1,29 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { readAccelerator } from '../../../../src/core/adapters'
-import { PackManifestSchema, PromptFileSchema } from '../../../../src/core/contracts'
+import { decoderSha256, readAccelerator } from '../../../../src/core/adapters'
+import { PackManifestSchema, PromptFileSchema, type LoadedPack } from '../../../../src/core/contracts'
 import { variantOf } from '../../../../src/evaluation/plan/plan'
+import { assertSameModel } from '../../../../src/evaluation/run/resume'
+import { readLinkParts } from '../../../../src/evaluation/share/mangled'
 import { parametersOf } from '../../../../src/evaluation/share/recipe'
+import { decodeShortLink } from '../../../../src/evaluation/share/shortLink'
 import { createRunSpec, type RecipePack } from '../../../../src/evaluation/spec/spec'
 import { runId } from '../../../../src/evaluation/spec/specHash'
 
-const read = (path: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/${path}`, import.meta.url), 'utf8'))
+const text = (path: string): string =>
+  readFileSync(new URL(`../../../../public/packs/pictogram/${path}`, import.meta.url), 'utf8')
+const read = (path: string): unknown => JSON.parse(text(path))
 const manifest = v.parse(PackManifestSchema, read('manifest.json'))
 const prompts = manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, read(file.path)))
 const accelerator = readAccelerator(read('accelerator.json'), manifest.model)
-const pack: RecipePack = { manifest, manifestSha256: '0'.repeat(64), prompts, accelerator }
+const manifestSha256 = createHash('sha256').update(text('manifest.json')).digest('hex')
+const pack: RecipePack = { manifest, manifestSha256, prompts, accelerator }
+const loaded = { manifest, manifestSha256, accelerator } as LoadedPack
+/** Of a training in the lesson, drawn by the fast sampler with the model's decoder. */
+const OLD_FAST_LINK =
+  '#s1.NZBNbsUgDITvEqlZ8SrH_AQWrHqMKAsHTBr1hURA1euX6qmrT_bMSKNZhvsI7doLnYMYMEpEa1I0iQzPU3_dhSs3H75ru86xFTqyr41ypBJf56M2vqs3MIZPDl_3deRWPcIbfigYn0wlH3l_FGrs4R0A1H-OOfppzF7imB8b52PPfjJjpfN-cvGJausNNDopowHAoElZqzZlpKXEQWspXewWJW0yswshaYXOuQkxAW2WI6stJDuIZZEgJK5i0S-oP3RKoVYBYrFKCYtGaBBOWzHNUxeHH6p9l-5HmK1efwE.d3968538551550f9'
 
 test('the fast sampler takes its steps and guidance from the pack’s accelerator, at every stage', () => {
   const spec = createRunSpec({ sampler: 'fast' }, pack)
@@ -21,9 +31,10 @@ test('the fast sampler takes its steps and guidance from the pack’s accelerato
     numInferenceSteps: 2,
     guidanceScale: 1,
     accelerator: accelerator.file.sha256,
+    decoder: decoderSha256(accelerator),
   })
   for (const stage of ['base', 'aligned', 'fine-tuned'] as const)
-    expect(variantOf(spec, stage, null, null)).toMatchObject({ stage, accelerated: true })
+    expect(variantOf(spec, stage, null, null)).toMatchObject({ stage, accelerated: true, smallDecoder: true })
   expect(runId(createRunSpec(parametersOf(spec, pack) ?? {}, pack))).toBe(runId(spec))
 })
 
@@ -32,6 +43,34 @@ test('the full sampler is written as it always was', () => {
   expect(Object.keys(spec.sampler)).toEqual(['scheduler', 'numInferenceSteps', 'guidanceScale', 'noise'])
   expect(variantOf(spec, 'base', null, null)).not.toHaveProperty('accelerated')
   expect(parametersOf(spec, pack)?.sampler).toBe('full')
+})
+
+test('a fast run that names no decoder keeps the model’s, in words and in its links', () => {
+  const before = createRunSpec({ sampler: 'fast' }, { ...pack, accelerator: { ...accelerator, decoder: undefined } })
+  expect(before.sampler).not.toHaveProperty('decoder')
+  expect(variantOf(before, 'base', null, null)).not.toHaveProperty('smallDecoder')
+  const parameters = parametersOf(before, pack)
+  expect(parameters).toMatchObject({ sampler: 'fast', decoder: 'model' })
+  expect(runId(createRunSpec(parameters ?? {}, pack))).toBe(runId(before))
+  expect(() => assertSameModel(before, loaded)).not.toThrow()
+  expect(parametersOf(createRunSpec({ sampler: 'fast' }, pack), pack)?.decoder).toBe('small')
+})
+
+test('short links of fast runs made before there was a small decoder name the same run for ever', () => {
+  const old = decodeShortLink(readLinkParts(OLD_FAST_LINK))
+  expect(old.parameters).toMatchObject({ sampler: 'fast', decoder: 'model' })
+  expect(runId(createRunSpec(old.parameters, pack)).slice(0, 32)).toBe(old.run)
+})
+
+test('a decoder that the pack does not have, or another one, is refused', () => {
+  const bare = { ...pack, accelerator: { ...accelerator, decoder: undefined } }
+  expect(() => createRunSpec({ sampler: 'fast', decoder: 'small' }, bare)).toThrow(/has no small decoder/)
+  expect(() => createRunSpec({ sampler: 'full', decoder: 'small' }, pack)).toThrow(/belongs to the fast sampler/)
+  const spec = createRunSpec({ sampler: 'fast' }, pack)
+  const other = { ...spec, sampler: { ...spec.sampler, decoder: 'f'.repeat(64) } }
+  expect(() => assertSameModel(spec, loaded)).not.toThrow()
+  expect(() => assertSameModel(other, loaded)).toThrow(/another fast sampler/)
+  expect(() => assertSameModel(spec, { ...loaded, accelerator: bare.accelerator })).toThrow(/another fast sampler/)
 })
 
 test.each([
