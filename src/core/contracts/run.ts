@@ -6,7 +6,9 @@ import * as v from 'valibot'
 import { CommitteeSchema, ScoringRuleSchema } from './scoringRule'
 import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
 import { MitigationSchema } from './mitigation'
-import { PROFILES, SCENARIOS, SCHEDULER_TYPES } from './manifest'
+import { PROFILES, SCENARIOS } from './manifest'
+import { hexadecimal as hash } from './parts'
+import { SamplerSpecSchema } from './sampler'
 
 export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
 /** Key of a stage in the Report's records. */
@@ -19,7 +21,6 @@ export type Stage = (typeof STAGES)[number]
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000))
 /** Seeds are unsigned 32-bit integers, so that every generator takes them as they are. */
 const seed = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
-const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,64}$/, 'must be hexadecimal'))
 const label = v.pipe(v.string(), v.maxLength(200))
 const conceptList = v.pipe(v.array(label), v.maxLength(500))
 
@@ -103,21 +104,6 @@ export type LiveFineTune = v.InferOutput<typeof LiveFineTuneSchema>
 
 export const FineTuneSpecSchema = v.variant('kind', [PackAdapterRefSchema, AdapterFileSchema, LiveFineTuneSchema])
 export type FineTuneSpec = v.InferOutput<typeof FineTuneSpecSchema>
-
-export const SamplerSpecSchema = v.strictObject({
-  scheduler: v.picklist(SCHEDULER_TYPES),
-  numInferenceSteps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1000)),
-  guidanceScale: v.number(),
-  noise: v.picklist(['philox', 'torch']),
-  /** SHA-256 of the pack's accelerator, added to every stage; absent: the full sampler. */
-  accelerator: v.optional(hash),
-  /**
-   * Names the accelerator's own decoder (`decoderSha256`); absent: the model's decoder, as all runs had it before
-   * accelerators came with one.
-   */
-  decoder: v.optional(hash),
-})
-export type SamplerSpec = v.InferOutput<typeof SamplerSpecSchema>
 
 /** Constants of the formulas (arXiv 2511.19558, section 3). `null` bounds or ceiling: take the judge pack's own. */
 export const ScoringPresetSchema = v.strictObject({

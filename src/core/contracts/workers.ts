@@ -11,7 +11,6 @@ import type {
   LiveFineTune,
   Outcome,
   RunRecord,
-  SamplerSpec,
   Stage,
   TrainingTrace,
   WorkUnit,
@@ -19,6 +18,7 @@ import type {
 } from './run'
 import type { JudgeChoice, ReferenceChoice } from './judgeCards'
 import type { Accelerator } from './accelerator'
+import type { SamplerSpec } from './sampler'
 import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
 import type { Report, Slice } from './report'
 import type { Comparison, ThresholdPoint } from './comparison'

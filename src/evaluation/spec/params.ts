@@ -1,6 +1,7 @@
 /** Parameters from the page's URL, the command line or the scripting API. The table is in paramsTable.ts. */
 import { SpqrError } from '../../core/contracts'
-import { PARAMETERS, ParameterProblem, type Parameter, type ParameterName, type Parameters } from './paramsTable'
+import { PARAMETERS, type Parameter, type ParameterName, type Parameters } from './paramsTable'
+import { ParameterProblem } from './parsers'
 
 export { PARAMETERS } from './paramsTable'
 export type { ParameterName, Parameters, RunParameters } from './paramsTable'

@@ -15,10 +15,19 @@ import {
   type MitigationId,
   type MitigationParameterName,
 } from '../../core/methods'
-import { parseEndpoint, parseModelAddress } from '../../core/sources'
+import {
+  ParameterProblem,
+  flag,
+  integer,
+  list,
+  mirrorAddress,
+  modelAddress,
+  oneOf,
+  optional,
+  real,
+  word,
+} from './parsers'
 
-/** Why a value was refused: completes the sentence "<name> must be …". */
-export class ParameterProblem extends Error {}
 export interface Parameter<T> {
   default: T
   /** One sentence for `--help` and the settings panel. */
@@ -29,71 +38,6 @@ export interface Parameter<T> {
 
 function parameter<T>(fallback: T, parse: (text: string) => T, comment: string): Parameter<T> {
   return { default: fallback, comment, parse }
-}
-
-function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
-  return (text) => {
-    const found = choices.find((choice) => choice === text)
-    if (found === undefined) throw new ParameterProblem(`one of ${choices.join(', ')}`)
-    return found
-  }
-}
-
-function integer(low: number, high: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= low && value <= high)) throw new ParameterProblem(`a whole number from ${low} to ${high}`)
-    return value
-  }
-}
-
-function real(low: number, high: number): (text: string) => number {
-  return (text) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text)
-    if (!(value >= low && value <= high)) throw new ParameterProblem(`a number from ${low} to ${high}`)
-    return value
-  }
-}
-
-function optional<T>(parse: (text: string) => T): (text: string) => T | null {
-  return (text) => (text === '' ? null : parse(text))
-}
-
-const word = (text: string): string => {
-  if (text.length > 200) throw new ParameterProblem('at most 200 characters long')
-  return text
-}
-
-/** The sentence of a refused address, for a parameter that must be one. */
-function addressed(check: (text: string) => unknown, what: string): (text: string) => string {
-  return (text) => {
-    try {
-      if (text !== '') check(text)
-    } catch {
-      throw new ParameterProblem(what)
-    }
-    return text.trim()
-  }
-}
-const modelAddress = addressed(
-  parseModelAddress,
-  'hf:owner/name, hf:owner/name@revision/subfolder or the https address of a folder',
-)
-const mirrorAddress = addressed(parseEndpoint, 'an https address')
-
-function list<T>(parse: (text: string) => T): (text: string) => T[] {
-  return (text) => {
-    const parts = text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
-    if (parts.length > 500) throw new ParameterProblem('a list of at most 500 entries')
-    return parts.map(parse)
-  }
-}
-
-function flag(text: string): boolean {
-  return oneOf('true', 'false', '')(text) !== 'false'
 }
 
 /** A number of a method: empty takes the method's own, which stands in its row of the table. */

@@ -1,7 +1,7 @@
 /** Whether two reports measure by the same ruler: judges, references and constants, axis by axis. */
 import type { Report } from '../../contracts/report'
 import type { ComparedName } from '../../contracts/comparison'
-import type { SamplerSpec } from '../../contracts/run'
+import type { SamplerSpec } from '../../contracts/sampler'
 import { equalJson } from '../record/equal'
 import { safetyJudges, thresholdOf } from '../verdict'
 
