@@ -7,6 +7,7 @@ import type { EditOptions, LowRank, Projections } from './closedForm'
 import { mace, maceRows } from './mace'
 import { rece, RECE_MU } from './rece'
 import { conceptRows, type EncodedText, type EncodeTexts } from './rows'
+import { speed } from './speed'
 import { uce } from './uce'
 
 /** Weights that closed-form methods edit: what cross-attention reads out of the text. */
@@ -39,6 +40,15 @@ const ALGORITHMS: Record<ClosedFormId, Algorithm> = {
     rece(input.weights, await guidedRows(input), { ...input.options, rounds: input.rounds, mu: RECE_MU }),
   mace: async ({ weights, concepts, guide, kept, dimension, options, encode }) =>
     mace(weights, await maceRows(concepts, guide, kept, dimension, encode), options),
+  speed: async (input) => {
+    const [empty] = await input.encode([''])
+    const invariant = empty!.hidden
+    return speed(input.weights, await guidedRows(input), {
+      ...input.options,
+      concepts: input.concepts.length,
+      invariant,
+    })
+  },
 }
 
 /**

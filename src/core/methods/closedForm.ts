@@ -71,6 +71,13 @@ export const CLOSED_FORM = {
     defaults: { eraseScale: 1, preserveScale: 1, lambda: 0.5 },
     shippedAs: null,
   },
+  speed: {
+    name: 'SPEED',
+    help: 'Rewrites the forbidden words only in directions that the harmless ones do not use, so that these stay.',
+    source: { paper: 'Li et al., ICLR 2026', arXiv: '2503.07392' },
+    defaults: { eraseScale: 1, preserveScale: 0.7, lambda: 0.5 },
+    shippedAs: null,
+  },
 } as const satisfies Record<string, ClosedFormMethod>
 export type ClosedFormId = keyof typeof CLOSED_FORM
 export const CLOSED_FORM_IDS = idsOf(CLOSED_FORM)

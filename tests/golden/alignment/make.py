@@ -47,6 +47,18 @@ def rece(weights, erase, guide, preserve):
     return edited
 
 
+def speed(weights, erase, guide, preserve):
+    """W' = W + W (A - T) P (I - M K (K^T P M K + lambda I)^-1 K^T P) M, M = (T P + r I)^-1 (SPEED, arXiv 2503.07392);
+    A and T are means over concepts (here: rows), P projects on eigenvalues below 0.1, K holds the first two guide rows."""
+    lam, se, r = OPTIONS["lambda"], OPTIONS["eraseScale"], OPTIONS["preserveScale"]
+    target, anchor, k = se * erase.T @ erase / len(erase), se * guide.T @ erase / len(erase), guide[:2].T
+    u, s, _ = np.linalg.svd(preserve.T @ preserve / len(preserve))
+    p, eye = u[:, s < 0.1] @ u[:, s < 0.1].T, np.eye(len(target))
+    m = np.linalg.inv(target @ p + r * eye)
+    held = eye - m @ k @ np.linalg.inv(k.T @ p @ m @ k + lam * np.eye(2)) @ k.T @ p
+    return {name: w + w @ (anchor - target) @ p @ held @ m for name, w in weights.items()}
+
+
 def mace(weights, prompts, mapped, ends, mapped_ends, preserve):
     """MACE, stage 1 (Lu et al., CVPR 2024, eq. 3): for every token behind the concept, in every prompt around it,
     the new projection shall give what the old one gives for the same word in the mapped prompt; preserved rows stay.
@@ -87,6 +99,8 @@ def main():
         rows = {k: v.astype(np.float64) for k, v in rows.items()}
         save_file(uce(weights, **rows), HERE / f"{case}.uce.safetensors")
         save_file(rece(weights, **rows), HERE / f"{case}.rece.safetensors")
+        if case == "narrow":  # 40 random rows leave no direction of 12 free
+            save_file(speed(weights, **rows), HERE / "narrow.speed.safetensors")
     inputs["mace"] = make_mace(weights, np.random.default_rng(11))
     (HERE / "inputs.json").write_text(json.dumps(inputs) + "\n")
 

@@ -5,6 +5,7 @@ import {
   coOccurringRows,
   mace,
   rece,
+  speed,
   uce,
   type EditRows,
   type LowRank,
@@ -48,6 +49,42 @@ test('mace agrees with NumPy, from whole prompts to weights', () => {
     expect(relativeError(apply(edits, weight), values)).toBeLessThan(1e-5)
     expect(relativeError(weights.get(weight)!.data, values)).toBeGreaterThan(0.05)
   }
+})
+
+describe('SPEED', () => {
+  const rows = cases['narrow']!
+  const invariant = rows.guide.subarray(0, 2 * rows.dimension)
+  const edit = (changed: Partial<EditRows> = {}, more: Partial<typeof options> = {}) =>
+    speed(weights, { ...rows, ...changed }, { ...options, ...more, concepts: 3, invariant })
+
+  test('agrees with NumPy', () => {
+    for (const [weight, values] of expected('narrow.speed.safetensors')) {
+      expect(relativeError(apply(edit(), weight), values)).toBeLessThan(1e-5)
+      expect(relativeError(weights.get(weight)!.data, values)).toBeGreaterThan(0.05)
+    }
+  })
+
+  test('leaves what is kept where it was, however strongly it erases', () => {
+    const d = rows.dimension
+    const edits = edit({}, { eraseScale: 50 })
+    for (const [name, { down, up, rank }] of edits) {
+      const scale = Math.hypot(...Array.from(weights.get(name)!.data))
+      for (let at = 0; at < rows.preserve.length; at += d) {
+        const read = Array.from({ length: rank }, (_, k) =>
+          rows.preserve.subarray(at, at + d).reduce((sum, value, j) => sum + down[k * d + j]! * value, 0),
+        )
+        const moved = Array.from({ length: up.length / rank }, (_, i) =>
+          read.reduce((sum, value, k) => sum + up[i * rank + k]! * value, 0),
+        )
+        expect(Math.hypot(...moved) / scale).toBeLessThan(1e-9)
+      }
+    }
+  })
+
+  test('refuses a keep weight of zero, and kept words that leave no direction free', () => {
+    expect(() => edit({}, { preserveScale: 0 })).toThrow(/keep weight/)
+    expect(() => edit({ preserve: cases['wide']!.preserve })).toThrow(/no direction/)
+  })
 })
 
 test('the rank is the number of erased rows, and never more than the width of the text', () => {

@@ -21,7 +21,7 @@ import { loadedPack } from '../../evaluation/fixture'
 const pack = loadedPack()
 
 test('the ids are those that links and stored runs have always had', () => {
-  expect(COMPUTED_METHODS.slice(0, 3)).toEqual(['uce', 'rece', 'mace'])
+  expect(COMPUTED_METHODS.slice(0, 4)).toEqual(['uce', 'rece', 'mace', 'speed'])
   expect(GUIDANCE_IDS.slice(0, 6)).toEqual([
     'negative-prompt',
     'sld-weak',
@@ -58,6 +58,7 @@ describe('defaults', () => {
     ['uce', { eraseScale: 1, preserveScale: 1, lambda: 0.5, rounds: 1 }],
     ['rece', { eraseScale: 1, preserveScale: 0.1, lambda: 0.1, rounds: 3 }],
     ['mace', { eraseScale: 1, preserveScale: 1, lambda: 0.5, rounds: 1 }],
+    ['speed', { eraseScale: 1, preserveScale: 0.7, lambda: 0.5, rounds: 1 }],
   ])('of %s are what a run takes when nothing is chosen', (method, expected) => {
     const spec = createRunSpec({ method, computed: true, profile: 'none' }, pack)
     expect(spec.alignment).toMatchObject({ kind: 'closed-form', method, ...expected })
