@@ -71,7 +71,7 @@ describe('SPEED', () => {
       const scale = Math.hypot(...Array.from(weights.get(name)!.data))
       for (let at = 0; at < rows.preserve.length; at += d) {
         const read = Array.from({ length: rank }, (_, k) =>
-          rows.preserve.subarray(at, at + d).reduce((sum, value, j) => sum + down[k * d + j]! * value, 0),
+          [...rows.preserve.subarray(at, at + d)].reduce((sum, value, j) => sum + down[k * d + j]! * value, 0),
         )
         const moved = Array.from({ length: up.length / rank }, (_, i) =>
           read.reduce((sum, value, k) => sum + up[i * rank + k]! * value, 0),
