@@ -28,7 +28,11 @@ export interface Teaching {
   pool: ClassPool
 }
 
-export const openTeaching = ({ services, pack }: Pick<PageParts, 'services' | 'pack'>): Teaching => ({
-  teach: new Teach(services),
+export const openTeaching = ({
+  services,
+  pack,
+  settings,
+}: Pick<PageParts, 'services' | 'pack' | 'settings'>): Teaching => ({
+  teach: new Teach(services, settings),
   pool: new ClassPool(services, pack, browserShelf()),
 })

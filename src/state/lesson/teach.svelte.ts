@@ -1,16 +1,21 @@
 /** "Teach with this": what a teacher chooses, and the link that carries it to the class. */
 import * as v from 'valibot'
 import { HIDEABLE, lessonQuery, type Hideable, type LessonScreen } from '../../evaluation/lesson/lessonLink'
-import { defaultParameters, type ParameterName, type Parameters } from '../../evaluation/spec/params'
+import { defaultParameters, PARAMETERS, type ParameterName, type Parameters } from '../../evaluation/spec/params'
 import { PROFILES, type Profile } from '../../core/contracts'
+import { hasName } from '../page/fields'
 import type { LanguageCode } from '../page/languages'
 import type { Services } from '../page/services'
 import { TRAINING } from './request'
 
-/** Settings that the page offers to lock. */
+/** Settings that a class is most often asked to leave alone. */
 export const LOCKABLE = ['method', 'train', 'train-steps', 'scenario', 'sampler'] as const satisfies ParameterName[]
+/** Every other setting that the form has. */
+export const ALSO_LOCKABLE: readonly ParameterName[] = (Object.keys(PARAMETERS) as ParameterName[]).filter(
+  (name) => hasName(name) && !LOCKABLE.some((one) => one === name),
+)
 export { HIDEABLE, PROFILES }
-export type { Hideable, LessonScreen, Profile }
+export type { Hideable, LessonScreen, ParameterName, Profile }
 
 /** Bytes of a first visit, as the build counted them. */
 const DownloadSchema = v.strictObject({
@@ -32,15 +37,21 @@ export class Teach {
   language = $state<LanguageCode | ''>('')
   locks = $state<ParameterName[]>([])
   hides = $state<Hideable[]>([])
+  /** The link carries the settings of the page instead of those chosen beside it. */
+  own = $state(false)
   #download = $state.raw<number | null>(null)
   readonly #services: Pick<Services, 'readJson'>
+  readonly #form: { readonly values: Parameters }
 
-  constructor(services: Pick<Services, 'readJson'>) {
+  /** @param form settings of the page */
+  constructor(services: Pick<Services, 'readJson'>, form: { readonly values: Parameters }) {
     this.#services = services
+    this.#form = form
   }
 
   /** Settings that differ from the lesson's own. */
   readonly #values = $derived.by((): Parameters => {
+    if (this.own) return { ...this.#form.values }
     const usual = defaultParameters()
     const own = this.train === TRAINING.profile && this.steps === TRAINING.steps
     const training = { train: this.train, 'train-steps': this.steps, 'learning-rate': TRAINING.learningRate }

@@ -6,7 +6,7 @@ import {
   type Hideable,
   type LessonLink,
 } from '../../evaluation/lesson/lessonLink'
-import type { ParameterName } from '../../evaluation/spec/params'
+import type { ParameterName, Parameters } from '../../evaluation/spec/params'
 
 type Pairs = ReturnType<typeof splitLesson>['settings']
 
@@ -25,6 +25,10 @@ export class Classroom {
 
   locked(name: ParameterName): boolean {
     return this.locks.includes(name)
+  }
+  /** Whether nothing of these settings is locked. */
+  lets(changes: Partial<Parameters>): boolean {
+    return !this.locks.some((name) => name in changes)
   }
   hidden(part: string): boolean {
     return this.hides.some((one) => one === part)

@@ -1,22 +1,65 @@
 /** Names of settings and parts of the page as the page itself writes them: raw keys are never shown. */
+import { MITIGATION_NUMBERS, mitigationParameter, type MitigationNumber } from '../../core/methods'
+
 const NAMES: Record<string, string> = {
   method: 'Method',
   train: 'Training',
   'train-steps': 'Steps of the training',
   scenario: 'Harmless data',
+  sampler: 'Speed of drawing',
   profile: 'Fine-tune of the pack',
   preset: 'How much is measured',
+  suites: 'Harmful suites',
   n: 'Forbidden prompts',
   'n-benign': 'Harmless prompts',
-  sampler: 'Speed of drawing',
-  decoder: 'Decoder of the fast sampler',
   seed: 'Seed',
+  repeats: 'Seeds per prompt',
+  scoring: 'Constants of the score',
+  computed: 'Where the method comes from',
+  concepts: 'Concepts to remove',
+  preserve: 'Concepts to keep',
+  guide: 'Map removed concepts to',
+  'erase-scale': 'Erase weight',
+  'preserve-scale': 'Keep weight',
+  lambda: 'Ridge λ',
+  rounds: 'Rounds of the method',
+  checkpoints: 'Measure at steps',
+  'learning-rate': 'Learning rate',
+  'train-batch': 'Batch size of the training',
+  'train-seed': 'Seed of the training',
+  'weight-decay': 'Weight decay',
+  'clip-norm': 'Clip gradients to',
+  beta1: 'AdamW β₁',
+  beta2: 'AdamW β₂',
+  epsilon: 'AdamW ε',
+  mitigation: 'What keeps safety',
+  beneath: 'Which model is trained',
+  ...Object.fromEntries(
+    Object.entries(MITIGATION_NUMBERS).map(([name, { label }]) => [
+      mitigationParameter(name as MitigationNumber),
+      label,
+    ]),
+  ),
+  decoder: 'Decoder',
+  scheduler: 'Sampler',
+  steps: 'Drawing steps',
+  guidance: 'Guidance',
+  ep: 'Networks run on',
+  threads: 'Threads',
+  batch: 'Pictures drawn at once',
+  model: 'Published ONNX model',
+  variant: 'Precision',
+  mirror: 'Mirror of the hub',
+  'judge-set': 'Judges',
   settings: 'Settings',
   report: 'Report',
   gallery: 'Gallery',
   compare: 'Compare',
   about: 'About',
 }
+
+/** Whether the page has a control of that name, and so a word for it. */
+export const hasName = (key: string): boolean => Object.hasOwn(NAMES, key)
 
 /** What a setting or a part is called; one without a name is written with its words apart. */
 export const fieldName = (key: string): string => NAMES[key] ?? key.replaceAll('-', ' ')

@@ -148,9 +148,10 @@ export class Settings {
 
   /**
    * Takes the text of a field; a wrong one is told beside it and the old value stays. A method or profile that the
-   * fine-tune does not fit brings the nearest one that fits, and says so.
+   * fine-tune does not fit brings the nearest one that fits, and says so. What is locked stays as it is.
    */
   set(name: ParameterName, text: string): void {
+    if (this.locked(name)) return
     this.said = ''
     try {
       const { values } = parseParameters([[name, text]])

@@ -34,3 +34,16 @@ test('nothing of a link of a later version is taken', () => {
   expect(() => own.readQuery('?lesson=2&method=uce&lock=method')).toThrow('this page reads format 1')
   expect([own.values.method, own.locked('method'), own.classroom.fragment]).toEqual(['', false, ''])
 })
+
+test('what is locked stays as it is, whoever sets it, until it is unlocked', () => {
+  const own = settings()
+  own.readQuery('?lesson=1&suites=harmful-direct&seed=3&lock=suites,seed')
+  own.set('suites', 'harmful-jailbreak')
+  own.set('seed', '4')
+  own.set('n', '8')
+  expect([own.values.suites, own.values.seed, own.values.n]).toEqual([['harmful-direct'], 3, 8])
+  expect([own.classroom.lets({ seed: 5 }), own.classroom.lets({ n: 5 })]).toEqual([false, true])
+  own.classroom.unlock()
+  own.set('seed', '4')
+  expect(own.values.seed).toBe(4)
+})
