@@ -21,7 +21,7 @@ import { sha256Hex } from '../../src/core/hash'
 import { FakeEngine, FakeTrainer, loadedPack } from '../unit/evaluation/fixture'
 import { harness } from '../unit/evaluation/harness'
 
-const { FAKE_PACK, FAKE_APP, FAKE_THREADS, FAKE_ODD, FAKE_POISON, FAKE_DIE, FAKE_HOLD } = process.env
+const { FAKE_PACK, FAKE_APP, FAKE_THREADS, FAKE_ODD, FAKE_POISON, FAKE_DIE, FAKE_HOLD, FAKE_BROKEN } = process.env
 
 function packHere(): LoadedPack {
   const pack = loadedPack()
@@ -85,6 +85,7 @@ class FakeEvaluator implements FarmEvaluator {
     return createRunSpec(parseParameters(Object.entries(parameters)).values, this.pack)
   }
   specify(parameters: Parameters) {
+    if (FAKE_BROKEN) return Promise.reject(new SpqrError('UNEXPECTED', 'The page did not start.'))
     const spec = this.spec(parameters)
     const { environment } = this.pack
     return Promise.resolve({

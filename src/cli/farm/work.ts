@@ -128,16 +128,30 @@ export class FarmWorker {
   private specify(run: FarmRun): Promise<SpecifiedRun> {
     const known = this.specified.get(run.id)
     if (known) return known
-    const asked = this.evaluator.specify(parametersHere(run, this.given.own)).catch((thrown: unknown) => {
+    const parameters = parametersHere(run, this.given.own)
+    const asked = this.specifyTwice(parameters).catch((thrown: unknown) => {
+      // No attempt at the shard: a machine without the run's files, or without a browser, would use up all of them.
       const error = reviveError(thrown)
-      // A file or a pack that is missing is this machine's fault, and no attempt at the shard.
-      if (error.code !== 'BAD_INPUT') throw error
       this.given.log(error.message)
-      throw new Refusal('it lacks what the run is specified with')
+      throw new Refusal(
+        error.code === 'BAD_INPUT'
+          ? 'it lacks what the run is specified with'
+          : `the page could not be opened here (${error.code})`,
+      )
     })
     this.specified.set(run.id, asked)
     asked.catch(() => this.specified.delete(run.id))
     return asked
+  }
+
+  private async specifyTwice(parameters: Parameters): Promise<SpecifiedRun> {
+    try {
+      return await this.evaluator.specify(parameters)
+    } catch (thrown) {
+      if (reviveError(thrown).code === 'BAD_INPUT') throw thrown
+      await this.evaluator.reset()
+      return this.evaluator.specify(parameters)
+    }
   }
 
   /** Gives the job back, for a machine that fits, and ends this worker. */
@@ -146,7 +160,13 @@ export class FarmWorker {
     await this.board.refuse(run.id, this.given.machine, why)
     await this.worker.pause(true)
     await job.moveToWait(token)
-    this.finish(new SpqrError('BAD_INPUT', sentence, 'Its shards are left to the other machines.'))
+    this.finish(
+      new SpqrError(
+        'BAD_INPUT',
+        sentence,
+        'Its shards are left to the other machines; runs of another kind belong into another --queue.',
+      ),
+    )
     throw new WaitingError()
   }
 
@@ -171,7 +191,7 @@ export class FarmWorker {
     const { file: known, note } = finishedShard(path, here, shard)
     if (note !== null) this.given.log(note)
     const file = known ?? withMachine(await this.draw(run, shard, job), this.given.machine)
-    if (!known) await writeShard(path, file)
+    if (!known) await this.keep(path, file)
     const { outcomes } = file.record
     const failed = outcomes.filter(({ status }) => status === 'failed').length
     const done = {
@@ -184,6 +204,15 @@ export class FarmWorker {
     this.handedIn += 1
     this.given.log(`${shardName(shard)}: ${outcomes.length} images, ${failed} failed`)
     return done
+  }
+
+  /** What cannot be kept here (a full disk) is handed in all the same. */
+  private async keep(path: string, file: ShardFile): Promise<void> {
+    try {
+      await writeShard(path, file)
+    } catch (thrown) {
+      this.given.log(`${reviveError(thrown).message} The shard is handed in without a copy here.`)
+    }
   }
 
   private async draw(run: FarmRun, shard: Shard, job: Job): Promise<ShardFile> {

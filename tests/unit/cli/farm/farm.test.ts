@@ -187,6 +187,35 @@ describe.skipIf(noRedis !== null)('a farm', { timeout: 180_000 }, () => {
     expect(comparable(record())).toEqual(comparable(whole))
   })
 
+  test('loses no attempt to a machine that cannot open the page', async () => {
+    const { submit, work, collect, record, status } = on('broken')
+    await submit()
+    for (const name of ['broken-1', 'broken-2', 'broken-3', 'broken-4']) {
+      const broken = await work(name, { FAKE_BROKEN: '1' }).ended
+      expect(broken.status).toBe(2)
+      expect(broken.error).toContain('the page could not be opened here (UNEXPECTED).')
+    }
+    expect((await work('sound').ended).status).toBe(0)
+    expect(Object.keys((await status()).refused)).toHaveLength(4)
+    expect(await collect()).toMatchObject({ status: 0, error: '' })
+    expect(comparable(record())).toEqual(comparable(whole))
+  })
+
+  test('takes shards from a worker whose disk is full', async () => {
+    const { submit, collect, record } = on('worker-full')
+    await submit()
+    const words = `work --queue worker-full --name full --folder ${at('worker-full', 'full')} --until-empty`
+    const worker = spawnSync(
+      'bash',
+      ['-c', `trap '' XFSZ; ulimit -f 4; exec "$0" --import tsx tests/helpers/farm.ts ${words}`, process.execPath],
+      { encoding: 'utf8', env: { ...process.env, SPQR_REDIS: redis.url } },
+    )
+    expect(worker.status).toBe(0)
+    expect(worker.stderr.match(/the disk is full \(EFBIG\)\. The shard is handed in/g)).toHaveLength(SHARDS)
+    expect(await collect()).toMatchObject({ status: 0, error: '' })
+    expect(comparable(record())).toEqual(comparable(whole))
+  })
+
   test('names the machine whose canaries are odd before anything is merged', async () => {
     const { submit, work, collect } = on('odd')
     await submit()

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ensureBuild } from '../../../../src/cli/page'
 import type { RunRecord } from '../../../../src/core/contracts'
 import { mergeRecords, readSealedText } from '../../../../src/core/scoring'
 import { noRedis, TestRedis } from './redis'
@@ -28,10 +29,12 @@ let folder = ''
 const at = (name: string) => join(folder, name)
 beforeAll(async () => {
   if (noRedis !== null) return
+  // Before any command: each would build the page and say so.
+  ensureBuild()
   folder = mkdtempSync(join(tmpdir(), 'spqr-farm-page-'))
   redis = new TestRedis()
   await redis.start()
-}, 60_000)
+}, 300_000)
 afterAll(async () => {
   if (noRedis !== null) return
   await redis.end()
