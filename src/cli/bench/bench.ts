@@ -2,7 +2,7 @@
  * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
  * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
  * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, throughput against workers, and a full-size U-Net of 1.3 GB.
- * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else.
+ * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else; `--unet small-sd` takes one of 2.3 GB.
  */
 import { readFileSync } from 'node:fs'
 import { arch, cpus, platform, totalmem } from 'node:os'
@@ -13,7 +13,7 @@ import { CLOSED_FORM_IDS } from '../../core/methods'
 import { argumentPairs, parseParameters, unknownSentence } from '../../evaluation/spec/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
-import { benchLarge, largeLine, type LargeResult } from './benchLarge'
+import { benchLarge, largeLine, LAYOUTS, type LargeResult, type Layout } from './benchLarge'
 import { benchScoring } from './benchScoring'
 import { benchWorkers, workersLine } from './benchWorkers'
 import { assertWritable, command, writeJson } from '../files'
@@ -68,18 +68,25 @@ const machine = () => ({
   node: process.versions.node,
 })
 
-function fullSize(url: string, threads: number): Promise<LargeResult | string> {
-  console.error('A full-size U-Net (1.3 GB; made with Python the first time) …')
-  return benchLarge(url, { threads, runs: 2 })
+function fullSize(url: string, threads: number, layout: Layout): Promise<LargeResult | string> {
+  console.error(`A U-Net as large as that of ${layout} (made with Python the first time) …`)
+  return benchLarge(url, { threads, runs: 2, layout })
 }
+
+const isLayout = (name: string): name is Layout => Object.hasOwn(LAYOUTS, name)
+
+/** Options of the command itself. */
+const OWN: readonly string[] = ['out', 'large', 'unet']
 
 async function main(argv: readonly string[]): Promise<number> {
   const pairs = argumentPairs(argv)
   const out = pairs.find(([name]) => name === 'out')?.[1]
   const large = pairs.find(([name]) => name === 'large')?.[1] ?? 'yes'
   if (!['yes', 'no', 'only'].includes(large)) throw new SpqrError('BAD_INPUT', '"--large" must be yes, no or only.')
+  const layout = pairs.find(([name]) => name === 'unet')?.[1] ?? 'tiny-sd'
+  if (!isLayout(layout)) throw new SpqrError('BAD_INPUT', `"--unet" must be ${Object.keys(LAYOUTS).join(' or ')}.`)
   if (out !== undefined) assertWritable(out)
-  const given = pairs.filter(([name]) => name !== 'out' && name !== 'large')
+  const given = pairs.filter(([name]) => !OWN.includes(name))
   const { values, unknown } = parseParameters(given)
   const sentence = unknownSentence(unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
@@ -96,7 +103,7 @@ async function main(argv: readonly string[]): Promise<number> {
     ensureBuild()
     const served = await serve()
     try {
-      const result = await fullSize(served.url, threads)
+      const result = await fullSize(served.url, threads, layout)
       write({ schema: 1, createdAt: new Date().toISOString(), machine: machine(), large: result })
       console.log(largeLine(result))
     } finally {
@@ -170,7 +177,7 @@ async function main(argv: readonly string[]): Promise<number> {
     await stored.page.close()
     console.error('Workers side by side …')
     const workers = await benchWorkers(url, Object.fromEntries(given))
-    const fullSizeUnet = large === 'yes' ? await fullSize(url, threads) : null
+    const fullSizeUnet = large === 'yes' ? await fullSize(url, threads, layout) : null
     const result = {
       schema: 1,
       scoring,

@@ -1,5 +1,5 @@
 /**
- * A full-size U-Net of random weights (about 1.3 GB) as the engine loads one: from OPFS as a Blob into the jspi build.
+ * A full-size U-Net of random weights (1.3 or 2.3 GB) as the engine loads one: from OPFS as a Blob into the jspi build.
  * Time from the cache, peak memory of the page's process over the bytes of the weights, and one denoising step beside
  * native onnxruntime on the same graph, inputs and threads.
  */
@@ -33,7 +33,14 @@ export interface LargeResult {
   maxDifference: number | null
 }
 
-const FOLDER = join(ROOT, 'models', 'export', '.cache', 'large-unet')
+/** Published networks whose layout is measured. */
+export const LAYOUTS = {
+  'tiny-sd': "323 million, float32, tiny-sd's layout (BK-SDM Tiny), random",
+  'small-sd': "579 million, float32, small-sd's layout (BK-SDM Base), random",
+} as const
+export type Layout = keyof typeof LAYOUTS
+
+const folderOf = (layout: Layout): string => join(ROOT, 'models', 'export', '.cache', `large-unet-${layout}`)
 const [LATENT, TOKENS, WIDTH] = [64, 77, 768]
 
 /** One picture of 512 pixels. */
@@ -47,19 +54,20 @@ function feeds(): Feeds {
 }
 
 /** Makes the network once; returns why it cannot. */
-function make(): string | null {
+function make(layout: Layout): string | null {
   if (!existsSync(PYTHON)) return 'no Python environment under models/pictogram/.venv (its recipe makes one)'
-  const { status, stderr } = spawnSync(PYTHON, [join(ROOT, 'src', 'cli', 'bench', 'largeUnet.py'), FOLDER], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    encoding: 'utf8',
-  })
+  const { status, stderr } = spawnSync(
+    PYTHON,
+    [join(ROOT, 'src', 'cli', 'bench', 'largeUnet.py'), folderOf(layout), layout],
+    { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' },
+  )
   return status === 0 ? null : `the U-Net could not be made: ${stderr.trim().split('\n').at(-1) ?? 'no reason given'}`
 }
 
 /** The network's two files for pages of other origins; a route of the browser's own could not hold a gigabyte. */
-async function serveFolder(): Promise<{ server: Server; url: string }> {
+async function serveFolder(folder: string): Promise<{ server: Server; url: string }> {
   const server = createServer((request, response) => {
-    const file = join(FOLDER, basename(new URL(request.url ?? '/', 'http://localhost').pathname))
+    const file = join(folder, basename(new URL(request.url ?? '/', 'http://localhost').pathname))
     if (!existsSync(file) || !statSync(file).isFile()) {
       response.writeHead(404).end()
       return
@@ -110,21 +118,31 @@ async function visit<T>(profile: string, url: string, work: (page: Page) => Prom
   }
 }
 
-const STORE = (from: string): string => `(async () => {
+/** Files of the weights, as the graph names them. */
+const weightsOf = (layout: Layout): string[] =>
+  readdirSync(folderOf(layout)).filter((name) => name.startsWith('model.onnx_data'))
+
+const STORE = (from: string, names: readonly string[]): string => `(async () => {
   const root = await navigator.storage.getDirectory()
-  const file = await (await root.getFileHandle('weights', { create: true })).createWritable()
-  await (await fetch(${JSON.stringify(`${from}model.onnx_data`)})).body.pipeTo(file)
-  return (await (await root.getFileHandle('weights')).getFile()).size
+  let bytes = 0
+  for (const name of ${JSON.stringify(names)}) {
+    const file = await (await root.getFileHandle(name, { create: true })).createWritable()
+    await (await fetch(${JSON.stringify(from)} + name)).body.pipeTo(file)
+    bytes += (await (await root.getFileHandle(name)).getFile()).size
+  }
+  return bytes
 })()`
 
 /** Loads from OPFS and keeps the session for `STEPS`. */
-const LOAD = (url: string, from: string, threads: number): string => `(async () => {
+const LOAD = (url: string, from: string, names: readonly string[], threads: number): string => `(async () => {
   ort.env.wasm.wasmPaths = ${JSON.stringify(`${url}ort/`)}
   ort.env.wasm.numThreads = ${threads}
   const graph = new Uint8Array(await (await fetch(${JSON.stringify(`${from}model.onnx`)})).arrayBuffer())
   const start = performance.now()
-  const file = await (await (await navigator.storage.getDirectory()).getFileHandle('weights')).getFile()
-  globalThis.session = await ort.InferenceSession.create(graph, { executionProviders: ['wasm'], graphOptimizationLevel: 'all', externalData: [{ path: 'model.onnx_data', data: file }] })
+  const root = await navigator.storage.getDirectory()
+  const file = async (name) => (await root.getFileHandle(name)).getFile()
+  const externalData = await Promise.all(${JSON.stringify(names)}.map(async (path) => ({ path, data: await file(path) })))
+  globalThis.session = await ort.InferenceSession.create(graph, { executionProviders: ['wasm'], graphOptimizationLevel: 'all', externalData })
   return (performance.now() - start) / 1000
 })()`
 
@@ -144,31 +162,32 @@ const STEPS = (inputs: Feeds, runs: number, loadSeconds: number): string => `(as
 /** Measures, or says in one sentence why not. `url`: the served page. */
 export async function benchLarge(
   url: string,
-  { threads, runs }: { threads: number; runs: number },
+  { threads, runs, layout }: { threads: number; runs: number; layout: Layout },
 ): Promise<LargeResult | string> {
-  const failed = make()
+  const failed = make(layout)
   if (failed !== null) return failed
+  const names = weightsOf(layout)
   const profile = mkdtempSync(join(tmpdir(), 'spqr-bench-'))
-  const { server, url: from } = await serveFolder()
+  const { server, url: from } = await serveFolder(folderOf(layout))
   try {
-    const bytes = await visit(profile, url, (page) => inPage<number>(page, STORE(from)))
+    const bytes = await visit(profile, url, (page) => inPage<number>(page, STORE(from, names)))
     const library = readFileSync(join(ROOT, 'node_modules', 'onnxruntime-web', 'dist', 'ort.jspi.min.js'), 'utf8')
     const inputs = feeds()
     const measured = await visit(profile, url, async (page) => {
       await page.addScriptTag({ content: `${library}\nglobalThis.ort = ort` })
       const before = residentBytes(profile, 'VmRSS')
-      const loadSeconds = await inPage<number>(page, LOAD(url, from, threads))
+      const loadSeconds = await inPage<number>(page, LOAD(url, from, names, threads))
       const loaded = residentBytes(profile, 'VmHWM')
       const timed = await inPage<Timed>(page, STEPS(inputs, runs, loadSeconds))
       const run = residentBytes(profile, 'VmHWM')
       return { timed, memory: before === null || loaded === null || run === null ? null : { before, loaded, run } }
     })
     const { memory } = measured
-    const native = runNative(join(FOLDER, 'model.onnx'), threads, runs, inputs)
+    const native = runNative(join(folderOf(layout), 'model.onnx'), threads, runs, inputs)
     const ours = timing([measured.timed])
     const theirs = typeof native === 'string' ? null : timing([native])
     return {
-      parameters: "323 million, float32, BK-SDM Tiny's layout, random",
+      parameters: LAYOUTS[layout],
       bytes,
       threads,
       build: 'jspi',

@@ -1,7 +1,8 @@
-"""Makes a full-size U-Net of random seeded weights for `npm run bench`: the layout of BK-SDM Tiny, 323 million parameters,
-1.29 GB in float32, exported as any checkpoint is (models/export/graph.py).
+"""Makes a full-size U-Net of random seeded weights for `npm run bench`, in the layout of tiny-sd (BK-SDM Tiny, 323 million
+parameters, 1.29 GB in float32) or of small-sd (BK-SDM Base, 579 million, 2.32 GB), exported as any checkpoint is
+(models/export/graph.py).
 
-    python src/cli/bench/largeUnet.py OUT
+    python src/cli/bench/largeUnet.py OUT [tiny-sd | small-sd]
 
 Writes OUT/model.onnx and OUT/model.onnx_data, unless both are there already. Weights are scaled so that activations
 keep their size from layer to layer: a network of overflowing numbers would be timed, but not compared.
@@ -16,21 +17,29 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models" / "export"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "models" / "export"))
 from graph import with_forward, write_graph  # noqa: E402
 
 LATENT, TOKENS, WIDTH = 64, 77, 768
 """Pictures of 512 pixels, CLIP's context."""
 
+LAYOUTS = {
+    "tiny-sd": {
+        "block_out_channels": (320, 640, 1280), "down_block_types": ("CrossAttnDownBlock2D",) * 3,
+        "up_block_types": ("CrossAttnUpBlock2D",) * 3, "mid_block_type": None},
+    "small-sd": {
+        "block_out_channels": (320, 640, 1280, 1280), "down_block_types": (*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", *("CrossAttnUpBlock2D",) * 3)},
+}
 
-def build() -> UNet2DConditionModel:
+
+def build(layout: str) -> UNet2DConditionModel:
     torch.manual_seed(20261125)
     return UNet2DConditionModel(
-        sample_size=LATENT, block_out_channels=(320, 640, 1280), layers_per_block=1, down_block_types=("CrossAttnDownBlock2D",) * 3,
-        up_block_types=("CrossAttnUpBlock2D",) * 3, mid_block_type=None, cross_attention_dim=WIDTH, attention_head_dim=8).eval().requires_grad_(False)
+        sample_size=LATENT, layers_per_block=1, cross_attention_dim=WIDTH, attention_head_dim=8, **LAYOUTS[layout]).eval().requires_grad_(False)
 
 
-def main(out: Path) -> None:
+def main(out: Path, layout: str = "tiny-sd") -> None:
     if (out / "model.onnx").exists() and (out / "model.onnx_data").exists():
         return
     shutil.rmtree(out, ignore_errors=True)
@@ -38,7 +47,7 @@ def main(out: Path) -> None:
     unfinished = out.with_name(f"{out.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    unet = build()
+    unet = build(layout)
 
     def forward(self, sample, timestep, encoder_hidden_states):
         return UNet2DConditionModel.forward(self, sample, timestep, encoder_hidden_states, return_dict=False)[0]
@@ -50,4 +59,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:3])
