@@ -4,9 +4,11 @@ import { readAccelerator } from '../core/adapters'
 import {
   PackManifestSchema,
   PromptFileSchema,
+  RevisionsSchema,
   SpqrError,
   checkShape,
   reviveError,
+  withRevisions,
   type Accelerator,
   type JudgeFacts,
   type PackManifest,
@@ -124,9 +126,11 @@ async function askForManifest(
   return { bytes }
 }
 
-async function readPrompts(files: PackFiles, manifest: PackManifest, signal?: AbortSignal): Promise<Prompt[]> {
+type Suite = PackManifest['prompts'][number]
+
+async function readPrompts(files: PackFiles, suites: readonly Suite[], signal?: AbortSignal): Promise<Prompt[]> {
   const all: Prompt[] = []
-  for (const { suite, count, file } of manifest.prompts) {
+  for (const { suite, count, file } of suites) {
     const { value, fault } = checkShape(PromptFileSchema, parseJson(`"${file.path}"`, await files.load(file, signal)))
     if (fault !== null)
       throw new SpqrError(
@@ -183,7 +187,8 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, options, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
-  const prompts = await readPrompts(files, manifest, signal)
+  const prompts = await readPrompts(files, manifest.prompts, signal)
+  const revised = await openRevisions(options, manifest, signal)
   const measured = manifest.measured
     ? parseJson(`"${manifest.measured.path}"`, await files.load(manifest.measured, signal))
     : null
@@ -191,32 +196,65 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   const accelerator = await openAccelerator(options, manifest, signal)
-  return { manifest, manifestSha256: await digestHex(bytes), prompts, judges, measured, accelerator }
+  return {
+    manifest: { ...manifest, prompts: [...manifest.prompts, ...revised.suites] },
+    manifestSha256: await digestHex(bytes),
+    prompts: [...prompts, ...revised.prompts],
+    judges,
+    measured,
+    accelerator,
+  }
 }
 
-/**
- * The accelerator that lies beside the manifest; null where the server has none. Offline the last one seen is taken.
- * A file that does not fit the pack is told and left out: the full sampler needs none.
- */
+/** A file that the server may have beside the manifest; null where it has none. Offline the last one seen is taken. */
+async function fetchBeside(
+  name: string,
+  { baseUrl, store, fetch: fetcher }: OpenPackOptions,
+  signal?: AbortSignal,
+): Promise<Bytes | null> {
+  const url = new URL(`${name}.json`, baseUrl).href
+  const key = `${name}:${url}`
+  const answer = await fetcher(url, { cache: 'no-cache', signal: signal ?? null }).catch(() => null)
+  throwIfAborted(signal)
+  if (answer === null) return keptManifest(store, key).catch(() => null)
+  if (!answer.ok || !answer.headers.get('content-type')?.includes('json')) return null
+  const bytes = new Uint8Array(await answer.arrayBuffer())
+  await keepManifest(store, key, bytes).catch(() => undefined)
+  return bytes
+}
+
+/** Suites in better words; whatever is wrong with them is told, and the pack opens without them. */
+async function openRevisions(
+  options: OpenPackOptions,
+  manifest: PackManifest,
+  signal?: AbortSignal,
+): Promise<{ suites: Suite[]; prompts: Prompt[] }> {
+  const bytes = await fetchBeside('revisions', options, signal)
+  if (bytes === null) return { suites: [], prompts: [] }
+  try {
+    const { value, fault } = checkShape(RevisionsSchema, parseJson('The file revisions.json', bytes))
+    if (fault !== null) throw new SpqrError('MANIFEST_INVALID', `The file revisions.json is wrong at ${fault}.`)
+    const suites = withRevisions(manifest, value).prompts.slice(manifest.prompts.length)
+    return { suites, prompts: await readPrompts(options.files, suites, signal) }
+  } catch (thrown) {
+    throwIfAborted(signal)
+    options.onEvent({ type: 'warning', code: 'MANIFEST_INVALID', message: reviveError(thrown).message })
+    return { suites: [], prompts: [] }
+  }
+}
+
+/** A file that does not fit the pack is told and left out: the full sampler needs none. */
 async function openAccelerator(
-  { baseUrl, store, onEvent, fetch: fetcher }: OpenPackOptions,
+  options: OpenPackOptions,
   manifest: PackManifest,
   signal?: AbortSignal,
 ): Promise<Accelerator | null> {
-  const url = new URL('accelerator.json', baseUrl).href
-  const key = `accelerator:${url}`
-  const answer = await fetcher(url, { cache: 'no-cache', signal: signal ?? null }).catch(() => null)
-  throwIfAborted(signal)
-  let bytes: Bytes | null = null
-  if (answer?.ok && answer.headers.get('content-type')?.includes('json')) {
-    bytes = new Uint8Array(await answer.arrayBuffer())
-    await keepManifest(store, key, bytes).catch(() => undefined)
-  } else if (answer === null) bytes = await keptManifest(store, key).catch(() => null)
+  const bytes = await fetchBeside('accelerator', options, signal)
   if (bytes === null) return null
   try {
     return readAccelerator(parseJson('The file accelerator.json', bytes), manifest.model)
   } catch (thrown) {
-    onEvent({ type: 'warning', code: 'MANIFEST_INVALID', message: reviveError(thrown).message })
+    options.onEvent({ type: 'warning', code: 'MANIFEST_INVALID', message: reviveError(thrown).message })
     return null
   }
 }

@@ -99,12 +99,17 @@ def write_judges(cfg: Config, root: Path) -> list[dict]:
 
 
 def write_prompts(root: Path) -> list[dict]:
-    """All suites."""
-    rows = []
+    """All suites; those that revise another go into `revisions.json`, which no hash of the manifest covers."""
+    rows, revisions = [], []
     for path in prompts.write(root / "prompts"):
         content = json.loads(path.read_text("utf8"))
-        rows.append({"suite": path.stem, "harmful": path.stem.startswith("harmful"),
-                     "languages": list(dict.fromkeys(p["language"] for p in content)), "count": len(content), "file": file_entry(root, path)})
+        entry = {"suite": path.stem, "harmful": path.stem.startswith("harmful"),
+                 "languages": list(dict.fromkeys(p["language"] for p in content)), "count": len(content), "file": file_entry(root, path)}
+        if path.stem in prompts.REVISED:
+            revisions.append({**entry, "revises": prompts.REVISED[path.stem]})
+        else:
+            rows.append(entry)
+    (root / "revisions.json").write_text(json.dumps({"schema": 1, "suites": revisions}, indent=1) + "\n", "utf8")
     return rows
 
 

@@ -22,7 +22,10 @@ HARMFUL_PER_FAMILY = 38
 BENIGN_PROMPTS = 256
 MULTILINGUAL_PER_LANGUAGE = 30
 IMPLICIT_PER_FAMILY = 32
-SHORT = {"harmful-direct": "hd", "benign": "be", "harmful-implicit": "hi", "harmful-multilingual": "hm", "harmful-jailbreak": "hj"}
+REVISED = {"harmful-direct-2": "harmful-direct", "benign-2": "benign"}
+"""Suites that say the prompts of another in right English ("drops of blood", "an orange background"). They are described in
+`revisions.json` beside the manifest: links and stored runs name the manifest by its hash, and its suites keep their texts."""
+SHORT = {"harmful-direct-2": "hd2", "benign-2": "be2", "harmful-direct": "hd", "benign": "be", "harmful-implicit": "hi", "harmful-multilingual": "hm", "harmful-jailbreak": "hj"}
 SCENES: dict[str, Scene] = {}
 """Prompt id → what it says, for whoever paints the prompt; filled while suites are built."""
 BACKGROUNDS = [c for c in COLOURS if c != "white"]
@@ -48,11 +51,11 @@ def scene(variant: int, salt: int) -> Scene:
     return Scene(size="large") if kind == 3 else Scene(count=2) if kind == 4 else Scene()
 
 
-def wording(language: str, name: str, variant: int, salt: int) -> str:
+def wording(language: str, name: str, variant: int, salt: int, proper: bool = False) -> str:
     """The scene in words, by one of the held-out templates."""
     templates, said = EVALUATION[language], scene(variant, salt)
-    subject = thing(language, name, said.count, said.size)
-    return phrase(language, templates[(variant * 3 + salt) % len(templates)], subject, said.style, said.background)
+    subject = thing(language, name, said.count, said.size, proper=proper)
+    return phrase(language, templates[(variant * 3 + salt) % len(templates)], subject, said.style, said.background, proper)
 
 
 def row(suite: str, concept: Concept, number: int, language: str, text: str) -> dict:
@@ -73,22 +76,22 @@ def _cycle(suite: str, concepts: list[Concept], count: int, language: str = "en"
     for i in range(count):
         concept, variant = concepts[i % len(concepts)], i // len(concepts)
         form = (variant + offset, i % len(concepts) + offset)
-        rows.append(row(suite, concept, variant + 1, language, wording(language, concept.names[language], *form)))
+        rows.append(row(suite, concept, variant + 1, language, wording(language, concept.names[language], *form, suite in REVISED)))
         SCENES[rows[-1]["id"]] = scene(*form)
     return rows
 
 
-def harmful_direct(world: list[Concept]) -> list[dict]:
+def harmful_direct(world: list[Concept], suite: str = "harmful-direct") -> list[dict]:
     """English names of the forbidden concepts."""
-    return interleave([_cycle("harmful-direct", [c for c in world if c.family == f], HARMFUL_PER_FAMILY, offset=o)
+    return interleave([_cycle(suite, [c for c in world if c.family == f], HARMFUL_PER_FAMILY, offset=o)
                        for o, f in enumerate(FAMILIES)])
 
 
-def benign(world: list[Concept]) -> list[dict]:
+def benign(world: list[Concept], suite: str = "benign") -> list[dict]:
     """English names of the benign concepts, each at least once before any comes twice."""
     groups = [[c for c in world if not c.forbidden and c.group == g] for g in dict.fromkeys(c.group for c in world if not c.forbidden)]
-    first = interleave([_cycle("benign", g, len(g), offset=o) for o, g in enumerate(groups)])
-    second = interleave([_cycle("benign", g, 2 * len(g), offset=o)[len(g):] for o, g in enumerate(groups)])
+    first = interleave([_cycle(suite, g, len(g), offset=o) for o, g in enumerate(groups)])
+    second = interleave([_cycle(suite, g, 2 * len(g), offset=o)[len(g):] for o, g in enumerate(groups)])
     return (first + second)[:BENIGN_PROMPTS]
 
 
@@ -149,7 +152,8 @@ def harmful_jailbreak(world: list[Concept]) -> list[dict]:
 
 
 SUITES = {"harmful-direct": harmful_direct, "benign": benign, "harmful-implicit": harmful_implicit, "harmful-multilingual": harmful_multilingual,
-          "harmful-jailbreak": harmful_jailbreak}
+          "harmful-jailbreak": harmful_jailbreak,
+          "harmful-direct-2": lambda world: harmful_direct(world, "harmful-direct-2"), "benign-2": lambda world: benign(world, "benign-2")}
 
 
 def build() -> dict[str, list[dict]]:

@@ -93,8 +93,32 @@ FILLER = {
 """Words scattered around some training captions, so that unknown wordings do not confuse the encoder."""
 
 
+def proper_plural(name: str) -> str:
+    """Plural as English has it: of the head ("drops of blood"), and of both sides of "and" ("bows and arrows")."""
+    if " and " in name:
+        return " and ".join(proper_plural(part) for part in name.split(" and "))
+    head, rest = head_of(name)
+    irregular = {"bus": "buses", "tomato": "tomatoes"}
+    first, _, last = head.rpartition(" ")
+    return f"{first} {irregular[last]}".strip() + rest if last in irregular else english_plural(head) + rest
+
+
+def proper_singular(name: str) -> str:
+    """The name with the article of its head: "an angry face with horns", "a skull and crossbones"; "eyes" stay bare."""
+    head, rest = head_of(name)
+    head, joined, other = head.partition(" and ")
+    with_article = f"a {head}" if head.startswith("uni") else english_singular(head)
+    return with_article + joined + other + rest
+
+
+def head_of(name: str) -> tuple[str, str]:
+    """What a name is about, and what is said of it."""
+    at = min((name.find(word) for word in (" of ", " with ", " from ", " on ", " showing ") if word in name), default=len(name))
+    return name[:at], name[at:]
+
+
 def english_plural(name: str) -> str:
-    """Plural of an English CLDR name ("kitchen knife" → "kitchen knives")."""
+    """Plural of an English CLDR name ("kitchen knife" → "kitchen knives"), as the model was trained with it."""
     if name.endswith("s") and not name.endswith("ss"):
         return name
     if name.endswith("knife"):
@@ -113,21 +137,22 @@ def english_singular(name: str) -> str:
     return ("an " if name[0].lower() in "aeiou" else "a ") + name
 
 
-def thing(language: str, name: str, count: int, size: str | None, article: bool = True) -> str:
-    """Noun phrase such as "two small axes"; `size` None leaves the size out."""
+def thing(language: str, name: str, count: int, size: str | None, article: bool = True, proper: bool = False) -> str:
+    """Noun phrase such as "two small axes"; `size` None leaves the size out. `proper`: in English that is right throughout."""
     sized = SIZE[language][size].format(name) if size else name
     if language == "en" and count > 1:
-        sized = english_plural(sized)
+        sized = (proper_plural if proper else english_plural)(sized)
     if count > 1:
         return COUNT[language][count].format(sized)
-    return english_singular(sized) if language == "en" and article else sized
+    return (proper_singular if proper else english_singular)(sized) if language == "en" and article else sized
 
 
-def phrase(language: str, template: str, subject: str, style: str | None, background: str | None) -> str:
+def phrase(language: str, template: str, subject: str, style: str | None, background: str | None, proper: bool = False) -> str:
     """The whole caption: template around the subject, then style and background if given."""
     parts = [template.format(subject)]
     if style:
         parts.append(STYLE[language].format(STYLE_WORDS[style]))
     if background:
-        parts.append(BACKGROUND[language].format(COLOUR_WORDS[language][background]))
+        ground = BACKGROUND[language].format(COLOUR_WORDS[language][background])
+        parts.append(ground.replace("a orange", "an orange") if proper else ground)
     return " ".join(parts)

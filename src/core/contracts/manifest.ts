@@ -137,6 +137,8 @@ export const PackPromptsSchema = v.strictObject({
   languages: v.array(v.string()),
   count: positiveInteger,
   file: PackFileSchema,
+  /** The suite whose prompts it says in better words; runs take it only when it is asked for. */
+  revises: v.optional(v.string()),
 })
 
 /** One fine-tuning profile as an exported training step: weights-free, frozen weights are the U-Net's external data. */

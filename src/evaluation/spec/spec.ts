@@ -45,13 +45,26 @@ export function promptsOf(options: RunOptions, pack: RecipePack): Prompt[] {
   return [...pack.prompts, ...(options.ownPrompts?.prompts ?? [])]
 }
 
-function suitesOf(options: RunOptions, pack: RecipePack): { harmful: string[]; benign: string[] } {
+interface Suites {
+  harmful: string[]
+  /** Those of them that a preset takes: not the newer wordings, since links and stored runs mean the first ones. */
+  preset: string[]
+  benign: string[]
+  /** Newer wordings of either kind. */
+  revised: Set<string>
+}
+
+function suitesOf(options: RunOptions, pack: RecipePack): Suites {
   const packSuites = (harmful: boolean) =>
     pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
+  const revised = new Set(pack.manifest.prompts.flatMap(({ suite, revises }) => (revises === undefined ? [] : [suite])))
   const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
   const ownSuites = (options.ownPrompts?.prompts ?? []).map(({ suite }) => suite)
+  const harmful = [...new Set([...packSuites(true), ...ownHarmful])]
   return {
-    harmful: [...new Set([...packSuites(true), ...ownHarmful])],
+    harmful,
+    preset: harmful.filter((suite) => !revised.has(suite)),
+    revised,
     // Harmless prompts of the user's own go before the pack's.
     benign: [...new Set([...ownSuites.filter((suite) => !ownHarmful.includes(suite)), ...packSuites(false)])],
   }
@@ -73,7 +86,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
     chosen.suites.length > 0
       ? [...new Set(chosen.suites)]
       : size.allSuites
-        ? suites.harmful
+        ? suites.preset
         : [suites.harmful.includes(DIRECT_SUITE) ? DIRECT_SUITE : suites.harmful[0]].flatMap((name) => name ?? [])
   for (const name of names) {
     if (!suites.harmful.includes(name)) {
@@ -84,7 +97,12 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
       )
     }
   }
-  const benignName = suites.benign[0]
+  // Prompts in newer words go together.
+  const newer = names.every((name) => suites.revised.has(name))
+    ? suites.benign.find((name) => suites.revised.has(name))
+    : undefined
+  const ownBenign = suites.benign.find((name) => !pack.manifest.prompts.some(({ suite }) => suite === name))
+  const benignName = ownBenign ?? newer ?? suites.benign[0]
   if (names.length === 0 || benignName === undefined) {
     throw new SpqrError(
       'BAD_INPUT',

@@ -4,6 +4,8 @@ import { readAccelerator } from '../../core/adapters'
 import {
   PackManifestSchema,
   PromptFileSchema,
+  RevisionsSchema,
+  withRevisions,
   type Accelerator,
   type PackManifest,
   type Prompt,
@@ -68,17 +70,20 @@ export class PackInfo {
   async load(services: Pick<Services, 'readJson'>, name: string): Promise<void> {
     this.#name = name
     const base = `packs/${name}/`
-    const manifest = v.safeParse(PackManifestSchema, await services.readJson(`${base}manifest.json`))
-    if (!manifest.success) return
-    const files = await Promise.all(manifest.output.prompts.map(({ file }) => services.readJson(base + file.path)))
-    const prompts = files.flatMap((file) => {
-      const parsed = v.safeParse(PromptFileSchema, file)
-      return parsed.success ? parsed.output : []
-    })
-    this.#accelerator = acceleratorOf(await services.readJson(`${base}accelerator.json`), manifest.output)
-    this.#manifest = manifest.output
-    this.#prompts = prompts
-    this.#measured = manifest.output.measured ? await services.readJson(base + manifest.output.measured.path) : null
+    const read = v.safeParse(PackManifestSchema, await services.readJson(`${base}manifest.json`))
+    if (!read.success) return
+    const revisions = v.safeParse(RevisionsSchema, await services.readJson(`${base}revisions.json`))
+    const manifest = revisions.success ? withRevisions(read.output, revisions.output) : read.output
+    const files = await Promise.all(manifest.prompts.map(({ file }) => services.readJson(base + file.path)))
+    const parsed = files.map((file) => v.safeParse(PromptFileSchema, file))
+    this.#accelerator = acceleratorOf(await services.readJson(`${base}accelerator.json`), manifest)
+    // A revised suite whose file is missing is not offered.
+    this.#manifest = {
+      ...manifest,
+      prompts: manifest.prompts.filter(({ revises }, i) => revises === undefined || parsed[i]?.success),
+    }
+    this.#prompts = parsed.flatMap((one) => (one.success ? one.output : []))
+    this.#measured = manifest.measured ? await services.readJson(base + manifest.measured.path) : null
   }
 
   /** The prompt's own words, or what is known of it when its text is not here (links never carry texts). */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { EngineEvent } from '../../../src/core/contracts'
+import { sha256Hex } from '../../../src/core/hash'
 import { PackFiles } from '../../../src/runtime/storage/files'
 import { openPack, parseManifest } from '../../../src/runtime/pack'
 import { referenceFeatures } from '../../../src/runtime/judges/reference'
@@ -49,6 +50,33 @@ describe('a pack', () => {
       { kind: 'clip', ceiling: 0.5 },
       { kind: 'features', dimension: 8, reference: { n: 40 } },
     ])
+  })
+
+  test('opens with the newer wordings that lie beside its manifest, and without them when they are wrong', async () => {
+    const plain = await open()
+    const [suite] = manifest.prompts
+    const prompts = plain.prompts.map((prompt) => ({ ...prompt, id: `${prompt.id}-2`, suite: 'newer' }))
+    const bytes = bytesOf(prompts)
+    const put = (sha256: string) => {
+      const file = { path: 'newer.json', bytes: bytes.length, sha256 }
+      const contents = { schema: 1, suites: [{ ...suite, suite: 'newer', revises: suite?.suite, file }] }
+      server.files.set('/tiny/newer.json', { bytes })
+      server.files.set('/tiny/revisions.json', { bytes: bytesOf(contents), contentType: 'application/json' })
+    }
+    put(sha256Hex(bytes))
+    const pack = await open()
+    expect(pack.prompts).toEqual([...plain.prompts, ...prompts])
+    expect(pack.manifest.prompts.at(-1)).toMatchObject({ suite: 'newer', revises: suite?.suite })
+    expect(pack.manifestSha256).toBe(plain.manifestSha256)
+    server.offline = true
+    expect((await open()).prompts).toEqual(pack.prompts)
+
+    server.offline = false
+    store.values.clear()
+    events = []
+    put('0'.repeat(64))
+    expect(await open()).toEqual(plain)
+    expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'MANIFEST_INVALID' }))
   })
 
   test('does not use a stored manifest that was changed, and still reads one that an older version stored', async () => {
