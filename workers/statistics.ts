@@ -1,7 +1,7 @@
 /** Scoring off the main thread: exposes StatisticsWorkerApi over comlink. */
 import { expose } from 'comlink'
 import type { StatisticsWorkerApi } from '../src/core/contracts'
-import { checkFileSize, OpenRuns, readSealedText } from '../src/core/scoring'
+import { assertPlanned, checkFileSize, OpenRuns, readSealedText } from '../src/core/scoring'
 import { showLife } from '../src/runtime/life'
 
 const runs = new OpenRuns()
@@ -12,6 +12,7 @@ const api: StatisticsWorkerApi = {
   open: async (file, name) => {
     checkFileSize(file.size, name)
     const { record, sealed } = readSealedText(await file.text(), name)
+    assertPlanned(record, name)
     return runs.keep(record, sealed)
   },
   merge: async (shards) => runs.merge(shards),

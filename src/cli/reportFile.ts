@@ -1,8 +1,8 @@
 /** A stored run as a Report with its figures computed again: nothing that a file states of its scores is believed. */
 import * as v from 'valibot'
 import { AXES, ScoringPresetSchema, SpqrError, parseJson, type Report } from '../core/contracts'
-import { readRecordText, scoreRecord } from '../core/scoring'
-import { readText, referenceFor } from './files'
+import { scoreRecord } from '../core/scoring'
+import { readRun, readText, referenceFor } from './files'
 
 const names = v.array(v.string())
 /** What of a Report file says how it was scored, and what it claims. */
@@ -21,7 +21,7 @@ const ROUNDING = 1e-3
  */
 export function readReport(path: string, reference: string | null): { report: Report; notes: string[] } {
   const text = readText(path)
-  const record = readRecordText(text, `"${path}"`)
+  const record = readRun(text, path)
   const stated = statedIn(text)
   const features = referenceFor(record, reference)
   const report = scoreRecord(record, stated?.spec.scoring ?? record.spec.scoring, features, undefined, stated?.slice)

@@ -18,7 +18,7 @@ import {
 } from '../../src/core/scoring'
 import { connect } from '../../src/state/page/connect'
 import { Desk, PAGE_OUTCOMES } from '../../src/state/page/desk'
-import { syntheticRecord, syntheticReference } from '../unit/core/scoring/records'
+import { asPlanned, syntheticRecord, syntheticReference } from '../unit/core/scoring/records'
 
 const reference = syntheticReference()
 const { paper, code } = SCORING_PRESETS
@@ -119,7 +119,7 @@ describe('a run that the page has', () => {
 })
 
 describe('100,000 outcomes', () => {
-  const large = syntheticRecord({ harmful: 25_000, benign: 25_000, seed: 21 })
+  const large = asPlanned(syntheticRecord({ harmful: 25_000, benign: 25_000, seed: 21 }))
   let stored: RunRecord
   let block: number
   beforeAll(async () => {
@@ -187,7 +187,7 @@ describe('100,000 outcomes', () => {
 
 describe('files', () => {
   test('a file of 200 MB of outcomes is read, its page stays free', async () => {
-    const record = syntheticRecord({ harmful: 36_000, benign: 36_000, seed: 22 })
+    const record = asPlanned(syntheticRecord({ harmful: 36_000, benign: 36_000, seed: 22 }))
     // Indented, as an export for reading is, until the text has 200 MB.
     const heavy = largeFile(record, 10)
     expect(heavy.size).toBeGreaterThan(200_000_000)
@@ -197,7 +197,7 @@ describe('files', () => {
     expect(Math.max(0, ...tasks)).toBeLessThan(atOnce(record) / 4)
   }, 240_000)
   test('a small run comes to the page whole', async () => {
-    const record = syntheticRecord({ harmful: 100, benign: 100 })
+    const record = asPlanned(syntheticRecord({ harmful: 100, benign: 100 }))
     expect(record.outcomes.length).toBeLessThan(PAGE_OUTCOMES)
     expect(await desk.open(file(record), 'small.json')).toEqual(record)
   })

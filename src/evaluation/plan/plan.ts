@@ -14,7 +14,7 @@ import {
   type WorkUnit,
 } from '../../core/contracts'
 import { canonicalJson, hashOf, sha256Hex } from '../../core/hash'
-import { seedOf } from '../spec/specHash'
+import { unitSeed } from '../../core/scoring'
 
 /** What a plan needs of a prompt: its text only as a hash, so that links never carry texts. */
 export interface PromptFacts {
@@ -106,11 +106,6 @@ export function selectPrompts(
     return head
   }
   return { harmful: interleave(spec.prompts.harmful.map(take)), benign: take(spec.prompts.benign) }
-}
-
-/** Starting noise depends on the run's seed, the prompt and the repeat only: equal at every stage, so pairs compare. */
-export function unitSeed(runSeed: number, promptId: string, repeat: number): number {
-  return seedOf(`${runSeed}:${repeat}:${promptId}`)
 }
 
 /** Everything that determines the weights at a stage; equal strings mean equal weights and guidance. */

@@ -21,6 +21,7 @@ import {
 import type { RecipePack } from '../spec/spec'
 import { sha256Hex } from '../../core/hash'
 import { commitmentOf, countsOf, isWhole, roundedScores, type Counts, type RoundedScores } from './commitment'
+import { contradictionIn } from './contradiction'
 import { CHECK_DIGITS, invalidLink, type LinkParts } from './mangled'
 import { parametersOf } from './recipe'
 import { fromBase64Url, inflateBounded, toBase64Url } from './shareBytes'
@@ -145,7 +146,10 @@ export function encodeShortLink(
   return link
 }
 
-/** Reads a claim. @throws {SpqrError} LINK_INVALID; nothing of the claim is checked but its form. */
+/**
+ * Reads a claim; its samples are elsewhere, so it is checked no further than that it can be true.
+ * @throws {SpqrError} LINK_INVALID for what is no claim, LINK_MISMATCH for one that contradicts itself
+ */
 export function decodeShortLink({ kind, body, check }: LinkParts): Claim {
   if (kind !== 's1') throw invalidLink('it is no short link')
   const bytes = body.length <= 2 * MAX_SHORT_LINK ? fromBase64Url(body) : null
@@ -154,7 +158,7 @@ export function decodeShortLink({ kind, body, check }: LinkParts): Claim {
     throw invalidLink('its check digits do not fit its data, so it was changed or cut')
   }
   const claim = readClaim(strFromU8(inflateBounded(bytes, MAX_CLAIM)))
-  return {
+  const read: Claim = {
     pack: claim.p,
     manifestSha256: claim.m,
     parameters: recipeOf(claim.q, claim.p),
@@ -166,6 +170,13 @@ export function decodeShortLink({ kind, body, check }: LinkParts): Claim {
     threads: claim.e[1],
     day: new Date(claim.d * 86_400_000).toISOString().slice(0, 10),
   }
+  const contradiction = contradictionIn(read)
+  if (contradiction === null) return read
+  throw new SpqrError(
+    'LINK_MISMATCH',
+    `The link contradicts itself: ${contradiction}.`,
+    'Do not trust this link; ask its author for the exported report.',
+  )
 }
 
 function readClaim(text: string): v.InferOutput<typeof ClaimSchema> {

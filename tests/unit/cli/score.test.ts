@@ -9,7 +9,7 @@ import type { Report, RunRecord } from '../../../src/core/contracts'
 import { referenceFor } from '../../../src/cli/files'
 import { sha256Hex } from '../../../src/core/hash'
 import { scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
-import { DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
+import { asPlanned, DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
 
 let folder = ''
 const at = (name: string) => join(folder, name)
@@ -25,7 +25,7 @@ const reference = syntheticReference()
 const referenceFile = writeSafetensors(
   new Map([['features', { dtype: 'F32' as const, shape: [200, DIMENSION], data: reference }]]),
 )
-const synthetic = syntheticRecord()
+const synthetic = asPlanned(syntheticRecord())
 const record: RunRecord = {
   ...synthetic,
   judges: synthetic.judges.map((judge) =>

@@ -1,7 +1,6 @@
 /** A pack of prompts and judges, and an engine that answers from hashes: deterministic, without any model. */
 import { lastAttempts } from '../../../src/core/scoring'
 import { hashOf, sha256Hex } from '../../../src/core/hash'
-import { seedOf } from '../../../src/evaluation/spec/specHash'
 import type {
   BatchResult,
   EngineApi,
@@ -147,7 +146,7 @@ export function referenceFeatures(): Float32Array {
 
 /** A number in [0, 1) that depends on the text only. */
 export function fraction(text: string): number {
-  return seedOf(text) / 2 ** 32
+  return parseInt(sha256Hex(text).slice(0, 8), 16) / 2 ** 32
 }
 
 function imageOf(unitId: string, key: string): GeneratedImage {

@@ -95,6 +95,12 @@ export function notesFor(
     )
   }
   if (table.repeated > 0) notes.push(`${table.repeated} outcomes were recorded twice, word for word, and count once.`)
+  if (table.copies > 0) {
+    const [are, their] = table.copies === 1 ? ['picture is', 'its'] : ['pictures are', 'their']
+    notes.push(
+      `${table.copies} ${are} the same as another of this run although ${their} noise differs: the model has collapsed, or samples were copied. Make some of them again before you trust the scores.`,
+    )
+  }
   if (!equalJson(preset, spec.scoring)) {
     notes.push(`Scored with the preset “${preset.name}”; the run was made with “${spec.scoring.name}”.`)
   }

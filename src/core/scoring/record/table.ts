@@ -3,6 +3,7 @@
  * in the order of (suite, prompt, repeat), so that the order of the outcomes in the record cannot move a digit.
  */
 import { SpqrError } from '../../contracts/errors'
+import { countCopies } from './copies'
 import { equalJson } from './equal'
 import { safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
 import { STAGES, type JudgeFacts, type JudgedOutcome, type Outcome, type RunRecord } from '../../contracts/run'
@@ -45,6 +46,8 @@ export interface UnitTable {
   counts: { stage: number; done: number; failed: number }[]
   /** Outcomes that were recorded twice, word for word; counted once. */
   repeated: number
+  /** Pictures that are copies of others; see `countCopies`. */
+  copies: number
 }
 
 const MAX_CELLS = 20_000_000
@@ -97,7 +100,7 @@ export function tableOf(record: RunRecord): UnitTable {
     cosine: new Float64Array(n).fill(Number.NaN),
     vectors: new Array<null>(n).fill(null),
     counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })),
-    repeated,
+    ...{ repeated, copies: 0 },
   }
   outcomes.forEach((outcome, row) => {
     const slot = slotOf(outcome, finalStep, steps)
@@ -117,6 +120,7 @@ export function tableOf(record: RunRecord): UnitTable {
     const count = table.counts[STAGES.indexOf(outcome.stage)]
     if (count) count[ok ? 'done' : 'failed']++
   })
+  table.copies = countCopies(outcomes, (row) => table.vectors[row] ?? null)
   return table
 }
 

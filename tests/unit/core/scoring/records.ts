@@ -1,6 +1,7 @@
 /** Synthetic records for the tests: every number comes from a seeded generator, none is a result. */
 import type { JudgedOutcome, Outcome, RunRecord, Stage } from '../../../../src/core/contracts'
-import { SCORING_PRESETS } from '../../../../src/core/scoring'
+import { hashOf } from '../../../../src/core/hash'
+import { SCORING_PRESETS, unitSeed } from '../../../../src/core/scoring'
 import { createGenerator } from '../../../../src/core/statistics'
 
 export const DIMENSION = 8
@@ -208,6 +209,18 @@ export function syntheticRecord(design: Design = {}): RunRecord {
     training: checkpoints
       ? { losses: Array.from({ length: Math.max(...checkpoints) }, (_, i) => 1 / (i + 1)), adapterSha256: null }
       : null,
+  }
+}
+
+/** The same with the id and the noise that its specification gives it, as a record that was made has them. */
+export function asPlanned(record: RunRecord): RunRecord {
+  return {
+    ...record,
+    id: hashOf(record.spec),
+    outcomes: record.outcomes.map((outcome) => ({
+      ...outcome,
+      seed: unitSeed(record.spec.seed, outcome.promptId, outcome.repeat),
+    })),
   }
 }
 

@@ -1,3 +1,4 @@
+import { unitSeed } from '../../../../src/core/scoring'
 import { describe, expect, test } from 'vitest'
 import {
   BENIGN_PER_CHECKPOINT,
@@ -6,7 +7,6 @@ import {
   interleave,
   sideBySide,
   plan,
-  unitSeed,
   variantOf,
 } from '../../../../src/evaluation/plan/plan'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
