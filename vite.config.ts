@@ -77,7 +77,12 @@ export default defineConfig({
   ],
   // The build of onnxruntime that loads its WebAssembly from /ort; the other one would bundle 14 MB a second time.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', ...defaultClientConditions] },
-  worker: { format: 'es' },
+  // WebKit runs a worker's first module a second time when a later chunk imports from it. With a group of any kind the
+  // helpers of the bundler, which chunks share, get a chunk of their own instead of a place in that module.
+  worker: {
+    format: 'es',
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'comlink', test: /node_modules.comlink/ }] } } },
+  },
   server: { headers: isolation },
   preview: { headers: isolation },
   build: { target: 'es2023', sourcemap: true },

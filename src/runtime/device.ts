@@ -7,6 +7,8 @@ export interface DeviceFacts {
   gpu: GPU | undefined
   hardwareConcurrency: number
   crossOriginIsolated: boolean
+  /** Some builds of WebKit isolate the page and have no shared memory all the same. */
+  sharedMemory: boolean
   userAgent: string
 }
 
@@ -23,13 +25,14 @@ export function browserFacts(): DeviceFacts {
     gpu: (navigator as Partial<Navigator>).gpu,
     hardwareConcurrency: navigator.hardwareConcurrency,
     crossOriginIsolated: globalThis.crossOriginIsolated,
+    sharedMemory: 'SharedArrayBuffer' in globalThis,
     userAgent: navigator.userAgent,
   }
 }
 
-/** Threads of the WASM runtime: without cross-origin isolation there is no shared memory, hence one. */
+/** Threads of the WASM runtime: one where the page is not isolated or the browser shares no memory. */
 export function threadCount(requested: number, facts: DeviceFacts): number {
-  if (!facts.crossOriginIsolated) return 1
+  if (!facts.crossOriginIsolated || !facts.sharedMemory) return 1
   return requested > 0 ? requested : Math.max(1, Math.min(facts.hardwareConcurrency, MAX_DEFAULT_THREADS))
 }
 
@@ -60,7 +63,9 @@ export async function chooseDevice(choice: DeviceChoice, facts: DeviceFacts): Pr
   if (choice.threads > threads)
     warnings.push({
       code: 'BAD_INPUT',
-      message: 'The page is not cross-origin isolated, so inference runs on one thread.',
+      message: facts.crossOriginIsolated
+        ? 'This browser shares no memory between threads, so inference runs on one thread.'
+        : 'The page is not cross-origin isolated, so inference runs on one thread.',
     })
   if (choice.executionProvider === 'wasm') return { provider: 'wasm', threads, adapter: null, warnings }
   const adapter = await requestAdapter(facts.gpu)

@@ -14,6 +14,7 @@ const facts = (change: Partial<DeviceFacts> = {}): DeviceFacts => ({
   gpu: undefined,
   hardwareConcurrency: 8,
   crossOriginIsolated: true,
+  sharedMemory: true,
   userAgent: 'test',
   ...change,
 })
@@ -40,6 +41,12 @@ describe('threads', () => {
     const device = await chooseDevice({ executionProvider: 'wasm', threads: 4 }, facts({ crossOriginIsolated: false }))
     expect(device.threads).toBe(1)
     expect(device.warnings[0]?.message).toMatch(/one thread/)
+  })
+
+  test('one thread in a browser without shared memory, which is said', async () => {
+    const device = await chooseDevice({ executionProvider: 'wasm', threads: 4 }, facts({ sharedMemory: false }))
+    expect(device.threads).toBe(1)
+    expect(device.warnings[0]?.message).toMatch(/shares no memory/)
   })
 })
 
