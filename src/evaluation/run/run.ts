@@ -87,6 +87,19 @@ async function withShared({ store }: RunPorts, record: RunRecord, units: readonl
   return { ...record, outcomes: [...record.outcomes, ...shared] }
 }
 
+/**
+ * What is known of a training once `step` was reached (again). The trainer returns all losses so far, or those since its
+ * last checkpoint; a checkpoint whose pictures were lost is trained again, and what later steps gave stays.
+ */
+function joined(known: TrainingTrace | null, step: number, { losses, adapterSha256 }: TrainingTrace): TrainingTrace {
+  const earlier = known?.losses.slice(0, step - losses.length) ?? []
+  const later = known?.losses.slice(step) ?? []
+  return {
+    losses: [...earlier, ...losses.map((loss) => onGrid(loss, LOSS_STEPS)), ...later],
+    adapterSha256: known && later.length > 0 ? known.adapterSha256 : adapterSha256,
+  }
+}
+
 class Run {
   private readonly progress: ProgressCounter
   private readonly generator: Generator
@@ -295,10 +308,7 @@ class Run {
     this.phase('train', unit)
     const { checkpointKey, trace }: Trained = await this.live.reach(signal, unit.step)
     throwIfAborted(signal)
-    // The trainer returns all losses so far, or those since its last checkpoint.
-    const earlier = (this.training?.losses ?? []).slice(0, unit.step - trace.losses.length)
-    const losses = [...earlier, ...trace.losses.map((loss) => onGrid(loss, LOSS_STEPS))]
-    this.training = { losses, adapterSha256: trace.adapterSha256 }
+    this.training = joined(this.training, unit.step, trace)
     await this.ports.store.setTraining(this.record.id, this.training)
     this.trainAhead(signal, unit.step)
     return checkpointKey

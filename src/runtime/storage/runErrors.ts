@@ -26,12 +26,14 @@ export function missingError(run: string): SpqrError {
 }
 
 /** A run of which nothing can be read. */
-export function damagedError(run: string, what: string): SpqrError {
-  return new SpqrError(
-    'RECORD_INVALID',
-    `The stored run ${short(run)} is damaged: ${what}.`,
-    'Remove this run and start it again; other runs are not affected.',
-  )
+export class UnreadableRun extends SpqrError {
+  constructor(run: string, what: string) {
+    super(
+      'RECORD_INVALID',
+      `The stored run ${short(run)} is damaged: ${what}.`,
+      'Remove this run, or start it again: then all of it is made again. Other runs are not affected.',
+    )
+  }
 }
 
 /** A run of which a part can be read; `lost`: results that cannot. */

@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import { OutcomeSchema, RunRecordSchema, checkShape, type Outcome, type RunRecord } from '../../core/contracts'
 import { conditionsOf, judgeProblem, lastAttempts, presetProblem } from '../../core/scoring'
 import { digestHex } from '../events'
-import { damagedError, versionError } from './runErrors'
+import { UnreadableRun, versionError } from './runErrors'
 
 export const HeaderSchema = v.strictObject({
   record: v.omit(RunRecordSchema, ['outcomes']),
@@ -85,7 +85,7 @@ export async function readHeader(
   const { header } = intact ? ofRun(run, spare.output.header) : { header: null }
   if (header) return { header, damage, sealed: true }
   if (main.header) return { header: main.header, damage: 'the copy of its header', sealed: false }
-  throw damagedError(run, damage)
+  throw new UnreadableRun(run, damage)
 }
 
 function ofRun(run: string, stored: unknown): { header: Header; damage: null } | { header: null; damage: string } {

@@ -14,7 +14,7 @@ import {
   type TrainingTrace,
 } from '../../core/contracts'
 import { digestHex } from '../events'
-import { missingError, partlyDamagedError, refusedError, removedError } from './runErrors'
+import { UnreadableRun, missingError, partlyDamagedError, refusedError, removedError } from './runErrors'
 import {
   ImageSchema,
   batchEntries,
@@ -68,7 +68,12 @@ class KeyValueRunStore implements RunStore {
 
   open(record: Omit<RunRecord, 'outcomes'>): Promise<RunRecord> {
     return this.serial(async () => {
-      const found = await this.load(record.id)
+      const found = await this.load(record.id).catch((thrown: unknown) => {
+        if (!(thrown instanceof UnreadableRun)) throw thrown
+        // Whoever starts it wants it made: nothing of it is left to lose.
+        this.options.onDamage?.(thrown)
+        return null
+      })
       this.live = found ?? { header: { record, batches: 0, done: 0, bytes: 0 }, batches: [] }
       if (!found) await this.write(record.id, await headerEntries(this.live.header))
       else if (found.damage.length > 0 || !found.sealed) this.live = await this.repaired(found)
