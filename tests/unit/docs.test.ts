@@ -29,9 +29,8 @@ const anchorsOf = (file: string): string[] =>
   [...read(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchor(heading ?? ''))
 
 test('the README is a page of at most 900 words', () => {
-  const words = read('README.md')
-    .split(/\s+/)
-    .filter((word) => /[\p{L}\p{N}]/u.test(word))
+  // As `wc -w` counts.
+  const words = read('README.md').trim().split(/\s+/)
   expect(words.length).toBeLessThanOrEqual(900)
 })
 
