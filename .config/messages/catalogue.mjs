@@ -111,7 +111,8 @@ function problemOf(language, english, forms) {
 }
 
 /** What the page and the lesson say must be there in every language; errors of files and of networks may be in English still. */
-const isPage = (files) => [...files].some((file) => /^src\/(ui|state|evaluation\/lesson)\/|^\.config\//.test(file))
+const isPage = (files) =>
+  [...files].some((file) => /^src\/(ui|state|evaluation\/(lesson|publish))\/|^\.config\//.test(file))
 
 /**
  * Compares the source with its catalogues.

@@ -113,9 +113,10 @@ export async function compileComponent(code, file, index) {
   return { messages: msgs, output: msgs.length > 0 || wrapped ? () => output(imports) : null }
 }
 
-/** Folders whose strings a person may meet; commands and what is published as a file stay English. */
+/** Folders whose strings a person may meet; commands and what is published as a file stay English, but for a file's name in the menu. */
 const FOLDERS = ['src/core', 'src/evaluation', 'src/runtime', 'src/state', 'src/ui', 'src/wiring', 'workers']
-const isSource = (file) => /\.(ts|svelte)$/.test(file) && !/\.d\.ts$|^src\/evaluation\/publish\//.test(file)
+const isSource = (file) =>
+  /\.(ts|svelte)$/.test(file) && !/\.d\.ts$|^src\/evaluation\/publish\/(?!formats\.)/.test(file)
 
 /** @returns the files with sentences, in a fixed order, each with its code */
 export function sourceFiles(root) {

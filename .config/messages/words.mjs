@@ -1,4 +1,6 @@
 /** Words that the page builds from keys, or takes from data, and that no string of its own spells out. */
+import { readdirSync, readFileSync } from 'node:fs'
+
 const KEYS = {
   stages: ['base', 'aligned', 'fine-tuned', 'Fine-tuned'],
   verdicts: [
@@ -14,7 +16,19 @@ const KEYS = {
     'unclear',
   ],
   axes: ['safety', 'quality', 'robustness', 'prompt'],
-  heads: ['Of', '95 % low', '95 % high', 'measured', 'recorded', 'yes', 'missed', 'harmless', 'honest', 'Worse'],
+  heads: [
+    '95 % interval',
+    'Of',
+    '95 % low',
+    '95 % high',
+    'measured',
+    'recorded',
+    'yes',
+    'missed',
+    'harmless',
+    'honest',
+    'Worse',
+  ],
   scenarios: ['General', 'Multilingual', 'Domain', 'None'],
   broken: ['Noise', 'Constant', 'Smooth', 'Blurred', 'Mixed', 'Halfway', 'Shuffled'],
   cells: ['category', 'suite', 'language', 'family'],
@@ -79,4 +93,15 @@ const PACK = [
   ...['travel', 'Travel', 'Benign', 'Harmful direct', 'Harmful implicit', 'Harmful multilingual', 'Harmful jailbreak'],
 ]
 
-export const WORDS = [...new Set([...Object.values(KEYS).flat(), ...PACK])]
+const read = (path) => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
+const CARDS = 'models/judges/cards/'
+/** What is said of judges: notes of those that can be added, titles of the pack's own. */
+const JUDGES = [
+  ...readdirSync(new URL(`../../${CARDS}`, import.meta.url)).flatMap((file) => {
+    const { note, licence } = read(CARDS + file).judge
+    return [note, /[:;] /.test(licence) ? licence : undefined].filter((text) => text !== undefined)
+  }),
+  ...read('public/packs/pictogram/manifest.json').judges.map(({ title }) => title),
+]
+
+export const WORDS = [...new Set([...Object.values(KEYS).flat(), ...PACK, ...JUDGES])]

@@ -21,7 +21,7 @@ export interface Translator {
 }
 
 /** With fewer fixed letters a sentence would be found in anybody's text: only figures and known words may stand in it. */
-const FEWEST_LETTERS = 12
+const FEWEST_LETTERS = 9
 /** A beginning such as "Run " is as good as many letters. */
 const FEWEST_AT_START = 3
 const REMEMBERED = 5000
