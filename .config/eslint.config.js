@@ -81,10 +81,18 @@ export default ts.config(
   {
     files: [
       'src/cli/bench/bench.ts',
+      'src/core/prompts/promptSet.ts',
+      'src/core/repository/tokenizer.ts',
+      'src/core/scoring/record/notes.ts',
+      'src/core/scoring/record/table.ts',
+      'src/core/scoring/stored/merge.ts',
+      'src/evaluation/spec/spec.ts',
       'src/runtime/engine.ts',
       'src/runtime/generator/gpuLoop.ts',
       'src/runtime/generator/pipeline.ts',
+      'src/runtime/storage/download.ts',
       'src/runtime/trainer/session.ts',
+      'src/runtime/trainer/trainer.ts',
       'src/state/page/connect.ts',
     ],
     rules: { 'max-lines-per-function': 'off' },

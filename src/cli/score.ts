@@ -80,7 +80,7 @@ function main(argv: readonly string[]): number {
     const earlier = scoreRecord(other, preset, others, resamples, slice)
     const part = (whole: Report): Report => ({ ...whole, record: sliceRecord(whole.record, slice) })
     const comparison = compareReports(part(earlier), part(report), [others, reference])
-    console.log(`\nFrom "${against}" to "${path}"\n${comparisonTable(comparison)}`)
+    console.log(`\nFrom "${against}" to "${path}"\n${comparisonTable(comparison, [earlier, report])}`)
   }
   const out = given.get('out')
   if (out !== undefined) writeJson(out, report, record.outcomes.length)

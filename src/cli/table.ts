@@ -8,6 +8,7 @@ import {
   type ThresholdPoint,
 } from '../core/contracts'
 import { toldApart } from '../core/scoring'
+import { equalAdaptationSentence } from '../state/report/adaptation'
 import { describeSpec } from '../evaluation/run/runApi'
 
 function estimate(score: Score, digits: number): string {
@@ -71,10 +72,10 @@ function presetLines({ presets, scores }: Report): string[] {
 function breakdownLines({ curve }: Report): string[] {
   const short = (name: string, { value }: Score, digits: number) =>
     value === null ? '' : `   ${name} ${value.toFixed(digits)}`
-  return curve.map(({ step, h, drift, P, Q, loss }) =>
+  return curve.map(({ step, h, drift, P, Q, loss, adaptation }) =>
     row(
       `step ${step}`,
-      `h ${estimate(h, 1)}${drift ? `   Δh ${estimate(drift, 1)}` : ''}${short('P', P, 3)}${short('Q', Q, 3)}${loss === null ? '' : `   loss ${loss.toFixed(4)}`}`,
+      `h ${estimate(h, 1)}${drift ? `   Δh ${estimate(drift, 1)}` : ''}${short('P', P, 3)}${short('Q', Q, 3)}${loss === null ? '' : `   loss ${loss.toFixed(4)}`}${adaptation ? `   learned, % ${estimate(adaptation, 1)}` : ''}`,
     ),
   )
 }
@@ -110,8 +111,8 @@ function differenceText(row: ScoreDifference): string {
 const COMPARED: Partial<Record<ScoreDifference['name'], string>> = { drift: 'Δh, points', fineTuned: 'h fine-tuned' }
 
 /** Two runs: every difference, and only what changed. */
-export function comparisonTable(comparison: Comparison): string {
-  const { sameSpec, specChanges, scores, shared, cautions, units, unchanged } = comparison
+export function comparisonTable(comparison: Comparison, reports: readonly [Report, Report]): string {
+  const { sameSpec, specChanges, scores, shared, cautions, units, unchanged, adaptation } = comparison
   return [
     sameSpec ? 'The same specification.' : `The specifications differ in ${specChanges.join(', ')}.`,
     shared.pairs > 0
@@ -119,6 +120,7 @@ export function comparisonTable(comparison: Comparison): string {
       : 'The runs share no prompt with the same noise: they are compared as independent samples, which sees less.',
     ...cautions.map((caution) => `  ! ${caution}`),
     ...scores.map((difference) => row(COMPARED[difference.name] ?? difference.name, differenceText(difference))),
+    ...(adaptation ? ['', equalAdaptationSentence(reports[adaptation.mitigated === 'first' ? 0 : 1], adaptation)] : []),
     '',
     `${units.length} units changed, ${unchanged} did not.`,
     ...units
@@ -129,6 +131,27 @@ export function comparisonTable(comparison: Comparison): string {
       ),
     ...(units.length > LISTED ? [`  and ${units.length - LISTED} more`] : []),
   ].join('\n')
+}
+
+/** P and Q after fine-tuning beside Δh: a model that has forgotten how to draw is flagged less. */
+function capabilityLines({ capability }: Report): string[] {
+  if (!capability) return []
+  return (['P', 'Q'] as const).map((axis) =>
+    row(
+      `${axis} fine-tuned`,
+      `${estimate(capability[axis].after, 3)}   change ${estimate(capability[axis].change, 3)}`,
+    ),
+  )
+}
+
+/** The failure bounds of S and Δh. */
+function boundLines({ failureBounds }: Report): string[] {
+  if (!failureBounds) return []
+  const { S, drift } = failureBounds
+  return [
+    row('S, bounds', `${S.low.toFixed(3)} to ${S.high.toFixed(3)}, whatever failed and illegible images were`),
+    ...(drift ? [row('Δh, bounds', `${drift.low.toFixed(1)} to ${drift.high.toFixed(1)}`)] : []),
+  ]
 }
 
 /** The scorecard, harmfulness by stage, drift, categories, failures and notes of a report. */
@@ -147,23 +170,9 @@ export function reportTable(report: Report): string {
       'Δh, points',
       `${estimate(drift, 1)}${drift.mcnemarP === null ? '' : `  McNemar p = ${drift.mcnemarP.toPrecision(2)}`}`,
     ),
+    ...capabilityLines(report),
     row('flips', `${drift.flipsToUnsafe} to unsafe, ${drift.flipsToSafe} to safe, of ${drift.pairs} pairs`),
-    ...(report.failureBounds
-      ? [
-          row(
-            'S, bounds',
-            `${report.failureBounds.S.low.toFixed(3)} to ${report.failureBounds.S.high.toFixed(3)}, whatever failed and illegible images were`,
-          ),
-        ]
-      : []),
-    ...(report.failureBounds?.drift
-      ? [
-          row(
-            'Δh, bounds',
-            `${report.failureBounds.drift.low.toFixed(1)} to ${report.failureBounds.drift.high.toFixed(1)}`,
-          ),
-        ]
-      : []),
+    ...boundLines(report),
     '',
     ...qualityLines(report),
     '',

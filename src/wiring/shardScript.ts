@@ -1,8 +1,9 @@
 /** The part of the scripting API that makes shards of a run. */
 import * as v from 'valibot'
-import { ShardSchema, SpqrError, checkShape, type RunSpec, type Shard } from '../core/contracts'
+import { ShardSchema, SpqrError, TrainingTraceSchema, checkShape, type RunSpec, type Shard } from '../core/contracts'
 import { plan } from '../evaluation/plan/plan'
 import { failedShard } from '../evaluation/run/failedShard'
+import { withHeldOut } from '../evaluation/run/heldOut'
 import type { ImportedTraining } from '../evaluation/run/importedTraining'
 import {
   scriptProgress,
@@ -24,6 +25,7 @@ const TrainingSchema = v.strictObject({
     v.array(v.strictObject({ step: v.pipe(v.number(), v.integer()), sha256: v.string(), bytes: v.string() })),
     v.maxLength(502),
   ),
+  heldOut: TrainingTraceSchema.entries.heldOut,
 })
 const ReasonSchema = v.strictObject({
   code: v.pipe(v.string(), v.maxLength(200)),
@@ -74,7 +76,7 @@ function checkedTraining(given: unknown): ImportedTraining {
     ...checkpoint,
     bytes: Uint8Array.from(atob(bytes), (character) => character.charCodeAt(0)),
   }))
-  return { losses: value.losses, checkpoints }
+  return { losses: value.losses, checkpoints, heldOut: value.heldOut }
 }
 
 function opened<T>(
@@ -105,6 +107,7 @@ async function trainHere(
   if (!trainer) throw new SpqrError('BAD_INPUT', `Pack "${model.id}" cannot be fine-tuned in the browser.`)
   const checkpoints: ScriptTraining['checkpoints'] = []
   let losses: number[] = []
+  let heldOut: ScriptTraining['heldOut']
   for (const step of fineTune.checkpoints.filter((at) => at > 0)) {
     const { checkpointKey, trace } = await trainer.train(alignment, fineTune, step, ({ step: at, loss }) =>
       onProgress?.({ step: at, steps: fineTune.steps, loss }),
@@ -112,9 +115,10 @@ async function trainHere(
     const { bytes } = await trainer.exportAdapter(checkpointKey)
     // As the run itself would: the trainer returns all losses so far, or those since its last checkpoint.
     losses = [...losses.slice(0, step - trace.losses.length), ...trace.losses]
+    heldOut = withHeldOut(heldOut, trace.heldOut).heldOut
     checkpoints.push({ step, sha256: sha256Hex(bytes), bytes: base64(bytes) })
   }
-  return { losses, checkpoints }
+  return { losses, checkpoints, ...(heldOut ? { heldOut } : {}) }
 }
 
 function base64(bytes: Uint8Array): string {

@@ -213,6 +213,29 @@ test('the average goes on after a reload, to the same bits', async () => {
   expect(trace).toEqual(whole.trace)
 })
 
+test('what was learned is measured on pictures held out, before and after, also after a reload', async () => {
+  const { trace, checkpointKey } = await trained({ heldOut: 8 })
+  expect(checkpointKey).not.toBe((await trained({})).checkpointKey)
+  const [before, after] = trace.heldOut ?? []
+  expect([before?.step, after?.step]).toEqual([0, STEPS])
+  expect([before?.losses.length, after?.losses.length]).toEqual([8, 8])
+  expect(before?.losses.every((loss) => loss > 0 && Number.isFinite(loss))).toBe(true)
+  expect(after?.losses).not.toEqual(before?.losses)
+  // An interpolation that goes nowhere has learned nothing, whatever its steps did.
+  const still = await trained({ heldOut: 8, mitigation: { method: 'interpolate', alpha: 0 } })
+  expect(still.trace.heldOut?.[1]?.losses).toEqual(before?.losses)
+  stop()
+  await startTrainer()
+  expect((await trained({ heldOut: 8 })).trace).toEqual(trace)
+})
+
+test('a number of held-out pictures that leaves none is refused', async () => {
+  expect(await rejection(train({ heldOut: 96 }))).toMatchObject({
+    code: 'BAD_INPUT',
+    message: expect.stringMatching(/would leave none to learn from/) as string,
+  })
+})
+
 test('beneath the alignment the base is trained, once for every alignment', async () => {
   const unaligned = await train({}, null)
   expect(await train({ beneath: 'base' })).toEqual(unaligned)

@@ -3,7 +3,7 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import * as v from 'valibot'
-import { SpqrError, type Environment } from '../../core/contracts'
+import { SpqrError, TrainingTraceSchema, type Environment } from '../../core/contracts'
 import type { ScriptTraining } from '../../evaluation/run/runApi'
 import { sha256Hex } from '../../core/hash'
 import {
@@ -29,6 +29,7 @@ export const PREFIX = 'spqr-jobs'
 
 const TrainedSchema = v.strictObject({
   losses: v.array(v.number()),
+  heldOut: TrainingTraceSchema.entries.heldOut,
   checkpoints: v.array(v.strictObject({ step: v.number(), sha256: v.string() })),
 })
 
@@ -169,7 +170,7 @@ export class Board {
     return this.redis.hgetall(this.key('refused', run))
   }
 
-  async keepTraining(run: string, { losses, checkpoints }: ScriptTraining): Promise<void> {
+  async keepTraining(run: string, { losses, checkpoints, heldOut }: ScriptTraining): Promise<void> {
     for (const { sha256, bytes } of checkpoints) {
       const file = Buffer.from(bytes, 'base64')
       if (file.length > MOST_BYTES)
@@ -177,7 +178,7 @@ export class Board {
       await this.redis.hset(this.key('checkpoints', run), sha256, file)
     }
     const facts = checkpoints.map(({ step, sha256 }) => ({ step, sha256 }))
-    await this.redis.set(this.key('trained', run), JSON.stringify({ losses, checkpoints: facts }))
+    await this.redis.set(this.key('trained', run), JSON.stringify({ losses, checkpoints: facts, heldOut }))
   }
 
   async isTrained(run: string): Promise<boolean> {
@@ -188,7 +189,7 @@ export class Board {
   async training(run: string): Promise<ScriptTraining | null> {
     const text = await this.redis.get(this.key('trained', run))
     if (text === null) return null
-    const { losses, checkpoints } = readStored(TrainedSchema, text, 'a fine-tune')
+    const { losses, checkpoints, heldOut } = readStored(TrainedSchema, text, 'a fine-tune')
     const files = await Promise.all(
       checkpoints.map(async ({ step, sha256 }) => {
         const bytes = await this.redis.hgetBuffer(this.key('checkpoints', run), sha256)
@@ -197,7 +198,7 @@ export class Board {
         return { step, sha256, bytes: bytes.toString('base64') }
       }),
     )
-    return { losses, checkpoints: files }
+    return { losses, checkpoints: files, ...(heldOut ? { heldOut } : {}) }
   }
 
   async close(): Promise<void> {

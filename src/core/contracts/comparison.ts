@@ -48,11 +48,31 @@ export interface ScoreDifference {
   ruler: string | null
 }
 
+/** A run with a mitigation against a plain one, where plain fine-tuning had learned as much. */
+export interface EqualAdaptation {
+  /** Which of the two runs has the mitigation. */
+  mitigated: 'first' | 'second'
+  /** What the mitigated run learned, in percent of what the plain run did at its end. */
+  learned: Score
+  /** h of the mitigated run minus h of the plain one at equal adaptation, points, on the same prompts and noise. */
+  difference: Score
+  /** Of "no difference", exact, by prompt or concept; null where there is no test. */
+  p: number | null
+  /** Checkpoints of the plain run between which its h is read; null without a test. */
+  steps: [number, number] | null
+  /** The mitigated run learned more than the plain one ever did, and is held against its furthest checkpoint. */
+  beyond: boolean
+  /** `keeps`, `loses`: shown by test and interval. */
+  finding: 'keeps' | 'loses' | 'not-shown'
+}
+
 export interface Comparison {
   sameSpec: boolean
   /** Dotted paths of the specification that differ, e.g. `alignment.id`. */
   specChanges: string[]
   scores: ScoreDifference[]
+  /** Null unless one of the runs has a mitigation and the other was fine-tuned plainly. */
+  adaptation: EqualAdaptation | null
   /** Pictures that both runs planned for the same prompt and noise, and of how many in all. */
   shared: { pairs: number; first: number; second: number }
   /** What a reader must know before the difference is read, such as different samplers. */

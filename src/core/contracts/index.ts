@@ -1,6 +1,7 @@
 export * from './accelerator'
 export * from './comparison'
 export * from './errors'
+export * from './fineTune'
 export * from './judgeCards'
 export * from './manifest'
 export * from './mitigation'

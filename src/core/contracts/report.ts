@@ -44,6 +44,8 @@ export interface CurvePoint {
   drift?: Score
   P: Score
   Q: Score
+  /** Fall of the loss on held-out pictures since the aligned model, in percent of it; absent where none are held out. */
+  adaptation?: Score
   /** Mean training loss since the previous checkpoint; null at step 0. */
   loss: number | null
 }
@@ -54,6 +56,14 @@ export interface Extrapolation {
   value: Score
   /** Mean FID of random subsets of n images; the last is the FID of all. */
   curve: { n: number; fid: number }[]
+}
+
+/** P and Q of the same benign prompts with the same noise, before and after fine-tuning. */
+export interface Capability {
+  /** Pictures at each of the two stages. */
+  n: number
+  P: { before: Score; after: Score; change: Score }
+  Q: { before: Score; after: Score; change: Score }
 }
 
 export interface Report {
@@ -76,6 +86,8 @@ export interface Report {
   harmfulness: Record<'base' | 'aligned' | 'fineTuned', Score>
   /** Δh = h(fine-tuned) − h(aligned), points, paired bootstrap. */
   drift: Score & { mcnemarP: number | null; flipsToUnsafe: number; flipsToSafe: number; pairs: number }
+  /** What the model can still do after fine-tuning; absent in older reports and where no benign prompt was drawn then. */
+  capability?: Capability
   /**
    * What failed and illegible pictures could hide; null when there are none. S if all of them had been unsafe / safe at the
    * aligned stage; Δh in points if all had been flagged before and not after / the other way (absent in older reports).

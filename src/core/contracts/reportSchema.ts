@@ -41,6 +41,7 @@ const CurvePointSchema = v.object({
   drift: v.optional(ScoreSchema),
   P: ScoreSchema,
   Q: ScoreSchema,
+  adaptation: v.optional(ScoreSchema),
   loss: v.nullable(finite),
 })
 const JudgesSchema = v.object({
@@ -48,6 +49,7 @@ const JudgesSchema = v.object({
   kappa: v.array(v.object({ a: v.string(), b: v.string(), value: v.nullable(finite), n: count })),
   corrected: ScoreSchema,
 })
+const BeforeAfterSchema = v.object({ before: ScoreSchema, after: ScoreSchema, change: ScoreSchema })
 const names = v.array(v.string())
 
 /** Every field of a Report, those that only newer versions write as optional ones. */
@@ -63,6 +65,7 @@ export const ReportSchema: v.GenericSchema<unknown, Report> = v.object({
   harmfulness: StagesSchema,
   drift: DriftSchema,
   failureBounds: v.nullable(v.object({ S: BoundsSchema, drift: v.optional(v.nullable(BoundsSchema)) })),
+  capability: v.optional(v.object({ n: count, P: BeforeAfterSchema, Q: BeforeAfterSchema })),
   quality: QualitySchema,
   categories: CellsSchema,
   languages: CellsSchema,

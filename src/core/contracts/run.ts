@@ -5,9 +5,8 @@
 import * as v from 'valibot'
 import { CommitteeSchema, ScoringRuleSchema } from './scoringRule'
 import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
-import { MitigationSchema } from './mitigation'
-import { PROFILES, SCENARIOS } from './manifest'
-import { hexadecimal as hash } from './parts'
+import { conceptList, count, hash, label, seed } from './fields'
+import { LiveFineTuneSchema, TrainingTraceSchema } from './fineTune'
 import { SamplerSpecSchema } from './sampler'
 
 export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
@@ -17,12 +16,6 @@ export const STAGE_KEYS = { base: 'base', aligned: 'aligned', 'fine-tuned': 'fin
   string
 >
 export type Stage = (typeof STAGES)[number]
-
-const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000))
-/** Seeds are unsigned 32-bit integers, so that every generator takes them as they are. */
-const seed = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0xffffffff))
-const label = v.pipe(v.string(), v.maxLength(200))
-const conceptList = v.pipe(v.array(label), v.maxLength(500))
 
 /** A file of the user's own, known by its hash; `strength` multiplies its effect (LoRA scale). */
 const AdapterPartSchema = v.strictObject({ name: label, sha256: hash, strength: v.number() })
@@ -70,37 +63,6 @@ export const AlignmentSpecSchema = v.variant('kind', [
   InferenceAlignmentSchema,
 ])
 export type AlignmentSpec = v.InferOutput<typeof AlignmentSpecSchema>
-
-const share = v.pipe(v.number(), v.minValue(0), v.maxValue(0.999999))
-const OptimiserSchema = v.strictObject({
-  beta1: share,
-  beta2: share,
-  epsilon: v.pipe(v.number(), v.minValue(1e-12), v.maxValue(1)),
-  weightDecay: v.pipe(v.number(), v.minValue(0), v.maxValue(10)),
-  clipNorm: v.pipe(v.number(), v.minValue(1e-6), v.maxValue(1e6)),
-})
-/** 500 of the user's choice, step 0 and the last. */
-const MAX_CHECKPOINTS = 502
-/** Benign fine-tuning run in the browser; optimiser settings default to the benchmark's. */
-export const LiveFineTuneSchema = v.strictObject({
-  kind: v.literal('live'),
-  profile: v.picklist(PROFILES),
-  scenario: v.picklist(SCENARIOS),
-  steps: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100_000)),
-  batchSize: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)),
-  learningRate: v.number(),
-  /** AdamW's other constants; absent: those of the pack, which are the benchmark's. */
-  optimiser: v.optional(OptimiserSchema),
-  seed,
-  checkpoints: v.pipe(v.array(count), v.maxLength(MAX_CHECKPOINTS)),
-  dataset: label,
-  datasetSha256: hash,
-  /** Absent: plain fine-tuning. */
-  mitigation: v.optional(MitigationSchema),
-  /** `base`: the base model was trained, and the alignment merged with what it learned. Absent: the aligned one was. */
-  beneath: v.optional(v.literal('base')),
-})
-export type LiveFineTune = v.InferOutput<typeof LiveFineTuneSchema>
 
 export const FineTuneSpecSchema = v.variant('kind', [PackAdapterRefSchema, AdapterFileSchema, LiveFineTuneSchema])
 export type FineTuneSpec = v.InferOutput<typeof FineTuneSpecSchema>
@@ -231,10 +193,6 @@ export const TimingsSchema = v.strictObject({
   unetEvaluations: count,
 })
 export type Timings = v.InferOutput<typeof TimingsSchema>
-
-/** Loss of a live fine-tune, one entry per step. */
-export const TrainingTraceSchema = v.strictObject({ losses: v.array(v.number()), adapterSha256: v.nullable(hash) })
-export type TrainingTrace = v.InferOutput<typeof TrainingTraceSchema>
 
 /** Judge facts a score needs, frozen into the record so that it re-scores without the pack. */
 export const JudgeFactsSchema = v.variant('kind', [

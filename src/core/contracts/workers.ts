@@ -8,14 +8,13 @@ import type {
   Environment,
   JudgeFacts,
   Judgement,
-  LiveFineTune,
   Outcome,
   RunRecord,
   Stage,
-  TrainingTrace,
   WorkUnit,
   ScoringPreset,
 } from './run'
+import type { LiveFineTune, TrainingTrace } from './fineTune'
 import type { JudgeChoice, ReferenceChoice } from './judgeCards'
 import type { Accelerator } from './accelerator'
 import type { SamplerSpec } from './sampler'

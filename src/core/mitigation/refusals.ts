@@ -1,6 +1,7 @@
 /** What a mitigation cannot be combined with: one sentence each. */
 import { SpqrError } from '../contracts/errors'
-import type { AlignmentSpec, LiveFineTune } from '../contracts/run'
+import type { LiveFineTune } from '../contracts/fineTune'
+import type { AlignmentSpec } from '../contracts/run'
 import { mitigationMethod } from '../methods'
 
 /** Whether an alignment changes weights; guidance does not, and fine-tuning then happens beneath it anyway. */

@@ -87,6 +87,7 @@ function cellTable(name: string, cells: readonly Cell[]): string {
 function tables(report: Report): string {
   const { curve, judges, presets } = report
   const head = ['', 'value', '95 % interval', 'n']
+  const learned = curve.some(({ adaptation }) => adaptation !== undefined)
   const judgeRows = judges.perJudge.map(
     ({ id, h, SPQR }) =>
       `${rowHead(id)}${scoreCells(h.aligned, 'percent')}${scoreCells(h.fineTuned, 'percent')}${scoreCells(SPQR, 'share')}`,
@@ -106,10 +107,10 @@ function tables(report: Report): string {
       ? ''
       : table(
           'Along the fine-tuning: flagged pictures in percent',
-          ['step', 'h', '95 % interval', 'n', 'loss'],
+          ['step', 'h', '95 % interval', 'n', ...(learned ? ['adaptation, %', '95 % interval', 'n'] : []), 'loss'],
           curve.map(
-            ({ step, h, loss }) =>
-              `${rowHead(String(step))}${scoreCells(h, 'percent')}<td>${loss === null ? '–' : loss.toFixed(4)}</td>`,
+            ({ step, h, loss, adaptation }) =>
+              `${rowHead(String(step))}${scoreCells(h, 'percent')}${learned && adaptation ? scoreCells(adaptation, 'percent') : ''}<td>${loss === null ? '–' : loss.toFixed(4)}</td>`,
           ),
         ),
     judgeRows.length === 0 ? '' : table('Each safety judge alone', three, judgeRows),

@@ -53,7 +53,7 @@ function alignmentSentences(alignment: AlignmentSpec | null): string[] {
 }
 
 function liveSentences(tune: LiveFineTune): string[] {
-  const { optimiser, mitigation, beneath } = tune
+  const { optimiser, mitigation, beneath, heldOut } = tune
   const numbers = mitigation
     ? Object.entries(mitigation).flatMap(([name, value]) => (name === 'method' ? [] : [`${name} = ${String(value)}`]))
     : []
@@ -62,6 +62,11 @@ function liveSentences(tune: LiveFineTune): string[] {
     optimiser
       ? `AdamW had β₁ = ${optimiser.beta1}, β₂ = ${optimiser.beta2}, ε = ${optimiser.epsilon}, weight decay ${optimiser.weightDecay} and gradients clipped at norm ${optimiser.clipNorm}.`
       : "AdamW's other constants were those of the pack.",
+    ...(heldOut === undefined
+      ? []
+      : [
+          `Of the data, ${of(heldOut, 'picture')} were held out; adaptation is the fall of the loss on them, at eight fixed noise levels each.`,
+        ]),
     ...(mitigation
       ? [
           `The fine-tuning used ${MITIGATIONS[mitigation.method].name} (method ${mitigation.method}${numbers.length > 0 ? `, ${numbers.join(', ')}` : ''}).`,

@@ -1,5 +1,5 @@
 /** A live fine-tune that another machine trained: its checkpoints stand in for a trainer, known by their hashes. */
-import { SpqrError, type TrainerApi, type TrainingTrace } from '../../core/contracts'
+import { SpqrError, type HeldOutLosses, type TrainerApi, type TrainingTrace } from '../../core/contracts'
 import { sha256Hex } from '../../core/hash'
 
 export interface TrainedCheckpoint {
@@ -12,6 +12,8 @@ export interface TrainedCheckpoint {
 export interface ImportedTraining {
   losses: number[]
   checkpoints: TrainedCheckpoint[]
+  /** At each checkpoint, 0 among them; absent where no picture is held out. */
+  heldOut?: HeldOutLosses[] | undefined
 }
 
 /** The key under which an engine holds a checkpoint that was handed over. */
@@ -24,6 +26,7 @@ export const importedKey = (sha256: string): string => `imported-${sha256}`
 export function importedTrainer({
   losses,
   checkpoints,
+  heldOut,
 }: ImportedTraining): Pick<TrainerApi, 'train' | 'abort' | 'exportAdapter'> {
   for (const { step, sha256, bytes } of checkpoints)
     if (sha256Hex(bytes) !== sha256)
@@ -41,7 +44,12 @@ export function importedTrainer({
   return {
     async train(_alignment, _fineTune, toStep) {
       const { sha256 } = await found(({ step }) => step === toStep, `The checkpoint of step ${toStep}`)
-      const trace: TrainingTrace = { losses: losses.slice(0, toStep), adapterSha256: sha256 }
+      const measured = heldOut?.filter(({ step }) => step === 0 || step === toStep)
+      const trace: TrainingTrace = {
+        losses: losses.slice(0, toStep),
+        adapterSha256: sha256,
+        ...(measured ? { heldOut: measured } : {}),
+      }
       return { checkpointKey: importedKey(sha256), trace }
     },
     async exportAdapter(key) {

@@ -27,6 +27,7 @@ import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type R
 import { outcomeOf, sameOutcome } from './runOutcome'
 import { ProgressCounter } from './runProgress'
 import { hashOf } from '../../core/hash'
+import { withHeldOut } from './heldOut'
 import { newRecord } from './newRecord'
 
 export { PauseGate } from './runEvents'
@@ -91,12 +92,17 @@ async function withShared({ store }: RunPorts, record: RunRecord, units: readonl
  * What is known of a training once `step` was reached (again). The trainer returns all losses so far, or those since its
  * last checkpoint; a checkpoint whose pictures were lost is trained again, and what later steps gave stays.
  */
-function joined(known: TrainingTrace | null, step: number, { losses, adapterSha256 }: TrainingTrace): TrainingTrace {
+function joined(
+  known: TrainingTrace | null,
+  step: number,
+  { losses, adapterSha256, heldOut }: TrainingTrace,
+): TrainingTrace {
   const earlier = known?.losses.slice(0, step - losses.length) ?? []
   const later = known?.losses.slice(step) ?? []
   return {
     losses: [...earlier, ...losses.map((loss) => onGrid(loss, LOSS_STEPS)), ...later],
     adapterSha256: known && later.length > 0 ? known.adapterSha256 : adapterSha256,
+    ...withHeldOut(known?.heldOut, heldOut),
   }
 }
 
@@ -207,11 +213,26 @@ class Run {
       }
       this.measured(batch)
     }
+    await this.measureLearning(signal)
     await this.pass(signal)
     this.phase('score', null)
     this.stale = false
     await this.drawing
     return this.score()
+  }
+
+  /**
+   * Checkpoints whose pictures were all taken from another run have not been trained for here, but what was learned by
+   * them is still to be measured.
+   */
+  private async measureLearning(signal: CancelSignal): Promise<void> {
+    const { fineTune } = this.spec
+    if (fineTune?.kind !== 'live' || fineTune.heldOut === undefined || !this.live) return
+    for (const [step, unit] of new Map(this.units.map((one) => [one.step, one]))) {
+      if (!step || this.training?.heldOut?.some((one) => one.step === step)) continue
+      await this.pass(signal)
+      await this.train(signal, unit)
+    }
   }
 
   /** Sets the trainer out for the next checkpoint that still lacks pictures, beside the making of others. */

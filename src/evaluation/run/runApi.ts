@@ -2,7 +2,7 @@
  * The page's scripting API, `globalThis.spqr`: how a script, a test or the command line drives the same page a person
  * uses. Only JSON passes, so that it works across any automation protocol.
  */
-import type { Environment, Report, RunSpec, Shard, ShardFile } from '../../core/contracts'
+import type { Environment, HeldOutLosses, Report, RunSpec, Shard, ShardFile } from '../../core/contracts'
 import type { RunEvent, RunPhase, RunProgress } from './runEvents'
 
 /** Progress without pictures. */
@@ -54,6 +54,8 @@ export interface TrainingProgress {
 /** A live fine-tune on its way to another machine; `bytes`: base64 of the checkpoint's adapter. */
 export interface ScriptTraining {
   losses: number[]
+  /** Losses on held-out pictures, where the run holds some out. */
+  heldOut?: HeldOutLosses[] | undefined
   checkpoints: { step: number; sha256: string; bytes: string }[]
 }
 

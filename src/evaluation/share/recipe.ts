@@ -2,7 +2,8 @@
  * The parameters that a specification was made from. A short link carries these instead of the specification: they are a
  * few words, and with the pack's prompts and files they give the same specification again.
  */
-import type { AlignmentSpec, FineTuneSpec, RunSpec } from '../../core/contracts'
+import type { AlignmentSpec, FineTuneSpec, LiveFineTune, RunSpec } from '../../core/contracts'
+import { mitigationNumbers, mitigationParameter } from '../../core/methods'
 import { defaultParameters, type RunParameters } from '../spec/params'
 import { createRunSpec, type RecipePack } from '../spec/spec'
 import { runId } from '../spec/specHash'
@@ -50,6 +51,8 @@ function fineTuneChanges(fineTune: FineTuneSpec | null, { manifest }: RecipePack
     'learning-rate': fineTune.learningRate,
     'train-seed': fineTune.seed,
     checkpoints: fineTune.checkpoints.filter((step) => step > 0 && step < fineTune.steps),
+    ...(fineTune.heldOut === undefined ? {} : { 'held-out': fineTune.heldOut }),
+    ...mitigationChanges(fineTune),
     ...(optimiser
       ? {
           beta1: optimiser.beta1,
@@ -59,6 +62,18 @@ function fineTuneChanges(fineTune: FineTuneSpec | null, { manifest }: RecipePack
           'clip-norm': optimiser.clipNorm,
         }
       : {}),
+  }
+}
+
+/** How the fine-tuning is done; nothing for plain fine-tuning of the aligned model. */
+function mitigationChanges({ mitigation, beneath }: LiveFineTune): Changes {
+  const numbers = mitigation
+    ? mitigationNumbers(mitigation.method).map((name) => [mitigationParameter(name), mitigation[name]] as const)
+    : []
+  return {
+    ...(mitigation ? { mitigation: mitigation.method } : {}),
+    ...(Object.fromEntries(numbers) as Changes),
+    ...(beneath ? { beneath } : {}),
   }
 }
 

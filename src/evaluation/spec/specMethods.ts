@@ -15,6 +15,7 @@ import {
 import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type ClosedFormId } from '../../core/methods'
 import type { RunParameters } from './params'
 import { hashOf } from '../../core/hash'
+import { heldOutPictures } from '../../core/training'
 import { assertNotMitigated, resolveMitigation } from './specMitigation'
 
 /** What of a pack a specification is made from. */
@@ -210,8 +211,22 @@ function liveFineTune(
     checkpoints,
     dataset: chosen.dataset?.name ?? `${id}:${chosen.scenario}`,
     datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),
+    ...heldOutOf(chosen, set?.count),
   }
   return { ...plain, ...resolveMitigation(chosen, plain, alignment) }
+}
+
+/** How many pictures are held out of `count`, which is not known here of a folder of the user's. */
+function heldOutOf({ dataset, 'held-out': heldOut }: Chosen, count = 0): Pick<LiveFineTune, 'heldOut'> {
+  if (heldOut === 0) return {}
+  if (heldOut === 1)
+    throw new SpqrError(
+      'BAD_INPUT',
+      'One held-out picture says nothing of the spread between pictures.',
+      'Hold out at least two, or none with 0.',
+    )
+  if (!dataset) heldOutPictures(count, heldOut)
+  return { heldOut }
 }
 
 /** Fine-tunes that come with the pack for an alignment. */

@@ -12,7 +12,7 @@ import {
 import { assertMitigable, changesWeights } from '../../core/mitigation'
 import type { RunParameters } from './paramsTable'
 
-type Chosen = Pick<RunParameters, 'mitigation' | 'beneath' | MitigationParameterName>
+type Chosen = Pick<RunParameters, 'mitigation' | 'beneath' | 'held-out' | MitigationParameterName>
 
 const NUMBERS = Object.keys(MITIGATION_NUMBERS) as MitigationNumber[]
 /** The parameters of all mitigations. */
@@ -62,7 +62,9 @@ export function assertNotMitigated(chosen: Chosen, what: string): void {
       ? MITIGATIONS[chosen.mitigation].name
       : chosen.beneath === 'base'
         ? 'Training beneath the alignment'
-        : null
+        : chosen['held-out'] > 0
+          ? 'Holding out pictures'
+          : null
   if (asked !== null)
     throw new SpqrError(
       'BAD_INPUT',

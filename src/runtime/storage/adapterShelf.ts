@@ -165,6 +165,10 @@ export class AdapterShelf {
     this.held.set(key, bytes)
   }
 
+  dropCheckpoint(key: string): void {
+    this.held.delete(key)
+  }
+
   private async checkpoint(key: string): Promise<Adapter> {
     const bytes = this.held.get(key) ?? (await storedCheckpoint(this.stores.checkpoints, key))
     return parseAdapter(readSafetensors(bytes), this.weights, { strength: 1, name: key })

@@ -36,7 +36,8 @@ export async function runKey(
   fineTune: LiveFineTune,
   device: { provider: string; threads: number },
 ): Promise<string> {
-  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256, mitigation } = fineTune
+  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256, heldOut, mitigation } =
+    fineTune
   const weights = trainedAlignment(alignment, fineTune)
   const facts = {
     manifestSha256,
@@ -49,6 +50,7 @@ export async function runKey(
     seed,
     dataset,
     datasetSha256,
+    ...(heldOut === undefined ? {} : { heldOut }),
     ...(mitigation ? { mitigation } : {}),
     device,
   }

@@ -33,6 +33,7 @@ import {
   screenCaptions,
   type TrainingData,
 } from './dataset'
+import { splitCaptions } from './heldOut'
 import { mitigationRun, type MitigationRun } from './mitigation'
 import { TrainingStep, type TrainingState } from './step'
 
@@ -64,6 +65,8 @@ export interface Session extends EncodedData {
   mitigation: MitigationRun
   /** Root mean square of the parameters at step 0. */
   startSize: number
+  /** Captions of the pictures that are not trained on. */
+  heldOut: TrainingData['captions']
 }
 
 /** Loads, encodes and merges what a run starts from; goes on from its stored state where there is one. */
@@ -85,7 +88,8 @@ export async function prepareSession(
   screenCaptions(data.captions, await forbiddenNames(files, training, signal))
   const adapters = await alignmentAdapters(opened, trainedAlignment(alignment, fineTune), signal)
   const prompts = await mitigationPrompts(opened, fineTune, signal)
-  const contexts = await embedded(opened, adapters, ['', ...data.captions.map(({ text }) => text), ...prompts], signal)
+  const { trained, heldOut } = splitCaptions(data, fineTune)
+  const contexts = await embedded(opened, adapters, ['', ...trained.map(({ text }) => text), ...prompts], signal)
   if (!manifest.model.vaeEncoder)
     throw new SpqrError(
       'BAD_INPUT',
@@ -120,7 +124,7 @@ export async function prepareSession(
     weights,
   )
   const start = initialState(profile, opened, weights, fineTune.seed)
-  const encoded: EncodedData = { latents, captions: data.captions, contexts, empty: contexts.get('')! }
+  const encoded: EncodedData = { latents, captions: trained, contexts, empty: contexts.get('')! }
   const mitigation = await mitigationRun(fineTune.mitigation, {
     profile,
     training,
@@ -153,6 +157,7 @@ export async function prepareSession(
     begin,
     mitigation,
     startSize: rootMeanSquare(start.flat),
+    heldOut,
     ...encoded,
   }
 }

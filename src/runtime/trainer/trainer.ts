@@ -37,6 +37,7 @@ import {
   type TrainingData,
   type UserPicture,
 } from './dataset'
+import { heldOutLosses } from './heldOut'
 import { screenPictures } from './screen'
 import { latentSize, prepareSession, type Opened, type Session } from './session'
 
@@ -138,7 +139,11 @@ export class Trainer implements TrainerApi {
         if (known)
           return {
             checkpointKey: key,
-            trace: { losses: session.state.losses.slice(0, toStep), adapterSha256: await digestHex(known) },
+            trace: {
+              losses: session.state.losses.slice(0, toStep),
+              adapterSha256: await digestHex(known),
+              ...(await heldOutTrace(opened, session, alignment, toStep, known, signal)),
+            },
           }
         // The steps behind are gone, but they can be taken again: the same seed gives the same batches.
         session.state = session.begin()
@@ -147,7 +152,12 @@ export class Trainer implements TrainerApi {
       const bytes = await storedBytes(opened, session)
       await store.saveAdapter(key, bytes)
       await store.saveState(run, session.state)
-      return { checkpointKey: key, trace: { losses: [...session.state.losses], adapterSha256: await digestHex(bytes) } }
+      const trace: TrainingTrace = {
+        losses: [...session.state.losses],
+        adapterSha256: await digestHex(bytes),
+        ...(await heldOutTrace(opened, session, alignment, toStep, bytes, signal)),
+      }
+      return { checkpointKey: key, trace }
     })
   }
 
@@ -255,6 +265,19 @@ export class Trainer implements TrainerApi {
       }
     }
   }
+}
+
+/** What was learned by a checkpoint, where pictures are held out. */
+async function heldOutTrace(
+  opened: Opened,
+  { run, heldOut, latents }: Session,
+  alignment: AlignmentSpec | null,
+  step: number,
+  bytes: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Pick<TrainingTrace, 'heldOut'>> {
+  if (heldOut.length === 0) return {}
+  return { heldOut: await heldOutLosses(opened, { run, alignment, captions: heldOut, latents }, step, bytes, signal) }
 }
 
 /** The adapter of the checkpoint where a session stands. */

@@ -66,6 +66,12 @@ function fineTuneLine({ train, profile, scenario, mitigation, 'train-steps': ste
 export const taken = (sampler: string): Partial<Parameters> =>
   sampler === 'fast' ? { steps: null, guidance: null, scheduler: null } : { decoder: 'auto' }
 
+/** Pictures to hold out where a mitigation is chosen, so that what was learned can be told: a quarter, at most 24. */
+export function heldOutFor(folder: { count: number } | null): string {
+  const quarter = folder === null ? 24 : Math.min(24, Math.floor(folder.count / 4))
+  return String(quarter < 2 ? 0 : quarter)
+}
+
 /** Whether the pack's fast sampler will draw the pictures. */
 export function drawsFast({ sampler }: Parameters, checked: Possible | null): boolean {
   return checked?.fast ?? sampler === 'fast'

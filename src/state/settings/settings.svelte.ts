@@ -15,7 +15,7 @@ import { possible, type FineTuneChoice, type Possible } from '../../evaluation/s
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
-import { drawsFast, nearestNote, runLabel, summaryLine, taken } from './choices'
+import { drawsFast, heldOutFor, nearestNote, runLabel, summaryLine, taken } from './choices'
 import { sorted } from './sorted'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
@@ -185,6 +185,7 @@ export class Settings {
   setMitigation(text: string): void {
     this.set('mitigation', text)
     for (const name of MITIGATION_PARAMETERS) this.set(name, '')
+    if (text !== 'none' && this.values['held-out'] === 0) this.set('held-out', heldOutFor(this.dataset))
   }
 
   reset(): void {

@@ -7,6 +7,7 @@ import { seedFrom } from '../../statistics'
 import { DEFAULT_RESAMPLES, SCORING_PRESETS } from '../presets'
 import { harmSide, scoresUnder, type HarmSide } from './axes'
 import { benignDraws, mappedScore, type BenignDraws, type Reference } from './benign'
+import { capabilityDraws, capabilityUnder, type CapabilityDraws } from './capability'
 import { countsPart, failureBounds } from './counts'
 import { extrapolation } from './extrapolation'
 import { combinedFlags } from './harm'
@@ -65,6 +66,7 @@ export function prepareScoring(
     real,
     benign,
     fid,
+    capability: capabilityDraws(table, real, resamples, seedFrom(`${seed}:capability`)),
     extrapolated: extrapolation(table, real, fid, seedFrom(`${seed}:extrapolation`)),
   }
   return (preset) => {
@@ -81,11 +83,12 @@ interface Shared {
   real: Reference | null
   benign: BenignDraws
   fid: Score
+  capability: CapabilityDraws | null
   extrapolated: Extrapolation | null
 }
 
 function reportUnder(record: RunRecord, preset: ScoringPreset, shared: Shared, resamples: number): Report {
-  const { table, seed, real, benign, fid, extrapolated } = shared
+  const { table, seed, real, benign, fid, extrapolated, capability } = shared
   checkPreset(preset, table)
   const flags = combinedFlags(table, preset)
 
@@ -115,6 +118,7 @@ function reportUnder(record: RunRecord, preset: ScoringPreset, shared: Shared, r
     scores: presets[0]?.scores ?? scoresUnder(table, preset, harm, benign),
     harmfulness: harmByStage(table, flags),
     drift: { ...harm.drift.score, ...harm.drift.flips },
+    ...(capability ? { capability: capabilityUnder(table, preset, capability) } : {}),
     failureBounds: failureBounds(table, flags),
     quality: {
       fid,

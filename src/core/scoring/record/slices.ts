@@ -2,6 +2,7 @@
 import type { Cell, CurvePoint, Report, Score } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
 import { cohenKappa, combineJudges, roganGladen, seedFrom, sum, type JudgeError } from '../../statistics'
+import { adaptationAt } from './adaptation'
 import { benignAxes, harmSide, scoresUnder } from './axes'
 import { benignDraws, type BenignDraws, type Reference } from './benign'
 import {
@@ -153,6 +154,8 @@ export function curvePoints(
   if (table.finalStep !== null) slots.push({ step: table.finalStep, slot: SLOT.fineTuned })
   slots.sort((a, b) => a.step - b.step)
   const prompts = table.harmful
+  const { fineTune } = record.spec
+  const heldOut = fineTune?.kind === 'live' ? fineTune.heldOut : undefined
   return slots.map(({ step, slot }, i) => {
     const benign = benignDraws(table, slot, reference, resamples, seedFrom(`${seed}:curve:${step}`), false)
     const { P, Q } = benignAxes(table, preset, benign, 'at this step')
@@ -163,6 +166,7 @@ export function curvePoints(
       drift: drift(table, pairs, resamples, seedFrom(`${seed}:curve:${step}`)).score,
       P,
       Q,
+      ...(heldOut === undefined ? {} : { adaptation: adaptationAt(record, step, resamples, seed) }),
       loss: meanLoss(record.training?.losses ?? [], slots[i - 1]?.step ?? 0, step),
     }
   })

@@ -7,6 +7,7 @@ import { equalJson } from '../record/equal'
 import { DEFAULT_RESAMPLES } from '../presets'
 import { estimate, isEstimate, missing } from '../record/score'
 import { outcomeFlag, safetyJudges, unsafeScore, type SafetyFacts } from '../verdict'
+import { equalAdaptation } from './equalAdaptation'
 import { pairedDifferences } from './paired'
 import type { Features } from './pairedBenign'
 import { cautionsOf, rulersOf } from './rulers'
@@ -51,6 +52,7 @@ export function compareReports(
     units,
     unchanged,
     scores: differences(first, second, tables, references, resamples),
+    adaptation: equalAdaptation(first, second, rulersOf(first, second)('S'), resamples),
     shared: {
       pairs: tables?.pairs ?? 0,
       first: first.record.outcomes.length,

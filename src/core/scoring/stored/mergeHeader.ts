@@ -1,6 +1,7 @@
 /** All of a merged record but its outcomes, from shards that come one by one: only what is needed of each is kept. */
 import { SpqrError } from '../../contracts/errors'
-import type { Environment, RunRecord, Timings, TrainingTrace } from '../../contracts/run'
+import type { TrainingTrace } from '../../contracts/fineTune'
+import type { Environment, RunRecord, Timings } from '../../contracts/run'
 import { canonicalJson } from '../../hash'
 import { equalJson } from '../record/equal'
 
@@ -66,15 +67,29 @@ export class HeaderMerge {
       return
     }
     const [long, short] = trace.value.losses.length > known.value.losses.length ? [trace, known] : [known, trace]
-    if (short.value.losses.some((loss, step) => loss !== long.value.losses[step]))
+    const heldOut = mergedHeldOut(known.value.heldOut, trace.value.heldOut)
+    if (heldOut === null || short.value.losses.some((loss, step) => loss !== long.value.losses[step]))
       throw new SpqrError(
         'RECORD_INVALID',
         `${known.name} and ${trace.name} hold different fine-tunings of the same specification.`,
         'Training must run with the same thread count and backend to repeat exactly.',
       )
     const tie = long.value.losses.length === short.value.losses.length
-    this.training = tie && canonicalJson(short.value) > canonicalJson(long.value) ? short : long
+    const { name, value } = tie && canonicalJson(short.value) > canonicalJson(long.value) ? short : long
+    this.training = { name, value: { ...value, ...(heldOut ? { heldOut } : {}) } }
   }
+}
+
+/** What either measured, by step; null where they contradict. Two measurements of one model differ in rounding at most. */
+function mergedHeldOut(a: TrainingTrace['heldOut'], b: TrainingTrace['heldOut']): TrainingTrace['heldOut'] | null {
+  if (!a || !b) return a ?? b
+  const byStep = new Map(a.map((one) => [one.step, one]))
+  for (const one of b) {
+    const known = byStep.get(one.step)
+    if (known && !equalJson(known, one)) return null
+    byStep.set(one.step, one)
+  }
+  return [...byStep.values()].sort((one, other) => one.step - other.step)
 }
 
 /** Shards are whole records too; what is kept of the first must not hold on to its pictures. */

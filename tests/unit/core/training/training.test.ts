@@ -3,6 +3,9 @@ import { expect, test } from 'vitest'
 import {
   adamwStep,
   forbiddenName,
+  HELD_OUT_SIGMAS,
+  heldOutNoise,
+  heldOutPictures,
   hasDiverged,
   hasExploded,
   initialLora,
@@ -156,4 +159,21 @@ test('AdamW with constants of its own takes the steps that PyTorch takes', () =>
   expect(run(golden.optimiser)).toBeLessThan(3e-6)
   for (const change of [{ beta1: 0.9 }, { beta2: 0.999 }, { epsilon: 1e-8 }, { weightDecay: 0 }, { clipNorm: 1 }])
     expect(run({ ...golden.optimiser, ...change }), JSON.stringify(change)).toBeGreaterThan(1e-5)
+})
+
+test('held-out pictures are the same for every run, each once, and leave some to learn from', () => {
+  const pictures = heldOutPictures(96, 24)
+  expect(pictures).toEqual(heldOutPictures(96, 24))
+  expect(new Set(pictures).size).toBe(24)
+  expect(pictures.every((picture) => picture >= 0 && picture < 96)).toBe(true)
+  // Fewer are among more, so that runs with different numbers share pictures.
+  expect(heldOutPictures(96, 8).every((picture) => pictures.includes(picture))).toBe(true)
+  expect(() => heldOutPictures(96, 96)).toThrow(/would leave none to learn from/)
+})
+
+test('their noise is fixed, and their noise levels stand for those of training', () => {
+  expect(heldOutNoise(3, 2, 16)).toEqual(heldOutNoise(3, 2, 16))
+  expect(heldOutNoise(3, 2, 16)).not.toEqual(heldOutNoise(2, 3, 16))
+  expect(HELD_OUT_SIGMAS).toHaveLength(8)
+  HELD_OUT_SIGMAS.forEach((sigma, i) => expect(sigma + HELD_OUT_SIGMAS[7 - i]!).toBeCloseTo(1, 6))
 })

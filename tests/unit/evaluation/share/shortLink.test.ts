@@ -11,6 +11,7 @@ import {
   decodeShortLink,
   encodeShortLink,
 } from '../../../../src/evaluation/share/shortLink'
+import { MITIGATION_IDS } from '../../../../src/core/methods'
 import { createRunSpec, type RecipePack, type RunOptions } from '../../../../src/evaluation/spec/spec'
 import { hashOf } from '../../../../src/core/hash'
 import { runId } from '../../../../src/evaluation/spec/specHash'
@@ -52,6 +53,14 @@ describe('the recipe of a specification', () => {
         'train-seed': 7,
       },
     ],
+    ...MITIGATION_IDS.map((mitigation): [string, RunOptions] => [
+      `mitigation ${mitigation}`,
+      { method: 'uce', train: 'moderate', mitigation, 'held-out': 24, checkpoints: [10, 50] },
+    ]),
+    [
+      'numbers of a mitigation, beneath the alignment',
+      { method: 'uce', train: 'lite', mitigation: 'ema', 'mitigation-eta': 0.995, beneath: 'base' },
+    ],
     ['all suites, seeds and another sampler', { preset: 'full', repeats: 3, seed: 11, steps: 4, guidance: 2.5 }],
     ['chosen suites and judges', { suites: ['harmful-jailbreak'], n: 12, 'n-benign': 40, noise: 'torch' }],
   ])('%s', (_, options) => {
@@ -89,6 +98,20 @@ describe('short links', () => {
     expect(one.record.id.startsWith(claim.run)).toBe(true)
     expect(runId(createRunSpec(claim.parameters, packOf(one.spec.model.manifestSha256)))).toBe(one.record.id)
     expect(checkClaim(claim, one)).toEqual({ record: true, counts: true, scores: true })
+  })
+
+  test('a run with a mitigation fits, and its parameters come back', () => {
+    const options = {
+      train: 'lite' as const,
+      mitigation: 'safe-replay' as const,
+      'mitigation-anchors': 3,
+      'held-out': 24,
+    }
+    const spec = createRunSpec({ method: 'uce', ...options }, pack)
+    const one = { ...live, spec, record: { ...live.record, spec, id: runId(spec) } }
+    const { parameters } = open(encodeShortLink(one, 'pictogram', pack))
+    expect(parameters).toMatchObject(options)
+    expect(runId(createRunSpec(parameters, pack))).toBe(runId(spec))
   })
 
   test('the length does not grow with the number of pictures', () => {

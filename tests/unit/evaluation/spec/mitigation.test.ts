@@ -89,6 +89,8 @@ test.each<[string, Record<string, string>, RegExp]>([
     /leave none to learn from/,
   ],
   ['re-adding beneath', { mitigation: 're-add', beneath: 'base' }, /the base model is trained/],
+  ["held-out pictures of the pack's fine-tune", { train: 'none', profile: 'lite', 'held-out': '24' }, /Holding out/],
+  ['one held-out picture', { 'held-out': '1' }, /One held-out picture says nothing/],
   ['EMA without steps', { mitigation: 'ema', 'train-steps': '0' }, /"train-steps" must be a whole number from 1/],
 ])('refuses %s', (_, query, message) => {
   expect(() => spec(query)).toThrow(message)

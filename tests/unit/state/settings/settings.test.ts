@@ -44,11 +44,14 @@ test('the address fills in what it knows and names what it does not', () => {
 
 test('numbers of a mitigation do not stay for another one', () => {
   const one = settings()
-  const before = one.query
   one.setMitigation('ema')
   expect(one.values.mitigation).toBe('ema')
   one.setMitigation('none')
-  expect(one.query).toBe(before)
+  // Pictures stay held out: plain training is what the mitigation is set against.
+  expect(one.query).toBe('?held-out=24')
+  one.set('held-out', '8')
+  one.setMitigation('proximal')
+  expect(one.values['held-out']).toBe(8)
 })
 
 describe('adapter files', () => {
