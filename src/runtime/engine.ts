@@ -19,6 +19,7 @@ import {
   type UnitResult,
   type WorkUnit,
 } from '../core/contracts'
+import { filesOf } from './ahead'
 import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './storage/adapterShelf'
 import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
 import { digestHex, type OnEvent } from './events'
@@ -64,6 +65,8 @@ interface Opened {
   panel: JudgePanel
   /** Where the files of judges are that are not the pack's. */
   added: ReadonlyMap<string, FileLoader>
+  /** A variant was prepared, or tried to be. */
+  began: boolean
 }
 
 export class Engine implements EngineApi {
@@ -79,14 +82,11 @@ export class Engine implements EngineApi {
       const facts = (this.options.facts ?? browserFacts)()
       const chosen = await chooseDevice(device, facts)
       for (const warning of chosen.warnings) onEvent({ type: 'warning', ...warning })
-      const { pack, files, fetch: fetcher, store } = await openFiles(this.options, baseUrl, onEvent, signal)
       // Before any tokenizer: transformers.js, loaded first, would point onnxruntime to a CDN.
-      const runtime = await loadOrt(
-        chosen.provider,
-        chosen.threads,
-        this.options.ortBaseUrl,
-        device.model !== undefined,
-      )
+      const [runtime, { pack, files, fetch: fetcher, store }] = await Promise.all([
+        loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl, device.model !== undefined),
+        openFiles(this.options, baseUrl, onEvent, signal),
+      ])
       const own = device.model
         ? await openPublished(pack, device.model, { store: this.options.models, fetch: fetcher, onEvent }, signal)
         : null
@@ -137,6 +137,7 @@ export class Engine implements EngineApi {
         panel,
         added: sources,
         published: own?.files ?? null,
+        began: false,
       }
       onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
       const environment = environmentOf(
@@ -170,8 +171,16 @@ export class Engine implements EngineApi {
       const opened = this.need()
       this.listen(opened, onEvent)
       await opened.published?.fetchAll(signal)
-      await opened.models.prepare(variant, signal)
-      await opened.panel.seat(judgeIds, signal)
+      // The first time, when nothing is loaded yet. Judges that were added have files elsewhere.
+      const own = judgeIds.filter((id) => !opened.added.has(id))
+      const forget = opened.began ? null : opened.files.prefetch(filesOf(opened.pack, variant, own), signal)
+      opened.began = true
+      try {
+        await opened.models.prepare(variant, signal)
+        await opened.panel.seat(judgeIds, signal)
+      } finally {
+        forget?.()
+      }
       onEvent({ type: 'phase', phase: 'ready', what: variant.stage })
     })
   }

@@ -74,7 +74,24 @@ async function load(
     tail = result.catch(() => undefined)
     return result
   }
-  return { ort, provider, threads, build, exclusive }
+  const runtime: OrtRuntime = { ort, provider, threads, build, exclusive }
+  if (provider === 'wasm') beginEarly(runtime)
+  return runtime
+}
+
+/** y = x, as an ONNX file: the smallest graph there is. */
+const IDENTITY = 'CAg6PAoSCgF4EgF5IghJZGVudGl0eToAEgR0ZXN0Wg8KAXgSCgoICAESBAoCCAFiDwoBeRIKCggIARIECgIIAUIECgAQEg=='
+
+/**
+ * Has the WebAssembly compiled and its threads started while the files of the model are still being read: a session does
+ * both. What goes wrong here goes wrong again with the first real session, and is said there.
+ */
+function beginEarly({ ort, exclusive }: OrtRuntime): void {
+  const graph = Uint8Array.from(atob(IDENTITY), (letter) => letter.charCodeAt(0))
+  void exclusive(async () => {
+    const session = await ort.InferenceSession.create(graph, { executionProviders: ['wasm'] })
+    await session.release()
+  }).catch(() => undefined)
 }
 
 /** onnxruntime's own words in one line: without its error numbers, and without where in its source they were said. */

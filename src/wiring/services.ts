@@ -1,8 +1,8 @@
 /** All that the view models need from below, made of workers, stores and the network. */
 import * as v from 'valibot'
-import { JudgeCardSchema, SpqrError, type PackManifest } from '../core/contracts'
+import { JudgeCardSchema, SpqrError, type EngineEvent, type PackManifest } from '../core/contracts'
 import { CHECKPOINT_DATABASE } from '../runtime/storage/adapterShelf'
-import { idbKeyValue, type KeyValue } from '../runtime/storage/cache'
+import { PACK_DATABASE, idbKeyValue, type KeyValue } from '../runtime/storage/cache'
 import { createPromptStore } from '../runtime/storage/promptStore'
 import { createRunStore } from '../runtime/storage/runStore'
 import { createShelfStore } from '../runtime/storage/shelfStore'
@@ -45,6 +45,13 @@ const persistence: Services['persistence'] = {
       .catch(() => null)) ?? null,
 }
 
+/** Whether a pack's largest file is in this browser: what else of it may be missing is little. */
+async function isStored({ model }: PackManifest): Promise<boolean> {
+  if (!('graph' in model.unet)) return false
+  const index = await idbKeyValue(PACK_DATABASE).get(`${model.unet.weights.sha256}/index`)
+  return v.is(v.looseObject({ verified: v.literal(true) }), index)
+}
+
 async function alone<T>(runId: string, work: () => Promise<T>): Promise<T> {
   // Absent where the page is served without TLS; two tabs may then make the same pictures twice.
   const locks = navigator.locks as LockManager | undefined
@@ -78,6 +85,8 @@ export function createServices({ version, base, leaderboards, pagePack, notify }
   const references = referenceServices({ base, pagePack })
   const statistics = new Desk(startStatistics, references.reference)
   const parts = { base, startEngine, startTrainer, statistics, store, reference: references.reference }
+  /** Warnings of an engine that was opened for nobody in particular: the next one who holds it is told. */
+  const unheard: EngineEvent[] = []
   const openEngine = engineLife(startEngine, (...opening) => openPack(parts, ...opening))
   return {
     version,
@@ -91,7 +100,18 @@ export function createServices({ version, base, leaderboards, pagePack, notify }
     checkpoints: checkpointService(engineUse, idbKeyValue(CHECKPOINT_DATABASE)),
     engineUse,
     withEngine: (who, name, device, work, onEvent = () => undefined, signal) =>
-      engineUse.during(who, async () => work(await openEngine(name, device, onEvent, signal))),
+      engineUse.during(who, async () => {
+        const open = await openEngine(name, device, onEvent, signal)
+        for (const event of unheard.splice(0)) onEvent(event)
+        return work(open)
+      }),
+    warm: async (name, device, work) => {
+      const { name: known, manifest } = pagePack()
+      if (engineUse.busy || name !== known || !manifest || !(await isStored(manifest))) return
+      const open = await openEngine(name, device, (event) => event.type === 'warning' && unheard.push(event))
+      // Whoever holds the engine by now has prepared weights of its own, which must stay.
+      if (!engineUse.busy) await work(open)
+    },
     alone,
     judgeCards: judgeCards(),
     ...references,

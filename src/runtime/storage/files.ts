@@ -19,6 +19,9 @@ export interface FilesOptions {
   chunkBytes?: number
 }
 
+/** Files that are loaded ahead side by side. */
+const LANES = 3
+
 /** Whatever returns the verified bytes of a file by name, size and hash. */
 export interface FileLoader {
   /** Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
@@ -30,6 +33,10 @@ export class PackFiles implements FileLoader {
   private readonly cache: ChunkCache
   /** Loads under way by SHA-256: two askers share one download; a failed one is forgotten. */
   private readonly inFlight = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
+  /** Loads begun before anybody asked, by SHA-256; the first asker takes one. */
+  private readonly ahead = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
+  /** What is still to be begun. */
+  private queued: PackFile[] = []
 
   constructor(private readonly options: FilesOptions) {
     this.onEvent = options.onEvent
@@ -48,11 +55,34 @@ export class PackFiles implements FileLoader {
 
   /** The verified bytes of a file. Throws DOWNLOAD_FAILED, HASH_MISMATCH, ABORTED. */
   load(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const known = this.inFlight.get(file.sha256)
+    const known = this.inFlight.get(file.sha256) ?? this.ahead.get(file.sha256)
+    this.ahead.delete(file.sha256)
+    this.queued = this.queued.filter(({ sha256 }) => sha256 !== file.sha256)
     if (known) return known
     const loading = this.loadOnce(file, signal).finally(() => this.inFlight.delete(file.sha256))
     this.inFlight.set(file.sha256, loading)
     return loading
+  }
+
+  /**
+   * Begins to load files in this order, a few at a time, so that the network and hashing go on while a session is made.
+   * What failed is loaded again by whoever asks for it, and fails there. Returns what forgets the files nobody took.
+   */
+  prefetch(files: readonly PackFile[], signal?: AbortSignal): () => void {
+    this.queued = files.filter(({ sha256 }) => !this.ahead.has(sha256) && !this.inFlight.has(sha256))
+    const lane = async () => {
+      for (let file = this.queued.shift(); file; file = this.queued.shift()) {
+        const { sha256 } = file
+        const loading = this.load(file, signal)
+        this.ahead.set(sha256, loading)
+        await loading.catch(() => this.ahead.delete(sha256))
+      }
+    }
+    for (let i = 0; i < LANES; i++) void lane()
+    return () => {
+      this.queued = []
+      this.ahead.clear()
+    }
   }
 
   private async loadOnce(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {

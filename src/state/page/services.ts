@@ -56,6 +56,12 @@ export interface Services {
     onEvent?: (event: EngineEvent) => void,
     signal?: AbortSignal,
   ): Promise<T>
+  /**
+   * Opens the engine with a pack whose model is stored in this browser, and does `work`, for nobody in particular: whoever
+   * asks for the engine with the same choice meanwhile gets this one. Does nothing where the model is not stored, or the
+   * engine is in use.
+   */
+  warm(pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<void>): Promise<void>
   /** Does `work` on a run that no other tab works on. Throws BAD_INPUT while one does. */
   alone<T>(runId: string, work: () => Promise<T>): Promise<T>
   /** What ships as a description of a judge. */

@@ -2,6 +2,7 @@
 import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec, type Shard } from '../../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
 import { importedKey, importedTrainer, type ImportedTraining } from '../../evaluation/run/importedTraining'
+import { variantOf } from '../../evaluation/plan/plan'
 import { PauseGate, runEvaluation, type RunEvent } from '../../evaluation/run/run'
 import { runId } from '../../evaluation/spec/specHash'
 import type { Exhibit, Origin } from './exhibit.svelte'
@@ -51,6 +52,20 @@ export class Runner {
   }
   get spec(): RunSpec | null {
     return this.#spec
+  }
+
+  /**
+   * Loads what the run would begin with, where everything is in the browser already: the reader's hand is on the button.
+   * What goes wrong is said by the run itself.
+   */
+  async warm({ packName, device, options }: RunRequest): Promise<void> {
+    if (this.busy) return
+    await this.#services
+      .warm(packName, device, async ({ pack, ports }) => {
+        const spec = createRunSpec(options, pack)
+        await ports.engine.prepare(variantOf(spec, 'base', null, null), spec.judges, () => undefined)
+      })
+      .catch(() => undefined)
   }
 
   /** Runs to the end. Returns null when it was stopped or one goes on already; throws SpqrError otherwise. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { EngineEvent, PackFile } from '../../../../src/core/contracts'
 import { PackFiles } from '../../../../src/runtime/storage/files'
 import { FakeServer } from '../../../helpers/fakeServer'
@@ -38,6 +38,39 @@ beforeEach(() => {
   store = new MemoryKeyValue()
   events = []
   waits = []
+})
+
+describe('files loaded ahead', () => {
+  const other = Uint8Array.from({ length: 3000 }, (_, i) => i % 7)
+  const second: PackFile = { path: 'judge.onnx', bytes: other.length, sha256: sha(other) }
+
+  test('are begun before anybody asks, and each is fetched once', async () => {
+    server.files.set('/tiny/judge.onnx', { bytes: other })
+    const files = open()
+    files.prefetch([file, second])
+    await vi.waitFor(() => expect(server.asked).toHaveLength(2))
+    expect(await files.load(second)).toEqual(other)
+    expect(await files.load(file)).toEqual(content)
+    expect(server.asked.map(({ path }) => path).sort()).toEqual(['/tiny/judge.onnx', PATH])
+  })
+
+  test('one that fails is asked for again by whoever needs it, and fails there with its reason', async () => {
+    const files = open()
+    files.prefetch([second, file])
+    await files.load(file)
+    await expect(files.load(second)).rejects.toEqual(failure('DOWNLOAD_FAILED', /"judge.onnx" could not be loaded/))
+    server.files.set('/tiny/judge.onnx', { bytes: other })
+    expect(await files.load(second)).toEqual(other)
+  })
+
+  test('what nobody took is forgotten, and comes from the cache later', async () => {
+    const files = open()
+    const forget = files.prefetch([file])
+    await vi.waitFor(() => expect(events.at(-1)).toMatchObject({ type: 'phase', phase: 'verify' }))
+    forget()
+    expect(await files.load(file)).toEqual(content)
+    expect(server.asked).toHaveLength(1)
+  })
 })
 
 describe('a file of a pack', () => {

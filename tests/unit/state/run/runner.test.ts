@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
+import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import type { Services } from '../../../../src/state/page/services'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Runner, type RunRequest } from '../../../../src/state/run/runner.svelte'
@@ -40,7 +41,7 @@ function runner(opening: () => Promise<void> = async () => undefined) {
     },
   } as unknown as Services
   const exhibit = new Exhibit()
-  return { exhibit, one: new Runner(services, exhibit) }
+  return { exhibit, one: new Runner(services, exhibit), services: services as { warm: unknown } }
 }
 const request: RunRequest = { ...new Settings(new PackInfo(), {} as Services).request(), batchSize: 5, resume: smoke }
 
@@ -51,6 +52,24 @@ test('a run shows its report as live; the same run again makes nothing and says 
   expect([exhibit.report === report, exhibit.origin.kind, one.status]).toEqual([true, 'live', 'idle'])
   await one.run(request)
   expect(exhibit.origin).toEqual({ kind: 'stored', at: report?.createdAt })
+})
+
+test('warmed, it prepares the base with the judges of the run to come; a run that goes on is left alone', async () => {
+  const prepared: unknown[] = []
+  const prepare = async (...given: unknown[]) => void prepared.push(given.slice(0, 2))
+  const { one, services } = runner()
+  services.warm = (_name: string, _device: unknown, work: Work) => work({ pack, ports: { engine: { prepare } } })
+  await one.warm(request)
+  const { judges } = createRunSpec(request.options, pack)
+  expect(prepared).toEqual([[expect.objectContaining({ stage: 'base', fineTune: { kind: 'none' } }), judges]])
+  services.warm = () => Promise.reject(new Error('no network'))
+  await expect(one.warm(request)).resolves.toBeUndefined()
+  const asked = vi.fn(async () => undefined)
+  services.warm = asked
+  const running = one.run(request)
+  await one.warm(request)
+  await running
+  expect(asked).not.toHaveBeenCalled()
 })
 
 test('stopped, it returns nothing, keeps what was made, and goes on from there', async () => {
