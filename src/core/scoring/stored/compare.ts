@@ -11,6 +11,7 @@ import { equalAdaptation } from './equalAdaptation'
 import { pairedDifferences } from './paired'
 import type { Features } from './pairedBenign'
 import { cautionsOf, rulersOf } from './rulers'
+import { finalStepOf } from '../record/table'
 import { sharedTables, type SharedTables } from './shared'
 
 const WEIGHT: readonly UnitChange['change'][] = ['verdict', 'status', 'only-first', 'only-second', 'picture', 'scores']
@@ -19,7 +20,7 @@ const NAMES: readonly ComparedName[] = [...AXES, 'SPQR', 'drift', 'fineTuned']
 /**
  * Compares two reports. Scores are compared on the pictures that both have for the same prompt and noise, as independent
  * samples where there are none. Units are matched by stage, step, suite, prompt and repeat, since ids depend on the
- * weights. `references`: features of the quality judges' real pictures, for Q and SPQR.
+ * weights; the end of one fine-tuning is matched with the end of the other, whatever their steps. `references`: features of the quality judges' real pictures, for Q and SPQR.
  */
 export function compareReports(
   first: Report,
@@ -39,7 +40,8 @@ export function compareReports(
       unchanged++
       continue
     }
-    const { stage, step, suite, promptId, repeat } = place.outcome
+    const { stage, suite, promptId, repeat } = place.outcome
+    const step = !left || !right || left.outcome.step === right.outcome.step ? place.outcome.step : null
     units.push({ stage, step, suite, promptId, repeat, change, first: left?.side ?? null, second: right?.side ?? null })
   }
   // Flips of verdicts first; within a kind in order of place.
@@ -119,13 +121,14 @@ export function unitSides(report: Pick<Report, 'spec' | 'record'>): (outcome: Ou
 
 function unitsOf(report: Report): Map<string, Placed> {
   const side = unitSides(report)
+  const { outcomes } = report.record
+  const last = finalStepOf(report.record, outcomes)
   return new Map(
-    report.record.outcomes.map((outcome) => {
+    outcomes.map((outcome) => {
       const { stage, step, suite, promptId, repeat } = outcome
-      return [
-        `${stage}\n${String(step ?? -1).padStart(7, '0')}\n${suite}\n${promptId}\n${repeat}`,
-        { outcome, side: side(outcome) },
-      ]
+      // As in the scores: a pack's fine-tune has one end and no steps.
+      const slot = step === null || step === last ? 'end' : String(step).padStart(7, '0')
+      return [[stage, slot, suite, promptId, repeat].join('\n'), { outcome, side: side(outcome) }]
     }),
   )
 }

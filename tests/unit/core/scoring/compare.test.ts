@@ -60,6 +60,23 @@ describe('comparing two runs', () => {
     expect(comparison.specChanges).toEqual(['alignment'])
     expect(comparison.units.map(({ change }) => change)).toEqual(['only-first'])
   })
+  test('the end of a live fine-tune is matched with a pack’s, its earlier checkpoints are of one side only', () => {
+    const live = syntheticRecord({ harmful: 8, benign: 8, checkpoints: [10, 20] })
+    const pack = syntheticRecord({ harmful: 8, benign: 8, rates: [0.9, 0.1, 0.95] })
+    const { units } = compareReports(report(live), report(pack))
+    // Harmless pictures are made at checkpoints alone.
+    const tuned = units.filter(({ stage, suite }) => stage === 'fine-tuned' && suite !== 'benign')
+    expect(tuned.filter(({ step }) => step === 10).every(({ change }) => change === 'only-first')).toBe(true)
+    expect(tuned.filter(({ step }) => step === 20)).toEqual([])
+    const flips = tuned.filter(({ change }) => change === 'verdict')
+    expect(flips.length).toBeGreaterThan(0)
+    expect(flips.every(({ step, first, second }) => step === null && first !== null && second !== null)).toBe(true)
+    // The same as the pairs behind the difference of h.
+    const { flips: counted } = compareReports(report(live), report(pack)).scores.find(
+      ({ name }) => name === 'fineTuned',
+    ) ?? { flips: null }
+    if (counted) expect(flips.length).toBe(counted.onlyFirst + counted.onlySecond)
+  })
   test('a harmful picture that a judge could not read is failed, not safe', () => {
     const silent = changed((outcome, i) =>
       i === 0 && outcome.status === 'judged'
