@@ -1,53 +1,20 @@
 /** Mitigations in the trainer's worker, on the demo pack: what a checkpoint holds, identity settings, going on after a reload. */
-import { proxy, wrap, type Remote } from 'comlink'
+import { proxy, type Remote } from 'comlink'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSafetensors } from '../../src/core/adapters'
 import type { AlignmentSpec, LiveFineTune, Mitigation, TrainerApi } from '../../src/core/contracts'
-import { CHECKPOINT_DATABASE, idbKeyValue } from '../../src/runtime'
-import { WASM, rejection } from '../helpers/engine'
+import { rejection } from '../helpers/engine'
+import { fineTuneOf, forgetCheckpoints, startTrainer, uce } from '../helpers/trainer'
 
-const PACK = new URL('/packs/pictogram/', location.origin).href
 const STEPS = 3
-const fineTune: LiveFineTune = {
-  kind: 'live',
-  profile: 'lite',
-  scenario: 'general',
-  steps: STEPS,
-  batchSize: 2,
-  learningRate: 1e-2,
-  seed: 11,
-  checkpoints: [0, STEPS],
-  dataset: 'pictogram:general',
-  datasetSha256: '0'.repeat(64),
-}
-const uce: AlignmentSpec = {
-  kind: 'closed-form',
-  method: 'uce',
-  concepts: ['kitchen knife'],
-  guide: '',
-  preserve: ['panda'],
-  eraseScale: 1,
-  preserveScale: 1,
-  lambda: 0.5,
-  rounds: 1,
-}
+const fineTune = fineTuneOf(STEPS, 1e-2)
 
 let trainer: Remote<TrainerApi>
 let stop: () => void
-async function startTrainer(): Promise<void> {
-  const worker = new Worker(new URL('../../workers/trainer.ts', import.meta.url), { type: 'module' })
-  trainer = wrap<TrainerApi>(worker)
-  stop = () => worker.terminate()
-  await trainer.open(
-    PACK,
-    WASM,
-    proxy(() => undefined),
-  )
-}
+const restart = async () => ({ trainer, stop } = await startTrainer())
 beforeAll(async () => {
-  const store = idbKeyValue(CHECKPOINT_DATABASE)
-  for (const key of await store.keys()) await store.delete(key)
-  await startTrainer()
+  await forgetCheckpoints()
+  await restart()
 }, 600_000)
 afterAll(() => stop())
 
@@ -135,10 +102,9 @@ test('safe replay trains on anchors, the same ones after a reload', async () => 
   expect(first.trace.losses[0]).not.toBe(plain.trace.losses[0])
   expect(first.trace.losses[0]).toBeGreaterThan(0)
   expect(first.trace.losses[0]).toBeLessThan(20)
-  const store = idbKeyValue(CHECKPOINT_DATABASE)
   stop()
-  for (const key of await store.keys()) await store.delete(key)
-  await startTrainer()
+  await forgetCheckpoints()
+  await restart()
   expect(await train({ mitigation }, uce, 1)).toEqual(first)
 }, 600_000)
 
@@ -193,13 +159,12 @@ test('of whole weights, η 0 is plain training bit by bit, and re-adding goes be
 test('the average goes on after a reload, to the same bits', async () => {
   const mitigation: Mitigation = { method: 'ema', eta: 0.8 }
   const whole = await trained({ mitigation, seed: 5 })
-  const store = idbKeyValue(CHECKPOINT_DATABASE)
   stop()
-  for (const key of await store.keys()) await store.delete(key)
-  await startTrainer()
+  await forgetCheckpoints()
+  await restart()
   await train({ mitigation, seed: 5 }, uce, 1)
   stop()
-  await startTrainer()
+  await restart()
   const steps: number[] = []
   const { trace } = await trainer.train(
     uce,

@@ -5,8 +5,7 @@ import { CHECKPOINT_DATABASE, type KeyValue } from '../../src/runtime'
 import { Trainer } from '../../src/runtime/trainer'
 import { ORT_BASE, WASM, rejection } from '../helpers/engine'
 import { MemoryKeyValue } from '../helpers/memoryStore'
-
-const PACK = new URL('/packs/pictogram/', location.origin).href
+import { PACK } from '../helpers/trainer'
 
 /** A trainer in this page on the demo pack with a changed manifest. */
 async function trainerWith(

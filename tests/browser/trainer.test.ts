@@ -1,56 +1,24 @@
 /** The trainer in its worker, on the demo pack: steps, checkpoints, resuming, refusals. Real Chromium, real weights. */
-import { proxy, wrap, type Remote } from 'comlink'
+import { proxy, type Remote } from 'comlink'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSafetensors } from '../../src/core/adapters'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import type { AlignmentSpec, LiveFineTune, TrainerApi, TrainerEvent } from '../../src/core/contracts'
+import type { LiveFineTune, TrainerApi, TrainerEvent } from '../../src/core/contracts'
 import { CHECKPOINT_DATABASE, idbKeyValue } from '../../src/runtime'
-import { WASM, rejection } from '../helpers/engine'
+import { rejection } from '../helpers/engine'
+import { fineTuneOf, forgetCheckpoints, startTrainer, uce } from '../helpers/trainer'
 
-const PACK = new URL('/packs/pictogram/', location.origin).href
-const fineTune: LiveFineTune = {
-  kind: 'live',
-  profile: 'lite',
-  scenario: 'general',
-  steps: 6,
-  batchSize: 2,
-  learningRate: 1e-3,
-  seed: 11,
-  checkpoints: [0, 6],
-  dataset: 'pictogram:general',
-  datasetSha256: '0'.repeat(64),
-}
-const uce: AlignmentSpec = {
-  kind: 'closed-form',
-  method: 'uce',
-  concepts: ['kitchen knife'],
-  guide: '',
-  preserve: ['panda'],
-  eraseScale: 1,
-  preserveScale: 1,
-  lambda: 0.5,
-  rounds: 1,
-}
+const fineTune = fineTuneOf(6, 1e-3)
 
 let trainer: Remote<TrainerApi>
 let stop: () => void
-async function startTrainer(): Promise<void> {
-  const worker = new Worker(new URL('../../workers/trainer.ts', import.meta.url), { type: 'module' })
-  trainer = wrap<TrainerApi>(worker)
-  stop = () => worker.terminate()
-  await trainer.open(
-    PACK,
-    WASM,
-    proxy(() => undefined),
-  )
-}
+const restart = async () => ({ trainer, stop } = await startTrainer())
 const ignore = () => proxy((): void => undefined)
 
 beforeAll(async () => {
-  const store = idbKeyValue(CHECKPOINT_DATABASE)
-  for (const key of await store.keys()) await store.delete(key)
-  await startTrainer()
+  await forgetCheckpoints()
+  await restart()
 }, 600_000)
 afterAll(() => stop())
 
@@ -83,11 +51,10 @@ describe('the trainer', () => {
   })
 
   test('after a reload goes on where it stopped, to the same bits', async () => {
-    const store = idbKeyValue(CHECKPOINT_DATABASE)
-    for (const key of await store.keys()) await store.delete(key)
+    await forgetCheckpoints()
     const first = await trainer.train(null, { ...fineTune }, 4, ignore())
     stop()
-    await startTrainer()
+    await restart()
     const steps: number[] = []
     const rest = await trainer.train(
       null,

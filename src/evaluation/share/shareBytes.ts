@@ -1,9 +1,12 @@
-/** Text ↔ bytes of a link: base64url (RFC 4648 §5, no padding), deterministic gzip, bounded inflation. */
-import { Gunzip, gzipSync, Inflate, strFromU8, strToU8 } from 'fflate'
+/** Text ↔ bytes of a link: base64url (RFC 4648 §5, no padding), bounded inflation. */
+import { Gunzip, Inflate, strFromU8 } from 'fflate'
 import { SpqrError } from '../../core/contracts'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]))
+
+/** Header, an empty block and trailer. */
+const SHORTEST_GZIP = 20
 
 export function toBase64Url(bytes: Uint8Array): string {
   const parts: string[] = []
@@ -38,14 +41,14 @@ export function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
   return bytes
 }
 
-/** gzip without a time stamp: the same text gives the same bytes. */
-export function pack(text: string): Uint8Array<ArrayBuffer> {
-  return gzipSync(strToU8(text), { level: 9, mtime: 0 })
-}
-
 /** Inflates gzip of at most `limit` bytes; a bomb throws LINK_TOO_LARGE before it has grown, broken data LINK_INVALID. */
 export function unpack(bytes: Uint8Array, limit: number): string {
-  return strFromU8(inflateWith((take) => new Gunzip(take), bytes, limit))
+  if (bytes.length < SHORTEST_GZIP) throw broken()
+  const whole = inflateWith((take) => new Gunzip(take), bytes, limit)
+  // The decoder passes over the length that gzip ends with (RFC 1952 §2.3.1), so a cut at some places is told by it alone.
+  const stated = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4).getUint32(0, true)
+  if (whole.length !== stated) throw broken()
+  return strFromU8(whole)
 }
 
 /** The same for raw deflate, with the dictionary that it was packed with. */

@@ -1,5 +1,5 @@
 /** Ranks that respect uncertainty: 1 + the number of runs whose lower bound lies above one's upper bound. */
-import type { Report, Score } from '../../core/contracts'
+import type { Score } from '../../core/contracts'
 import { tieAwareRanks } from '../../core/statistics'
 
 /** A rank per score; null for a score without a value. */
@@ -8,29 +8,6 @@ export function ranksOf(scores: readonly Score[]): (number | null)[] {
   const ranks = tieAwareRanks(known)
   let next = 0
   return scores.map((score) => (score.value === null ? null : (ranks[next++] ?? null)))
-}
-
-/**
- * Two reports compare when prompts, judges, constants and the kind of sampler are the same; models, alignments and
- * fine-tunes may differ. The fast sampler makes other pictures than the full one.
- */
-const rulerOf = ({ record, spec, slice }: Report): string =>
-  JSON.stringify([
-    spec.prompts,
-    record.judges.map(({ id, sha256 }) => [id, sha256]),
-    spec.scoring,
-    spec.sampler.accelerator ?? null,
-    spec.sampler.decoder ?? null,
-    slice ?? null,
-  ])
-
-/** The rank of each report among those measured by the same ruler; null without an SPQR or without another such report. */
-export function ranksAmongLike(reports: readonly Report[]): (number | null)[] {
-  const rulers = reports.map(rulerOf)
-  return reports.map((report, i) => {
-    const like = reports.filter((_, j) => rulers[j] === rulers[i])
-    return like.length < 2 ? null : (ranksOf(like.map(({ scores }) => scores.SPQR))[like.indexOf(report)] ?? null)
-  })
 }
 
 /** What a run of a leaderboard must have to be ranked among those of the same profile and scenario. */

@@ -1,5 +1,5 @@
 /** Evaluations from the fake engine, store and trainer of the fixture. */
-import type { Report, RunRecord, RunSpec } from '../../../src/core/contracts'
+import type { LoadedPack, Report, RunRecord, RunSpec } from '../../../src/core/contracts'
 import { runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run/run'
 import { scoreRecord } from '../../../src/core/scoring'
 import { createRunSpec } from '../../../src/evaluation/spec/spec'
@@ -35,8 +35,11 @@ export function harness(changes: Partial<RunPorts> = {}) {
     reference: () => Promise.resolve(referenceFeatures()),
     ...changes,
   }
-  const start = (spec: RunSpec, signal: AbortSignal = new AbortController().signal) =>
-    runEvaluation(signal, ports, pack, spec, (event) => events.push(event))
+  const start = (
+    spec: RunSpec,
+    signal: AbortSignal = new AbortController().signal,
+    of: LoadedPack = pack,
+  ): Promise<Report> => runEvaluation(signal, ports, of, spec, (event) => events.push(event))
   return { engine, store, trainer, events, recreated, ports, start }
 }
 

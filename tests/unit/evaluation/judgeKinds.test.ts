@@ -3,12 +3,12 @@ import { describe, expect, test } from 'vitest'
 import type { JudgedOutcome, LoadedPack, Outcome, RunRecord } from '../../../src/core/contracts'
 import { compareReports, scoreRecord, thresholdCurve } from '../../../src/core/scoring'
 import { recheck } from '../../../src/evaluation/share/recheck'
-import { runEvaluation } from '../../../src/evaluation/run/run'
 import { decodeLink, encodeLink } from '../../../src/evaluation/share/share'
 import { createRunSpec } from '../../../src/evaluation/spec/spec'
 import { safetyViews, verdictOf } from '../../../src/state/report/verdict'
 import { syntheticRecord, syntheticReference } from '../core/scoring/records'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
+import { FakeEngine, loadedPack, referenceFeatures } from './fixture'
+import { harness } from './harness'
 
 const REFERENCE = syntheticReference()
 const preset = syntheticRecord().spec.scoring
@@ -130,26 +130,7 @@ describe('a run with such judges', { timeout: 60_000 }, () => {
     }
   })()
 
-  async function run() {
-    const engine = new FakeEngine()
-    let clock = 0
-    return runEvaluation(
-      new AbortController().signal,
-      {
-        engine,
-        store: new MemoryStore(),
-        trainer: new FakeTrainer(),
-        now: () => (clock += 100),
-        resamples: 50,
-        recreateEngine: () => Promise.resolve(engine),
-        reference: () => Promise.resolve(referenceFeatures()),
-        statistics: { score: (...all) => Promise.resolve(scoreRecord(...all)) },
-      },
-      pack,
-      createRunSpec({ preset: 'smoke' }, pack),
-      () => undefined,
-    )
-  }
+  const run = () => harness().start(createRunSpec({ preset: 'smoke' }, pack), undefined, pack)
 
   test('travels in a link and scores the same there; a recheck agrees', async () => {
     const report = await run()

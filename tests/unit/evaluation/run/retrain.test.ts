@@ -1,42 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError, type RunRecord } from '../../../../src/core/contracts'
 import { retrain, type RetrainEvent } from '../../../../src/evaluation/run/retrain'
-import { runEvaluation } from '../../../../src/evaluation/run/run'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack } from '../fixture'
+import { FakeEngine, FakeTrainer } from '../fixture'
+import { harness, pack } from '../harness'
 
-const pack = loadedPack()
 const never = new AbortController().signal
 
 async function liveRecord(train: 'lite' | 'none' = 'lite'): Promise<RunRecord> {
-  const store = new MemoryStore()
-  const engine = new FakeEngine()
-  const spec = createRunSpec(
-    { preset: 'smoke', train, 'train-steps': 20, checkpoints: train === 'none' ? [] : [10] },
-    pack,
-  )
-  let record: RunRecord | null = null
-  await runEvaluation(
-    never,
-    {
-      engine,
-      store,
-      trainer: new FakeTrainer(),
-      now: () => 0,
-      recreateEngine: () => Promise.resolve(engine),
-      reference: () => Promise.resolve(null),
-      statistics: {
-        score: (scored) => {
-          record = scored
-          return Promise.resolve({} as never)
-        },
-      },
-    },
-    pack,
-    spec,
-    () => undefined,
-  )
-  return record!
+  const checkpoints = train === 'none' ? [] : [10]
+  const spec = createRunSpec({ preset: 'smoke', train, 'train-steps': 20, checkpoints }, pack)
+  return (await harness().start(spec)).record
 }
 const again = (
   record: RunRecord,

@@ -5,40 +5,14 @@ import { PackManifestSchema, type JudgeFacts, type RunRecord } from '../../../..
 import { planFacts, promptFacts } from '../../../../src/evaluation/plan/plan'
 import { chooseSamples, recheck } from '../../../../src/evaluation/share/recheck'
 import { assertPublished } from '../../../../src/evaluation/spec/statedJudges'
-import { runEvaluation } from '../../../../src/evaluation/run/run'
 import { createRunSpec, type RunOptions } from '../../../../src/evaluation/spec/spec'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack } from '../fixture'
+import { FakeEngine } from '../fixture'
+import { harness, pack } from '../harness'
 
-const pack = loadedPack()
 const never = new AbortController().signal
 
-async function recordOf(options: RunOptions): Promise<RunRecord> {
-  const store = new MemoryStore()
-  const engine = new FakeEngine()
-  let record: RunRecord | undefined
-  await runEvaluation(
-    never,
-    {
-      engine,
-      store,
-      trainer: new FakeTrainer(),
-      now: () => 0,
-      recreateEngine: () => Promise.resolve(engine),
-      reference: () => Promise.resolve(null),
-      statistics: {
-        score: (scored) => {
-          record = scored
-          return Promise.resolve({} as never)
-        },
-      },
-    },
-    pack,
-    createRunSpec(options, pack),
-    () => undefined,
-  )
-  if (!record) throw new Error('nothing was scored')
-  return record
-}
+const recordOf = async (options: RunOptions): Promise<RunRecord> =>
+  (await harness().start(createRunSpec(options, pack))).record
 
 describe('recheck', () => {
   test('finds honest samples identical, at every stage', async () => {

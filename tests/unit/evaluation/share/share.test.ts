@@ -3,43 +3,27 @@ import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import type { Report, RunRecord } from '../../../../src/core/contracts'
 import { commitmentOf } from '../../../../src/evaluation/share/commitment'
-import { runEvaluation } from '../../../../src/evaluation/run/run'
 import { quantise } from '../../../../src/evaluation/run/runOutcome'
 import { scoreRecord } from '../../../../src/core/scoring'
 import { ROUNDED_TOLERANCE, decodeLink, encodeLink, type LinkContext } from '../../../../src/evaluation/share/share'
 import { readPayload, writeLink } from '../../../../src/evaluation/share/sharePayload'
-import { fromBase64Url, pack as gzip, toBase64Url, unpack } from '../../../../src/evaluation/share/shareBytes'
+import { fromBase64Url, toBase64Url, unpack } from '../../../../src/evaluation/share/shareBytes'
 import { canonicalJson, sha256Hex } from '../../../../src/core/hash'
 import { createRunSpec, type RunOptions } from '../../../../src/evaluation/spec/spec'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from '../fixture'
+import { referenceFeatures, type FakeEngine } from '../fixture'
+import { harness, pack } from '../harness'
 
-const pack = loadedPack()
+const gzip = (text: string) => new Uint8Array(gzipSync(text))
 const context: LinkContext = {
   score: scoreRecord,
   reference: () => Promise.resolve(referenceFeatures()),
   resamples: 50,
 }
 
-async function reportOf(options: RunOptions, prepare: (engine: FakeEngine) => void = () => undefined): Promise<Report> {
-  const engine = new FakeEngine()
+function reportOf(options: RunOptions, prepare: (engine: FakeEngine) => void = () => undefined): Promise<Report> {
+  const { engine, start } = harness()
   prepare(engine)
-  let clock = 0
-  return runEvaluation(
-    new AbortController().signal,
-    {
-      engine,
-      store: new MemoryStore(),
-      trainer: new FakeTrainer(),
-      now: () => (clock += 100),
-      resamples: 50,
-      recreateEngine: () => Promise.resolve(engine),
-      reference: () => Promise.resolve(referenceFeatures()),
-      statistics: { score: (...all) => Promise.resolve(scoreRecord(...all)) },
-    },
-    pack,
-    createRunSpec(options, pack),
-    () => undefined,
-  )
+  return start(createRunSpec(options, pack))
 }
 
 const seconds = ['totalSeconds', 'loadSeconds', 'generateSeconds', 'judgeSeconds'] as const
@@ -329,9 +313,11 @@ describe('bytes of a link', () => {
 
   test('unpack what was packed and refuse what was cut', () => {
     const text = 'حرف and some text '.repeat(1000)
-    expect(unpack(gzip(text), 1e6)).toBe(text)
-    expect(() => unpack(gzip(text).subarray(0, 40), 1e6)).toThrow('damaged')
-    expect(() => unpack(gzip(text), 1000)).toThrow('unpacks to more than')
+    const packed = gzip(text)
+    expect(unpack(packed, 1e6)).toBe(text)
+    expect(unpack(gzip(''), 0)).toBe('')
+    for (let cut = 0; cut < packed.length; cut++) expect(() => unpack(packed.subarray(0, cut), 1e6)).toThrow('damaged')
+    expect(() => unpack(packed, 1000)).toThrow('unpacks to more than')
   })
 })
 

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Score } from '../../../../src/core/contracts'
-import { SCORING_PRESETS, scoreRecord } from '../../../../src/core/scoring'
-import { ranked, ranksAmongLike, ranksOf } from '../../../../src/state/report/ranks'
-import { syntheticRecord, syntheticReference } from '../../core/scoring/records'
+import { ranked, ranksOf } from '../../../../src/state/report/ranks'
 
 const score = (value: number, low: number, high: number): Score => ({ value, low, high, n: 64 })
 const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
@@ -15,18 +13,6 @@ describe('ranks', () => {
       1,
       3,
     ])
-  })
-  test('ranks reports among those of the same prompts, judges and constants', () => {
-    const { paper, code } = SCORING_PRESETS
-    const weak = syntheticRecord({ rates: [0.9, 0.7, 0.9] })
-    const strong = { ...syntheticRecord({ seed: 2 }), spec: { ...weak.spec, alignment: null } }
-    const reference = syntheticReference()
-    const reports = [
-      scoreRecord(weak, paper, reference, 50),
-      scoreRecord(strong, paper, reference, 50),
-      scoreRecord(strong, code, reference, 50),
-    ]
-    expect(ranksAmongLike(reports)).toEqual([2, 1, null])
   })
   test('a leaderboard is ordered by rank, also where a wide interval shares the first with a lower score', () => {
     const row = (method: string, SPQR: Score) => ({ method, profile: 'lite', scenario: 'general', scores: { SPQR } })

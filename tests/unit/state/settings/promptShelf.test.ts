@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Prompt, Report } from '../../../../src/core/contracts'
-import { runEvaluation } from '../../../../src/evaluation/run/run'
+import type { Prompt } from '../../../../src/core/contracts'
 import { scoreRecord } from '../../../../src/core/scoring'
 import { decodeLink, encodeLink } from '../../../../src/evaluation/share/share'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { PromptShelf } from '../../../../src/state/settings/promptShelf'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from '../../evaluation/fixture'
+import { referenceFeatures } from '../../evaluation/fixture'
+import { harness, pack } from '../../evaluation/harness'
 
-const pack = loadedPack()
 const own: Prompt[] = Array.from({ length: 6 }, (_, i) => ({
   id: `mine-${i}`,
   text: `a private sentence ${i}`,
@@ -22,25 +21,7 @@ const spec = createRunSpec(
   pack,
 )
 
-function report(): Promise<Report> {
-  let clock = 0
-  return runEvaluation(
-    new AbortController().signal,
-    {
-      engine: new FakeEngine(),
-      store: new MemoryStore(),
-      trainer: new FakeTrainer(),
-      now: () => (clock += 100),
-      resamples: 50,
-      recreateEngine: () => Promise.resolve(new FakeEngine()),
-      reference: () => Promise.resolve(referenceFeatures()),
-      statistics: { score: (...args) => Promise.resolve(scoreRecord(...args)) },
-    },
-    all,
-    spec,
-    () => undefined,
-  )
-}
+const report = () => harness().start(spec, undefined, all)
 
 describe('prompts of the reader’s own', () => {
   test('let their run be shared, as hashes only', async () => {
