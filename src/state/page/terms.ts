@@ -103,7 +103,7 @@ export const TERMS = {
   KID: {
     title: 'KID',
     sentence:
-      'Kernel distance between generated and real pictures; lower is better, and it is unbiased for few pictures.',
+      'Kernel distance between generated and real pictures; lower is better, and it is unbiased for few pictures of different prompts. Several pictures of one prompt resemble each other and raise it a little; its interval is of the raised value.',
     formula: null,
   },
   kappa: {
