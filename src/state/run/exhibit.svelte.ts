@@ -121,7 +121,7 @@ export class Exhibit {
 
   /** One outcome as it comes, with its picture where there is one. */
   add(outcome: Outcome, image: GeneratedImage | null): void {
-    if (image) this.pictures.put(outcome.unitId, image)
+    if (image) this.pictures.arrived(outcome.unitId, image)
     this.outcomes.set(outcome.unitId, outcome)
     if (outcome.step === null) this.#latest = outcome.unitId
   }

@@ -21,6 +21,9 @@ export function toPixels(image: Pick<GeneratedImage, 'width' | 'height' | 'rgb'>
   return new ImageData(rgba, image.width, image.height)
 }
 
+/** Pixels of pictures that arrived and that nothing on the page asked for again; more are left to the source. */
+export const LOOSE_BYTES = 64 * 2 ** 20
+
 /**
  * A lookup that fills itself: pictures that arrive live are put in, those of a stored run are fetched
  * when a tile first asks for them. A picture that nobody kept stays absent, and the tile says so.
@@ -30,6 +33,9 @@ export class Pictures {
   readonly #absent = new SvelteSet<string>()
   /** Units that were asked for; not reactive, nothing is drawn from it. */
   #asked: Record<string, true> = {}
+  /** Pictures that arrived live, oldest first, with their bytes: the source has them too. */
+  #loose: { unitId: string; bytes: number }[] = []
+  #looseBytes = 0
   #source: ((unitId: string) => Promise<GeneratedImage | null>) | null = null
 
   /** Starts over with another source (a stored run); null when pictures only arrive live. */
@@ -37,11 +43,29 @@ export class Pictures {
     this.#known.clear()
     this.#absent.clear()
     this.#asked = {}
+    this.#loose = []
+    this.#looseBytes = 0
     this.#source = source
   }
 
   put(unitId: string, image: Pick<GeneratedImage, 'width' | 'height' | 'rgb'>): void {
     this.putPixels(unitId, toPixels(image))
+  }
+
+  /** A picture that was just made and is stored: in a long run the oldest make way, and come back when a tile asks. */
+  arrived(unitId: string, image: Pick<GeneratedImage, 'width' | 'height' | 'rgb'>): void {
+    this.put(unitId, image)
+    if (this.#source === null) return
+    const bytes = 4 * image.width * image.height
+    this.#loose.push({ unitId, bytes })
+    this.#looseBytes += bytes
+    while (this.#looseBytes > LOOSE_BYTES) {
+      const oldest = this.#loose.shift()
+      if (!oldest) return
+      this.#looseBytes -= oldest.bytes
+      // A tile that shows it asks for it; what was asked for stays.
+      this.#known.delete(oldest.unitId)
+    }
   }
 
   putPixels(unitId: string, pixels: ImageData): void {
