@@ -14,6 +14,12 @@ export const OPTIONS = {
   /** Seeds of the trainings of every row. */
   seeds: '0',
   sampler: 'full',
+  /** Ways of keeping safety, `none` and `beneath` among them; empty: `none` alone. */
+  mitigations: '',
+  /** Pictures of the harmless data that are not trained on, so that what was learned is measured. */
+  'held-out': '0',
+  /** Steps measured beside the first and the last. */
+  checkpoints: '',
   /** `yes` (or the bare word): print the tables, evaluate nothing. */
   tables: 'no',
   threads: '0',
@@ -27,6 +33,9 @@ export interface Cell {
   method: string
   profile: string
   scenario: string
+  /** `none`: plain fine-tuning. */
+  mitigation?: string | undefined
+  heldOut?: number | undefined
 }
 
 const isOption = (name: string): name is keyof Options => Object.hasOwn(OPTIONS, name)
@@ -77,7 +86,11 @@ export function readBoard(file: string, packSha256: string): Board {
 const sameEvaluation =
   (cell: Cell) =>
   (row: Cell): boolean =>
-    row.method === cell.method && row.profile === cell.profile && row.scenario === cell.scenario
+    row.method === cell.method &&
+    row.profile === cell.profile &&
+    row.scenario === cell.scenario &&
+    (row.mitigation ?? 'none') === (cell.mitigation ?? 'none') &&
+    (row.heldOut ?? 0) === (cell.heldOut ?? 0)
 
 /** A row of the same evaluation and design. */
 export const sameRow =

@@ -12,7 +12,10 @@ export interface Made {
   plan: StudyPlan
 }
 
-type Key = Pick<Row, 'method' | 'profile' | 'scenario' | 'packSha256' | 'weightsSha256' | 'sampler' | 'seeds'>
+type Key = Pick<
+  Row,
+  'method' | 'profile' | 'scenario' | 'packSha256' | 'weightsSha256' | 'sampler' | 'seeds' | 'mitigation' | 'heldOut'
+>
 
 const planName = (plan: StudyPlan): string => hashOf(plan).slice(0, 16)
 
@@ -67,6 +70,7 @@ function trainingOf(seed: number, report: Report, counts: FlagCounts): Training 
     bounds: failureBounds?.drift ?? asBounds(drift),
     cosines: counts.benign.fineTuned,
     Q: curve.at(-1)?.Q ?? report.scores.Q,
+    ...(curve.at(-1)?.adaptation ? { adaptation: curve.at(-1)?.adaptation } : {}),
   }
 }
 

@@ -7,7 +7,7 @@
  * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each. At its end it prints
  * the tables of models/pictogram/STUDY.md.
  */
-import { existsSync, readFileSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { BrowserContext } from 'playwright'
 import * as v from 'valibot'
@@ -19,13 +19,12 @@ import {
   SpqrError,
   checkShape,
   reviveError,
-  type PackManifest,
   type Report,
 } from '../../core/contracts'
 import { isComplete } from '../../evaluation/run/runApi'
-import { sha256Hex } from '../../core/hash'
 import { packHash } from '../../evaluation/spec/specHash'
-import { COMPUTED_METHODS, changesEmbeddings, isGuidance } from '../../core/methods'
+import { MITIGATION_IDS } from '../../core/methods'
+import { PARAMETERS } from '../../evaluation/spec/params'
 import type { Row } from '../../evaluation/study/board'
 import { readAdapterFile } from '../adapterFiles'
 import { assertWritable, command } from '../files'
@@ -42,14 +41,9 @@ import {
   type Options,
 } from './board'
 import { madeOf, rowOfTrainings, type Made } from './row'
+import { BENEATH, CONTROL, drawnBy, sourcesOf, worksOn, type Source } from './sources'
 import { studyText } from './studyTable'
 
-/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
-interface Source {
-  method: string
-  weightsSha256: string | null
-  file: string | null
-}
 function listOf(text: string, known: readonly string[], what: string): string[] {
   const names = text
     .split(',')
@@ -61,28 +55,11 @@ function listOf(text: string, known: readonly string[], what: string): string[] 
   return names.length > 0 ? names : [...known]
 }
 
-function sourcesOf({ id, adapters }: PackManifest): Source[] {
-  const shipped = adapters
-    .filter(({ role }) => role === 'alignment')
-    .map(({ method, file }): Source => ({ method, weightsSha256: file.sha256, file: null }))
-  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({
-    method: basename(file, '.safetensors'),
-    weightsSha256: sha256Hex(readFileSync(file)),
-    file,
-  }))
-  const known = [...shipped, ...beside]
-  const computed = COMPUTED_METHODS.filter((method) => known.every((source) => source.method !== method))
-  return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]
-}
-
-const filesIn = (folder: string): string[] =>
-  existsSync(folder)
-    ? readdirSync(folder)
-        .filter((name) => name.endsWith('.safetensors'))
-        .map((name) => join(folder, name))
-    : []
-
-const parametersOf = ({ method, profile, scenario }: Cell, seed: number, options: Options): Record<string, string> => ({
+const parametersOf = (
+  { method, profile, scenario, mitigation = 'none' }: Cell,
+  seed: number,
+  options: Options,
+): Record<string, string> => ({
   pack: options.pack,
   preset: options.preset,
   method,
@@ -92,6 +69,9 @@ const parametersOf = ({ method, profile, scenario }: Cell, seed: number, options
   'train-steps': options['train-steps'],
   'train-seed': String(seed),
   sampler: options.sampler,
+  'held-out': options['held-out'],
+  checkpoints: options.checkpoints,
+  ...(mitigation === BENEATH ? { beneath: 'base' } : { mitigation }),
 })
 
 /** Enough for every reader of the file, at half its size. */
@@ -134,13 +114,6 @@ async function evaluate(
   }
 }
 
-/** The control: the base model fine-tuned by the same data tells what is forgotten from what was safety. */
-const CONTROL: Source = { method: 'none', weightsSha256: null, file: null }
-
-/** What guidance does is inside the fast sampler already, so such methods cannot be drawn by it. */
-const drawnBy = (sampler: string, method: string): boolean =>
-  sampler === 'full' || !isGuidance(method) || changesEmbeddings(method)
-
 async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
@@ -155,6 +128,8 @@ async function main(argv: readonly string[]): Promise<number> {
   )
   const profiles = listOf(options.profiles, PROFILES, 'profile')
   const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
+  const mitigations = listOf(options.mitigations || 'none', ['none', BENEATH, ...MITIGATION_IDS], 'mitigation')
+  const heldOut = Number(PARAMETERS['held-out'].parse(options['held-out']))
   const left = methods.filter((method) => !drawnBy(options.sampler, method))
   if (left.length > 0)
     console.error(`Not drawn by the fast sampler, since they act through guidance: ${left.join(', ')}.`)
@@ -163,13 +138,28 @@ async function main(argv: readonly string[]): Promise<number> {
     left.includes(method) ? [] : sources.filter((source) => source.method === method),
   )
   const cells = scenarios.flatMap((scenario) =>
-    chosen.flatMap((source) => profiles.map((profile): Cell & Source => ({ ...source, profile, scenario }))),
+    chosen.flatMap((source) =>
+      profiles.flatMap((profile) =>
+        mitigations
+          .filter((mitigation) => worksOn(mitigation, source.method))
+          .map((mitigation): Cell & Source => ({
+            ...source,
+            profile,
+            scenario,
+            ...(mitigation === 'none' ? {} : { mitigation }),
+            ...(heldOut === 0 ? {} : { heldOut }),
+          })),
+      ),
+    ),
   )
   const packSha256 = packHash(manifest)
-  if (options.out === '' && (options.preset !== OPTIONS.preset || options['train-steps'] !== OPTIONS['train-steps'])) {
+  const asPublished = (['preset', 'train-steps', 'held-out', 'checkpoints'] as const).every(
+    (name) => options[name] === OPTIONS[name],
+  )
+  if (options.out === '' && (!asPublished || mitigations.some((one) => one !== 'none'))) {
     throw new SpqrError(
       'BAD_INPUT',
-      `The pack's leaderboard holds rows of the ${OPTIONS.preset} preset and ${OPTIONS['train-steps']} steps; others would not compare.`,
+      `The pack's leaderboard holds rows of the ${OPTIONS.preset} preset and ${OPTIONS['train-steps']} plain steps, without held-out pictures; others would not compare.`,
       'Name a file of your own with --out.',
     )
   }
@@ -216,7 +206,7 @@ async function evaluateAll(cells: readonly (Cell & Source)[], study: Study): Pro
   return withBrowser(false, async ({ context }, url) => {
     let failed = 0
     for (const cell of cells) {
-      const name = `${cell.method} × ${cell.profile} × ${cell.scenario}`
+      const name = [cell.method, cell.profile, cell.scenario, ...(cell.mitigation ? [cell.mitigation] : [])].join(' × ')
       try {
         await evaluateCell(context, url, cell, study, name)
       } catch (thrown) {
@@ -236,7 +226,7 @@ async function evaluateCell(
   name: string,
 ): Promise<void> {
   const { seeds, sampler, packSha256, file, options } = study
-  const { method, profile, scenario, weightsSha256 } = cell
+  const { method, profile, scenario, weightsSha256, mitigation, heldOut } = cell
   const key = {
     method,
     profile: v.parse(v.picklist(PROFILES), profile),
@@ -245,6 +235,8 @@ async function evaluateCell(
     weightsSha256,
     sampler,
     seeds,
+    ...(mitigation === undefined ? {} : { mitigation }),
+    ...(heldOut === undefined ? {} : { heldOut }),
   }
   const made: Made[] = []
   for (const seed of seeds) {

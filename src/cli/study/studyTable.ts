@@ -8,7 +8,18 @@ import { methodName } from '../../state/page/names'
 /** What the tables need of a row of `leaderboard.json`. */
 export type StudyResult = Pick<
   Row,
-  'method' | 'profile' | 'scenario' | 'drift' | 'sampler' | 'seeds' | 'trainings' | 'illegible' | 'capability' | 'curve'
+  | 'method'
+  | 'profile'
+  | 'scenario'
+  | 'drift'
+  | 'sampler'
+  | 'seeds'
+  | 'mitigation'
+  | 'heldOut'
+  | 'trainings'
+  | 'illegible'
+  | 'capability'
+  | 'curve'
 > & { harmfulness: { aligned: Score }; scores: Record<'P' | 'Q' | 'SPQR', Score> }
 
 type Tested = StudyResult & { shown: Shown }
@@ -34,6 +45,14 @@ function capability(row: StudyResult): [string, string] {
   if (!found) return ['none', 'none']
   const { P, Q } = found
   return [`${or0(P.before)} → ${or0(P.after)}`, `${or0(Q.before)} → ${or0(Q.after)}`]
+}
+
+/** Fall of the loss on held-out pictures, mean of the trainings. */
+function learned(row: StudyResult | undefined): string {
+  const values = (row?.trainings ?? []).flatMap(({ adaptation }) =>
+    adaptation && adaptation.value !== null ? [adaptation.value] : [],
+  )
+  return values.length === 0 ? 'none' : figure(values.reduce((sum, value) => sum + value, 0) / values.length, 1)
 }
 
 const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -63,7 +82,17 @@ function tablesOf(design: Design, rows: readonly StudyResult[]): DesignTables {
   const none: Shown = { p: null, adjusted: null, change: null, atMost: null, seen: null }
   const tested = rows.map((row, i): Tested => ({ ...row, shown: shown[i] ?? none }))
   const trainings = design.trainings === 1 ? 'one training' : `${design.trainings} trainings`
-  return { design, title: `${design.sampler} sampler, ${trainings}`, tests: testsLine(shown), ...twoTables(tested) }
+  const { mitigation, heldOut } = design
+  const how = [
+    ...(mitigation === 'none' ? [] : [mitigation]),
+    ...(heldOut === 0 ? [] : [`${heldOut} pictures held out`]),
+  ]
+  return {
+    design,
+    title: [`${design.sampler} sampler`, trainings, ...how].join(', '),
+    tests: testsLine(shown),
+    ...twoTables(tested),
+  }
 }
 
 function testsLine(shown: readonly Shown[]): string {
@@ -87,6 +116,7 @@ function twoTables(results: readonly Tested[]): { general: string; others: strin
       const row = find(method, scenario, profile)
       return row ? drift(row) : ''
     })
+  const learns = results.some(({ heldOut }) => heldOut !== undefined)
   const legible = results.some(({ illegible }) => illegible !== undefined)
   const general = methods.map(({ method, harmfulness, scores, illegible }) => {
     const last = find(method, 'general', 'standard')
@@ -98,6 +128,7 @@ function twoTables(results: readonly Tested[]): { general: string; others: strin
         ? [illegible ? `${figure(illegible.aligned, 1)} → ${after ? figure(after.fineTuned, 1) : 'none'}` : 'none']
         : []),
       ...drifts(method, 'general'),
+      ...(learns ? PROFILES.map((profile) => learned(find(method, 'general', profile))) : []),
       or(scores.P, unit),
       or(scores.Q, unit),
       ...(last ? capability(last) : ['', '']),
@@ -115,6 +146,7 @@ function twoTables(results: readonly Tested[]): { general: string; others: strin
         'h aligned',
         ...(legible ? ['illegible, aligned → after'] : []),
         ...PROFILES.map((profile) => `Δh after ${profile}`),
+        ...(learns ? PROFILES.map((profile) => `learned by ${profile}, %`) : []),
         'P',
         'Q',
         'P before → after standard',

@@ -23,6 +23,8 @@ export const TrainingSchema = v.looseObject({
   /** Cosine of each benign prompt of the plan after fine-tuning, and Q of these pictures. */
   cosines: v.array(finite),
   Q: ScoreSchema,
+  /** What was learned: fall of the loss on held-out pictures in percent; absent where none were held out. */
+  adaptation: v.optional(ScoreSchema),
 })
 export type Training = v.InferOutput<typeof TrainingSchema>
 
@@ -58,6 +60,10 @@ export const RowSchema = v.looseObject({
   suites: CellsSchema,
   curve: v.optional(v.array(v.looseObject({ step: count, P: ScoreSchema, Q: ScoreSchema }))),
   sampler: v.optional(v.picklist(['full', 'fast'])),
+  /** How the fine-tuning was done to keep safety: a mitigation, or `beneath`; absent: plainly. */
+  mitigation: v.optional(v.string()),
+  /** Pictures that were held out; absent: none. */
+  heldOut: v.optional(count),
   scoringRule: v.optional(v.picklist([1, 2])),
   /** Seeds of the trainings that the row is meant to have; `trainings` holds those that are done. */
   seeds: v.optional(v.pipe(v.array(count), v.minLength(1), v.maxLength(100))),
@@ -112,15 +118,23 @@ export type Board = v.InferOutput<typeof BoardSchema>
 export interface Design {
   sampler: 'full' | 'fast'
   trainings: number
+  /** `none`: plain fine-tuning. */
+  mitigation: string
+  heldOut: number
 }
-export const designOf = ({ sampler, seeds }: Pick<Row, 'sampler' | 'seeds'>): Design => ({
+type Designed = Pick<Row, 'sampler' | 'seeds' | 'mitigation' | 'heldOut'>
+export const designOf = ({ sampler, seeds, mitigation, heldOut }: Designed): Design => ({
   sampler: sampler ?? 'full',
   trainings: seeds?.length ?? 1,
+  mitigation: mitigation ?? 'none',
+  heldOut: heldOut ?? 0,
 })
-export const designKey = ({ sampler, trainings }: Design): string => `${sampler} ${trainings}`
+/** Plain rows without held-out pictures have the keys that they had before there were others. */
+export const designKey = ({ sampler, trainings, mitigation, heldOut }: Design): string =>
+  `${sampler} ${trainings}${mitigation === 'none' && heldOut === 0 ? '' : ` ${mitigation} ${heldOut}`}`
 
 /** Keys of the designs among the rows, in code-unit order. */
-export const designKeys = (rows: readonly Pick<Row, 'sampler' | 'seeds'>[]): string[] =>
+export const designKeys = (rows: readonly Designed[]): string[] =>
   [...new Set(rows.map((row) => designKey(designOf(row))))].sort()
 
 /** All trainings that the row is meant to have are in it. */

@@ -1,6 +1,7 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
 import { PROFILES, SCENARIOS, type PackManifest, type Profile, type Scenario, type Score } from '../../core/contracts'
+import { MITIGATION_IDS, MITIGATIONS } from '../../core/methods'
 import { packHash } from '../../evaluation/spec/specHash'
 import { BoardSchema, designKey, designKeys, designOf, isWholeRow, type Row } from '../../evaluation/study/board'
 import { capabilityOf, shownBy, type Capability, type Shown } from '../../evaluation/study/findings'
@@ -69,8 +70,10 @@ export function storiesFinding(all: readonly MethodStory[]): string {
 function designName(rows: readonly Row[]): string {
   const [first] = rows
   if (!first) return ''
-  const { sampler, trainings } = designOf(first)
-  return `${sampler === 'fast' ? 'Fast' : 'Full'} sampler, ${trainings === 1 ? 'one training' : `${trainings} trainings`}`
+  const { sampler, trainings, mitigation } = designOf(first)
+  const kept = MITIGATION_IDS.find((id) => id === mitigation)
+  const how = kept ? `, ${MITIGATIONS[kept].name}` : mitigation === 'none' ? '' : ', trained beneath the alignment'
+  return `${sampler === 'fast' ? 'Fast' : 'Full'} sampler, ${trainings === 1 ? 'one training' : `${trainings} trainings`}${how}`
 }
 
 export class Leaderboard {

@@ -2,8 +2,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import type { Row } from '../../../../src/evaluation/study/board'
-import { readBoard, readOptions, readSeeds, trainingsAtHand } from '../../../../src/cli/study/board'
+import { MITIGATION_IDS, mitigationMethod } from '../../../../src/core/methods'
+import { designKey, designOf, type Row } from '../../../../src/evaluation/study/board'
+import { BENEATH, worksOn } from '../../../../src/cli/study/sources'
+import { readBoard, readOptions, readSeeds, sameRow, trainingsAtHand } from '../../../../src/cli/study/board'
 
 interface Board {
   rows: { packSha256: string; scores: Record<string, unknown> }[]
@@ -60,4 +62,23 @@ test('a training is taken again only under the same conditions', () => {
   for (const other of [{ sampler: 'full' as const }, { preset: 'quick' }, { steps: 100 }, { weightsSha256: null }])
     expect(trainingsAtHand([first, row], first, { ...conditions, ...other }).size).toBe(0)
   expect(trainingsAtHand([row], { ...first, method: 'uce' }, conditions).size).toBe(0)
+})
+
+test('rows of a mitigation, or with held-out pictures, stand apart from plain ones', () => {
+  const [plain] = (published() as unknown as { rows: Row[] }).rows
+  if (!plain) throw new Error('no row')
+  const row = { ...plain, mitigation: 'proximal', heldOut: 24 }
+  expect(sameRow(plain)(row)).toBe(false)
+  expect(sameRow(row)({ ...row })).toBe(true)
+  expect(sameRow({ ...row, heldOut: 12 })(row)).toBe(false)
+  expect([designKey(designOf(plain)), designKey(designOf(row))]).toEqual(['full 1', 'full 1 proximal 24'])
+  expect(readOptions(['--mitigations', 'none,ema', '--held-out', '24'])).toMatchObject({ mitigations: 'none,ema' })
+})
+
+test('every mitigation can be asked of a method that changes weights, and only some of one that does not', () => {
+  for (const id of [...MITIGATION_IDS, 'none', BENEATH]) expect(worksOn(id, 'uce')).toBe(true)
+  expect([...MITIGATION_IDS, BENEATH].filter((id) => worksOn(id, 'sld-medium'))).toEqual(
+    MITIGATION_IDS.filter((id) => !mitigationMethod(id).needsAlignment),
+  )
+  expect(worksOn('re-add', 'none')).toBe(false)
 })

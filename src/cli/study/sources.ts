@@ -1,0 +1,52 @@
+/** What a study measures: methods with their weights, and which mitigations work on which method. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import type { PackManifest } from '../../core/contracts'
+import { sha256Hex } from '../../core/hash'
+import { COMPUTED_METHODS, MITIGATION_IDS, changesEmbeddings, isGuidance, mitigationMethod } from '../../core/methods'
+import { ROOT } from '../page'
+
+/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
+export interface Source {
+  method: string
+  weightsSha256: string | null
+  file: string | null
+}
+
+export function sourcesOf({ id, adapters }: PackManifest): Source[] {
+  const shipped = adapters
+    .filter(({ role }) => role === 'alignment')
+    .map(({ method, file }): Source => ({ method, weightsSha256: file.sha256, file: null }))
+  const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({
+    method: basename(file, '.safetensors'),
+    weightsSha256: sha256Hex(readFileSync(file)),
+    file,
+  }))
+  const known = [...shipped, ...beside]
+  const computed = COMPUTED_METHODS.filter((method) => known.every((source) => source.method !== method))
+  return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]
+}
+
+const filesIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => name.endsWith('.safetensors'))
+        .map((name) => join(folder, name))
+    : []
+
+/** Training the base model, the alignment merged afterwards, stands among the mitigations of a study. */
+export const BENEATH = 'beneath'
+
+/** The control: the base model fine-tuned by the same data tells what is forgotten from what was safety. */
+export const CONTROL: Source = { method: 'none', weightsSha256: null, file: null }
+
+/** What works with an alignment's change of weights cannot be asked of methods that have none. */
+export const worksOn = (mitigation: string, method: string): boolean => {
+  const known = MITIGATION_IDS.find((id) => id === mitigation)
+  const needs = mitigation === BENEATH || (known !== undefined && mitigationMethod(known).needsAlignment)
+  return !needs || (method !== CONTROL.method && !isGuidance(method))
+}
+
+/** What guidance does is inside the fast sampler already, so such methods cannot be drawn by it. */
+export const drawnBy = (sampler: string, method: string): boolean =>
+  sampler === 'full' || !isGuidance(method) || changesEmbeddings(method)
