@@ -16,10 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import torch
 from onnx import TensorProto, helper, numpy_helper
-
-from files import graph_entry, run, write_judge
 
 LABELS = ["Drawing", "Hentai", "Neutral", "Porn", "Sexy"]
 UNSAFE = ["Hentai", "Porn", "Sexy"]
@@ -140,6 +137,10 @@ def convert(package: Path) -> onnx.ModelProto:
 
 
 def main() -> None:
+    # Here, since `real/photographs.py` converts in an environment without PyTorch.
+    import torch
+    from files import graph_entry, run, write_judge
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("package", type=Path, help="folder of the npm package")
     parser.add_argument("out", type=Path)
