@@ -6,7 +6,16 @@ import { SpqrError } from './contracts/errors'
 
 /** JSON with sorted keys and one spelling of every number, so that equal values give equal bytes. */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value)
+  let text: string | undefined
+  try {
+    text = canonicalize(value)
+  } catch {
+    throw new SpqrError(
+      'BAD_INPUT',
+      'A text in it holds half of a character (a lone surrogate), or a number is not finite.',
+      'Write the text again.',
+    )
+  }
   if (text === undefined) throw new SpqrError('UNEXPECTED', 'A value that JSON cannot hold was to be hashed.')
   return text
 }

@@ -1,5 +1,6 @@
 /** PEFT's LoraConfig: which settings change the merged weights, and which of those this page follows. */
 import { SpqrError } from '../contracts/errors'
+import { shortened } from '../contracts/outside'
 
 /** Settings that say how or what was trained and leave a finished adapter as it is, and those that are followed. */
 const READ = new Set(
@@ -52,7 +53,7 @@ export function checkPeftConfig(file: string, fields: Readonly<Record<string, un
   for (const [key, value] of Object.entries(fields)) {
     if (READ.has(key) || isEmpty(value)) continue
     const meaning = Object.hasOwn(MEANING, key) ? ` (${MEANING[key]!})` : ''
-    refuse(`its configuration sets ${key} = ${show(value)}${meaning}, which this page does not follow`)
+    refuse(`its configuration sets ${shortened(key)} = ${show(value)}${meaning}, which this page does not follow`)
   }
   if (fields['use_dora'] === true && fields['lora_bias'] === true) refuse('it combines use_dora with lora_bias')
 }

@@ -7,6 +7,7 @@
 import { strFromU8, strToU8 } from 'fflate'
 import { SpqrError } from '../contracts/errors'
 import { DTYPES, elementBytes, fromFloats, isDtype, toFloats, type Dtype } from './dtypes'
+import { parseLoosely, shortened } from '../contracts/outside'
 import { firstDuplicateKey } from './json'
 
 /** Longest header accepted, in bytes (the reference implementation's limit). */
@@ -77,27 +78,22 @@ function headerLength(head: Uint8Array, size: number): number {
 
 /** Checks a header (the JSON bytes alone) against a file of `size` bytes. */
 function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
-  let text: string
-  let parsed: unknown
-  try {
-    text = strFromU8(json)
-    parsed = JSON.parse(text)
-  } catch {
-    throw invalid('The header is not valid JSON.')
-  }
+  const text = strFromU8(json)
+  const { value: parsed, fault } = parseLoosely(text)
+  if (fault !== null) throw invalid(`The header is not valid JSON: ${fault}.`)
   if (text.includes('\uFFFD')) throw invalid('The header is not valid UTF-8.')
   if (!isRecord(parsed) || text[0] !== '{') throw invalid('The header is not a JSON object.')
   const duplicate = firstDuplicateKey(text)
-  if (duplicate !== null) throw invalid(`The header names "${duplicate}" twice.`)
+  if (duplicate !== null) throw invalid(`The header names "${shortened(duplicate)}" twice.`)
   const start = 8 + json.length
-  const metadata: Record<string, string> = {}
+  const metadata = new Map<string, string>()
   const entries = new Map<string, TensorEntry>()
   for (const [name, value] of Object.entries(parsed)) {
     if (name === '__metadata__') {
       if (!isRecord(value)) throw invalid("The header's __metadata__ is not an object.")
       for (const [key, item] of Object.entries(value)) {
-        if (typeof item !== 'string') throw invalid(`The metadata field "${key}" is not a string.`)
-        metadata[key] = item
+        if (typeof item !== 'string') throw invalid(`The metadata field "${shortened(key)}" is not a string.`)
+        metadata.set(key, item)
       }
     } else {
       entries.set(name, parseEntry(name, value, start, size))
@@ -106,29 +102,33 @@ function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
   if (entries.size > MAX_TENSORS)
     throw invalid(`The file lists ${entries.size} tensors; at most ${MAX_TENSORS} are accepted.`)
   checkCoverage(entries, start, size)
-  return { metadata, entries }
+  return { metadata: Object.fromEntries(metadata), entries }
 }
 
 function parseEntry(name: string, value: unknown, start: number, size: number): TensorEntry {
-  if (!isRecord(value)) throw invalid(`Tensor "${name}" is not described by an object.`)
+  if (!isRecord(value)) throw invalid(`Tensor "${shortened(name)}" is not described by an object.`)
   const { dtype, shape, data_offsets: range } = value
   if (!isDtype(dtype)) {
     throw invalid(
-      `Tensor "${name}" has the unknown type ${JSON.stringify(dtype)}.`,
+      `Tensor "${shortened(name)}" has the unknown type ${typeof dtype === 'string' ? `"${shortened(dtype)}"` : typeof dtype}.`,
       `Known types: ${DTYPES.join(', ')}.`,
     )
   }
   const counts = (list: unknown): list is number[] =>
     Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0)
-  if (!counts(shape) || shape.length > 8) throw invalid(`Tensor "${name}" has no valid shape.`)
-  if (!counts(range) || range.length !== 2) throw invalid(`Tensor "${name}" has no valid data_offsets.`)
+  if (!counts(shape) || shape.length > 8) throw invalid(`Tensor "${shortened(name)}" has no valid shape.`)
+  if (!counts(range) || range.length !== 2) throw invalid(`Tensor "${shortened(name)}" has no valid data_offsets.`)
   const [begin, end] = range as [number, number]
   if (begin > end || start + end > size) {
-    throw invalid(`Tensor "${name}" claims bytes ${begin} to ${end}, outside the file's ${size - start} bytes of data.`)
+    throw invalid(
+      `Tensor "${shortened(name)}" claims bytes ${begin} to ${end}, outside the file's ${size - start} bytes of data.`,
+    )
   }
   const length = shape.reduce((a, b) => a * b, 1) * elementBytes(dtype)
   if (length !== end - begin) {
-    throw invalid(`Tensor "${name}" of shape [${shape.join(', ')}] needs ${length} bytes but has ${end - begin}.`)
+    throw invalid(
+      `Tensor "${shortened(name)}" of shape [${shape.join(', ')}] needs ${length} bytes but has ${end - begin}.`,
+    )
   }
   return { dtype, shape, offset: start + begin, length }
 }
@@ -138,9 +138,9 @@ function checkCoverage(entries: Map<string, TensorEntry>, start: number, size: n
   let position = start
   const sorted = [...entries].sort(([, a], [, b]) => a.offset - b.offset || a.length - b.length)
   for (const [name, entry] of sorted) {
-    if (entry.offset < position) throw invalid(`Tensor "${name}" overlaps the one before it.`)
+    if (entry.offset < position) throw invalid(`Tensor "${shortened(name)}" overlaps the one before it.`)
     if (entry.offset > position)
-      throw invalid(`There are ${entry.offset - position} unclaimed bytes before tensor "${name}".`)
+      throw invalid(`There are ${entry.offset - position} unclaimed bytes before tensor "${shortened(name)}".`)
     position = entry.offset + entry.length
   }
   if (position !== size) throw invalid(`There are ${size - position} unclaimed bytes at the end of the file.`)

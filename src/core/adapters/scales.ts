@@ -5,6 +5,7 @@
  * PEFT's own file always needs its configuration: without it the scale is unknown.
  */
 import { SpqrError } from '../contracts/errors'
+import { parseLoosely } from '../contracts/outside'
 import { patternTable, type PatternTable } from './patterns'
 import { checkPeftConfig } from './peftConfig'
 import { writeSafetensors, type SafetensorsFile } from './safetensors'
@@ -43,12 +44,7 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration
   const plain = metadata['lora_alpha']
   if (text === undefined)
     return plain === undefined ? [] : [{ prefix: '', fields: { lora_alpha: numberIn(plain) }, peft: false }]
-  let flat: unknown
-  try {
-    flat = JSON.parse(text)
-  } catch {
-    flat = null
-  }
+  const { value: flat } = parseLoosely(text)
   if (!isRecord(flat))
     throw new SpqrError('ADAPTER_INVALID', 'The metadata field lora_adapter_metadata is not a JSON object.')
   const byPrefix = new Map<string, [string, unknown][]>()
@@ -137,12 +133,7 @@ const unknownScale = (file: string, module: string): SpqrError =>
  * @throws SpqrError ADAPTER_INVALID when the text is no JSON object
  */
 export function withConfig(file: SafetensorsFile, config: string): Uint8Array<ArrayBuffer> {
-  let fields: unknown = null
-  try {
-    fields = JSON.parse(config)
-  } catch {
-    // Told below, as for any other text that is no configuration.
-  }
+  const { value: fields } = parseLoosely(config)
   if (!isRecord(fields))
     throw new SpqrError(
       'ADAPTER_INVALID',

@@ -5,7 +5,7 @@
 import * as v from 'valibot'
 import { SpqrError } from './errors'
 import { JudgeSchema, type Judge } from './judges'
-import { checkShape } from './outside'
+import { checkShape, shortened } from './outside'
 import type { PackFile } from './parts'
 import type { ChosenFile } from './repository'
 import type { ModelAddress } from './sources'
@@ -77,7 +77,7 @@ export function completeJudge(description: unknown, files: ReadonlyMap<string, P
     if (!file)
       throw new SpqrError(
         'MANIFEST_INVALID',
-        `The source of judge ${id} has no file "${value.path}".`,
+        `The source of judge ${id} has no file "${shortened(value.path)}".`,
         'It was published in another layout; export the judge with the scripts under models/judges.',
       )
     return file

@@ -3,6 +3,7 @@
  * Every safety judge returns one score per label; `unsafe` names the labels that count.
  */
 import * as v from 'valibot'
+import { isReserved } from './outside'
 import {
   ComponentSchema,
   OnnxFileSchema,
@@ -58,7 +59,10 @@ export const JudgeGraphSchema = v.union([ComponentSchema, OnnxFileSchema])
 export type JudgeGraph = v.InferOutput<typeof JudgeGraphSchema>
 
 const judgeCommon = {
-  id: v.string(),
+  id: v.pipe(
+    v.string(),
+    v.check((id) => !isReserved(id), 'it is a name that no judge may have'),
+  ),
   title: v.string(),
   licence: v.string(),
   source: v.string(),

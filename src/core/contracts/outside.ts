@@ -31,8 +31,16 @@ export function nestsDeeper(json: string, limit = MAX_JSON_DEPTH): boolean {
   return false
 }
 
-/** Parses JSON of at most MAX_JSON_DEPTH levels. */
+/** Parses JSON of at most MAX_JSON_DEPTH levels, whose numbers are all finite: `1e999` is read as infinite. */
 export function parseJson(text: string): Read<unknown> {
+  const read = parseLoosely(text)
+  return read.fault === null && overflows(read.value)
+    ? { value: null, fault: 'it holds a number that is not finite' }
+    : read
+}
+
+/** The same with numbers of any size, for files that write infinity where nobody reads it. */
+export function parseLoosely(text: string): Read<unknown> {
   if (nestsDeeper(text)) return { value: null, fault: `it nests deeper than ${MAX_JSON_DEPTH} levels` }
   try {
     return { value: JSON.parse(text), fault: null }
@@ -40,6 +48,45 @@ export function parseJson(text: string): Read<unknown> {
     return { value: null, fault: 'it is no valid JSON' }
   }
 }
+
+function overflows(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value)
+  if (typeof value !== 'object' || value === null) return false
+  const parts = Array.isArray(value) ? (value as unknown[]) : Object.values(value)
+  return parts.some(overflows)
+}
+
+/**
+ * Schema of an object whose keys are names from outside. valibot's `record` leaves out keys such as "constructor" without
+ * a word; here they are names like any other, defined and never assigned, so that "__proto__" is one as well.
+ */
+export function named<Value extends v.GenericSchema>(
+  schema: Value,
+): v.GenericSchema<Record<string, v.InferOutput<Value>>> {
+  return v.pipe(
+    v.custom<Record<string, v.InferOutput<Value>>>(isObject, 'an object is wanted'),
+    v.rawTransform(({ dataset: { value }, addIssue, NEVER }) => {
+      const entries: [string, v.InferOutput<Value>][] = []
+      for (const [key, part] of Object.entries(value)) {
+        const checked = v.safeParse(schema, part, { abortEarly: true })
+        if (!checked.success) {
+          addIssue({
+            message: describeIssue(checked.issues[0]),
+            path: [{ type: 'object', origin: 'value', input: value, key, value: part }],
+          })
+          return NEVER
+        }
+        entries.push([key, checked.output])
+      }
+      return Object.fromEntries(entries) as Record<string, v.InferOutput<Value>>
+    }),
+  )
+}
+
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Names that every object has already: looked up in a plain object they would be found where nobody put them. */
+export const isReserved = (name: string): boolean => name === 'prototype' || name in {}
 
 /** Checks a value; the fault names the first wrong field, what is wrong with it, and how many more there are. */
 export function checkShape<Schema extends v.GenericSchema>(
@@ -73,7 +120,7 @@ function isSmall(value: unknown): boolean {
 
 /** At most SHOWN characters of an outside text, on one line. */
 export function shortened(text: string): string {
-  const line = text.slice(0, SHOWN + 1).replace(/\s+/g, ' ')
+  const line = text.slice(0, SHOWN + 1).replace(/[\s\p{Cc}]+/gu, ' ')
   return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line
 }
 
@@ -115,7 +162,12 @@ function problemOf(issue: v.BaseIssue<unknown>): string {
   if (!message.startsWith('Invalid ')) return shortened(message)
   if (expected === 'never') return 'no such field is known'
   if (received === 'undefined') return 'it is missing'
-  if (issue.kind === 'schema') return `${wantedOf(expected ?? '')} is wanted, and it is ${nounOf(received)}`
+  if (issue.kind === 'schema') {
+    const [wanted, given] = [wantedOf(expected ?? ''), nounOf(received)]
+    return wanted === given
+      ? `${shortened(expected ?? '')} is wanted, and it is ${shortened(received)}`
+      : `${wanted} is wanted, and it is ${given}`
+  }
   switch (type) {
     case 'integer':
       return 'a whole number is wanted'

@@ -117,7 +117,10 @@ async function readTensor(file: WireFile, tensor: Field): Promise<OnnxWeight> {
   for await (const field of file.fields(tensor.start, tensor.end)) {
     switch (field.number) {
       case 1:
-        weight.dims.push(...(await integers(file, field)))
+        for (const size of await integers(file, field)) {
+          if (!Number.isSafeInteger(size)) throw file.error('a weight of it has no finite size')
+          weight.dims.push(size)
+        }
         break
       case 2:
         weight.dtype = TYPES[field.value]?.[1] ?? null
@@ -137,9 +140,16 @@ async function readTensor(file: WireFile, tensor: Field): Promise<OnnxWeight> {
   return {
     ...weight,
     location: location.replace(/^\.\//, ''),
-    offset: Number(external.get('offset') ?? 0),
-    length: Number(external.get('length') ?? 0),
+    offset: placeOf(file, external.get('offset')),
+    length: placeOf(file, external.get('length')),
   }
+}
+
+/** A number of bytes, which external data spell as text. */
+function placeOf(file: WireFile, text = '0'): number {
+  const place = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+  if (Number.isNaN(place)) throw file.error('a weight of it is at no place in its file')
+  return place
 }
 
 /** StringStringEntryProto. */

@@ -43,7 +43,7 @@ export function plainPng(name: string, bytes: Uint8Array): PlainPicture | null {
   if (depth < 8 && interlaced !== 0) throw refuse(name, `is interlaced with ${depth} bits`, AGAIN)
   let png: DecodedPng
   try {
-    png = decode(bytes)
+    png = decode(bytes, { checkCrc: true })
   } catch {
     throw refuse(name, 'is a broken PNG', AGAIN)
   }

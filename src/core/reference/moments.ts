@@ -3,6 +3,8 @@ import { SpqrError } from '../contracts'
 
 /** Share of the largest variance below which a remaining one is rounding. */
 const NEGLIGIBLE = 1e-10
+/** Largest difference of the two halves, in shares of the largest variance. */
+const ASYMMETRY = 1e-5
 
 /**
  * Rows [2·rank, d] whose mean is μ and whose covariance (ddof 1) is Σ: with Σ = L·Lᵀ, the rows μ ± √((2·rank − 1)/2)·l
@@ -11,6 +13,7 @@ const NEGLIGIBLE = 1e-10
  * @throws SpqrError BAD_INPUT when Σ is no covariance
  */
 export function featuresOfMoments(mu: ArrayLike<number>, sigma: Float64Array, d: number): Float32Array {
+  assertSymmetric(sigma, d)
   const columns = choleskyColumns(sigma, d)
   const rank = Math.max(1, columns.length)
   const scale = Math.sqrt((2 * rank - 1) / 2)
@@ -23,6 +26,20 @@ export function featuresOfMoments(mu: ArrayLike<number>, sigma: Float64Array, d:
     }
   }
   return rows
+}
+
+/** A covariance is symmetric but for rounding; of another only one half would be read. */
+function assertSymmetric(sigma: Float64Array, d: number): void {
+  let largest = 0
+  for (let i = 0; i < d; i += 1) largest = Math.max(largest, Math.abs(sigma[i * d + i]!))
+  for (let i = 0; i < d; i += 1)
+    for (let j = 0; j < i; j += 1)
+      if (Math.abs(sigma[i * d + j]! - sigma[j * d + i]!) > ASYMMETRY * largest)
+        throw new SpqrError(
+          'BAD_INPUT',
+          `The reference's covariance is not symmetric (row ${i + 1}, column ${j + 1}), so it is the covariance of no pictures.`,
+          'Compute mean and covariance again.',
+        )
 }
 
 /**

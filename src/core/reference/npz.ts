@@ -1,19 +1,12 @@
 /** NumPy's files as FID tools write them: `.npz`, a zip of `.npy` arrays (numpy.lib.format, versions 1–3). */
-import { unzipSync } from 'fflate'
-import { SpqrError } from '../contracts'
+import { SpqrError, shortened } from '../contracts'
 import { readNpyHeader } from './npyHeader'
+import { readZip } from './zip'
 
 export interface NumpyArray {
   shape: readonly number[]
   data: Float64Array
 }
-
-/** Most bytes that a file unpacks to: a covariance of 4,096 features in float64, and as much again. */
-const MAX_BYTES = 2 ** 28
-/** A file of FID statistics holds two or three. */
-const MAX_ARRAYS = 64
-/** Deflate grows at most 1,032-fold. */
-const MAX_RATIO = 1032
 
 const bad = (name: string, why: string) =>
   new SpqrError(
@@ -30,10 +23,12 @@ const bad = (name: string, why: string) =>
 export function readNpz(bytes: Uint8Array, name: string, wanted: readonly string[] = []): Map<string, NumpyArray> {
   const arrays = new Map<string, NumpyArray>()
   let problem: SpqrError | null = null
-  for (const [path, content] of unzipBounded(bytes, name)) {
+  const files = readZip(bytes)
+  if (typeof files === 'string') throw bad(name, files)
+  for (const [path, content] of files) {
     const key = path.replace(/\.npy$/, '')
     try {
-      arrays.set(key, readNpy(content, `${name}: ${path.slice(0, 80)}`))
+      arrays.set(key, readNpy(content, `${name}: ${shortened(path)}`))
     } catch (thrown) {
       if (wanted.includes(key)) throw thrown
       problem ??= thrown instanceof SpqrError ? thrown : bad(name, 'an array in it is damaged')
@@ -43,35 +38,13 @@ export function readNpz(bytes: Uint8Array, name: string, wanted: readonly string
   return arrays
 }
 
-/** Files of a zip. Sizes are checked as the zip states them, and no file is inflated beyond what it states. */
-function unzipBounded(bytes: Uint8Array, name: string): [string, Uint8Array][] {
-  let [files, left] = [0, MAX_BYTES]
-  try {
-    return Object.entries(
-      unzipSync(bytes, {
-        filter: ({ originalSize, size }) => {
-          files += 1
-          left -= originalSize
-          if (files > MAX_ARRAYS) throw bad(name, `it holds more than ${MAX_ARRAYS} arrays`)
-          if (left < 0) throw bad(name, `it unpacks to more than ${MAX_BYTES / 2 ** 20} MiB`)
-          if (originalSize > MAX_RATIO * size + 1024) throw bad(name, 'its sizes are not true')
-          return true
-        },
-      }),
-    )
-  } catch (thrown) {
-    if (thrown instanceof SpqrError) throw thrown
-    throw bad(name, 'it is no zip file, or is cut off')
-  }
-}
-
 /** One array of float16, float32 or float64, little-endian, in row or column order. @throws SpqrError BAD_INPUT */
 export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
   const header = readNpyHeader(bytes)
   if (typeof header === 'string') throw bad(name, header)
   const { dtype, fortran, shape, begin } = header
   const size = SIZES.get(dtype)
-  if (size === undefined) throw bad(name, `its values are "${dtype}", not float16, float32 or float64`)
+  if (size === undefined) throw bad(name, `its values are "${shortened(dtype)}", not float16, float32 or float64`)
   const count = shape.reduce((a, b) => a * b, 1)
   if (bytes.length - begin !== count * size)
     throw bad(name, `it holds ${bytes.length - begin} bytes for ${count} values`)

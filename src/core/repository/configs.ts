@@ -1,6 +1,6 @@
 /** The configuration files of a diffusers repository, as far as they are read. Unknown fields are normal there. */
 import * as v from 'valibot'
-import { SpqrError, checkShape, parseJson } from '../contracts'
+import { SpqrError, checkShape, named, parseLoosely } from '../contracts'
 
 const number = v.pipe(v.number(), v.finite())
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0))
@@ -59,10 +59,10 @@ export const TokenizerFileSchema = v.looseObject({
   bos_token: TokenSchema,
   eos_token: TokenSchema,
   unk_token: TokenSchema,
-  added_tokens_decoder: v.optional(v.record(v.string(), v.looseObject({ content: v.string() }))),
+  added_tokens_decoder: v.optional(named(v.looseObject({ content: v.string() }))),
 })
 export type TokenizerFile = v.InferOutput<typeof TokenizerFileSchema>
-export const VocabularySchema = v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(0)))
+export const VocabularySchema = named(v.pipe(v.number(), v.integer(), v.minValue(0)))
 
 /** Text of a special token. */
 export function tokenText(token: v.InferOutput<typeof TokenSchema>): string | null {
@@ -81,7 +81,7 @@ export function readConfig<Schema extends v.GenericSchema>(
   path: string,
   text: string,
 ): v.InferOutput<Schema> {
-  const json = parseJson(pythonNumbers(text))
+  const json = parseLoosely(pythonNumbers(text))
   if (json.fault !== null) {
     const why = /^\s*</.test(text) ? 'the server sent a web page in its place' : json.fault
     throw new SpqrError(

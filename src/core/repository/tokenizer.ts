@@ -23,10 +23,9 @@ function specials(config: TokenizerFile): { start: string; end: string; unknown:
 /** Id of the padding token; throws SOURCE_UNSUITABLE when the vocabulary lacks it. */
 export function padTokenId(config: TokenizerFile, vocabulary: Vocabulary): number {
   const { pad } = specials(config)
-  const id = vocabulary[pad]
-  if (id !== undefined) return id
+  if (Object.hasOwn(vocabulary, pad)) return vocabulary[pad]!
   const added = Object.entries(config.added_tokens_decoder ?? {}).find(([, token]) => token.content === pad)
-  if (added) return Number(added[0])
+  if (added && /^\d{1,7}$/.test(added[0])) return Number(added[0])
   throw new SpqrError(
     'SOURCE_UNSUITABLE',
     `The tokenizer pads with "${pad}", which its vocabulary lacks.`,
@@ -60,14 +59,13 @@ export function clipTokenizerJson(
 ): Record<string, unknown> {
   const { start, end, unknown, pad } = specials(config)
   const idOf = (token: string): number => {
-    const id = vocabulary[token]
-    if (id === undefined)
+    if (!Object.hasOwn(vocabulary, token))
       throw new SpqrError(
         'SOURCE_UNSUITABLE',
         `The tokenizer's vocabulary lacks its special token "${token}".`,
         'It is no CLIP tokenizer, or is damaged; publish the model again.',
       )
-    return id
+    return vocabulary[token]!
   }
   // Every special token is split off before merging; Stable Diffusion 2 pads with "!", and so reads "!" as padding.
   const added = [...new Set([pad, start, end])].map((content) => ({

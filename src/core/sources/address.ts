@@ -1,14 +1,16 @@
 /** Reading the address of a model: `hf:owner/name@revision/subfolder`, a link to the hub's page, or a web folder. */
-import { SpqrError, type ModelAddress } from '../contracts'
+import { SpqrError, shortened, type ModelAddress } from '../contracts'
 
 /** The hub's own address; a mirror replaces it in the settings. */
 export const HUB_ENDPOINT = 'https://huggingface.co'
 const HUB_HOSTS = new Set(['huggingface.co', 'www.huggingface.co', 'hf.co'])
+/** Longer than any address that a server takes. */
+const MAX_LENGTH = 2000
 const EXAMPLE =
   'Write hf:owner/name, hf:owner/name@revision/subfolder, or the https address of a folder with a manifest.json.'
 
 const bad = (text: string, why: string) =>
-  new SpqrError('BAD_INPUT', `"${text.slice(0, 120)}" is no address of a model: ${why}.`, EXAMPLE)
+  new SpqrError('BAD_INPUT', `"${shortened(text)}" is no address of a model: ${why}.`, EXAMPLE)
 
 /** The hub's own rule: letters, digits, `-`, `_`, `.`; no `--` or `..`; at most 96 characters. */
 const isName = (part: string): boolean => /^[\w.-]{1,96}$/.test(part) && !/^[.-]|[.-]$|--|\.\./.test(part)
@@ -64,6 +66,7 @@ function hubPage(text: string, path: string): ModelAddress {
 export function parseModelAddress(text: string): ModelAddress {
   const trimmed = text.trim()
   if (trimmed === '') throw bad(text, 'it is empty')
+  if (trimmed.length > MAX_LENGTH) throw bad(text, `it has more than ${MAX_LENGTH} characters`)
   if (/^hf:/i.test(trimmed)) return shortForm(trimmed, trimmed.slice(3))
   if (!/^[a-z][a-z\d+.-]*:/i.test(trimmed)) return shortForm(trimmed, trimmed)
   const web = webAddress(trimmed)

@@ -2,7 +2,7 @@
  * A teacher's link: `?lesson=1&step=4&lock=method,train&hide=compare` beside the ordinary settings. What it locks stays
  * visible and can be unlocked by anybody; what it hides can be shown again. It is an arrangement, no security.
  */
-import { SpqrError } from '../../core/contracts'
+import { SpqrError, shortened } from '../../core/contracts'
 import { PARAMETERS, toQuery, type ParameterName, type Parameters } from '../spec/params'
 
 /** The format of lesson links that this version writes and reads. */
@@ -47,7 +47,7 @@ const listOf = (text: string): string[] => [
       .filter((part) => part !== ''),
   ),
 ]
-const quoted = (names: readonly string[]): string => names.map((name) => `"${name.slice(0, 40)}"`).join(', ')
+const quoted = (names: readonly string[]): string => names.map((name) => `"${shortened(name)}"`).join(', ')
 
 /**
  * Reads a lesson link. Unknown locks and hides are told and the others hold.
@@ -59,7 +59,7 @@ export function readLessonLink(pairs: Pairs): ReadLessonLink {
   if (format !== String(LESSON_FORMAT))
     throw new SpqrError(
       'LINK_INVALID',
-      `The lesson link has format "${format.slice(0, 20)}"; this page reads format ${LESSON_FORMAT}, so nothing of the link was taken.`,
+      `The lesson link has format "${shortened(format)}"; this page reads format ${LESSON_FORMAT}, so nothing of the link was taken.`,
       'Reload the page to get its newest version, then open the link again.',
     )
   const problems: string[] = []
@@ -67,7 +67,7 @@ export function readLessonLink(pairs: Pairs): ReadLessonLink {
   const step = /^[1-9]\d?$/.test(number) ? LESSON_SCREENS[Number(number) - 1] : undefined
   if (step === undefined)
     problems.push(
-      `The lesson link begins at step "${number.slice(0, 20)}"; the lesson has steps 1 to ${LESSON_SCREENS.length}, so it begins at step 1.`,
+      `The lesson link begins at step "${shortened(number)}"; the lesson has steps 1 to ${LESSON_SCREENS.length}, so it begins at step 1.`,
     )
   const locked = listOf(given['lock'] ?? '')
   const locks = locked.flatMap((name) => (Object.hasOwn(PARAMETERS, name) ? [name as ParameterName] : []))

@@ -1,5 +1,5 @@
 /** Parameters from the page's URL, the command line or the scripting API. The table is in paramsTable.ts. */
-import { SpqrError } from '../../core/contracts'
+import { SpqrError, shortened } from '../../core/contracts'
 import { PARAMETERS, type Parameter, type ParameterName, type Parameters } from './paramsTable'
 import { ParameterProblem } from './parsers'
 
@@ -44,7 +44,7 @@ export function parseParameters(pairs: Iterable<readonly [string, string]>): Par
       if (!(error instanceof ParameterProblem)) throw error
       throw new SpqrError(
         'BAD_INPUT',
-        `Parameter "${name}" must be ${error.message}; it is "${text.slice(0, 80)}".`,
+        `Parameter "${name}" must be ${error.message}; it is "${shortened(text)}".`,
         PARAMETERS[name].comment,
       )
     }
@@ -56,11 +56,22 @@ export function parseParameters(pairs: Iterable<readonly [string, string]>): Par
 /** One sentence naming the unknown parameters, or null when there are none. */
 export function unknownSentence(unknown: readonly string[]): string | null {
   if (unknown.length === 0) return null
-  const names = unknown.map((name) => `"${name.slice(0, 80)}"`).join(', ')
+  const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : ''
+  const names =
+    unknown
+      .slice(0, 3)
+      .map((name) => `"${shortened(name)}"`)
+      .join(', ') + more
   const known = Object.keys(PARAMETERS).join(', ')
   return unknown.length === 1
     ? `Unknown parameter ${names}: known are ${known}.`
     : `Unknown parameters ${names}: known are ${known}.`
+}
+
+/** The first three of several sentences, and how many more there are. */
+export function firstSentences(sentences: readonly string[]): string {
+  const more = sentences.length - 3
+  return sentences.slice(0, 3).join(' ') + (more > 0 ? ` And ${more} more.` : '')
 }
 
 /** Pairs of a URL query such as `?preset=smoke&ep=wasm`; a broken escape throws BAD_INPUT. */
@@ -71,7 +82,7 @@ export function queryPairs(search: string): [string, string][] {
     } catch {
       throw new SpqrError(
         'BAD_INPUT',
-        `The address holds a broken escape: "${part.slice(0, 80)}".`,
+        `The address holds a broken escape: "${shortened(part)}".`,
         'Check the part after the question mark.',
       )
     }

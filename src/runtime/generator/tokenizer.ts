@@ -3,7 +3,8 @@
  * hub. Loaded lazily, because the library is large and the page shows before it is needed.
  */
 import * as v from 'valibot'
-import { SpqrError, checkShape, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
+import { SpqrError, checkShape, named, shortened, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
+import { tokenizerProblem } from '../../core/repository/tokenizerCheck'
 import { parseJsonBytes } from '../jsonBytes'
 import type { FileLoader } from '../storage/files'
 
@@ -28,7 +29,7 @@ export interface PackTokenizer {
   encode(text: string): Encoded
 }
 
-const FileSchema = v.record(v.string(), v.unknown())
+const FileSchema = named(v.unknown())
 
 async function readJson(
   files: FileLoader,
@@ -79,16 +80,20 @@ export async function buildTokenizer(
   settings: Pick<TokenizerFiles, 'maxLength' | 'padTokenId'>,
   what: string,
 ): Promise<PackTokenizer> {
+  const unusable = (why: string) =>
+    new SpqrError(
+      'MANIFEST_INVALID',
+      `The tokenizer of ${what} cannot be used: ${why}.`,
+      'Publish it with a tokenizer that transformers.js supports.',
+    )
+  const problem = tokenizerProblem(json)
+  if (problem !== null) throw unusable(problem)
   const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>
   try {
     tokenizer = new PreTrainedTokenizer(json, config)
   } catch (thrown) {
-    throw new SpqrError(
-      'MANIFEST_INVALID',
-      `The tokenizer of ${what} cannot be used: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
-      'Publish it with a tokenizer that transformers.js supports.',
-    )
+    throw unusable(shortened(thrown instanceof Error ? thrown.message : String(thrown)))
   }
   const { maxLength, padTokenId } = settings
   const ending = endingTokens(tokenizer)

@@ -1,7 +1,13 @@
 /** Reads a published model without downloading it: listing, configurations, the heads of its graphs → a manifest. */
 import * as v from 'valibot'
 import type { ByteSource } from '../../core/adapters'
-import { SpqrError, type ModelManifest, type RepositoryFile, type RepositoryTokenizer } from '../../core/contracts'
+import {
+  SpqrError,
+  named,
+  type ModelManifest,
+  type RepositoryFile,
+  type RepositoryTokenizer,
+} from '../../core/contracts'
 import { readOnnx } from '../../core/onnx'
 import {
   ModelIndexSchema,
@@ -176,7 +182,10 @@ async function readTokenizer(reader: Reader, id: string): Promise<RepositoryFact
     return {
       config,
       files,
-      vocabulary: { ...model.vocab, ...Object.fromEntries(added.map((token) => [token.content, token.id])) },
+      vocabulary: Object.fromEntries([
+        ...Object.entries(model.vocab),
+        ...added.map((token) => [token.content, token.id] as const),
+      ]),
     }
   }
   if (files.vocabulary && files.merges)
@@ -201,7 +210,7 @@ export async function publishedTokenizer(
 ): Promise<PackTokenizer> {
   const text = async (file: RepositoryFile) => (await files.blob(file, signal)).text()
   const { config: configFile, json, vocabulary, merges } = settings.files
-  const record = v.record(v.string(), v.unknown())
+  const record = named(v.unknown())
   const rawConfig = configFile ? readConfig(record, configFile.path, await text(configFile)) : {}
   if (json) return buildTokenizer(readConfig(record, json.path, await text(json)), rawConfig, settings, what)
   if (!vocabulary || !merges)

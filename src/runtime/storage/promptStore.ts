@@ -1,13 +1,13 @@
 /** Prompt sets of the user's own in IndexedDB; checked by schema when they are read again. */
 import * as v from 'valibot'
-import { PromptFileSchema, SpqrError } from '../../core/contracts'
+import { PromptFileSchema, SpqrError, named } from '../../core/contracts'
 import { hashOf } from '../../core/hash'
 import type { PromptSetStore, StoredPromptSet } from '../../core/prompts'
 import { idbKeyValue, type KeyValue } from './cache'
 
 export const PROMPT_DATABASE = 'spqr-prompts'
 
-const counts = v.record(v.string(), v.number())
+const counts = named(v.number())
 const StoredSchema = v.strictObject({
   suite: v.string(),
   format: v.picklist(['CSV', 'JSON', 'JSONL']),

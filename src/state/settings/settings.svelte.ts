@@ -7,6 +7,7 @@ import {
   parseParameters,
   queryPairs,
   toQuery,
+  firstSentences,
   unknownSentence,
   type ParameterName,
   type Parameters,
@@ -137,13 +138,12 @@ export class Settings {
   readQuery(search: string): void {
     // `lang` and `embed` are the page's, not the run's: language.svelte.ts and main.ts read them.
     const { settings, problems } = this.classroom.read(queryPairs(search))
-    const pairs = settings.filter(([name]) => name !== 'lang' && name !== 'embed')
-    const { right, wrong } = sorted(pairs)
+    const { right, wrong } = sorted(settings.filter(([name]) => name !== 'lang' && name !== 'embed'))
     const { values, unknown } = parseParameters(right)
     this.values = values
     const sentences = [...problems, unknownSentence(unknown), ...wrong].flatMap((one) => one ?? [])
     if (sentences.length > 0)
-      throw new SpqrError('BAD_INPUT', sentences.join(' '), 'The rest of the address was followed.')
+      throw new SpqrError('BAD_INPUT', firstSentences(sentences), 'The rest of the address was followed.')
   }
 
   /**

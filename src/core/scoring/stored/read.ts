@@ -1,6 +1,6 @@
 /** Stored runs from outside (files, links, other tabs): checked field by field before anything is computed. */
 import { SpqrError } from '../../contracts/errors'
-import { checkShape, parseJson } from '../../contracts/outside'
+import { checkShape, isReserved, parseJson } from '../../contracts/outside'
 import { equalJson } from '../record/equal'
 import { SCORING_PRESETS } from '../presets'
 import { checkSeal } from './seal'
@@ -80,9 +80,6 @@ export function readRecord(value: unknown, name: string): RunRecord {
   return checked.value
 }
 
-/** Names that every object has already: as the name of a judge they would be dropped or read as something else. */
-const RESERVED = new Set(['__proto__', 'constructor', 'prototype'])
-
 /** What is wrong with the constants: those of a preset that this program knows by name must be the preset's. */
 export function presetProblem({ scoring }: RunRecord['spec']): string | null {
   if (scoring.name === 'custom' || equalJson(scoring, SCORING_PRESETS[scoring.name])) return null
@@ -92,7 +89,7 @@ export function presetProblem({ scoring }: RunRecord['spec']): string | null {
 /** What is wrong with a record's judges: those of its specification, each once, or its numbers mean something else. */
 export function judgeProblem({ spec, judges }: Pick<RunRecord, 'spec' | 'judges'>): string | null {
   const ids = judges.map(({ id }) => id)
-  const reserved = ids.find((id) => RESERVED.has(id))
+  const reserved = ids.find(isReserved)
   if (reserved !== undefined) return `it describes a judge called "${reserved}", which no judge may be called`
   const twice = ids.find((id, i) => ids.indexOf(id) !== i)
   if (twice !== undefined) return `it describes judge "${twice}" twice`

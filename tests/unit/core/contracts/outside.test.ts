@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { MAX_JSON_DEPTH, checkShape, parseJson } from '../../../../src/core/contracts/outside'
+import { MAX_JSON_DEPTH, checkShape, named, parseJson } from '../../../../src/core/contracts/outside'
 
 describe('JSON from outside', () => {
   test('nests to a limit, whatever stands in its texts', () => {
@@ -43,4 +43,22 @@ describe('the first fault', () => {
     )
     expect(performance.now() - started).toBeLessThan(500)
   })
+})
+
+test('a number that is not finite is no number of a file', () => {
+  for (const text of ['{"a": [1, 1e999]}', `[-${'9'.repeat(400)}]`])
+    expect(parseJson(text)).toEqual({ value: null, fault: 'it holds a number that is not finite' })
+})
+
+test('names that every object has are names like any other', () => {
+  const text = '{"constructor": 1, "__proto__": 2, "a": 3}'
+  const { value } = checkShape(named(v.number()), parseJson(text).value)
+  expect(Object.entries(value ?? {})).toEqual([
+    ['constructor', 1],
+    ['__proto__', 2],
+    ['a', 3],
+  ])
+  expect(checkShape(named(v.number()), JSON.parse('{"__proto__": "x"}')).fault).toBe(
+    '"__proto__": a number is wanted, and it is text',
+  )
 })

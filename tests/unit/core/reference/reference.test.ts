@@ -53,6 +53,16 @@ function moments(values: Float32Array, n: number, d: number): { mu: Float64Array
 }
 
 describe('reference statistics', () => {
+  test('a byte that was changed in the archive is found by its check sum', () => {
+    const archive = zipSync({ 'features.npy': npy([2, 3], [1, 4, 2, 5, 3, 6]) }, { level: 0 })
+    const at = archive.findIndex((byte, i) => byte === 0x3f && archive[i - 1] === 0xf0)
+    archive[at - 1]! ^= 1
+    expect(() => readReferenceStatistics(archive, 'f.npz', 3)).toThrow('"features.npy" in it is damaged')
+  })
+  test('a covariance whose halves differ is refused', () => {
+    const archive = npz({ mu: npy([2], [0, 0]), sigma: npy([2, 2], [1, 0.5, 0.2, 1]) })
+    expect(() => readReferenceStatistics(archive, 'f.npz', 2)).toThrow('not symmetric (row 2, column 1)')
+  })
   test('column order, float16 and arrays of other kinds beside the wanted ones are read', () => {
     const columns = npy([2, 3], [1, 4, 2, 5, 3, 6], '<f8', 'True')
     const labels = npy([1], [0], '<i8')
