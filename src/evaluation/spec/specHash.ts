@@ -7,7 +7,10 @@ export function runId(spec: RunSpec): string {
   return hashOf(spec)
 }
 
-/** What every number of a study rests on: generator, judges, prompts and training data; adapters may come and go. */
+/**
+ * What every number of a study rests on: generator, judges, prompts and training data; adapters may come and go, and so may
+ * newer wordings, which no preset takes.
+ */
 export function packHash({ model, judges, prompts, training }: PackManifest): string {
-  return hashOf([model, judges, prompts, training])
+  return hashOf([model, judges, prompts.filter(({ revises }) => revises === undefined), training])
 }

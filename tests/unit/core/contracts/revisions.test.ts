@@ -10,6 +10,7 @@ import {
   type PackManifest,
 } from '../../../../src/core/contracts'
 import { sha256Hex } from '../../../../src/core/hash'
+import { packHash } from '../../../../src/evaluation/spec/specHash'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 
 const PACK = 'public/packs/pictogram/'
@@ -55,6 +56,13 @@ describe('the revised suites of pictogram', () => {
   test('are in no preset: what links and stored runs say stays what it was', () => {
     for (const preset of ['smoke', 'quick', 'full', 'custom'] as const)
       expect(createRunSpec({ preset }, revised)).toEqual(createRunSpec({ preset }, plain))
+  })
+
+  test('leave the study of the pack what it was', () => {
+    const study = JSON.parse(text('leaderboard.json')) as { rows: { packSha256: string }[] }
+    expect(study.rows.length).toBeGreaterThan(0)
+    const hash = packHash(withRevisions(manifest, revisions))
+    expect(study.rows.filter(({ packSha256 }) => packSha256 !== hash)).toEqual([])
   })
 
   test('are measured when asked for, with harmless prompts of the same kind', () => {
