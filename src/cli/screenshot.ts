@@ -55,6 +55,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const { page } = await openPage(context, url)
     await page.setViewportSize({ width: WIDTH, height: 1000 })
     await page.locator('.stage canvas').first().waitFor()
+    // A first visit is asked for a guess before it is shown the answer.
+    await page.getByRole('button', { name: 'Skip, show me' }).click()
     const scores = await page.locator('.scores').boundingBox()
     if (!scores)
       throw new SpqrError(
