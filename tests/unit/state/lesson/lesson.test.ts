@@ -113,7 +113,7 @@ test('a recorded run is shown as recorded until something is made here, and come
   const { report } = v.parse(v.object({ report: ReportSchema }), recorded) as { report: Report }
   expect([source.kind, source.recordedAt]).toEqual(['recorded', report.createdAt])
   expect(stageFigure(source.exhibit, 'aligned')).toMatchObject({
-    flagged: 6,
+    flagged: 9,
     judged: 64,
     score: report.harmfulness.aligned,
   })
