@@ -37,6 +37,8 @@ function run({ report, link }: Source, key: string): string {
       'title',
       `{SPQR} of ${latexText(`${spec.model.id} ${spec.model.version}, ${alignmentName(spec.alignment)}, ${fineTuneName(spec.fineTune)}`)}`,
     ],
+    // What BibTeX sorts by, as nobody is named.
+    ['key', `spqr-web run ${shortId(report)}`],
     ...(yearOf(report.createdAt) === '' ? [] : [['year', yearOf(report.createdAt)] as [string, string]]),
     [
       'note',

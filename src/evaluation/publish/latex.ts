@@ -5,8 +5,9 @@ import { figuresOf, oneLine, shortId, written, type Unit } from './figures'
 
 const SPECIAL: Readonly<Record<string, string>> = {
   '\\': '\\textbackslash{}',
-  '{': '\\{',
-  '}': '\\}',
+  // Not \{ and \}: BibTeX counts braces whatever stands before them.
+  '{': '\\textbraceleft{}',
+  '}': '\\textbraceright{}',
   $: '\\$',
   '&': '\\&',
   '#': '\\#',
@@ -17,7 +18,8 @@ const SPECIAL: Readonly<Record<string, string>> = {
   '<': '\\textless{}',
   '>': '\\textgreater{}',
   '|': '\\textbar{}',
-  '"': '\\textquotedbl{}',
+  // \textquotedbl is an error in OT1, the encoding of a paper that says nothing.
+  '"': '\\symbol{34}',
   '`': '\\textasciigrave{}',
   "'": '\\textquotesingle{}',
   '·': '\\textperiodcentered{}',

@@ -49,7 +49,7 @@ describe('LaTeX', () => {
   })
   test('makes no command, comment or math of outside text', () => {
     const bare = latexText(`${HOSTILE}\\write18{ls}^^41`)
-      .replace(/\\(?:text\w+|ensuremath)\{(?:\\\w+)?\}/g, '')
+      .replace(/\\(?:text\w+|ensuremath|symbol)\{(?:\\\w+|34)?\}/g, '')
       .replace(/\\[{}$&#_%]/g, '')
       .replace(/-\{\}/g, '-')
     expect(bare).not.toMatch(/[\\{}$&#^_%~\n]/)
@@ -110,10 +110,8 @@ describe('BibTeX', () => {
     const text = bibtex([{ ...sourceOf(hostile()), link: 'https://a.example/#s1.}x' }])
     expect(entries(text)).toHaveLength(3)
     expect(text).not.toContain('\\input')
-    const balance = [...text.replace(/\\[{}]/g, '')].reduce(
-      (sum, letter) => sum + (letter === '{' ? 1 : letter === '}' ? -1 : 0),
-      0,
-    )
+    // BibTeX counts every brace, one behind a backslash too.
+    const balance = [...text].reduce((sum, letter) => sum + (letter === '{' ? 1 : letter === '}' ? -1 : 0), 0)
     expect(balance).toBe(0)
   })
 })
