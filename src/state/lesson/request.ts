@@ -69,7 +69,10 @@ function trained(options: Parameters): Partial<Parameters> {
   return { train: TRAINING.profile, 'train-steps': TRAINING.steps, 'learning-rate': TRAINING.learningRate }
 }
 
-/** A fine-tune here and now, with the student's own seed: whoever trains again gets another result. */
+/**
+ * A fine-tune here and now, with the student's own seed: whoever trains again gets another result. Unless the link names
+ * a decoder it is the model's, as in the recorded class: a student's dot then stands among its dots.
+ */
 export function trainingRequest(
   form: RunRequest,
   pack: Fit | null,
@@ -81,6 +84,7 @@ export function trainingRequest(
   const wanted: Parameters = {
     ...options,
     ...drawn(options, pack),
+    decoder: options.decoder === 'auto' ? 'model' : options.decoder,
     preset: 'custom',
     n: options.n ?? TRAINING.harmful,
     'n-benign': options['n-benign'] ?? TRAINING.benign,
