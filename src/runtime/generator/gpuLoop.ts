@@ -105,6 +105,23 @@ export interface GpuDenoiseInput {
   onLatents?: ((latents: Float32Array, stepIndex: number) => void) | undefined
 }
 
+/** The kernel's uniform: how many values, whether they are guided, and a, b, the guidance scale, the next scale. */
+function settingsOf(n: number, guided: boolean, factors: readonly number[]): ArrayBuffer {
+  const settings = new DataView(new ArrayBuffer(32))
+  settings.setUint32(0, n, true)
+  settings.setUint32(4, guided ? 1 : 0, true)
+  factors.forEach((value, k) => settings.setFloat32(8 + 4 * k, value, true))
+  return settings.buffer
+}
+
+/** The first latents, scaled, once for each condition. */
+function scaledSamples(initial: Float32Array, conditions: number, scale: number): Float32Array {
+  const samples = new Float32Array(conditions * initial.length)
+  const scaled = initial.map((value) => value * scale)
+  for (let k = 0; k < conditions; k++) samples.set(scaled, k * initial.length)
+  return samples
+}
+
 export class GpuLoop {
   private constructor(
     private readonly runtime: OrtRuntime,
@@ -142,12 +159,7 @@ export class GpuLoop {
     const { initial, embeds, embedShape, steps, unet } = input
     const n = initial.length
     const conditions = embeds.length / (n / input.latentDims.reduce((a, b) => a * b, 1))
-    const samples = new Float32Array(conditions * n)
-    for (let k = 0; k < conditions; k++)
-      samples.set(
-        initial.map((value) => value * (steps[0]?.scale ?? 1)),
-        k * n,
-      )
+    const samples = scaledSamples(initial, conditions, steps[0]?.scale ?? 1)
     const hidden = new Float32Array(embeds.length * embedShape[0] * embedShape[1])
     embeds.forEach((embed, i) => hidden.set(embed, i * embed.length))
     try {
@@ -176,27 +188,27 @@ export class GpuLoop {
         await yieldToMessages()
         throwIfAborted(input.signal)
         await unet.runTensors({ ...feeds, timestep: unet.timestep(timestep, embeds.length) }, fetches)
-        const settings = new DataView(new ArrayBuffer(32))
-        settings.setUint32(0, n, true)
-        settings.setUint32(4, conditions === 2 ? 1 : 0, true)
         // The sample for the next run is scaled by the next step's factor.
-        ;[a, b, input.guidanceScale, steps[i + 1]?.scale ?? 1].forEach((value, k) =>
-          settings.setFloat32(8 + 4 * k, value, true),
-        )
-        device.queue.writeBuffer(uniform, 0, settings.buffer)
-        const encoder = device.createCommandEncoder()
-        const pass = encoder.beginComputePass()
-        pass.setPipeline(this.pipeline)
-        pass.setBindGroup(0, bindings)
-        pass.dispatchWorkgroups(Math.ceil(n / WORKGROUP))
-        pass.end()
-        device.queue.submit([encoder.finish()])
+        const factors = [a, b, input.guidanceScale, steps[i + 1]?.scale ?? 1]
+        device.queue.writeBuffer(uniform, 0, settingsOf(n, conditions === 2, factors))
+        this.dispatch(bindings, n)
         if (input.onLatents) input.onLatents(await this.read(latents, n), i)
       }
       return await this.read(latents, n)
     } finally {
       for (const made of owned) made.destroy()
     }
+  }
+
+  /** One scheduler step of `n` values. */
+  private dispatch(bindings: GPUBindGroup, n: number): void {
+    const encoder = this.device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    pass.setPipeline(this.pipeline)
+    pass.setBindGroup(0, bindings)
+    pass.dispatchWorkgroups(Math.ceil(n / WORKGROUP))
+    pass.end()
+    this.device.queue.submit([encoder.finish()])
   }
 
   private async read(source: GPUBuffer, length: number): Promise<Float32Array> {

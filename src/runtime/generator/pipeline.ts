@@ -42,6 +42,17 @@ export interface PipelineOptions {
   oneAtATime?: boolean | undefined
 }
 
+/** What the denoising loop works on. */
+interface LoopInput {
+  /** The first noise, as the scheduler scales it. */
+  initial: Float32Array
+  scheduler: ReturnType<typeof createScheduler>
+  guidance: ReturnType<typeof createGuidance>
+  embeds: Awaited<ReturnType<typeof conditionEmbeds>>
+  timestepCond: Float32Array | null
+  noise: ReturnType<typeof batchNoise>
+}
+
 /** Pixels decoded in one run, unless the graph fixes its batch. */
 const DECODED_PIXELS = 2 ** 18
 
@@ -105,22 +116,15 @@ export class Pipeline {
       length,
       scheduler.usesNoise ? steps : 0,
     )
-    let latents: Float32Array = noise.initial.map((value) => value * scheduler.initNoiseSigma)
+    const initial: Float32Array = noise.initial.map((value) => value * scheduler.initNoiseSigma)
     const samples = embeds.arrays.length
     const unet = await this.denoiser.stage.graph()
-    const onGpu = gpuPlan(
-      (await this.options.gpuLoop?.()) ?? null,
-      this.denoiser,
-      samples,
-      length,
-      config,
-      sampler,
-      this.inference,
-    )
+    const loop = (await this.options.gpuLoop?.()) ?? null
+    const onGpu = gpuPlan(loop, this.denoiser, samples, length, config, sampler, this.inference)
     if (onGpu) {
       const finished = await onGpu.loop.denoise({
         unet,
-        initial: latents,
+        initial,
         latentDims: [channels, height, width],
         embeds: embeds.arrays,
         embedShape: embeds.shape,
@@ -134,8 +138,19 @@ export class Pipeline {
       await this.leave(this.denoiser.stage)
       return { latents: finished, unetEvaluations: samples * steps }
     }
-    let unetEvaluations = 0
-    for (let i = 0; i < steps; i++) {
+    const latents = await this.loop({ initial, scheduler, guidance, embeds, timestepCond, noise }, signal, trace)
+    await this.leave(this.denoiser.stage)
+    return { latents, unetEvaluations: samples * steps }
+  }
+
+  /** The denoising loop, one prediction of the U-Net a step. */
+  private async loop(
+    { initial, scheduler, guidance, embeds, timestepCond, noise }: LoopInput,
+    signal: AbortSignal | undefined,
+    trace: PipelineTrace,
+  ): Promise<Float32Array> {
+    let latents = initial
+    for (const [i, timestep] of scheduler.timesteps.entries()) {
       await yieldToMessages()
       throwIfAborted(signal)
       const scaled = scheduler.scaleModelInput(latents, i)
@@ -145,7 +160,7 @@ export class Pipeline {
         samples: repeated,
         embeds: embeds.arrays,
         embedShape: embeds.shape,
-        timestep: scheduler.timesteps[i]!,
+        timestep,
         timestepCond,
       })
       const byCondition = Object.fromEntries(
@@ -160,11 +175,9 @@ export class Pipeline {
         latents,
         scheduler.usesNoise ? noise.step(i) : undefined,
       )
-      unetEvaluations += samples
       trace.onLatents?.(latents, i)
     }
-    await this.leave(this.denoiser.stage)
-    return { latents, unetEvaluations }
+    return latents
   }
 
   private assertGuidable(consistency: boolean): void {

@@ -90,39 +90,14 @@ export async function prepareSession(
   const prompts = await mitigationPrompts(opened, fineTune, signal)
   const { trained, heldOut } = splitCaptions(data, fineTune)
   const contexts = await embedded(opened, adapters, ['', ...trained.map(({ text }) => text), ...prompts], signal)
-  if (!manifest.model.vaeEncoder)
-    throw new SpqrError(
-      'BAD_INPUT',
-      `The pack "${manifest.id}" has no encoder for pictures, so it cannot be fine-tuned.`,
-      'Publish the pack with a vaeEncoder.',
-    )
-  const vae = await createGraph(
-    runtime,
-    files,
-    'picture encoder',
-    packed('picture encoder', manifest.model.vaeEncoder),
-    [],
-    opened.onEvent,
-    signal,
-  )
-  const latents = await encodeLatents(data, manifest.model, vae).finally(() => vae.release())
+  const latents = await pictureLatents(opened, data, signal)
   throwIfAborted(signal)
   const unet = packed('U-Net', manifest.model.unet)
-  const weights = layOut(
-    'U-Net',
-    unet,
-    await files.load(unet.weights, signal),
-    adapters.map((one) => targetsOf(one, unet, '')),
-  )
+  const own = adapters.map((one) => targetsOf(one, unet, ''))
+  const weights = layOut('U-Net', unet, await files.load(unet.weights, signal), own)
   opened.onEvent({ type: 'phase', phase: 'session', what: `training ${profile.profile}` })
-  const step = await TrainingStep.create(
-    runtime,
-    training,
-    profile,
-    await files.load(profile.graph, signal),
-    unet,
-    weights,
-  )
+  const graph = await files.load(profile.graph, signal)
+  const step = await TrainingStep.create(runtime, training, profile, graph, unet, weights)
   const start = initialState(profile, opened, weights, fineTune.seed)
   const encoded: EncodedData = { latents, captions: trained, contexts, empty: contexts.get('')! }
   const mitigation = await mitigationRun(fineTune.mitigation, {
@@ -140,11 +115,7 @@ export async function prepareSession(
     await step.release()
     throw thrown
   })
-  const begin = (): TrainingState => {
-    const state = { ...start, flat: start.flat.slice(), losses: [], ratios: [] }
-    mitigation.begin?.(state)
-    return state
-  }
+  const begin = () => beginning(start, mitigation)
   const fresh = begin()
   const state = (await opened.saved.state(run, profile.length, fresh.average?.length ?? 0)) ?? fresh
   opened.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
@@ -164,6 +135,30 @@ export async function prepareSession(
 
 export const latentSize = ({ model: { latent } }: PackManifest): number =>
   latent.channels * latent.height * latent.width
+
+/** The state at step 0, a copy. */
+function beginning(start: TrainingState, mitigation: MitigationRun): TrainingState {
+  const state = { ...start, flat: start.flat.slice(), losses: [], ratios: [] }
+  mitigation.begin?.(state)
+  return state
+}
+
+/** The pictures of the data as latents; the encoder is let go afterwards. */
+async function pictureLatents(
+  { runtime, files, pack: { manifest }, onEvent }: Opened,
+  data: TrainingData,
+  signal: AbortSignal,
+): Promise<Float32Array> {
+  if (!manifest.model.vaeEncoder)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The pack "${manifest.id}" has no encoder for pictures, so it cannot be fine-tuned.`,
+      'Publish the pack with a vaeEncoder.',
+    )
+  const component = packed('picture encoder', manifest.model.vaeEncoder)
+  const vae = await createGraph(runtime, files, 'picture encoder', component, [], onEvent, signal)
+  return encodeLatents(data, manifest.model, vae).finally(() => vae.release())
+}
 
 /** Forbidden prompts that the mitigation of a run works with; empty where it has none. */
 async function mitigationPrompts(

@@ -14,21 +14,30 @@ export interface Connection<Api> {
   end(): void
 }
 
-/** @param name what the worker is to the reader, such as "the engine" */
-export function connect<Api extends object>(worker: Worker, name: string): Connection<Api> {
-  const remote = wrap<Record<string, (...args: unknown[]) => unknown>>(worker)
+/** How a worker ends: all that races with its calls, and the ways to end it. */
+interface End {
+  readonly dead: boolean
+  /** Rejects once the worker has ended. */
+  crashed: Promise<never>
+  /** Fulfils with the worker's first sign of life. */
+  alive: Promise<void>
+  fail(error: SpqrError): void
+}
+
+/** Watches a worker: its errors, what it sends that cannot be read, and its silence while a call is open. */
+function watchEnd(worker: Worker, name: string, busy: () => boolean): End {
   let dead = false
-  let open = 0
-  let fail: (error: SpqrError) => void = () => undefined
-  const crashed = new Promise<never>((_, reject) => {
-    fail = (error) => {
-      dead = true
-      unwatch()
-      reject(error)
-    }
-  })
+  let reject: (error: SpqrError) => void = () => undefined
+  let started: () => void = () => undefined
+  const crashed = new Promise<never>((_, rejected) => (reject = rejected))
+  const alive = new Promise<void>((resolve) => (started = resolve))
   // Nobody may be calling when it happens; the next call then meets the same error.
   crashed.catch(() => undefined)
+  const fail = (error: SpqrError) => {
+    dead = true
+    unwatch()
+    reject(error)
+  }
   const stopped = (message: string) => {
     fail(
       new SpqrError(
@@ -38,12 +47,8 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
       ),
     )
   }
-  let started: () => void = () => undefined
-  const alive = new Promise<void>((resolve) => {
-    started = resolve
-  })
   const unwatch = watchLife(worker, {
-    busy: () => open > 0,
+    busy,
     onAlive: () => started(),
     onDead: () => {
       // What is only silent must not go on beside its successor.
@@ -55,6 +60,21 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
   worker.addEventListener('messageerror', () => {
     fail(new SpqrError('WORKER_CRASHED', `${name} sent something that cannot be read.`, 'Reload the page.'))
   })
+  return {
+    get dead() {
+      return dead
+    },
+    crashed,
+    alive,
+    fail,
+  }
+}
+
+/** @param name what the worker is to the reader, such as "the engine" */
+export function connect<Api extends object>(worker: Worker, name: string): Connection<Api> {
+  const remote = wrap<Record<string, (...args: unknown[]) => unknown>>(worker)
+  let open = 0
+  const end = watchEnd(worker, name, () => open > 0)
   const call =
     (method: string) =>
     async (...args: unknown[]): Promise<unknown> => {
@@ -64,8 +84,8 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
           typeof arg === 'function' ? proxy(arg as (...values: unknown[]) => unknown) : arg,
         )
         // A worker that ends before its first sign of life is only missed by the clock.
-        await Promise.race([alive, crashed])
-        return await Promise.race([remote[method]?.(...sent), crashed])
+        await Promise.race([end.alive, end.crashed])
+        return await Promise.race([remote[method]?.(...sent), end.crashed])
       } catch (thrown) {
         throw reviveError(thrown)
       } finally {
@@ -79,11 +99,11 @@ export function connect<Api extends object>(worker: Worker, name: string): Conne
   return {
     api,
     get dead() {
-      return dead
+      return end.dead
     },
     end() {
       worker.terminate()
-      fail(new SpqrError('ABORTED', `${name} was ended.`))
+      end.fail(new SpqrError('ABORTED', `${name} was ended.`))
     },
   }
 }
