@@ -75,7 +75,7 @@ export default ts.config(
   },
   // To be cut: these files and functions were longer when the rule came. Take a row out with the cut; add none.
   {
-    files: ['src/evaluation/run/run.ts', 'src/runtime/engine.ts', 'src/runtime/generator/models.ts'],
+    files: ['src/evaluation/run/run.ts', 'src/runtime/engine.ts'],
     rules: { 'max-lines': 'off' },
   },
   {

@@ -1,6 +1,6 @@
 /** The sessions of the generator at one variant: only what differs from the variant before is built again. */
 import { readSafetensors, parseAdapter, type Adapter } from '../../core/adapters'
-import { alignClosedForm, alignmentFile, isTextProjection, type Projections } from '../../core/alignment'
+import { alignClosedForm, alignmentFile } from '../../core/alignment'
 import {
   SpqrError,
   type Accelerator,
@@ -15,16 +15,17 @@ import { variantsKept } from '../../core/memory'
 import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from '../events'
-import type { FileLoader, PackFiles } from '../storage/files'
+import type { PackFiles } from '../storage/files'
 import { GpuLoop } from './gpuLoop'
-import { Graph } from './graph'
+import { createGraph } from './createGraph'
+import type { Graph } from './graph'
 import type { OrtRuntime } from '../ort'
 import { Pipeline } from './pipeline'
-import { createPublished, readWeight, type PublishedFiles } from '../published/published'
+import { textProjections } from './projections'
+import { createPublished, type PublishedFiles } from '../published/published'
 import { Stage } from './stage'
 import { TextEncoder } from './text'
 import type { PackTokenizer } from './tokenizer'
-import { assertWeights, layOut } from './weights'
 
 export interface ModelsOptions {
   runtime: OrtRuntime
@@ -43,7 +44,6 @@ export interface ModelsOptions {
 
 /** The generator's parts, as the manifest calls them. */
 type StageName = 'textEncoder' | 'unet' | 'vaeDecoder'
-
 const TEXT_PREFIX = 'text_encoder.'
 const NO_ADAPTERS = '[]'
 
@@ -96,32 +96,22 @@ export class Models {
     const known = this.known.get(key)
     const loaded = known !== undefined && this.unets.has(known) ? known : null
     const adapters = loaded === null ? await this.adapters(variant, signal) : []
-    const text = adapters
-      .map((adapter) => targetsOf(adapter, manifest.model.textEncoder, TEXT_PREFIX))
-      .filter(({ targets }) => targets.size > 0)
+    const text = changesOf(adapters, manifest.model.textEncoder, TEXT_PREFIX)
     const textEncoder = await this.textEncoder(text.length > 0 ? key : NO_ADAPTERS, text, signal)
     await this.ready(textEncoder.stage)
     const decoder = await this.decoderOf(variant)
     await this.ready(decoder)
     throwIfAborted(signal)
-    const own = adapters
-      .map((adapter) => targetsOf(adapter, manifest.model.unet, ''))
-      .filter(({ targets }) => targets.size > 0)
+    const own = changesOf(adapters, manifest.model.unet, '')
     const wanted = loaded ?? (own.length > 0 ? key : NO_ADAPTERS)
     const unet = await this.unet(wanted, own)
     if (text.length === 0) this.known.set(key, wanted)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
-    this.current = new Pipeline(
-      manifest.model,
-      textEncoder,
-      new Denoiser(unet, manifest.model.latent),
-      decoder,
-      inference,
-      {
-        gpuLoop: () => this.gpuLoop(),
-        oneAtATime: this.options.oneAtATime,
-      },
-    )
+    const denoiser = new Denoiser(unet, manifest.model.latent)
+    this.current = new Pipeline(manifest.model, textEncoder, denoiser, decoder, inference, {
+      gpuLoop: () => this.gpuLoop(),
+      oneAtATime: this.options.oneAtATime,
+    })
   }
 
   /** The model's decoder, or the accelerator's for its latents. */
@@ -235,40 +225,13 @@ export class Models {
     if (known) return known
     const encoder = await this.textEncoder(NO_ADAPTERS, [], signal)
     this.onEvent({ type: 'phase', phase: 'align', what: spec.method })
-    const edits = await alignClosedForm(spec, await this.textProjections(signal), (texts) => encoder.encodeTexts(texts))
+    const edits = await alignClosedForm(spec, await textProjections(this.options, signal), (texts) =>
+      encoder.encodeTexts(texts),
+    )
     throwIfAborted(signal)
     const bytes = alignmentFile(edits)
     this.computed.set(key, bytes)
     return bytes
-  }
-
-  /** The U-Net's weights that read the prompt, as they are without adapters. */
-  private async textProjections(signal: AbortSignal): Promise<Projections> {
-    const { manifest, files, published } = this.options
-    const { unet } = manifest.model
-    if ('graph' in unet) {
-      const file = readSafetensors(await files.load(unet.weights, signal))
-      assertWeights('U-Net', file, unet)
-      return projectionsOf(
-        [...file.tensors].map(([name, tensor]) => ({
-          name,
-          dims: tensor.shape,
-          floats: () => Promise.resolve(tensor.floats()),
-        })),
-      )
-    }
-    if (!published) throw new SpqrError('BAD_INPUT', 'The files of this model are not open.', 'Open the model again.')
-    return projectionsOf(
-      unet.weights.map((weight) => {
-        const file =
-          weight.location === '' ? unet.onnx : unet.data.find(({ location }) => location === weight.location)!.file
-        return {
-          name: weight.name,
-          dims: weight.dims,
-          floats: async () => readWeight(await published.blob(file, signal), weight),
-        }
-      }),
-    )
   }
 
   private async textEncoder(key: string, adapters: readonly Adapter[], signal: AbortSignal): Promise<TextEncoder> {
@@ -329,43 +292,9 @@ export class Models {
   }
 }
 
-/** A weight as it is found, read only when it is wanted. */
-interface FoundWeight {
-  name: string
-  dims: readonly number[]
-  floats(): Promise<Float32Array>
-}
-
-async function projectionsOf(weights: readonly FoundWeight[]): Promise<Projections> {
-  const projections = new Map<string, { data: Float32Array; rows: number; columns: number }>()
-  for (const { name, dims, floats } of weights) {
-    const [rows, columns] = dims
-    if (isTextProjection(name) && rows !== undefined && columns !== undefined)
-      projections.set(name, { data: await floats(), rows, columns })
-  }
-  return projections
-}
-
 /** What of an alignment changes weights: the rest of it does not need another session. */
-function weightKey(alignment: AlignmentSpec | null): AlignmentSpec | null {
-  return alignment?.kind === 'inference' ? null : alignment
-}
+const weightKey = (alignment: AlignmentSpec | null) => (alignment?.kind === 'inference' ? null : alignment)
 
-/** Graph and weights of a component, merged with adapters, as a session. */
-export async function createGraph(
-  runtime: OrtRuntime,
-  files: FileLoader,
-  what: string,
-  component: Component,
-  adapters: readonly Adapter[],
-  onEvent: OnEvent,
-  signal?: AbortSignal,
-): Promise<Graph> {
-  const graph = await files.load(component.graph, signal)
-  const weights = await files.load(component.weights, signal)
-  if (adapters.length > 0) onEvent({ type: 'phase', phase: 'merge', what })
-  const laidOut = layOut(what, component, weights, adapters)
-  throwIfAborted(signal)
-  onEvent({ type: 'phase', phase: 'session', what })
-  return Graph.create(runtime, what, component, graph, laidOut)
-}
+/** Adapters that change weights of a component. */
+const changesOf = (adapters: readonly Adapter[], component: ModelComponent, prefix: string) =>
+  adapters.map((adapter) => targetsOf(adapter, component, prefix)).filter(({ targets }) => targets.size > 0)
