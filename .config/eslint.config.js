@@ -75,11 +75,11 @@ export default ts.config(
   },
   // To be cut: these files and functions were longer when the rule came. Take a row out with the cut; add none.
   {
-    files: ['src/evaluation/run/run.ts', 'src/runtime/engine.ts'],
+    files: ['src/evaluation/run/run.ts'],
     rules: { 'max-lines': 'off' },
   },
   {
-    files: ['src/cli/bench/bench.ts', 'src/runtime/engine.ts'],
+    files: ['src/cli/bench/bench.ts'],
     rules: { 'max-lines-per-function': 'off' },
   },
   {

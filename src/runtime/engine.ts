@@ -20,54 +20,12 @@ import {
   type WorkUnit,
 } from '../core/contracts'
 import { filesOf } from './ahead'
-import { AdapterShelf, ADAPTER_DATABASE, CHECKPOINT_DATABASE } from './storage/adapterShelf'
-import { browserFacts, chooseDevice, environmentOf, type DeviceFacts } from './device'
 import { digestHex, type OnEvent } from './events'
-import type { FileLoader, PackFiles } from './storage/files'
-import { UNMEASURED, judgeFacts } from './judges/judgeFacts'
-import { JudgeInTurn } from './judges/judgeInTurn'
-import { loadJudge } from './judges/judgeLoading'
-import { withJudges, withReference, type AddedJudge } from './judges/judgeSet'
-import { readJudge } from './judges/judgeSource'
-import { JudgePanel, failedUnit, type Candidate } from './judges/judgePanel'
-import { Models } from './generator/models'
-import { loadOrt } from './ort'
-import { openFiles, type OpenOptions } from './openFiles'
-import type { OpenedPack } from './pack'
-import {
-  describePublished,
-  isLarge,
-  openPublished,
-  precisionOf,
-  type StoredPublished,
-} from './published/publishedModel'
-import type { ModelStore } from './storage/modelStore'
+import { failedUnit, type Candidate } from './judges/judgePanel'
 import { referenceFeatures } from './judges/reference'
+import { openEngine, type EngineOptions, type Opened } from './openEngine'
+import { describePublished } from './published/publishedModel'
 import { SerialQueue } from './serial'
-import { loadTokenizer, type PackTokenizer } from './generator/tokenizer'
-
-export interface EngineOptions extends OpenOptions {
-  /** Where onnxruntime's WebAssembly is: `<app>/ort/`. */
-  ortBaseUrl: string
-  appVersion: string
-  /** For tests: the device. */
-  facts?: () => DeviceFacts
-  models?: ModelStore
-}
-
-interface Opened {
-  pack: OpenedPack
-  files: PackFiles
-  tokenizer: PackTokenizer
-  shelf: AdapterShelf
-  models: Models
-  published: StoredPublished | null
-  panel: JudgePanel
-  /** Where the files of judges are that are not the pack's. */
-  added: ReadonlyMap<string, FileLoader>
-  /** A variant was prepared, or tried to be. */
-  began: boolean
-}
 
 export class Engine implements EngineApi {
   private readonly queue = new SerialQueue()
@@ -79,80 +37,9 @@ export class Engine implements EngineApi {
   open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<LoadedPack> {
     return this.queue.run(async (signal) => {
       await this.closeNow()
-      const facts = (this.options.facts ?? browserFacts)()
-      const chosen = await chooseDevice(device, facts)
-      for (const warning of chosen.warnings) onEvent({ type: 'warning', ...warning })
-      // Before any tokenizer: transformers.js, loaded first, would point onnxruntime to a CDN.
-      const [runtime, { pack, files, fetch: fetcher, store }] = await Promise.all([
-        loadOrt(chosen.provider, chosen.threads, this.options.ortBaseUrl, device.model !== undefined),
-        openFiles(this.options, baseUrl, onEvent, signal),
-      ])
-      const own = device.model
-        ? await openPublished(pack, device.model, { store: this.options.models, fetch: fetcher, onEvent }, signal)
-        : null
-      const { manifestSha256 } = own ?? pack
-      const { added, sources } = await this.judgeSet(device, onEvent, signal)
-      const { manifest, judges } = withReference(
-        withJudges({ manifest: own?.manifest ?? pack.manifest, judges: pack.judges }, added),
-        device.reference,
-      )
-      const tokenizer = own ? own.tokenizer : await loadTokenizer(files, manifest.model.tokenizer, signal)
-      // A published model reads prompts with a tokenizer of its own; the pack's prompt judge keeps the pack's.
-      const judgeTokenizer = own ? await loadTokenizer(files, pack.manifest.model.tokenizer, signal) : tokenizer
-      const shelf = new AdapterShelf(
-        manifest,
-        files,
-        { own: store(ADAPTER_DATABASE), checkpoints: store(CHECKPOINT_DATABASE) },
-        onEvent,
-      )
-      // Parts of a large model and judges are loaded for their turn and let go.
-      const oneAtATime = own !== null && isLarge(manifest, runtime.provider)
-      const models = new Models({
-        runtime,
-        manifest,
-        files,
-        tokenizer,
-        shelf,
-        onEvent,
-        accelerator: own ? null : pack.accelerator,
-        published: own?.files,
-        oneAtATime,
-      })
-      const panel = new JudgePanel(manifest.judges, async (judge, until) => {
-        const load = (live: AbortSignal) =>
-          loadJudge(
-            { runtime, files: sources.get(judge.id) ?? files, tokenizer: judgeTokenizer, onEvent: models.onEvent },
-            judge,
-            live,
-          )
-        // A turn belongs to a later job, whose own signal is checked between judges.
-        return oneAtATime ? JudgeInTurn.create(judge, () => load(new AbortController().signal)) : load(until)
-      })
-      this.opened = {
-        pack: { ...pack, manifest, manifestSha256, judges },
-        files,
-        tokenizer,
-        shelf,
-        models,
-        panel,
-        added: sources,
-        published: own?.files ?? null,
-        began: false,
-      }
-      onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
-      const environment = environmentOf(
-        chosen,
-        facts,
-        {
-          onnxruntime: runtime.ort.env.versions.web ?? 'unknown',
-          transformers: tokenizer.library,
-          app: this.options.appVersion,
-        },
-        precisionOf(manifest.model),
-      )
-      const { prompts, measured } = pack
-      const accelerator = own ? null : pack.accelerator
-      return { manifest, manifestSha256, prompts, judges, environment, measured, accelerator }
+      const { opened, loaded } = await openEngine(this.options, baseUrl, device, onEvent, signal)
+      this.opened = opened
+      return loaded
     })
   }
 
@@ -293,22 +180,6 @@ export class Engine implements EngineApi {
   close(): Promise<void> {
     this.queue.abort()
     return this.queue.run(() => this.closeNow())
-  }
-
-  /** The judges a run takes beside the pack's, and where each one's files are. */
-  private async judgeSet(
-    { judges = [] }: DeviceChoice,
-    onEvent: OnEvent,
-    signal: AbortSignal,
-  ): Promise<{ added: AddedJudge[]; sources: Map<string, FileLoader> }> {
-    const added: AddedJudge[] = []
-    const sources = new Map<string, FileLoader>()
-    for (const choice of judges) {
-      const { judge, files } = await readJudge(choice, onEvent, signal, this.options.models)
-      added.push({ judge, facts: await judgeFacts(files, judge, UNMEASURED, signal) })
-      sources.set(judge.id, files)
-    }
-    return { added, sources }
   }
 
   private need(): Opened {

@@ -120,18 +120,8 @@ export async function prepareSession(
   const fresh = begin()
   const state = (await opened.saved.state(run, profile.length, fresh.average?.length ?? 0)) ?? fresh
   opened.onEvent({ type: 'phase', phase: 'ready', what: `training ${profile.profile}` })
-  return {
-    run,
-    profile,
-    weights,
-    step,
-    state,
-    begin,
-    mitigation,
-    startSize: rootMeanSquare(start.flat),
-    heldOut,
-    ...encoded,
-  }
+  const startSize = rootMeanSquare(start.flat)
+  return { run, profile, weights, step, state, begin, mitigation, startSize, heldOut, ...encoded }
 }
 
 export const latentSize = ({ model: { latent } }: PackManifest): number =>
