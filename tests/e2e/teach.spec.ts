@@ -41,6 +41,15 @@ for (const [size, width, colorScheme] of [
     const link = await page.locator('.address a').getAttribute('href')
     expect(link).toBe('?lesson=1&step=4&method=uce&lock=method&hide=compare')
 
+    // A page that came by http, as in a classroom, has no clipboard of its own.
+    await page.evaluate(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }))
+    await page.getByRole('button', { name: 'Copy the link' }).click()
+    await expect(page.getByText('Copied. Send it to the class, or show the code.')).toBeVisible()
+    await page.getByLabel('Links from the students, one a line').press('Control+V')
+    await expect(page.getByLabel('Links from the students, one a line')).toHaveValue(
+      new URL(link ?? '', page.url()).href,
+    )
+
     await page.goto(`./${link}`)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
     await expect(page.locator('[data-screen=train]')).toBeVisible()
