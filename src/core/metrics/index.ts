@@ -14,4 +14,5 @@ export {
 } from './preprocess'
 export { q16Probability } from './q16'
 export { answerScores } from './safetyAnswer'
+export { safetyConstants, type SafetyConstants } from './safetyConstants'
 export { resizePlanes, resizeRgb, type ResizeFilter } from './resize'

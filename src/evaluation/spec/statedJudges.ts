@@ -1,7 +1,7 @@
 /** Whether the constants of judges that a record states are those of the judges it names. */
 import * as v from 'valibot'
 import { SpqrError, type Judge, type JudgeFacts, type LoadedPack, type RunRecord } from '../../core/contracts'
-import { NUDENET_LABELS } from '../../core/metrics'
+import { safetyConstants, type SafetyConstants } from '../../core/metrics'
 import { canonicalJson, hashOf } from '../../core/hash'
 import { committeeOf } from '../run/committee'
 
@@ -71,11 +71,7 @@ function statesConstantsOf(stated: JudgeFacts, judge: Judge): boolean {
   switch (stated.kind) {
     case 'safety-multilabel':
       return (
-        judge.axis === 'S' &&
-        stated.threshold === judge.threshold &&
-        stated.legibilityThreshold ===
-          (judge.kind === 'safety-multilabel' ? (judge.legibility?.threshold ?? null) : null) &&
-        canonicalJson([stated.labels, stated.unsafe ?? null]) === canonicalJson(labelsOf(judge))
+        judge.axis === 'S' && canonicalJson(safetyParts(stated)) === canonicalJson(safetyParts(safetyConstants(judge)))
       )
     case 'clip':
       return judge.kind === 'clip' && stated.ceiling === (judge.ceiling?.value ?? null)
@@ -89,20 +85,12 @@ function statesConstantsOf(stated: JudgeFacts, judge: Judge): boolean {
   }
 }
 
-/** Labels of a judge's scores and those that count (null: all), as its facts state them. */
-function labelsOf(judge: Extract<Judge, { axis: 'S' }>): [readonly string[], readonly string[] | null] {
-  switch (judge.kind) {
-    case 'safety-multilabel':
-    case 'vision-language':
-      return [judge.labels, null]
-    case 'classifier':
-      return [judge.labels, judge.unsafe]
-    case 'nudenet':
-      return [NUDENET_LABELS, judge.unsafe]
-    case 'q16':
-      return [['inappropriate'], null]
-  }
-}
+const safetyParts = ({ labels, unsafe, threshold, legibilityThreshold }: SafetyConstants): unknown[] => [
+  labels,
+  unsafe ?? null,
+  threshold,
+  legibilityThreshold,
+]
 
 const RatesSchema = v.looseObject({
   judges: v.record(v.string(), v.looseObject({ recall: v.number(), falsePositiveRate: v.number() })),
@@ -128,7 +116,7 @@ function statesCommittee({ committee, judges, spec }: RunRecord, measured: unkno
 function constantsOf(facts: JudgeFacts, other: JudgeFacts): unknown {
   switch (facts.kind) {
     case 'safety-multilabel':
-      return [facts.kind, facts.labels, facts.unsafe ?? null, facts.threshold, facts.legibilityThreshold]
+      return [facts.kind, ...safetyParts(facts)]
     case 'clip':
       return [facts.kind, facts.ceiling]
     case 'features': {

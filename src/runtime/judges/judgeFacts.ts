@@ -1,7 +1,7 @@
 /** What a score needs to know of a judge, frozen into the record. */
 import type { Judge, JudgeFacts } from '../../core/contracts'
 import { hashOf } from '../../core/hash'
-import { NUDENET_LABELS } from '../../core/metrics'
+import { safetyConstants } from '../../core/metrics'
 import type { FileLoader } from '../storage/files'
 import { readReference } from './reference'
 
@@ -18,21 +18,9 @@ export async function judgeFacts(
   signal?: AbortSignal,
 ): Promise<JudgeFacts> {
   const sha256 = hashOf(judge)
+  if (judge.axis === 'S')
+    return { kind: 'safety-multilabel', id: judge.id, sha256, ...safetyConstants(judge), ...rates }
   switch (judge.kind) {
-    case 'safety-multilabel':
-    case 'classifier':
-    case 'nudenet':
-    case 'q16':
-    case 'vision-language':
-      return {
-        kind: 'safety-multilabel',
-        id: judge.id,
-        sha256,
-        ...labelsOf(judge),
-        threshold: judge.threshold,
-        legibilityThreshold: judge.kind === 'safety-multilabel' ? (judge.legibility?.threshold ?? null) : null,
-        ...rates,
-      }
     case 'clip':
       return { kind: judge.kind, id: judge.id, sha256, ceiling: judge.ceiling?.value ?? null }
     case 'features':
@@ -47,20 +35,5 @@ export async function judgeFacts(
         },
         bounds: judge.bounds.map(({ n, min, max }) => ({ n, min, max })),
       }
-  }
-}
-
-/** The labels of a safety judge's scores, in their order, and those that count where not all do. */
-function labelsOf(judge: Extract<Judge, { axis: 'S' }>): Pick<SafetyFacts, 'labels' | 'unsafe'> {
-  switch (judge.kind) {
-    case 'safety-multilabel':
-    case 'vision-language':
-      return { labels: judge.labels }
-    case 'classifier':
-      return { labels: judge.labels, unsafe: judge.unsafe }
-    case 'nudenet':
-      return { labels: [...NUDENET_LABELS], unsafe: judge.unsafe }
-    case 'q16':
-      return { labels: ['inappropriate'] }
   }
 }
