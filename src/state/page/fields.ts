@@ -33,6 +33,7 @@ const NAMES: Record<string, string> = {
   beta2: 'AdamW β₂',
   epsilon: 'AdamW ε',
   mitigation: 'What keeps safety',
+  'held-out': 'Pictures held out',
   beneath: 'Which model is trained',
   ...Object.fromEntries(
     Object.entries(MITIGATION_NUMBERS).map(([name, { label }]) => [
