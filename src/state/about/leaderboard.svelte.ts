@@ -127,6 +127,11 @@ export class Leaderboard {
     this.#profile = profile
   }
 
+  /** Rows of a method, the largest drift first. */
+  rowsOf(method: string): StudyRow[] {
+    return this.#rows.filter((row) => row.method === method).toSorted((a, b) => driftOf(b) - driftOf(a))
+  }
+
   /** Methods that made the model safer and were not shown to break under this fine-tune, best first. */
   held(profile: Profile, scenario: Scenario): Held[] {
     return this.#rows
