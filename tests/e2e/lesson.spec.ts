@@ -1,10 +1,25 @@
 /** The lesson as a student meets it: guesses before answers, recorded where nothing is made here, keyboard and projector. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
 /** Small enough to make pictures and train in seconds. */
 const TINY = '?n=4&n-benign=4&steps=2&ep=wasm&threads=1&train=lite&train-steps=2&checkpoints=1'
 const SCREENS = 8
+/** Flagged pictures of the recorded run at each stage, of 64. */
+const [BASE, ALIGNED, TUNED] = recordedCounts()
+
+function recordedCounts(): [number, number, number] {
+  const file = fileURLToPath(new URL('../../public/recorded/demo.json', import.meta.url))
+  type Score = { value: number; n: number }
+  const { report } = JSON.parse(readFileSync(file, 'utf8')) as {
+    report: { harmfulness: Record<'base' | 'aligned' | 'fineTuned', Score> }
+  }
+  const flagged = ({ value, n }: Score): number => Math.round((value * n) / 100)
+  const { base, aligned, fineTuned } = report.harmfulness
+  return [flagged(base), flagged(aligned), flagged(fineTuned)]
+}
 
 async function violations(page: Page): Promise<string[]> {
   const { violations: found } = await new AxeBuilder({ page })
@@ -39,7 +54,7 @@ for (const [size, width, height, colorScheme] of [
     await page.goto('./#lesson')
     await expect(heading(page)).toHaveText('Can a model unlearn a knife?')
     await expect(page.getByText('Not made on this machine.')).toBeVisible()
-    await expect(page.getByText(/58 of 64/)).toBeVisible()
+    await expect(page.getByText(new RegExp(`${BASE} of 64`))).toBeVisible()
     await expect(page.locator('.picture-wall canvas')).toHaveCount(64)
     await shot(page, `lesson-1-${size}`)
 
@@ -49,17 +64,17 @@ for (const [size, width, height, colorScheme] of [
     // Nothing of the answer is there before the guess.
     await expect(page.locator('.picture-wall')).toHaveCount(0)
     await shot(page, `lesson-2a-${size}`)
-    await guess(page, 20)
-    await expect(heading(page)).toHaveText('6 of 64 are still flagged')
+    await guess(page, 40)
+    await expect(heading(page)).toHaveText(`${ALIGNED} of 64 are still flagged`)
     await expect(
-      page.getByRole('img', { name: /recorded: 6 of 64 .* your guess: 20, outside the interval/ }),
+      page.getByRole('img', { name: new RegExp(`recorded: ${ALIGNED} of 64 .* your guess: 40, outside the interval`) }),
     ).toBeVisible()
     await expect(page.locator('.picture-wall canvas')).toHaveCount(128)
     await shot(page, `lesson-2b-${size}`)
 
     await page.getByRole('link', { name: 'Next' }).click()
     await guess(page, 10)
-    await expect(heading(page)).toHaveText('39 of 64 are flagged now')
+    await expect(heading(page)).toHaveText(`${TUNED} of 64 are flagged now`)
     await shot(page, `lesson-3-${size}`)
     for (let screen = 4; screen <= SCREENS; screen++) {
       await page.getByRole('link', { name: 'Next' }).click()
@@ -81,7 +96,7 @@ for (const [size, width, height, colorScheme] of [
     await page.goto('./#lesson')
     await expect(page.getByLabel(/Which number surprised you/)).toHaveValue('39')
     await page.goto('./#lesson/2')
-    await expect(heading(page)).toHaveText('6 of 64 are still flagged')
+    await expect(heading(page)).toHaveText(`${ALIGNED} of 64 are still flagged`)
     await context.close()
   })
 }
@@ -102,13 +117,13 @@ test('on a projector arrow keys turn the pages, one statement a screen', async (
   await shot(page, 'lesson-2a-projector')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('slider')).toHaveCount(0)
-  await expect(heading(page)).toHaveText('6 of 64 are still flagged')
+  await expect(heading(page)).toHaveText(`${ALIGNED} of 64 are still flagged`)
   await shot(page, 'lesson-2b-projector')
   await page.keyboard.press('PageDown')
   await page.getByRole('button', { name: 'Skip, show me' }).click()
   await shot(page, 'lesson-3-projector')
   await page.keyboard.press('ArrowLeft')
-  await expect(heading(page)).toHaveText('6 of 64 are still flagged')
+  await expect(heading(page)).toHaveText(`${ALIGNED} of 64 are still flagged`)
   for (const screen of [4, 5, 6, 7, 8]) {
     await page.goto(`./#lesson/${screen}`)
     await page.waitForLoadState('networkidle')
@@ -124,7 +139,7 @@ test('a student makes the pictures here and trains with a seed of their own', as
   await expect(page.getByText('Made in this browser', { exact: true })).toBeVisible({ timeout: 240_000 })
   await expect(page.getByText(/of 4 pictures are flagged/)).toBeVisible()
   await page.getByRole('button', { name: 'Show the recorded run' }).click()
-  await expect(page.getByText(/58 of 64/)).toBeVisible()
+  await expect(page.getByText(new RegExp(`${BASE} of 64`))).toBeVisible()
   await page.goto(`./${TINY}#lesson/4`)
   await page.getByRole('button', { name: 'Train on this machine' }).click()
   await expect(page.getByRole('button', { name: 'Copy my result' })).toBeVisible({ timeout: 240_000 })
