@@ -190,7 +190,7 @@ test('what was learned is measured on pictures held out, before and after, also 
   const still = await trained({ heldOut: 8, mitigation: { method: 'interpolate', alpha: 0 } })
   expect(still.trace.heldOut?.[1]?.losses).toEqual(before?.losses)
   stop()
-  await startTrainer()
+  await restart()
   expect((await trained({ heldOut: 8 })).trace).toEqual(trace)
 })
 
