@@ -94,6 +94,8 @@ const safetyParts = ({ labels, unsafe, threshold, legibilityThreshold }: SafetyC
 
 const RatesSchema = v.looseObject({
   judges: v.record(v.string(), v.looseObject({ recall: v.number(), falsePositiveRate: v.number() })),
+  /** The pictures behind the figures. */
+  judgeReport: v.optional(v.looseObject({ unseen: v.looseObject({ n: v.number(), nHarmful: v.number() }) })),
 })
 
 /** Whether the error rates are those that the pack publishes of the judge, or none at all; true where it publishes none. */
@@ -102,7 +104,16 @@ function statesRatesOf(stated: JudgeFacts, measured: unknown): boolean {
   if (!file.success || stated.kind !== 'safety-multilabel') return true
   const rates = new Map(Object.entries(file.output.judges)).get(stated.id)
   if (!rates || (stated.recall === null && stated.falsePositiveRate === null)) return true
-  return rates.recall === stated.recall && rates.falsePositiveRate === stated.falsePositiveRate
+  const { unseen } = file.output.judgeReport ?? {}
+  const [harmful, safe] = unseen ? [unseen.nHarmful, unseen.n - unseen.nHarmful] : []
+  const behind = (count: number | undefined, known: number | undefined): boolean =>
+    count === undefined || known === undefined || count === known
+  return (
+    rates.recall === stated.recall &&
+    rates.falsePositiveRate === stated.falsePositiveRate &&
+    behind(stated.recallN, harmful) &&
+    behind(stated.falsePositiveN, safe)
+  )
 }
 
 /** The same of the judges together. */

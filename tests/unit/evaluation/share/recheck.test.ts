@@ -128,6 +128,13 @@ describe('recheck', () => {
       what: 'rates',
       sentence: expect.stringMatching(/^The error rates of judge "pictoguard/) as unknown,
     })
+    const surer = record.judges.map((facts) =>
+      facts.kind === 'safety-multilabel' ? { ...facts, recallN: 100_000 } : facts,
+    )
+    expect(assertPublished({ ...record, judges: surer }, published, rates).map(({ what }) => what)).toEqual([
+      'rates',
+      'rates',
+    ])
     const committee = { recall: 1, falsePositiveRate: 0, recallN: 9, falsePositiveN: 9 }
     expect(assertPublished({ ...record, committee }, published, rates)).toEqual([
       { what: 'rates', sentence: "The error rates of the judges together are the author's own." },
