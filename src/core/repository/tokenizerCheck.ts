@@ -21,7 +21,12 @@ export function tokenizerProblem(json: Readonly<Record<string, unknown>>): strin
   const ids = idsOf(model.vocab)
   if (typeof ids === 'string') return ids
   const vocabulary = new Set(ids.keys())
-  return addProblem(added, ids) ?? rangeProblem(ids) ?? mergeProblem(model.merges, vocabulary)
+  return (
+    addProblem(added, ids) ??
+    rangeProblem(ids) ??
+    mergeProblem(model, vocabulary) ??
+    patternProblem([json.normalizer, json.pre_tokenizer])
+  )
 }
 
 /** Token → id of a vocabulary: an object, or Unigram's list of tokens with their scores. */
@@ -75,15 +80,36 @@ function rangeProblem(ids: Ids): string | null {
 }
 
 /** Merges of byte-pair encoding: two known tokens become one that is known as well. */
-function mergeProblem(merges: unknown, vocabulary: ReadonlySet<string>): string | null {
+function mergeProblem(model: Record<string, unknown>, vocabulary: ReadonlySet<string>): string | null {
+  const { merges, continuing_subword_prefix: prefix } = model
+  // The mark of a token inside a word is dropped where two become one.
+  const inner = typeof prefix === 'string' ? prefix : ''
   if (merges === undefined || merges === null) return null
   if (!Array.isArray(merges)) return 'its merges are no list'
   for (const [i, merge] of (merges as unknown[]).entries()) {
     const pair: unknown[] = typeof merge === 'string' ? merge.split(' ') : Array.isArray(merge) ? merge : []
     if (pair.length !== 2 || !pair.every((part) => typeof part === 'string'))
       return `merge ${i + 1} of it is no pair of tokens`
-    const stranger = [...pair, pair.join('')].find((token) => !vocabulary.has(token as string))
+    const [left = '', right = ''] = pair
+    const whole = left + (right.startsWith(inner) ? right.slice(inner.length) : right)
+    const stranger = [left, right, whole].find((token) => !vocabulary.has(token as string))
     if (stranger !== undefined) return `merge ${i + 1} of it names ${quoted(stranger)}, which its vocabulary lacks`
+  }
+  return null
+}
+
+/** Patterns of its steps, at any depth: one that is neither a text nor an expression would be passed over. */
+function patternProblem(steps: readonly unknown[]): string | null {
+  const open = [...steps]
+  while (open.length > 0) {
+    const step = open.pop()
+    if (Array.isArray(step)) open.push(...(step as unknown[]))
+    if (!isObject(step)) continue
+    const { pattern, ...others } = step
+    const known = isObject(pattern) && (typeof pattern.Regex === 'string' || typeof pattern.String === 'string')
+    if (pattern !== undefined && !known)
+      return 'one of its steps has a pattern that is neither a text nor an expression'
+    open.push(...Object.values(others))
   }
   return null
 }

@@ -96,7 +96,17 @@ export async function buildTokenizer(
     throw unusable(shortened(thrown instanceof Error ? thrown.message : String(thrown)))
   }
   const { maxLength, padTokenId } = settings
-  const ending = endingTokens(tokenizer)
+  const encode = (text: string): number[] => {
+    let ids: unknown[]
+    try {
+      ids = tokenizer.encode(text)
+    } catch (thrown) {
+      throw unusable(shortened(thrown instanceof Error ? thrown.message : String(thrown)))
+    }
+    if (ids.every((id): id is number => Number.isSafeInteger(id) && (id as number) >= 0)) return ids
+    throw unusable('it gives tokens that its vocabulary lacks')
+  }
+  const ending = endingTokens({ encode })
   return {
     maxLength,
     padTokenId,
@@ -109,7 +119,7 @@ export async function buildTokenizer(
           'Shorten the prompt.',
         )
       }
-      const ids = tokenizer.encode(text)
+      const ids = encode(text)
       // As transformers truncates: the text is cut, the special token that ends it stays.
       const truncated = Math.max(0, ids.length - maxLength)
       const fitted = truncated > 0 ? [...ids.slice(0, maxLength - ending.length), ...ending] : ids

@@ -34,6 +34,11 @@ test.each<[string, Record<string, unknown>, string]>([
   ['two tokens of one id', clip({ ...vocabulary, c: 1 }), 'its tokens "b</w>" and "c" have the same id 1'],
   ['an id out of range', clip({ ...vocabulary, c: 99_999 }), 'its token "c" has id 99999, and there are 7 tokens'],
   ['an id that is no whole number', clip({ ...vocabulary, c: 1.5 }), 'its token "c" has no whole number as id'],
+  [
+    'a pattern that would be passed over',
+    { ...clip(), normalizer: { type: 'Replace', pattern: { R8gex: 'a' }, content: '' } },
+    'one of its steps has a pattern that is neither a text nor an expression',
+  ],
   ['no vocabulary', { model: {} }, 'it has no vocabulary'],
   ['no model', {}, 'it describes no model'],
   [
