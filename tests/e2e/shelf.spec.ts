@@ -1,7 +1,8 @@
 /** The shelf of runs: what comes in is named, kept over a reload, compared, deleted and brought back. */
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { AxeBuilder } from '@axe-core/playwright'
-import { expect, test, type Page } from '@playwright/test'
+import { expect, test, type Locator, type Page } from '@playwright/test'
 
 const fixture = (name: string): string => fileURLToPath(new URL(`../fixtures/0.1.0/${name}`, import.meta.url))
 
@@ -57,4 +58,33 @@ test('two runs are kept, named, compared, deleted and brought back', async ({ pa
   await expect(runs.getByRole('rowheader', { name: /Erasing, first try/ })).toBeHidden()
   await page.getByRole('button', { name: 'Undo' }).click()
   await expect(runs.getByRole('rowheader', { name: /Erasing, first try/ })).toBeVisible()
+})
+
+test('a report is let go of anywhere on the page, and a run and a figure are dragged out of it', async ({ page }) => {
+  await page.goto('./#about')
+  const text = readFileSync(fixture('esd-x.report.json'), 'utf8')
+  const dropped = await page.evaluateHandle((report) => {
+    const data = new DataTransfer()
+    data.items.add(new File([report], 'dropped.json', { type: 'application/json' }))
+    return data
+  }, text)
+  await page.getByRole('main').dispatchEvent('dragover', { dataTransfer: dropped })
+  await expect(page.getByText('Let go to open the report, or the saved shelf')).toBeVisible()
+  await page.getByRole('main').dispatchEvent('drop', { dataTransfer: dropped })
+  const run = page.getByRole('region', { name: 'Reports' }).getByRole('rowheader', { name: /^dropped/ })
+  await expect(run).toBeVisible()
+  await expect(page.getByText('Let go to open the report, or the saved shelf')).toBeHidden()
+
+  /** What a drag that begins on a place carries. */
+  const carried = async (place: Locator): Promise<string> => {
+    const data = await page.evaluateHandle(() => new DataTransfer())
+    await place.dispatchEvent('dragstart', { dataTransfer: data })
+    return data.evaluate((transfer) => transfer.getData('DownloadURL'))
+  }
+  await run.dispatchEvent('pointerdown')
+  await expect.poll(() => carried(run)).toMatch(/^application\/json:dropped\.json:blob:/)
+  await page.goto('./#report')
+  const figure = page.locator('.drawing').first()
+  await expect(figure.locator('svg.chart')).toBeVisible()
+  expect(await carried(figure)).toMatch(/^image\/svg\+xml:spqr-[\w-]+\.svg:blob:/)
 })

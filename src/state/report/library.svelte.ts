@@ -3,7 +3,7 @@ import { SpqrError, type ComparisonPage, type GeneratedImage, type Report, type 
 import { checkFileSize } from '../../core/scoring'
 import { isShelf } from '../../evaluation/shelf/shelfFile'
 import type { Exhibit, Origin } from '../run/exhibit.svelte'
-import type { Notices } from '../page/notices.svelte'
+import type { Guard, Notices } from '../page/notices.svelte'
 import type { Services } from '../page/services'
 import { checkJudging, type Known } from './judging'
 import { Shelf } from './shelf.svelte'
@@ -50,6 +50,11 @@ export class Library {
       const notes = statistics.unsealed(record) ? [UNSEALED, ...scored.notes] : scored.notes
       await this.#take(file.name.replace(/\.json$/i, ''), file.name, { ...scored, notes })
     })
+  }
+
+  /** The same of several, each on its own: what is wrong with one is said, and keeps none of the others away. */
+  async importFiles(files: readonly File[], guard: Guard): Promise<void> {
+    for (const file of files) await guard(() => this.importFile(file), `the file ${file.name}`)
   }
 
   async #takeShelf(file: File): Promise<void> {

@@ -165,6 +165,14 @@ export class Shelf {
     return report
   }
 
+  /** The file of a run as it is exported, and its name. @throws {SpqrError} RECORD_INVALID where it is gone */
+  async file(key: string): Promise<{ file: Blob; name: string }> {
+    const name = `${this.#at(key)
+      .name.replace(/[\\/:*?"<>|]/g, ' ')
+      .trim()}.json`
+    return { file: new Blob([await this.#services.shelf.file(key)], { type: 'application/json' }), name }
+  }
+
   /** Reports with their names, one after the other. */
   async reports(keys: readonly string[]): Promise<{ name: string; report: Report }[]> {
     const reports: { name: string; report: Report }[] = []
