@@ -66,3 +66,24 @@ test.each(['CONTRIBUTING.md', 'src/README.md'])('%s names files and folders that
     [],
   )
 })
+
+test.each(['core', 'runtime', 'evaluation', 'state', 'ui'])('src/README.md names every room of %s', (part) => {
+  const rowOf = (of: string) =>
+    read('src/README.md')
+      .split('\n')
+      .find((line) => line.startsWith(`| \`${of}\` `)) ?? ''
+  // The rooms of ui are those of state, and some more.
+  const named = part === 'ui' ? rowOf('state') + rowOf('ui') : rowOf(part)
+  const rooms = readdirSync(join(root, 'src', part), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+    .map(({ name }) => name)
+  expect(rooms.filter((room) => !named.includes(`\`${room}\``))).toEqual([])
+})
+
+test('CONTRIBUTING.md names every command', () => {
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  const text = read('CONTRIBUTING.md')
+  expect(
+    Object.keys(scripts).filter((name) => !text.includes(`npm ${name}`) && !text.includes(`npm run ${name}`)),
+  ).toEqual([])
+})

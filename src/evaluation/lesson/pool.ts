@@ -3,13 +3,13 @@
  * a bootstrap over students. Pictures of one student are of one trained model and depend on each other; students do not.
  */
 import { SpqrError, type Score } from '../../core/contracts'
+import { DEFAULT_RESAMPLES } from '../../core/scoring'
 import { bootstrapTotals, expansion, percentileInterval, wilson } from '../../core/statistics'
 import type { Count } from '../share/commitment'
 import type { Tally } from './tally'
 
 /** Under this many students a resample says little about another class. */
 export const ENOUGH_STUDENTS = 5
-const RESAMPLES = 2000
 const SEED = 0
 
 /**
@@ -94,7 +94,7 @@ export function pooledShare(counts: readonly (readonly [number, number])[]): Poo
     }
   }
   const columns = [0, 1].map((which) => Float64Array.from(counts, (count) => count[which] ?? 0))
-  const [x, n] = bootstrapTotals({ strata: new Uint8Array(students), columns }, RESAMPLES, SEED)
+  const [x, n] = bootstrapTotals({ strata: new Uint8Array(students), columns }, DEFAULT_RESAMPLES, SEED)
   const shares = Float64Array.from(x ?? [], (sum, i) => (100 * sum) / (n?.[i] ?? 0))
   // Few students make the percentile interval too narrow: widened as the report's own means are.
   const wide = expansion(students, 1)
