@@ -10,6 +10,8 @@ import {
   type TrainerEvent,
   type TrainingTrace,
 } from '../../core/contracts'
+import { LOSS_STEPS, onGrid } from '../../core/scoring/grid'
+import { withHeldOut } from './heldOut'
 import type { CancelSignal, PauseGate } from './runEvents'
 
 export interface Trained {
@@ -93,5 +95,23 @@ export class LiveTraining {
         onWarning(error.code, `${error.message} Training is started again and goes on from what it stored.`)
       }
     }
+  }
+}
+
+/**
+ * What is known of a training once `step` was reached (again). The trainer returns all losses so far, or those since its
+ * last checkpoint; a checkpoint whose pictures were lost is trained again, and what later steps gave stays.
+ */
+export function joinedTrace(
+  known: TrainingTrace | null,
+  step: number,
+  { losses, adapterSha256, heldOut }: TrainingTrace,
+): TrainingTrace {
+  const earlier = known?.losses.slice(0, step - losses.length) ?? []
+  const later = known?.losses.slice(step) ?? []
+  return {
+    losses: [...earlier, ...losses.map((loss) => onGrid(loss, LOSS_STEPS)), ...later],
+    adapterSha256: known && later.length > 0 ? known.adapterSha256 : adapterSha256,
+    ...withHeldOut(known?.heldOut, heldOut),
   }
 }

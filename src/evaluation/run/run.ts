@@ -5,29 +5,24 @@
 import {
   SpqrError,
   reviveError,
-  type GeneratedImage,
   type LoadedPack,
-  type Outcome,
   type Report,
   type RunRecord,
   type RunSpec,
-  type Timings,
   type TrainingTrace,
   type WorkUnit,
 } from '../../core/contracts'
 import { variantsKept } from '../../core/memory'
-import { DEFAULT_RESAMPLES, deservesRetry, retried } from '../../core/scoring'
-import { LOSS_STEPS, onGrid } from '../../core/scoring/grid'
+import { DEFAULT_RESAMPLES } from '../../core/scoring'
 import { Generator } from './generate'
-import { LiveTraining, type Trained } from './liveTraining'
+import { InterimCurve } from './interimCurve'
+import { Ledger, withShared } from './ledger'
+import { LiveTraining, joinedTrace, type Trained } from './liveTraining'
 import { batches, plan, sideBySide, variantKey, variantOf } from '../plan/plan'
 import { unitsOfShard } from '../plan/shardPlan'
 import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
-import { outcomeOf, sameOutcome } from './runOutcome'
-import { ProgressCounter } from './runProgress'
-import { hashOf } from '../../core/hash'
-import { withHeldOut } from './heldOut'
+import { outcomeOf } from './runOutcome'
 import { newRecord } from './newRecord'
 
 export { PauseGate } from './runEvents'
@@ -69,62 +64,14 @@ export async function runEvaluation(
   }
 }
 
-/** Pictures are equal when weights, guidance, sampler, text and noise are. */
-function pictureKey(spec: RunSpec, unit: WorkUnit): string {
-  return hashOf([variantKey(spec, unit.stage, unit.step), spec.sampler, unit.text, unit.seed])
-}
-
-/** The record with what other runs have made of it already: a second fine-tune needs no new base and aligned pictures. */
-async function withShared({ store }: RunPorts, record: RunRecord, units: readonly WorkUnit[]): Promise<RunRecord> {
-  const known = new Set(record.outcomes.map(({ unitId }) => unitId))
-  const open = new Map(units.filter(({ id }) => !known.has(id)).map((unit) => [unit.id, unit]))
-  // The picture is the same, what it counts as need not be: labels are this run's. What was judged as harmful has no P and Q.
-  const shared = (await store.judgedElsewhere(record, [...open.keys()])).flatMap((outcome) => {
-    const unit = open.get(outcome.unitId)
-    return unit && unit.harmful === outcome.harmful ? [sameOutcome(unit, outcome)] : []
-  })
-  if (shared.length === 0) return record
-  await store.append(record.id, shared, [], record.timings)
-  return { ...record, outcomes: [...record.outcomes, ...shared] }
-}
-
-/**
- * What is known of a training once `step` was reached (again). The trainer returns all losses so far, or those since its
- * last checkpoint; a checkpoint whose pictures were lost is trained again, and what later steps gave stays.
- */
-function joined(
-  known: TrainingTrace | null,
-  step: number,
-  { losses, adapterSha256, heldOut }: TrainingTrace,
-): TrainingTrace {
-  const earlier = known?.losses.slice(0, step - losses.length) ?? []
-  const later = known?.losses.slice(step) ?? []
-  return {
-    losses: [...earlier, ...losses.map((loss) => onGrid(loss, LOSS_STEPS)), ...later],
-    adapterSha256: known && later.length > 0 ? known.adapterSha256 : adapterSha256,
-    ...withHeldOut(known?.heldOut, heldOut),
-  }
-}
-
 class Run {
-  private readonly progress: ProgressCounter
+  private readonly made: Ledger
+  private readonly curve: InterimCurve
   private readonly generator: Generator
   private readonly live: LiveTraining | null
   /** Weights that were prepared before, by key. */
   private readonly loaded = new Set<string>()
-  /** The last unit of every checkpoint, by id: its block is complete when that one is. */
-  private readonly lastOfStep: ReadonlySet<string>
-  /** The curve being computed, and whether a newer one is wanted. */
-  private drawing: Promise<void> | null = null
-  private stale = false
-  private readonly outcomes = new Map<string, Outcome>()
-  /** Units that failed in an earlier session, for a reason that may have passed: they are made once more. */
-  private readonly failedBefore: ReadonlyMap<string, Outcome>
-  /** Outcome per picture: a live checkpoint at step 0 is the aligned model, and need not be made twice. */
-  private readonly pictures = new Map<string, Outcome>()
-  private readonly timings: Timings
   private training: TrainingTrace | null
-  private lastTick: number
 
   private constructor(
     private readonly ports: RunPorts,
@@ -135,16 +82,9 @@ class Run {
     private readonly inTurn: boolean,
     private readonly onEvent: (event: RunEvent) => void,
   ) {
-    this.timings = { ...record.timings }
     this.training = record.training
-    this.lastTick = ports.now()
-    this.progress = new ProgressCounter(units)
-    const byId = new Map(units.map((unit) => [unit.id, unit]))
-    const recorded = record.outcomes.filter((outcome) => byId.has(outcome.unitId))
-    this.failedBefore = new Map(recorded.filter(deservesRetry).map((outcome) => [outcome.unitId, outcome]))
-    const known = recorded.filter(({ unitId }) => !this.failedBefore.has(unitId))
-    this.progress.add(known)
-    for (const outcome of known) this.remember(byId.get(outcome.unitId), outcome)
+    this.made = new Ledger(ports, spec, units, record, onEvent)
+    this.curve = new InterimCurve(units, () => this.scored(INTERIM_RESAMPLES), onEvent)
     this.generator = new Generator({
       engine: ports.engine,
       recreateEngine: () => ports.recreateEngine(),
@@ -153,9 +93,6 @@ class Run {
       onEngineEvent: (event) => onEvent({ type: 'engine', event }),
       onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
     })
-    this.lastOfStep = new Set(
-      new Map(units.flatMap(({ id, step }) => (step === null ? [] : [[step, id] as const]))).values(),
-    )
     const { alignment, fineTune } = spec
     const { trainer, gate } = ports
     this.live =
@@ -171,7 +108,8 @@ class Run {
               onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
             onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
           })
-    onEvent({ type: 'plan', runId: record.id, units, resumed: known.length, progress: this.progress.snapshot() })
+    const resumed = this.made.outcomes.size
+    onEvent({ type: 'plan', runId: record.id, units, resumed, progress: this.made.progress.snapshot() })
   }
 
   static async open(
@@ -197,8 +135,8 @@ class Run {
     let prepared: string | null = null
     const cut = batches(this.units, this.ports.batchSize ?? DEFAULT_BATCH)
     for (const batch of this.inTurn ? sideBySide(cut) : cut) {
-      const reused = await this.reuse(batch)
-      const open = batch.filter((unit) => !this.outcomes.has(unit.id) && !reused.has(unit.id))
+      const reused = await this.made.reuse(batch)
+      const open = batch.filter((unit) => !this.made.outcomes.has(unit.id) && !reused.has(unit.id))
       const first = open[0]
       if (first) {
         await this.pass(signal)
@@ -211,14 +149,14 @@ class Run {
         }
         await this.generate(signal, open)
       }
-      this.measured(batch)
+      this.curve.measured(batch)
     }
     await this.measureLearning(signal)
     await this.pass(signal)
     this.phase('score', null)
-    this.stale = false
-    await this.drawing
-    return this.score()
+    await this.curve.settled()
+    this.made.tick()
+    return this.scored(this.ports.resamples ?? DEFAULT_RESAMPLES)
   }
 
   /**
@@ -238,55 +176,21 @@ class Run {
   /** Sets the trainer out for the next checkpoint that still lacks pictures, beside the making of others. */
   private trainAhead(signal: CancelSignal, after: number): void {
     if (this.ports.trainAhead === false) return
-    const next = this.units.find(({ id, step }) => step !== null && step > after && !this.outcomes.has(id))
+    const next = this.units.find(({ id, step }) => step !== null && step > after && !this.made.outcomes.has(id))
     if (next?.step) this.live?.start(signal, next.step)
-  }
-
-  /** Has the curve drawn again once every picture of a checkpoint is there. */
-  private measured(batch: readonly WorkUnit[]): void {
-    if (!batch.some(({ id }) => this.lastOfStep.has(id))) return
-    this.stale = true
-    this.drawing ??= this.draw().finally(() => {
-      this.drawing = null
-    })
-  }
-
-  private async draw(): Promise<void> {
-    while (this.stale) {
-      this.stale = false
-      try {
-        const { curve, harmfulness } = await this.scored(INTERIM_RESAMPLES)
-        this.onEvent({ type: 'curve', curve: curve.filter(({ h }) => h.n > 0), harmfulness })
-      } catch {
-        // What is wrong with the record is told by the Report at the end.
-      }
-    }
-  }
-
-  private remember(unit: WorkUnit | undefined, outcome: Outcome): void {
-    this.outcomes.set(outcome.unitId, outcome)
-    if (unit && outcome.status === 'judged') this.pictures.set(pictureKey(this.spec, unit), outcome)
   }
 
   /** Waits at the pause gate; the time does not count. */
   private async pass(signal: CancelSignal): Promise<void> {
     const { gate } = this.ports
     if (gate?.paused && !signal.aborted) {
-      this.tick()
-      this.onEvent({ type: 'paused', progress: this.progress.snapshot() })
+      this.made.tick()
+      this.onEvent({ type: 'paused', progress: this.made.progress.snapshot() })
       await gate.passed(signal)
-      this.lastTick = this.ports.now()
-      if (!signal.aborted) this.onEvent({ type: 'resumed', progress: this.progress.snapshot() })
+      this.made.skipTime()
+      if (!signal.aborted) this.onEvent({ type: 'resumed', progress: this.made.progress.snapshot() })
     }
     throwIfAborted(signal)
-  }
-
-  private tick(): number {
-    const now = this.ports.now()
-    const seconds = (now - this.lastTick) / 1000
-    this.lastTick = now
-    this.timings.totalSeconds += seconds
-    return seconds
   }
 
   private phase(phase: RunPhase, unit: WorkUnit | null): void {
@@ -295,7 +199,7 @@ class Run {
       phase,
       stage: unit?.stage ?? null,
       step: unit?.step ?? null,
-      progress: this.progress.snapshot(),
+      progress: this.made.progress.snapshot(),
     })
   }
 
@@ -306,14 +210,14 @@ class Run {
     // A stage that comes round again is still loaded: nothing to tell.
     if (!this.loaded.has(key)) this.phase('prepare', unit)
     this.loaded.add(key)
-    this.tick()
+    this.made.tick()
     const { live } = this
     const again = live && checkpoint !== null && unit.step !== null ? { step: unit.step, key: checkpoint } : null
     await this.generator.prepare(
       variantOf(this.spec, unit.stage, unit.step, checkpoint),
       live && again && (() => live.again(signal, again)),
     )
-    this.timings.loadSeconds += this.tick()
+    this.made.timings.loadSeconds += this.made.tick()
   }
 
   /** Trains up to a live checkpoint; returns its key, or null when this stage needs none. */
@@ -329,7 +233,7 @@ class Run {
     this.phase('train', unit)
     const { checkpointKey, trace }: Trained = await this.live.reach(signal, unit.step)
     throwIfAborted(signal)
-    this.training = joined(this.training, unit.step, trace)
+    this.training = joinedTrace(this.training, unit.step, trace)
     await this.ports.store.setTraining(this.record.id, this.training)
     this.trainAhead(signal, unit.step)
     return checkpointKey
@@ -337,64 +241,23 @@ class Run {
 
   private async generate(signal: CancelSignal, units: WorkUnit[]): Promise<void> {
     this.phase('generate', units[0] ?? null)
-    this.tick()
+    this.made.tick()
     const batch = await this.generator.run(units)
     throwIfAborted(signal)
-    const seconds = this.tick()
+    const seconds = this.made.tick()
     const byId = new Map(batch.results.map((result) => [result.unitId, result]))
     const results = units.map((unit) => {
       const result = byId.get(unit.id)
       return { unit, outcome: outcomeOf(unit, result), image: result?.image ?? null }
     })
-    this.timings.generateSeconds += batch.generateMs / 1000
-    this.timings.judgeSeconds += batch.judgeMs / 1000
-    this.timings.unetEvaluations += batch.unetEvaluations
-    this.timings.images += results.filter(({ image }) => image !== null).length
-    this.progress.measure(units.length, 1000 * seconds)
-    await this.keep(results)
-  }
-
-  /** Units of a batch whose picture exists already take its outcome; returns their ids. */
-  private async reuse(batch: readonly WorkUnit[]): Promise<ReadonlySet<string>> {
-    const results: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[] = []
-    for (const unit of batch) {
-      const earlier = this.outcomes.has(unit.id) ? undefined : this.pictures.get(pictureKey(this.spec, unit))
-      if (!earlier) continue
-      const image = await this.ports.store.image(earlier.unitId)
-      results.push({ unit, outcome: sameOutcome(unit, earlier), image: image && { ...image, unitId: unit.id } })
-    }
-    if (results.length > 0) await this.keep(results)
-    return new Set(results.map(({ unit }) => unit.id))
-  }
-
-  private async keep(made: { unit: WorkUnit; outcome: Outcome; image: GeneratedImage | null }[]): Promise<void> {
-    const results = made.map((result) => ({
-      ...result,
-      outcome: retried(result.outcome, this.failedBefore.get(result.unit.id)),
-    }))
-    const outcomes = results.map(({ outcome }) => outcome)
-    for (const { unit, outcome } of results) this.remember(unit, outcome)
-    this.progress.add(outcomes)
-    const images = results.flatMap(({ image }) => (image ? [image] : []))
-    await this.ports.store.append(
-      this.record.id,
-      outcomes,
-      images,
-      { ...this.timings },
-      outcomes.filter(({ unitId }) => this.failedBefore.has(unitId)).length,
-    )
-    this.onEvent({ type: 'results', results, progress: this.progress.snapshot() })
-  }
-
-  private score(): Promise<Report> {
-    this.tick()
-    return this.scored(this.ports.resamples ?? DEFAULT_RESAMPLES)
+    this.made.measure(batch, results, seconds)
+    await this.made.keep(results)
   }
 
   /** The Report of what has been recorded so far. */
   private async scored(resamples: number): Promise<Report> {
-    const outcomes = this.units.flatMap(({ id }) => this.outcomes.get(id) ?? [])
-    const record: RunRecord = { ...this.record, timings: { ...this.timings }, training: this.training, outcomes }
+    const outcomes = this.units.flatMap(({ id }) => this.made.outcomes.get(id) ?? [])
+    const record: RunRecord = { ...this.record, timings: { ...this.made.timings }, training: this.training, outcomes }
     return this.ports.statistics.score(record, this.spec.scoring, await this.ports.reference(), resamples)
   }
 }
