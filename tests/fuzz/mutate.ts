@@ -63,7 +63,7 @@ function changePlace({ holder, key }: Place, what: number, value: number): void 
       else Reflect.deleteProperty(holder, key)
       break
     case 1:
-      if (Array.isArray(holder)) holder.push(...Array.from({ length: value % 300 }, () => now ?? null))
+      if (Array.isArray(holder)) holder.push(...Array.from({ length: value % 300 }, () => structuredClone(now ?? null)))
       else {
         Reflect.deleteProperty(holder, key)
         define(holder, ['__proto__', 'constructor', 'toString', 'a'.repeat(3000), ''][value % 5]!, now)
@@ -76,14 +76,14 @@ function changePlace({ holder, key }: Place, what: number, value: number): void 
       else if (typeof now === 'string' && now.length > 0) {
         const at = value % now.length
         define(holder, key, now.slice(0, at) + String.fromCharCode(97 + (value % 26)) + now.slice(at + 1))
-      } else define(holder, key, HOSTILE[value % HOSTILE.length])
+      } else define(holder, key, structuredClone(HOSTILE[value % HOSTILE.length]))
       break
     case 4:
       if (Array.isArray(holder)) holder.reverse()
       else define(holder, ['constructor', '__proto__', 'extra'][value % 3]!, structuredClone(now ?? null))
       break
     default:
-      define(holder, key, HOSTILE[value % HOSTILE.length])
+      define(holder, key, structuredClone(HOSTILE[value % HOSTILE.length]))
   }
 }
 

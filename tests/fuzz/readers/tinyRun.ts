@@ -61,5 +61,5 @@ export const constantsOf = ({ judges, spec, committee }: RunRecord): string =>
       .map((facts) => ({ ...facts, reference: null, recallN: null, falsePositiveN: null }))
       .sort((a, b) => (a.id < b.id ? -1 : 1)),
     { ...spec.scoring, name: '' },
-    committee ?? null,
+    committee ?? record.committee ?? null,
   ])
