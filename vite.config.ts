@@ -84,7 +84,8 @@ export default defineConfig({
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'comlink', test: /node_modules.comlink/ }] } } },
   },
   server: { headers: isolation },
-  preview: { headers: isolation },
+  // As GitHub Pages does: a page in a sandboxed frame has no origin, and asks for its own scripts from outside.
+  preview: { headers: { ...isolation, 'Access-Control-Allow-Origin': '*' } },
   build: { target: 'es2023', sourcemap: true },
   optimizeDeps: { exclude: ['onnxruntime-web', '@huggingface/transformers'] },
   test: {

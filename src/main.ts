@@ -12,13 +12,18 @@ import { createServices } from './wiring/services'
 /** Packs that came with a leaderboard when the page was built: the others are not asked for one. */
 declare const __LEADERBOARDS__: readonly string[]
 
+/** Inside a frame of another page: `?embed=1`. */
+const embedded = new URLSearchParams(location.search).get('embed') === '1'
 const base = new URL('./', document.baseURI.replace(/[?#].*$/, ''))
 const services = createServices({
   version: appPackage.version,
   base,
   leaderboards: __LEADERBOARDS__,
   pagePack: () => app.pack,
-  notify: (error) => app.notices.add(error),
+  // A frame keeps nothing, so what the browser refuses to store there is nobody's loss.
+  notify: (error) => {
+    if (!embedded || error.code !== 'STORAGE_FULL') app.notices.add(error)
+  },
 })
 const app = new App(services, location)
 Object.assign(globalThis, { spqr: createScript(app) })
@@ -28,8 +33,7 @@ const language = new Language()
 await app.notices.guard(() => language.begin(location.search))
 const target = document.getElementById('app')
 const { exhibit, sharing, claims, notices } = app
-/** Inside a frame of another page: `?embed=1`. */
-const embedded = new URLSearchParams(location.search).get('embed') === '1'
+if (embedded) exhibit.onreport = null
 if (target && embedded)
   mount(Embed, {
     target,

@@ -1,30 +1,7 @@
 /** Scoring off the main thread: exposes StatisticsWorkerApi over comlink. */
 import { expose } from 'comlink'
-import type { StatisticsWorkerApi } from '../src/core/contracts'
-import { assertPlanned, checkFileSize, OpenRuns, readSealedText } from '../src/core/scoring'
+import { statisticsApi } from '../src/core/scoring'
 import { showLife } from '../src/runtime/life'
 
-const runs = new OpenRuns()
-
-const api: StatisticsWorkerApi = {
-  begin: async (header) => runs.begin(header),
-  add: async (run, outcomes) => runs.add(run, outcomes),
-  open: async (file, name) => {
-    checkFileSize(file.size, name)
-    const { record, sealed } = readSealedText(await file.text(), name)
-    assertPlanned(record, name)
-    return runs.keep(record, sealed)
-  },
-  merge: async (shards) => runs.merge(shards),
-  setReference: async (run, reference) => runs.setReference(run, reference),
-  score: async (run, preset, resamples, slice) => runs.score(run, preset, resamples, slice),
-  thresholdCurve: async (run, judgeId, preset, thresholds, slice) =>
-    runs.thresholdCurve(run, judgeId, preset, thresholds, slice),
-  compare: async (first, second) => runs.compare(first, second),
-  choices: async (run) => runs.choices(run),
-  outcomes: async (run, offset, count) => runs.outcomes(run, offset, count),
-  file: async (placed) => new Blob(runs.text(placed), { type: 'application/json' }),
-  release: async (run) => runs.release(run),
-}
 showLife()
-expose(api)
+expose(statisticsApi())

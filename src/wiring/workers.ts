@@ -1,6 +1,7 @@
 /** The page's workers, each behind its typed API. The bundler finds a worker by the literal text of these calls. */
 import type { EngineApi, StatisticsWorkerApi, TrainerApi } from '../core/contracts'
 import type { PromptFileApi } from '../core/prompts'
+import { statisticsApi } from '../core/scoring'
 import { connect, type Connection } from '../state/page/connect'
 import type { Services } from '../state/page/services'
 
@@ -16,11 +17,18 @@ export const startTrainer = (): Connection<TrainerApi> =>
     'The trainer',
   )
 
-export const startStatistics = (): Connection<StatisticsWorkerApi> =>
+/** A frame with `sandbox` and no origin, to whose workers the page's own scripts are another site's. */
+const withoutOrigin = (): boolean => globalThis.origin === 'null'
+
+const startStatisticsWorker = (): Connection<StatisticsWorkerApi> =>
   connect<StatisticsWorkerApi>(
     new Worker(new URL('../../workers/statistics.ts', import.meta.url), { type: 'module', name: 'statistics' }),
     'The statistics worker',
   )
+
+/** In the page itself where no worker starts: a link is small, and opens for a moment's standstill. */
+export const startStatistics = (): Connection<StatisticsWorkerApi> =>
+  withoutOrigin() ? { api: statisticsApi(), dead: false, end: () => undefined } : startStatisticsWorker()
 
 const startStorage = (): Connection<Services['storage']> =>
   connect<Services['storage']>(

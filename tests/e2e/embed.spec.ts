@@ -9,18 +9,20 @@ const FULL = read('tests/fixtures/link-v2/demo.link.txt').trim()
 let server: Server
 /** What the other site's page frames. */
 let framed = ''
+let sandbox = ''
 test.beforeAll(async () => {
   server = createServer((_, response) => {
     response.setHeader('content-type', 'text/html; charset=utf-8')
     response.end(
-      `<!doctype html><html lang="en"><title>A blog</title><main><h1>A blog</h1><iframe title="A result" width="720" height="900" src="${framed}"></iframe></main></html>`,
+      `<!doctype html><html lang="en"><title>A blog</title><main><h1>A blog</h1><iframe title="A result" width="720" height="900" ${sandbox} src="${framed}"></iframe></main></html>`,
     )
   })
   await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve))
 })
 test.afterAll(() => server.close())
 
-async function frame(page: Page, base: string, link: string) {
+async function frame(page: Page, base: string, link: string, attributes = '') {
+  sandbox = attributes
   framed = `${base}?embed=1${link}`
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new Error('the other site is not served')
@@ -36,4 +38,16 @@ test('a full link in an iframe of another site is recomputed there', async ({ pa
   await expect(inside.getByRole('navigation')).toHaveCount(0)
   await expect(inside.getByRole('link', { name: 'Open in full' })).toHaveAttribute('href', (baseURL ?? '') + FULL)
   if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/embed.png` })
+})
+
+test('where the frame has no origin and the browser refuses all storage, it is recomputed all the same', async ({
+  page,
+  baseURL,
+}) => {
+  const problems: string[] = []
+  page.on('pageerror', ({ message }) => problems.push(message))
+  const inside = await frame(page, baseURL ?? '', FULL, 'sandbox="allow-scripts"')
+  await expect(inside.getByText('Recomputed from 256 samples: equal.')).toBeVisible()
+  await expect(inside.getByRole('alert')).toHaveCount(0)
+  expect(problems).toEqual([])
 })
