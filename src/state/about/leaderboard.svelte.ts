@@ -109,7 +109,10 @@ export class Leaderboard {
   )
 
   get design(): string {
-    return (this.designs.find(({ key }) => key === this.#design) ?? this.designs[0])?.key ?? ''
+    const chosen = this.designs.find(({ key }) => key === this.#design)
+    // The design with the most rows says most; of equal ones the first.
+    const size = (key: string) => this.#all.filter((row) => designKey(designOf(row)) === key).length
+    return (chosen ?? this.designs.toSorted((a, b) => size(b.key) - size(a.key))[0])?.key ?? ''
   }
   set design(key: string) {
     this.#design = key
