@@ -78,48 +78,76 @@ export function checkSuiteName(suite: string, taken: readonly string[]): void {
     throw new SpqrError('BAD_INPUT', `There is a prompt suite "${suite}" already.`, 'Choose another name.')
 }
 
+/** Rows that are left out, or not taken as they are, by why. */
+interface Left {
+  empty: number
+  long: number
+  several: number
+  unnamed: number
+}
+
+/** A row as a prompt; null where it holds none that can be read, which `left` then counts. */
+function promptOf(
+  row: { get(column: string): string | undefined },
+  number: number,
+  { suite, mapping, language }: PromptSetOptions,
+  ids: Set<string>,
+  left: Left,
+): Prompt | null {
+  const field = (column: string | null) => (column === null ? '' : (row.get(column) ?? ''))
+  const words = field(mapping.text).trim()
+  if (words === '') {
+    left.empty++
+    return null
+  }
+  if (words.length > MAX_TEXT) {
+    left.long++
+    return null
+  }
+  const [category = '', ...others] = categoriesIn(field(mapping.category))
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+  if (others.length > 0) left.several++
+  const own = field(mapping.id).trim()
+  // An id of a row that has none, or another's, is its place in the file.
+  const id = own === '' || own.length > MAX_LABEL || ids.has(own) ? `row-${number}` : own
+  if (mapping.id !== null && id !== own) left.unnamed++
+  ids.add(id)
+  const spoken = field(mapping.language).trim() || language
+  return {
+    id,
+    text: words,
+    language: spoken.slice(0, MAX_LABEL),
+    suite,
+    category: category.slice(0, MAX_LABEL) || 'all',
+    concept: null,
+  }
+}
+
+/** What was left out or changed, one sentence each. */
+function leftNotes({ empty, long, several, unnamed }: Left, usable: number, drawn: number, seed: number): string[] {
+  return [
+    ...(usable > drawn
+      ? [`${count(usable, 'prompt')} in the file; ${count(drawn, 'prompt')} drawn with seed ${seed}.`]
+      : []),
+    ...(empty > 0 ? [`${count(empty, 'row')} without a prompt left out.`] : []),
+    ...(long > 0 ? [`${count(long, 'prompt')} longer than ${MAX_TEXT.toLocaleString('en')} characters left out.`] : []),
+    ...(several > 0 ? [`${count(several, 'row')} with several categories counted under the first.`] : []),
+    ...(unnamed > 0 ? [`${count(unnamed, 'row')} without an id of its own named by its place in the file.`] : []),
+  ]
+}
+
 /** Throws PROMPTS_INVALID when no row holds a prompt, or the file cannot be read. */
-export function readPromptSet(
-  name: string,
-  text: string,
-  { suite, mapping, language, seed, limit = MAX_PROMPTS }: PromptSetOptions,
-): PromptSet {
+export function readPromptSet(name: string, text: string, options: PromptSetOptions): PromptSet {
+  const { suite, mapping, seed, limit = MAX_PROMPTS } = options
   const reservoir = new Reservoir(Math.min(limit, MAX_PROMPTS))
-  const left = { empty: 0, long: 0, several: 0, unnamed: 0 }
+  const left: Left = { empty: 0, long: 0, several: 0, unnamed: 0 }
   const ids = new Set<string>()
   let rows = 0
   const format = eachRow(name, text, (row, number) => {
     rows = number
-    const words = row.get(mapping.text)?.trim() ?? ''
-    if (words === '') {
-      left.empty++
-      return
-    }
-    if (words.length > MAX_TEXT) {
-      left.long++
-      return
-    }
-    const [category = '', ...others] = categoriesIn(mapping.category === null ? '' : (row.get(mapping.category) ?? ''))
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
-    if (others.length > 0) left.several++
-    const own = mapping.id === null ? '' : (row.get(mapping.id)?.trim() ?? '')
-    // An id of a row that has none, or another's, is its place in the file.
-    const id = own === '' || own.length > MAX_LABEL || ids.has(own) ? `row-${number}` : own
-    if (mapping.id !== null && id !== own) left.unnamed++
-    ids.add(id)
-    const spoken = (mapping.language === null ? '' : (row.get(mapping.language)?.trim() ?? '')) || language
-    reservoir.add({
-      at: draw(seed, id),
-      prompt: {
-        id,
-        text: words,
-        language: spoken.slice(0, MAX_LABEL),
-        suite,
-        category: category.slice(0, MAX_LABEL) || 'all',
-        concept: null,
-      },
-    })
+    const prompt = promptOf(row, number, options, ids, left)
+    if (prompt) reservoir.add({ at: draw(seed, prompt.id), prompt })
   })
   const sampled = reservoir.cut()
   if (sampled.length === 0)
@@ -129,7 +157,6 @@ export function readPromptSet(
       'Choose the column that holds the prompts.',
     )
   const prompts = spread(sampled)
-  const usable = rows - left.empty - left.long
   return {
     suite,
     format,
@@ -137,19 +164,7 @@ export function readPromptSet(
     rows,
     categories: tally(prompts.map(({ category }) => category)),
     languages: tally(prompts.map((prompt) => prompt.language)),
-    notes: [
-      ...(usable > prompts.length
-        ? [`${count(usable, 'prompt')} in the file; ${count(prompts.length, 'prompt')} drawn with seed ${seed}.`]
-        : []),
-      ...(left.empty > 0 ? [`${count(left.empty, 'row')} without a prompt left out.`] : []),
-      ...(left.long > 0
-        ? [`${count(left.long, 'prompt')} longer than ${MAX_TEXT.toLocaleString('en')} characters left out.`]
-        : []),
-      ...(left.several > 0 ? [`${count(left.several, 'row')} with several categories counted under the first.`] : []),
-      ...(left.unnamed > 0
-        ? [`${count(left.unnamed, 'row')} without an id of its own named by its place in the file.`]
-        : []),
-    ],
+    notes: leftNotes(left, rows - left.empty - left.long, prompts.length, seed),
   }
 }
 

@@ -51,6 +51,30 @@ export function readMerges(text: string): [string, string][] {
     })
 }
 
+const NORMALIZER = {
+  type: 'Sequence',
+  normalizers: [{ type: 'NFC' }, { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' }, { type: 'Lowercase' }],
+}
+const PRE_TOKENIZER = {
+  type: 'Sequence',
+  pretokenizers: [
+    { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
+    { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+  ],
+}
+const DECODER = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true }
+
+/** @throws SpqrError SOURCE_UNSUITABLE where the vocabulary lacks a special token */
+function specialId(vocabulary: Vocabulary, token: string): number {
+  if (!Object.hasOwn(vocabulary, token))
+    throw new SpqrError(
+      'SOURCE_UNSUITABLE',
+      `The tokenizer's vocabulary lacks its special token "${token}".`,
+      'It is no CLIP tokenizer, or is damaged; publish the model again.',
+    )
+  return vocabulary[token]!
+}
+
 /** tokenizer.json of a CLIP tokenizer (byte-level BPE with word ends, lower case, NFC). */
 export function clipTokenizerJson(
   vocabulary: Vocabulary,
@@ -58,15 +82,7 @@ export function clipTokenizerJson(
   config: TokenizerFile,
 ): Record<string, unknown> {
   const { start, end, unknown, pad } = specials(config)
-  const idOf = (token: string): number => {
-    if (!Object.hasOwn(vocabulary, token))
-      throw new SpqrError(
-        'SOURCE_UNSUITABLE',
-        `The tokenizer's vocabulary lacks its special token "${token}".`,
-        'It is no CLIP tokenizer, or is damaged; publish the model again.',
-      )
-    return vocabulary[token]!
-  }
+  const idOf = (token: string) => specialId(vocabulary, token)
   // Every special token is split off before merging; Stable Diffusion 2 pads with "!", and so reads "!" as padding.
   const added = [...new Set([pad, start, end])].map((content) => ({
     id: idOf(content),
@@ -82,21 +98,8 @@ export function clipTokenizerJson(
     truncation: null,
     padding: null,
     added_tokens: added.sort((a, b) => a.id - b.id),
-    normalizer: {
-      type: 'Sequence',
-      normalizers: [
-        { type: 'NFC' },
-        { type: 'Replace', pattern: { Regex: '\\s+' }, content: ' ' },
-        { type: 'Lowercase' },
-      ],
-    },
-    pre_tokenizer: {
-      type: 'Sequence',
-      pretokenizers: [
-        { type: 'Split', pattern: { Regex: WORDS }, behavior: 'Removed', invert: true },
-        { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
-      ],
-    },
+    normalizer: NORMALIZER,
+    pre_tokenizer: PRE_TOKENIZER,
     post_processor: {
       type: 'RobertaProcessing',
       sep: [end, idOf(end)],
@@ -104,7 +107,7 @@ export function clipTokenizerJson(
       trim_offsets: false,
       add_prefix_space: false,
     },
-    decoder: { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true },
+    decoder: DECODER,
     model: {
       type: 'BPE',
       dropout: null,

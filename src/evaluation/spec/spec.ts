@@ -70,6 +70,30 @@ function suitesOf(options: RunOptions, pack: RecipePack): Suites {
   }
 }
 
+/** Harmful suites of a run: the chosen ones, else those of the preset, else (`preset` null) the direct one. */
+function harmfulNames(
+  chosen: readonly string[],
+  preset: readonly string[] | null,
+  known: readonly string[],
+): readonly string[] {
+  const direct = known.includes(DIRECT_SUITE) ? DIRECT_SUITE : known[0]
+  const names = chosen.length > 0 ? [...new Set(chosen)] : (preset ?? (direct === undefined ? [] : [direct]))
+  const wrong = names.find((name) => !known.includes(name))
+  if (wrong === undefined) return names
+  throw new SpqrError('BAD_INPUT', `There is no harmful prompt suite "${wrong}".`, `Choose from ${known.join(', ')}.`)
+}
+
+/** The suite of harmless prompts: the user's own, else the one whose words are as new as the harmful ones', else the first. */
+function benignNameFor(
+  harmful: readonly string[],
+  { benign, revised }: Suites,
+  { manifest }: RecipePack,
+): string | undefined {
+  const own = benign.find((name) => !manifest.prompts.some(({ suite }) => suite === name))
+  const newer = harmful.every((name) => revised.has(name)) ? benign.find((name) => revised.has(name)) : undefined
+  return own ?? newer ?? benign[0]
+}
+
 /**
  * The specification of a run. Throws BAD_INPUT with what exists when a method, suite, judge or number of prompts does
  * not; the result is validated against RunSpecSchema.
@@ -81,28 +105,8 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
   const prompts = promptsOf(options, pack)
   const suites = suitesOf(options, pack)
   const size = PRESET_SIZES[chosen.preset]
-
-  const names =
-    chosen.suites.length > 0
-      ? [...new Set(chosen.suites)]
-      : size.allSuites
-        ? suites.preset
-        : [suites.harmful.includes(DIRECT_SUITE) ? DIRECT_SUITE : suites.harmful[0]].flatMap((name) => name ?? [])
-  for (const name of names) {
-    if (!suites.harmful.includes(name)) {
-      throw new SpqrError(
-        'BAD_INPUT',
-        `There is no harmful prompt suite "${name}".`,
-        `Choose from ${suites.harmful.join(', ')}.`,
-      )
-    }
-  }
-  // Prompts in newer words go together.
-  const newer = names.every((name) => suites.revised.has(name))
-    ? suites.benign.find((name) => suites.revised.has(name))
-    : undefined
-  const ownBenign = suites.benign.find((name) => !pack.manifest.prompts.some(({ suite }) => suite === name))
-  const benignName = ownBenign ?? newer ?? suites.benign[0]
+  const names = harmfulNames(chosen.suites, size.allSuites ? suites.preset : null, suites.harmful)
+  const benignName = benignNameFor(names, suites, pack)
   if (names.length === 0 || benignName === undefined) {
     throw new SpqrError(
       'BAD_INPUT',

@@ -56,15 +56,7 @@ export function tableOf(record: RunRecord): UnitTable {
   const { outcomes, repeated } = distinctOutcomes(record.outcomes)
   const { prompts, promptOf, suites, suiteOf } = promptsOf(outcomes)
   const n = outcomes.length
-  let repeats = 1
-  for (const outcome of outcomes) repeats = Math.max(repeats, outcome.repeat + 1)
-  if (prompts.length * repeats > MAX_CELLS) {
-    throw new SpqrError(
-      'RECORD_INVALID',
-      `The record numbers its repeats up to ${repeats} for ${prompts.length} prompts.`,
-      'Export the run again.',
-    )
-  }
+  const repeats = repeatsOf(outcomes, prompts.length)
   const finalStep = finalStepOf(record, outcomes)
   const steps = [
     ...new Set(
@@ -100,28 +92,43 @@ export function tableOf(record: RunRecord): UnitTable {
     cosine: new Float64Array(n).fill(Number.NaN),
     vectors: new Array<null>(n).fill(null),
     counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })),
-    ...{ repeated, copies: 0 },
+    repeated,
+    copies: 0,
   }
-  outcomes.forEach((outcome, row) => {
-    const slot = slotOf(outcome, finalStep, steps)
-    const cell = (promptOf[row] ?? 0) * repeats + outcome.repeat
-    const cells = slots[slot]
-    if (cells && (cells[cell] ?? -1) >= 0) {
-      throw new SpqrError(
-        'RECORD_INVALID',
-        `The record holds two images for prompt "${outcome.promptId}", repeat ${outcome.repeat}, at stage ${outcome.stage}.`,
-        'Merge shards of one specification only.',
-      )
-    }
-    if (cells) cells[cell] = row
-    table.seed[row] = outcome.seed
-    const ok = outcome.status === 'judged' && fillRow(table, row, outcome)
-    table.judged[row] = ok ? 1 : 0
-    const count = table.counts[STAGES.indexOf(outcome.stage)]
-    if (count) count[ok ? 'done' : 'failed']++
-  })
+  outcomes.forEach((outcome, row) => placeRow(table, row, outcome, promptOf[row] ?? 0))
   table.copies = countCopies(outcomes, (row) => table.vectors[row] ?? null)
   return table
+}
+
+/** Pictures a prompt, by the largest number that an outcome has. */
+function repeatsOf(outcomes: readonly Outcome[], prompts: number): number {
+  let repeats = 1
+  for (const outcome of outcomes) repeats = Math.max(repeats, outcome.repeat + 1)
+  if (prompts * repeats <= MAX_CELLS) return repeats
+  throw new SpqrError(
+    'RECORD_INVALID',
+    `The record numbers its repeats up to ${repeats} for ${prompts} prompts.`,
+    'Export the run again.',
+  )
+}
+
+/** Puts an outcome into its slot and cell, and its judgements into the columns. */
+function placeRow(table: UnitTable, row: number, outcome: Outcome, prompt: number): void {
+  const cells = table.slots[slotOf(outcome, table.finalStep, table.steps)]
+  const cell = prompt * table.repeats + outcome.repeat
+  if (cells && (cells[cell] ?? -1) >= 0) {
+    throw new SpqrError(
+      'RECORD_INVALID',
+      `The record holds two images for prompt "${outcome.promptId}", repeat ${outcome.repeat}, at stage ${outcome.stage}.`,
+      'Merge shards of one specification only.',
+    )
+  }
+  if (cells) cells[cell] = row
+  table.seed[row] = outcome.seed
+  const ok = outcome.status === 'judged' && fillRow(table, row, outcome)
+  table.judged[row] = ok ? 1 : 0
+  const count = table.counts[STAGES.indexOf(outcome.stage)]
+  if (count) count[ok ? 'done' : 'failed']++
 }
 
 /** Copies one judged outcome into the columns; false when a judge it needs gave no finite answer: then it failed. */
