@@ -57,6 +57,8 @@ describe('factors of a LoRA', () => {
     ['no gradient to mind', { method: 'gradient-surgery', anchors: 0 }],
     ['an empty mask', { method: 'freeze', share: 0 }],
     ['τ −1', { method: 'safe-lora', tau: -1 }],
+    ['no strength', { method: 'shaping', strength: 0 }],
+    ['shaping of harmless pictures', { method: 'shaping', strength: 1 }],
   ])('%s is plain training, bit by bit', async (_, mitigation) => {
     const same = await trained({ profile, mitigation })
     expect(same.checkpointKey).not.toBe(plain.checkpointKey)
@@ -192,6 +194,23 @@ test('what was learned is measured on pictures held out, before and after, also 
   stop()
   await restart()
   expect((await trained({ heldOut: 8 })).trace).toEqual(trace)
+})
+
+test('flagged pictures among the data change the training, and shaping changes what they teach', async () => {
+  const seed = 3
+  const plain = await trained({ seed, contamination: 20, batchSize: 8 })
+  expect(plain.bytes).not.toEqual((await trained({ seed, batchSize: 8 })).bytes)
+  const mitigation: Mitigation = { method: 'shaping', strength: 1 }
+  const shaped = await trained({ seed, contamination: 20, batchSize: 8, mitigation })
+  expect(shaped.bytes).not.toEqual(plain.bytes)
+  // The steps go on after a reload as if there had been none.
+  stop()
+  await forgetCheckpoints()
+  await restart()
+  await train({ seed, contamination: 20, batchSize: 8, mitigation }, uce, 1)
+  stop()
+  await restart()
+  expect((await trained({ seed, contamination: 20, batchSize: 8, mitigation })).trace).toEqual(shaped.trace)
 })
 
 test('a number of held-out pictures that leaves none is refused', async () => {

@@ -16,6 +16,8 @@ const OptimiserSchema = v.strictObject({
 const MAX_CHECKPOINTS = 502
 /** Losses of that many pictures at each checkpoint still fit a link. */
 export const MAX_HELD_OUT = 1000
+/** Percent: beyond half, the harmless data would be the exception. */
+export const MAX_CONTAMINATION = 50
 /** Benign fine-tuning run in the browser; optimiser settings default to the benchmark's. */
 export const LiveFineTuneSchema = v.strictObject({
   kind: v.literal('live'),
@@ -32,6 +34,11 @@ export const LiveFineTuneSchema = v.strictObject({
   datasetSha256: hash,
   /** Pictures of the data that are not trained on, so that what was learned can be measured; absent: none. */
   heldOut: v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(MAX_HELD_OUT))),
+  /**
+   * Percent of the training pictures that are replaced by drawings which the safety judges flag: outside the benign threat
+   * model. Absent: none.
+   */
+  contamination: v.optional(v.pipe(v.number(), v.gtValue(0), v.maxValue(MAX_CONTAMINATION))),
   /** Absent: plain fine-tuning. */
   mitigation: v.optional(MitigationSchema),
   /** `base`: the base model was trained, and the alignment merged with what it learned. Absent: the aligned one was. */

@@ -53,7 +53,7 @@ function alignmentSentences(alignment: AlignmentSpec | null): string[] {
 }
 
 function liveSentences(tune: LiveFineTune): string[] {
-  const { optimiser, mitigation, beneath, heldOut } = tune
+  const { optimiser, mitigation, beneath, heldOut, contamination } = tune
   const numbers = mitigation
     ? Object.entries(mitigation).flatMap(([name, value]) => (name === 'method' ? [] : [`${name} = ${String(value)}`]))
     : []
@@ -62,6 +62,11 @@ function liveSentences(tune: LiveFineTune): string[] {
     optimiser
       ? `AdamW had β₁ = ${optimiser.beta1}, β₂ = ${optimiser.beta2}, ε = ${optimiser.epsilon}, weight decay ${optimiser.weightDecay} and gradients clipped at norm ${optimiser.clipNorm}.`
       : "AdamW's other constants were those of the pack.",
+    ...(contamination === undefined
+      ? []
+      : [
+          `Of the training pictures, ${contamination} % were replaced by drawings of the base model that the safety judges flag, so that this was no benign fine-tuning.`,
+        ]),
     ...(heldOut === undefined
       ? []
       : [

@@ -52,6 +52,7 @@ function fineTuneChanges(fineTune: FineTuneSpec | null, { manifest }: RecipePack
     'train-seed': fineTune.seed,
     checkpoints: fineTune.checkpoints.filter((step) => step > 0 && step < fineTune.steps),
     ...(fineTune.heldOut === undefined ? {} : { 'held-out': fineTune.heldOut }),
+    ...(fineTune.contamination === undefined ? {} : { contamination: fineTune.contamination }),
     ...mitigationChanges(fineTune),
     ...(optimiser
       ? {

@@ -2,7 +2,7 @@
  * Every parameter of a run, once: name, default, comment and parser. The page's URL, the command line, the scripting
  * API and the settings panel all read this table; a parameter that is not here does not exist.
  */
-import { MAX_HELD_OUT, PROFILES, SCENARIOS, SCHEDULER_TYPES } from '../../core/contracts'
+import { MAX_CONTAMINATION, MAX_HELD_OUT, PROFILES, SCENARIOS, SCHEDULER_TYPES } from '../../core/contracts'
 import {
   CLOSED_FORM_IDS,
   CLOSED_FORM_NUMBERS,
@@ -132,6 +132,11 @@ export const RUN_PARAMETERS = {
     0,
     integer(0, MAX_HELD_OUT),
     'Pictures of the harmless data that the fine-tuning in the browser does not see: how far its loss on them falls says how much was learned. 0: none.',
+  ),
+  contamination: parameter(
+    0,
+    real(0, MAX_CONTAMINATION),
+    'Percent of the training pictures that are replaced by drawings which the safety judges flag: no benign fine-tuning, for dynamic shaping. 0: none.',
   ),
   mitigation: parameter<MitigationId | 'none'>(
     'none',

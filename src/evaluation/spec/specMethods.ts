@@ -212,6 +212,7 @@ function liveFineTune(
     dataset: chosen.dataset?.name ?? `${id}:${chosen.scenario}`,
     datasetSha256: chosen.dataset?.sha256 ?? hashOf([set?.captions.sha256, set?.images.sha256]),
     ...heldOutOf(chosen, set?.count),
+    ...(chosen.contamination > 0 ? { contamination: chosen.contamination } : {}),
   }
   return { ...plain, ...resolveMitigation(chosen, plain, alignment) }
 }

@@ -12,7 +12,7 @@ import {
 import { assertMitigable, changesWeights } from '../../core/mitigation'
 import type { RunParameters } from './paramsTable'
 
-type Chosen = Pick<RunParameters, 'mitigation' | 'beneath' | 'held-out' | MitigationParameterName>
+type Chosen = Pick<RunParameters, 'mitigation' | 'beneath' | 'held-out' | 'contamination' | MitigationParameterName>
 
 const NUMBERS = Object.keys(MITIGATION_NUMBERS) as MitigationNumber[]
 /** The parameters of all mitigations. */
@@ -64,7 +64,9 @@ export function assertNotMitigated(chosen: Chosen, what: string): void {
         ? 'Training beneath the alignment'
         : chosen['held-out'] > 0
           ? 'Holding out pictures'
-          : null
+          : chosen.contamination > 0
+            ? 'Contamination'
+            : null
   if (asked !== null)
     throw new SpqrError(
       'BAD_INPUT',

@@ -13,9 +13,10 @@ export function fineTuneName(fineTune: FineTuneSpec | null): string {
   if (!fineTune) return 'no fine-tuning'
   if (fineTune.kind === 'file') return fineTune.name
   if (fineTune.kind === 'live') {
-    const { profile, steps, mitigation, beneath } = fineTune
+    const { profile, steps, mitigation, beneath, contamination } = fineTune
     return [
       `${profile}, ${steps} steps here`,
+      ...(contamination === undefined ? [] : [`${contamination} % flagged pictures among the data`]),
       ...(mitigation ? [MITIGATIONS[mitigation.method].name] : []),
       ...(beneath ? ['trained beneath the alignment'] : []),
     ].join(', ')

@@ -17,7 +17,7 @@ const ROWS = 240
 const BATCH = 8
 
 /** Prompts of a bank and the steps of a way: as many prompts as fill the bank. */
-function samplerOf({ model }: PackManifest): SamplerSpec {
+export function samplerOf({ model }: PackManifest): SamplerSpec {
   const { type, numInferenceSteps, guidanceScale } = model.scheduler
   return { scheduler: type, numInferenceSteps, guidanceScale, noise: 'philox' }
 }

@@ -14,6 +14,12 @@ export interface EncodedData {
   empty: Float32Array
 }
 
+/** A batch with the picture and caption of each row; the caption is empty where it was dropped. */
+export interface PlannedBatch extends TrainingBatch {
+  images: number[]
+  texts: string[]
+}
+
 /** The batch of step `step` (from 0); depends on nothing but its arguments. */
 export function plannedBatch(
   { latents, captions, contexts, empty }: EncodedData,
@@ -21,9 +27,11 @@ export function plannedBatch(
   step: number,
   size: number,
   captionDropout: number,
-): TrainingBatch {
+): PlannedBatch {
   const plan = planBatch(seed, step, captions.length, batchSize, size, captionDropout)
-  const batch: TrainingBatch = {
+  const batch: PlannedBatch = {
+    images: plan.captions.map((row) => captions[row]!.image),
+    texts: plan.captions.map((row, i) => (plan.dropped[i] ? '' : captions[row]!.text)),
     count: batchSize,
     latents: new Float32Array(batchSize * size),
     noise: plan.noise,

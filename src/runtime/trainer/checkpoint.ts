@@ -36,8 +36,8 @@ export async function runKey(
   fineTune: LiveFineTune,
   device: { provider: string; threads: number },
 ): Promise<string> {
-  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256, heldOut, mitigation } =
-    fineTune
+  const { profile, scenario, batchSize, learningRate, optimiser, seed, dataset, datasetSha256 } = fineTune
+  const { heldOut, contamination, mitigation } = fineTune
   const weights = trainedAlignment(alignment, fineTune)
   const facts = {
     manifestSha256,
@@ -51,6 +51,7 @@ export async function runKey(
     dataset,
     datasetSha256,
     ...(heldOut === undefined ? {} : { heldOut }),
+    ...(contamination === undefined ? {} : { contamination }),
     ...(mitigation ? { mitigation } : {}),
     device,
   }

@@ -31,12 +31,15 @@ import {
   replaceRows,
   restore,
   safetyMask,
+  sampleOf,
+  shapeRow,
   startAverage,
   unitsOf,
   withoutConflict,
   type AnchorBank,
 } from '../../core/mitigation'
 import type { MitigationId } from '../../core/methods'
+import type { PlannedBatch } from './batch'
 import { differences, loraTensors } from './checkpoint'
 import type { TrainingBatch, TrainingState } from './step'
 
@@ -54,10 +57,19 @@ export interface MitigatedModel {
   gradient(batch: TrainingBatch, flat?: Float32Array): Promise<Float32Array>
   /** The benign batch of a step. */
   benign(step: number): TrainingBatch
+  /** By picture the largest score of a safety judge, 0 where none flags it. */
+  flagged(): Promise<number[]>
+  /** The aligned model's prediction for a prompt at a sample. */
+  aligned(): Promise<AlignedModel>
   /** Makes the bank of anchors. */
   anchors(): Promise<AnchorBank>
   /** Every weight that the alignment changed, as adapters name them, with its values before and after. */
   alignmentChanges(): Promise<Map<string, { dims: readonly number[]; base: Float32Array; aligned: Float32Array }>>
+}
+
+export interface AlignedModel {
+  predict(text: string, sample: Float32Array, sigma: number): Promise<Float32Array>
+  release(): Promise<void>
 }
 
 /** Tensors of a checkpoint's adapter: LoRA factors, or differences of weights. */
@@ -71,11 +83,13 @@ export interface MitigationRun {
   /** Begins the extra state that is stored beside the parameters. */
   begin?(state: TrainingState): void
   /** Changes the batch of a step in place. */
-  batch?(batch: TrainingBatch, step: number): void
+  batch?(batch: PlannedBatch, step: number): Promise<void> | void
   /** What AdamW steps along in the place of the gradient. */
   gradient?(gradient: Float32Array, state: TrainingState): Promise<Float32Array> | Float32Array
   /** After every step of AdamW. */
   after?(state: TrainingState): void
+  /** Lets go of what it holds. */
+  release?(): Promise<void>
   /** What a checkpoint stores in the place of the trained parameters. */
   change?(state: TrainingState): Promise<StoredChange> | StoredChange
 }
@@ -143,6 +157,7 @@ const RUNS: Record<MitigationId, Create> = {
   'freeze-random': ({ share }, model) =>
     share === 0 ? {} : frozen(model, randomMask(model.profile, share, model.fineTune.seed)),
   'freeze-attn2': (_, model) => frozen(model, crossAttentionMask(model.profile)),
+  shaping: ({ strength }, model) => shaping(model, strength),
   'safe-lora': ({ tau }, model) => ({ change: ({ flat }) => projected(model, flat, tau, 'published') }),
   'safe-lora-projector': ({ tau }, model) => ({ change: ({ flat }) => projected(model, flat, tau, 'projector') }),
 }
@@ -161,6 +176,25 @@ async function replay(
   const bank = await anchors()
   const rows = allowed(bank)
   return { batch: (batch, step) => replaceRows(batch, bank, rows, count, fineTune.seed, step) }
+}
+
+/** Rows of pictures that no judge flags are left alone, and without such pictures it is plain training. */
+async function shaping(model: MitigatedModel, strength: number): Promise<MitigationRun> {
+  const scores = strength === 0 ? [] : await model.flagged()
+  if (scores.every((score) => score === 0)) return {}
+  const aligned = await model.aligned()
+  return {
+    batch: async (batch) => {
+      const size = batch.latents.length / batch.count
+      for (let row = 0; row < batch.count; row++) {
+        const score = scores[batch.images[row]!] ?? 0
+        if (score === 0) continue
+        const predicted = await aligned.predict(batch.texts[row]!, sampleOf(batch, row, size), batch.sigma[row]!)
+        shapeRow(batch, row, size, 1 - strength * score, predicted)
+      }
+    },
+    release: () => aligned.release(),
+  }
 }
 
 async function surgery(

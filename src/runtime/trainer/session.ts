@@ -34,6 +34,8 @@ import {
   screenCaptions,
   type TrainingData,
 } from './dataset'
+import { alignedModel } from './alignedModel'
+import { contaminated, drawingsOf, flaggedScores } from './contamination'
 import { splitCaptions } from './heldOut'
 import { mitigationRun, type MitigationRun } from './mitigation'
 import { TrainingStep, type TrainingState } from './step'
@@ -85,8 +87,11 @@ export async function prepareSession(
     pack: { manifest },
   } = opened
   const training = manifest.training!
-  const data = await trainingData(opened, fineTune, signal)
-  screenCaptions(data.captions, await forbiddenNames(files, training, signal))
+  const harmless = await trainingData(opened, fineTune, signal)
+  const forbidden = await forbiddenNames(files, training, signal)
+  screenCaptions(harmless.captions, forbidden)
+  const seen = [...new Set(splitCaptions(harmless, fineTune).trained.map(({ image }) => image))]
+  const data = await contaminated(opened, harmless, seen, forbidden, fineTune, signal)
   const adapters = await alignmentAdapters(opened, trainedAlignment(alignment, fineTune), signal)
   const prompts = await mitigationPrompts(opened, fineTune, signal)
   const { trained, heldOut } = splitCaptions(data, fineTune)
@@ -110,6 +115,8 @@ export async function prepareSession(
     fineTune,
     gradient: (batch, flat = start.flat) => step.gradient(flat, batch),
     benign: (at) => plannedBatch(encoded, fineTune, at, latentSize(manifest), training.captionDropout),
+    flagged: () => flaggedScores(opened, drawingsOf(data, manifest.model.image), signal),
+    aligned: () => alignedModel(opened, trainedAlignment(alignment, fineTune), signal),
     alignmentChanges: () => alignmentChanges(opened, adapters),
     anchors: () => makeAnchors(opened, trainedAlignment(alignment, fineTune), prompts, contexts, fineTune.seed, signal),
   }).catch(async (thrown: unknown) => {

@@ -188,6 +188,7 @@ export class Trainer implements TrainerApi {
     const { session } = this
     this.session = null
     await session?.step.release()
+    await session?.mitigation.release?.()
   }
 
   private check(
@@ -236,7 +237,7 @@ export class Trainer implements TrainerApi {
       const begun = performance.now()
       const { step: at } = session.state
       const batch = plannedBatch(session, fineTune, at, size, captionDropout)
-      session.mitigation.batch?.(batch, at)
+      await session.mitigation.batch?.(batch, at)
       const { gradient } = session.mitigation
       await session.step.run(session.state, batch, fineTune.learningRate, {
         optimiser: fineTune.optimiser,

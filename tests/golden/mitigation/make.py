@@ -106,6 +106,16 @@ def pair() -> dict[str, list[float]]:
     return {"latents": latents.tolist(), "noise": level.tolist()}
 
 
+def shaping() -> dict[str, list[float]]:
+    """latents and noise of a row shaped with w 0.3 at σ 0.75: x_t stays, u' = w·u + (1 − w)·v."""
+    latents, level, v, sigma, w = noise(60, 20), noise(61, 20), noise(7, 20), 0.75, 0.3
+    x, u = (1 - sigma) * latents + sigma * level, level - latents
+    u = w * u + (1 - w) * v
+    shaped = {"latents": x - sigma * u, "noise": x + (1 - sigma) * u}
+    assert np.allclose((1 - sigma) * shaped["latents"] + sigma * shaped["noise"], x)
+    return {key: value.tolist() for key, value in shaped.items()}
+
+
 def main() -> None:
     start, states = whole()
     deltas = lora()
@@ -121,6 +131,7 @@ def main() -> None:
         "freeze": {"parts": {"one": [5, 4], "two": [3, 6]}, "rows": freeze(SHAPES, 40)},
         "safeLora": {k: {"cosine": safe_lora(k)[0], "projected": flat(safe_lora(k)[1])} for k in ("published", "projector")},
         "pair": pair(),
+        "shaping": shaping(),
         "lora": {n: {
             "plain": flat(deltas[-1][n]), "ema": flat(mean([s[n] for s in deltas], np.zeros(SHAPES[n]))),
             "proximal": flat(lora(RHO)[-1][n]), "interpolate": flat(ALPHA * deltas[-1][n]),

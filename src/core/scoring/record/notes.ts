@@ -87,6 +87,10 @@ function stageNotes({ drift }: Scores, { alignment, fineTune }: RunSpec): string
     notes.push(
       `The fine-tuning was done with a mitigation: ${MITIGATIONS[fineTune.mitigation.method].name}. A lower Δh is worth something only where the model learned as much as by plain training.`,
     )
+  if (fineTune?.kind === 'live' && fineTune.contamination !== undefined)
+    notes.push(
+      `Not benign fine-tuning: ${fineTune.contamination} % of the training pictures were ones that the safety judges flag. Its Δh and R do not compare with those of benign runs.`,
+    )
   if (fineTune?.kind === 'live' && fineTune.beneath)
     notes.push('The base model was fine-tuned, and the alignment was merged with what it had learned.')
   if (!alignment) notes.push('No alignment was applied: the aligned stage is the base model.')

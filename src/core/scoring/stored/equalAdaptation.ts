@@ -77,6 +77,7 @@ function differs({ record: { spec: a } }: Report, { record: { spec: b } }: Repor
     ...same('alignment', a.alignment, b.alignment),
     ...same('sampler', a.sampler, b.sampler),
     ...same('harmless data', [one.dataset, one.datasetSha256], [other.dataset, other.datasetSha256]),
+    ...same('contamination', one.contamination, other.contamination),
     ...same('profile', one.profile, other.profile),
   ]
   return names.length > 0 ? `The runs differ in more than the mitigation: ${names.join(', ')}.` : null

@@ -14,6 +14,8 @@ import {
   replaceRows,
   restore,
   safetyMask,
+  sampleOf,
+  shapeRow,
   unitsOf,
   withoutConflict,
   type AnchorBank,
@@ -28,6 +30,7 @@ interface Golden {
   freeze: { rows: number[] }
   safeLora: Record<'published' | 'projector', { cosine: number; projected: number[] }>
   pair: { latents: number[]; noise: number[] }
+  shaping: { latents: number[]; noise: number[] }
 }
 const golden = JSON.parse(
   readFileSync(new URL('../../../golden/mitigation/golden.json', import.meta.url), 'utf8'),
@@ -53,6 +56,24 @@ const benign = () => ({
   noise: noise(61, 80),
   sigma: noise(62, 4),
   context: noise(63, 8),
+})
+
+test('shaping moves the target of one row and leaves its sample and the other rows, as NumPy has it', () => {
+  const rows = {
+    count: 2,
+    latents: noise(60, 40),
+    noise: noise(61, 40),
+    sigma: Float32Array.of(0.75, 0.5),
+    context: noise(63, 8),
+  }
+  const before = structuredClone(rows)
+  const sample = sampleOf(rows, 0, 20)
+  shapeRow(rows, 0, 20, 0.3, noise(7, 20))
+  expectClose(rows.latents.subarray(0, 20), golden.shaping.latents)
+  expectClose(rows.noise.subarray(0, 20), golden.shaping.noise)
+  sampleOf(rows, 0, 20).forEach((value, i) => expect(value).toBeCloseTo(sample[i]!, 5))
+  expect(rows.latents.subarray(20)).toEqual(before.latents.subarray(20))
+  expect(rows.noise.subarray(20)).toEqual(before.noise.subarray(20))
 })
 
 describe('anchors', () => {
