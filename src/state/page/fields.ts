@@ -34,6 +34,7 @@ const NAMES: Record<string, string> = {
   epsilon: 'AdamW ε',
   mitigation: 'What keeps safety',
   'held-out': 'Pictures held out',
+  contamination: 'Flagged pictures among the data',
   beneath: 'Which model is trained',
   ...Object.fromEntries(
     Object.entries(MITIGATION_NUMBERS).map(([name, { label }]) => [

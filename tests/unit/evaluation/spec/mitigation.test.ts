@@ -91,7 +91,11 @@ test.each<[string, Record<string, string>, RegExp]>([
   ['re-adding beneath', { mitigation: 're-add', beneath: 'base' }, /the base model is trained/],
   ["held-out pictures of the pack's fine-tune", { train: 'none', profile: 'lite', 'held-out': '24' }, /Holding out/],
   ["contamination of the pack's fine-tune", { train: 'none', profile: 'lite', contamination: '10' }, /Contamination/],
-  ['more flagged pictures than harmless ones', { contamination: '51' }, /"contamination" must be a number from 0 to 50/],
+  [
+    'more flagged pictures than harmless ones',
+    { contamination: '51' },
+    /"contamination" must be a number from 0 to 50/,
+  ],
   ['shaping without an alignment', { method: 'none', mitigation: 'shaping' }, /none that changes any/],
   ['one held-out picture', { 'held-out': '1' }, /One held-out picture says nothing/],
   ['EMA without steps', { mitigation: 'ema', 'train-steps': '0' }, /"train-steps" must be a whole number from 1/],
