@@ -191,8 +191,9 @@ describe('run store in IndexedDB', () => {
     expect((await store.read(id('run')))?.outcomes.map(({ promptId }) => promptId)).toEqual(['a', 'b', 'c', 'd'])
   })
 
-  test('lists what cannot be read at all, refuses it by name, and removes it', async () => {
-    const store = createRunStore({ storage })
+  test('lists what cannot be read at all, refuses it by name, begins it anew, and removes it', async () => {
+    const damage: unknown[] = []
+    const store = createRunStore({ storage, onDamage: (thrown) => damage.push(thrown) })
     await store.open(record('good'))
     await store.append(id('good'), [outcome('a')], [], timings)
     await store.open(record('bad'))
@@ -204,9 +205,11 @@ describe('run store in IndexedDB', () => {
       code: 'RECORD_INVALID',
       message: expect.stringContaining(id('bad').slice(0, 8)) as string,
     })
-    await expect(store.open(record('bad'))).rejects.toMatchObject({ code: 'RECORD_INVALID' })
     expect((await store.read(id('good')))?.outcomes).toHaveLength(1)
     expect(await store.list()).toHaveLength(2)
+    // Nothing of it is left to lose; that it was damaged is told.
+    expect((await store.open(record('bad'))).outcomes).toEqual([])
+    expect(damage).toMatchObject([{ code: 'RECORD_INVALID' }])
     await store.remove(id('bad'))
     expect((await store.list()).map(({ id: run }) => run)).toEqual([id('good')])
     expect((await storage.keys()).some((key) => key.includes(id('bad')))).toBe(false)
