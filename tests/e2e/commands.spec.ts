@@ -160,7 +160,7 @@ test('the study measures a method of the pack and one beside it, and goes on whe
   const without = command('study', '--preset', 'smoke', '--methods', 'uce')
   expect([without.status, without.stderr]).toEqual([
     2,
-    expect.stringMatching(/holds rows of the full preset and 300 steps[^]*--out/),
+    expect.stringMatching(/holds rows of the full preset and 300 plain steps[^]*--out/),
   ])
   const wrong = study('uce,magic')
   expect([wrong.status, wrong.stderr]).toEqual([2, expect.stringContaining('There is no method "magic".')])

@@ -127,7 +127,9 @@ for (const journey of JOURNEYS) {
     await page.locator('textarea').first().fill('39')
     await sound('8')
     await page.locator('.screen .buttons button').nth(1).click()
-    const ticket = await page.evaluate(() => navigator.clipboard.readText())
+    const copied = () => page.evaluate(() => navigator.clipboard.readText())
+    await expect.poll(copied).toContain('#')
+    const ticket = await copied()
     // The teacher opens what was sent.
     await page.goto('about:blank')
     await page.goto(ticket)
