@@ -73,165 +73,186 @@ function fullSize(url: string, threads: number, layout: Layout): Promise<LargeRe
   return benchLarge(url, { threads, runs: 2, layout })
 }
 
+type Browser = Parameters<Parameters<typeof withBrowser>[1]>[0]
+
 const isLayout = (name: string): name is Layout => Object.hasOwn(LAYOUTS, name)
 
 /** Options of the command itself. */
 const OWN: readonly string[] = ['out', 'large', 'unet']
 
-async function main(argv: readonly string[]): Promise<number> {
+/** @throws SpqrError BAD_INPUT for an option that the bench or the page does not have */
+function readOptions(argv: readonly string[]) {
   const pairs = argumentPairs(argv)
-  const out = pairs.find(([name]) => name === 'out')?.[1]
-  const large = pairs.find(([name]) => name === 'large')?.[1] ?? 'yes'
+  const own = (name: string) => pairs.find(([other]) => other === name)?.[1]
+  const out = own('out')
+  const large = own('large') ?? 'yes'
   if (!['yes', 'no', 'only'].includes(large)) throw new SpqrError('BAD_INPUT', '"--large" must be yes, no or only.')
-  const layout = pairs.find(([name]) => name === 'unet')?.[1] ?? 'tiny-sd'
+  const layout = own('unet') ?? 'tiny-sd'
   if (!isLayout(layout)) throw new SpqrError('BAD_INPUT', `"--unet" must be ${Object.keys(LAYOUTS).join(' or ')}.`)
   if (out !== undefined) assertWritable(out)
-  const given = pairs.filter(([name]) => !OWN.includes(name))
-  const { values, unknown } = parseParameters(given)
+  const others = pairs.filter(([name]) => !OWN.includes(name))
+  const given = Object.fromEntries(others)
+  const { values, unknown } = parseParameters(others)
   const sentence = unknownSentence(unknown)
   if (sentence !== null) throw new SpqrError('BAD_INPUT', sentence)
   const threads = values.threads === 0 ? Math.min(4, cpus().length) : values.threads
-  const parameters = { preset: 'smoke', ep: 'wasm', ...Object.fromEntries(given), threads: String(threads) }
+  const parameters: Record<string, string> = { preset: 'smoke', ep: 'wasm', ...given, threads: String(threads) }
   const packPath = `packs/${values.pack}/`
   const folder = join(ROOT, 'public', packPath)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
-
   const write = (result: object) => {
     if (out) writeJson(out, result, 0)
   }
-  if (large === 'only') {
-    ensureBuild()
-    const served = await serve()
-    try {
-      const result = await fullSize(served.url, threads, layout)
-      write({ schema: 1, createdAt: new Date().toISOString(), machine: machine(), large: result })
-      console.log(largeLine(result))
-    } finally {
-      await served.close()
-    }
+  return { large, layout, given, threads, parameters, packPath, folder, manifest, batch: values.batch, write }
+}
+type Options = ReturnType<typeof readOptions>
+
+/** The full-size U-Net alone. */
+async function onlyLarge({ threads, layout, write }: Options): Promise<void> {
+  ensureBuild()
+  const served = await serve()
+  try {
+    const result = await fullSize(served.url, threads, layout)
+    write({ schema: 1, createdAt: new Date().toISOString(), machine: machine(), large: result })
+    console.log(largeLine(result))
+  } finally {
+    await served.close()
+  }
+}
+
+/** One evaluation in a page of its own. */
+async function visit({ context }: Browser, url: string, parameters: Record<string, string>) {
+  const begun = performance.now()
+  const { page } = await openPage(context, url)
+  const report = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)})`)
+  await page.close()
+  return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
+}
+
+/** Seconds of every alignment that the page computes. */
+async function alignmentTimes({ context }: Browser, url: string, { parameters }: Options) {
+  const { page } = await openPage(context, url)
+  const alignments: { method: string; seconds: number }[] = []
+  const one = { preset: 'custom', n: '1', 'n-benign': '1', computed: 'true', profile: 'none', seed: '4' }
+  for (const method of CLOSED_FORM_IDS) {
+    const seconds = await inPage<number>(page, alignmentJob({ ...parameters, ...one, method }))
+    alignments.push({ method, seconds })
+  }
+  await page.close()
+  return alignments
+}
+
+async function measure(browser: Browser, url: string, options: Options) {
+  const { manifest, packPath, folder, threads, parameters, large, layout, given } = options
+  console.error('First visit …')
+  const first = await visit(browser, url, { ...parameters, seed: '1' })
+  console.error('Weights cached …')
+  const cached = await visit(browser, url, { ...parameters, seed: '2' })
+  console.error('U-Net alone, in the browser and native …')
+  const component = manifest.model.unet
+  if (!('graph' in component))
+    throw new SpqrError(
+      'BAD_INPUT',
+      'The benchmark measures packs, and this is a published model.',
+      'Choose a pack under public/packs.',
+    )
+  const runs = { batch: 2 * options.batch, threads, runs: 5, rounds: 3 }
+  const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, component, runs)
+  console.error('Alignments computed in the page …')
+  const alignments = await alignmentTimes(browser, url, options)
+  const { training } = manifest
+  console.error('Training steps, in the browser and in PyTorch …')
+  const pace = { threads, runs: 3, rounds: 3 }
+  const steps = training
+    ? await compareSteps(await browser.plainContext(), url, packPath, folder, component, training, pace)
+    : []
+  console.error('Alignment, 100 lite steps, quick evaluation …')
+  const live = training ? await visit(browser, url, { ...parameters, ...LIVE, seed: '3' }) : null
+  console.error('A stored run of 100,000 outcomes …')
+  const stored = await openPage(browser.context, url)
+  const scoring = await benchScoring(stored.page, first.report.record)
+  await stored.page.close()
+  console.error('Workers side by side …')
+  const workers = await benchWorkers(url, given)
+  const fullSizeUnet = large === 'yes' ? await fullSize(url, threads, layout) : null
+  return { first, cached, unet, alignments, steps, live, scoring, workers, fullSizeUnet, component }
+}
+type Measured = Awaited<ReturnType<typeof measure>>
+
+/** What `--out` writes. */
+function fileOf(measured: Measured, { manifest, batch }: Options, browserVersion: string): object {
+  const { first, cached, unet, alignments, steps, live, scoring, workers, fullSizeUnet, component } = measured
+  return {
+    schema: 1,
+    scoring,
+    createdAt: new Date().toISOString(),
+    machine: { ...machine(), browser: browserVersion },
+    environment: first.report.environment,
+    pack: { id: manifest.id, version: manifest.version, unetBytes: component.externalData.bytes },
+    spec: first.report.spec,
+    firstVisit: first.visit,
+    weightsCached: cached.visit,
+    workers,
+    alignments,
+    trainingSteps: steps,
+    live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
+    unet: {
+      ...unet,
+      imagesPerBatch: batch,
+      note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)',
+    },
+    large: fullSizeUnet,
+  }
+}
+
+const visitLine = (name: string, { wallSeconds, loadSeconds, imagesPerSecond, unetEvaluationsPerSecond }: Visit) =>
+  `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
+const threadsText = (threads: number) => `${threads} ${threads === 1 ? 'thread' : 'threads'}`
+
+function stepLine({ profile, batch, browser, pytorch, ratio, reason }: Measured['steps'][number], threads: number) {
+  const other = pytorch
+    ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}`
+    : `PyTorch not measured: ${reason}`
+  return `training step, ${profile}, batch ${batch}, ${threadsText(threads)}: browser ${(1000 * browser.secondsPerRun).toFixed(0)} ms; ${other}`
+}
+
+function unetLine({ browser, native, ratio, maxDifference, reason }: Measured['unet'], { batch, threads }: Options) {
+  const other = native
+    ? `native ${(1000 * native.secondsPerRun).toFixed(1)} ms, load ${native.loadSeconds.toFixed(2)} s; ratio ${ratio?.toFixed(2)}, largest difference ${maxDifference?.toExponential(1)}`
+    : `native not measured: ${reason}`
+  return `U-Net, batch ${2 * batch}, ${threadsText(threads)}: browser ${(1000 * browser.secondsPerRun).toFixed(1)} ms, load ${browser.loadSeconds.toFixed(2)} s; ${other}`
+}
+
+/** What is printed. */
+function linesOf(measured: Measured, options: Options): string[] {
+  const { first, cached, unet, alignments, steps, live, scoring, workers, fullSizeUnet } = measured
+  return [
+    visitLine('first visit', first.visit),
+    visitLine('weights cached', cached.visit),
+    `stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`,
+    workersLine(workers),
+    `alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`,
+    ...steps.map((step) => stepLine(step, options.threads)),
+    ...(live
+      ? [
+          `UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`,
+        ]
+      : []),
+    unetLine(unet, options),
+    ...(fullSizeUnet === null ? [] : [largeLine(fullSizeUnet)]),
+  ]
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = readOptions(argv)
+  if (options.large === 'only') {
+    await onlyLarge(options)
     return 0
   }
   return withBrowser(false, async (browser, url) => {
-    const visit = async (seed: number, changes: Record<string, string> = {}) => {
-      const begun = performance.now()
-      const { page } = await openPage(browser.context, url)
-      const report = await inPage<Report>(
-        page,
-        `globalThis.spqr.evaluate(${JSON.stringify({ ...parameters, ...changes, seed: String(seed) })})`,
-      )
-      await page.close()
-      return { report, visit: visitOf(report, (performance.now() - begun) / 1000) }
-    }
-    console.error('First visit …')
-    const first = await visit(1)
-    console.error('Weights cached …')
-    const cached = await visit(2)
-    console.error('U-Net alone, in the browser and native …')
-    const batch = 2 * values.batch
-    if (!('graph' in manifest.model.unet))
-      throw new SpqrError(
-        'BAD_INPUT',
-        'The benchmark measures packs, and this is a published model.',
-        'Choose a pack under public/packs.',
-      )
-    const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, manifest.model.unet, {
-      batch,
-      threads,
-      runs: 5,
-      rounds: 3,
-    })
-    console.error('Alignments computed in the page …')
-    const { page } = await openPage(browser.context, url)
-    const alignments: { method: string; seconds: number }[] = []
-    for (const method of CLOSED_FORM_IDS) {
-      const seconds = await inPage<number>(
-        page,
-        alignmentJob({
-          ...parameters,
-          preset: 'custom',
-          n: '1',
-          'n-benign': '1',
-          method,
-          computed: 'true',
-          profile: 'none',
-          seed: '4',
-        }),
-      )
-      alignments.push({ method, seconds })
-    }
-    await page.close()
-    const { training } = manifest
-    console.error('Training steps, in the browser and in PyTorch …')
-    const steps = training
-      ? await compareSteps(await browser.plainContext(), url, packPath, folder, manifest.model.unet, training, {
-          threads,
-          runs: 3,
-          rounds: 3,
-        })
-      : []
-    console.error('Alignment, 100 lite steps, quick evaluation …')
-    const live = training ? await visit(3, LIVE) : null
-    console.error('A stored run of 100,000 outcomes …')
-    const stored = await openPage(browser.context, url)
-    const scoring = await benchScoring(stored.page, first.report.record)
-    await stored.page.close()
-    console.error('Workers side by side …')
-    const workers = await benchWorkers(url, Object.fromEntries(given))
-    const fullSizeUnet = large === 'yes' ? await fullSize(url, threads, layout) : null
-    const result = {
-      schema: 1,
-      scoring,
-      createdAt: new Date().toISOString(),
-      machine: { ...machine(), browser: browser.version },
-      environment: first.report.environment,
-      pack: { id: manifest.id, version: manifest.version, unetBytes: manifest.model.unet.externalData.bytes },
-      spec: first.report.spec,
-      firstVisit: first.visit,
-      weightsCached: cached.visit,
-      workers,
-      alignments,
-      trainingSteps: steps,
-      live: live && { ...live.visit, parameters: LIVE, curve: live.report.curve },
-      unet: {
-        ...unet,
-        imagesPerBatch: values.batch,
-        note: 'one run evaluates the U-Net on a batch with and without the prompt (classifier-free guidance)',
-      },
-      large: fullSizeUnet,
-    }
-    write(result)
-    const line = (name: string, { wallSeconds, loadSeconds, imagesPerSecond, unetEvaluationsPerSecond }: Visit) =>
-      `${name.padEnd(16)} ${wallSeconds.toFixed(1)} s in all, loading ${loadSeconds.toFixed(1)} s, ${imagesPerSecond.toFixed(2)} images/s, ${unetEvaluationsPerSecond.toFixed(1)} U-Net evaluations/s`
-    console.log(line('first visit', first.visit))
-    console.log(line('weights cached', cached.visit))
-    console.log(
-      `stored run of ${scoring.outcomes} outcomes (${(scoring.fileBytes / 1e6).toFixed(0)} MB): read in ${scoring.importSeconds.toFixed(1)} s, scored again in ${scoring.rescoreSeconds.toFixed(2)} s, longest main-thread task ${scoring.longestTaskMs.toFixed(0)} ms`,
-    )
-    console.log(workersLine(workers))
-    console.log(
-      `alignment computed: ${alignments.map(({ method, seconds }) => `${method} ${seconds.toFixed(2)} s`).join(', ')}`,
-    )
-    for (const { profile, batch: pictures, browser: ours, pytorch, ratio, reason } of steps) {
-      console.log(
-        `training step, ${profile}, batch ${pictures}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * ours.secondsPerRun).toFixed(0)} ms; ${
-          pytorch
-            ? `${pytorch.version} ${(1000 * pytorch.secondsPerRun).toFixed(0)} ms; ratio ${ratio?.toFixed(2)}`
-            : `PyTorch not measured: ${reason}`
-        }`,
-      )
-    }
-    if (live)
-      console.log(
-        `UCE computed, 100 lite steps, quick evaluation of every stage: ${live.visit.wallSeconds.toFixed(0)} s in all, ${live.visit.counts.done} pictures`,
-      )
-    console.log(
-      `U-Net, batch ${batch}, ${threads} ${threads === 1 ? 'thread' : 'threads'}: browser ${(1000 * unet.browser.secondsPerRun).toFixed(1)} ms, load ${unet.browser.loadSeconds.toFixed(2)} s; ${
-        unet.native
-          ? `native ${(1000 * unet.native.secondsPerRun).toFixed(1)} ms, load ${unet.native.loadSeconds.toFixed(2)} s; ratio ${unet.ratio?.toFixed(2)}, largest difference ${unet.maxDifference?.toExponential(1)}`
-          : `native not measured: ${unet.reason}`
-      }`,
-    )
-    if (fullSizeUnet !== null) console.log(largeLine(fullSizeUnet))
+    const measured = await measure(browser, url, options)
+    options.write(fileOf(measured, options, browser.version))
+    for (const line of linesOf(measured, options)) console.log(line)
     return 0
   })
 }
