@@ -93,7 +93,8 @@ test('a new version waits for other tabs, and then takes over', async ({ context
         await second.reload().catch(() => null)
         return state(second)
       },
-      { timeout: 120_000 },
+      // A reload ends what the one before began, so a slow machine needs time between them.
+      { timeout: 120_000, intervals: [500, 2_000, 5_000, 10_000] },
     )
     .toEqual({ waiting: false, active: 'activated' })
   await expect(second.getByRole('heading', { level: 1 })).toBeVisible()
