@@ -3,7 +3,7 @@ import type { Report } from '../../core/contracts'
 import { LESSON_SCREENS, type LessonScreen } from '../../evaluation/lesson/lessonLink'
 import { MAX_ANSWER, encodeTicket } from '../../evaluation/lesson/ticket'
 import { tallyOfReport, type Tally } from '../../evaluation/lesson/tally'
-import type { Notices } from '../page/notices.svelte'
+import type { Guard, Notices } from '../page/notices.svelte'
 import type { PackInfo } from '../page/pack.svelte'
 import type { Services } from '../page/services'
 import { Prediction, type LockedGuess } from '../run/prediction.svelte'
@@ -139,8 +139,9 @@ export class Lesson {
     return `${document.baseURI.replace(/[?#].*$/, '')}#lesson/${encodeTicket(ticketOf(this))}`
   }
 
-  guard(work: () => Promise<unknown>): Promise<boolean> {
-    return this.#parts.notices.guard(work)
+  /** Bound, since components hand it on. */
+  get guard(): Guard {
+    return this.#parts.notices.guard
   }
 
   answer(index: number, text: string): void {
