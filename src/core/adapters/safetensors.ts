@@ -7,7 +7,7 @@
 import { strFromU8, strToU8 } from 'fflate'
 import { SpqrError } from '../contracts/errors'
 import { DTYPES, elementBytes, fromFloats, isDtype, toFloats, type Dtype } from './dtypes'
-import { parseLoosely, shortened } from '../contracts/outside'
+import { isObject, parseLoosely, shortened } from '../contracts/outside'
 import { firstDuplicateKey } from './json'
 
 /** Longest header accepted, in bytes (the reference implementation's limit). */
@@ -55,9 +55,6 @@ export interface TensorInput {
 const invalid = (message: string, hint = 'Save the file again as safetensors, or download it again.') =>
   new SpqrError('SAFETENSORS_INVALID', message, hint)
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** Length of the JSON header, out of the first 8 bytes of a file of `size` bytes. */
 function headerLength(head: Uint8Array, size: number): number {
   if (size < 10 || head.length < 8) throw invalid(`The file has only ${size} bytes: it is no safetensors file.`)
@@ -82,7 +79,7 @@ function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
   const { value: parsed, fault } = parseLoosely(text)
   if (fault !== null) throw invalid(`The header is not valid JSON: ${fault}.`)
   if (text.includes('\uFFFD')) throw invalid('The header is not valid UTF-8.')
-  if (!isRecord(parsed) || text[0] !== '{') throw invalid('The header is not a JSON object.')
+  if (!isObject(parsed) || text[0] !== '{') throw invalid('The header is not a JSON object.')
   const duplicate = firstDuplicateKey(text)
   if (duplicate !== null) throw invalid(`The header names "${shortened(duplicate)}" twice.`)
   const start = 8 + json.length
@@ -90,7 +87,7 @@ function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
   const entries = new Map<string, TensorEntry>()
   for (const [name, value] of Object.entries(parsed)) {
     if (name === '__metadata__') {
-      if (!isRecord(value)) throw invalid("The header's __metadata__ is not an object.")
+      if (!isObject(value)) throw invalid("The header's __metadata__ is not an object.")
       for (const [key, item] of Object.entries(value)) {
         if (typeof item !== 'string') throw invalid(`The metadata field "${shortened(key)}" is not a string.`)
         metadata.set(key, item)
@@ -106,7 +103,7 @@ function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
 }
 
 function parseEntry(name: string, value: unknown, start: number, size: number): TensorEntry {
-  if (!isRecord(value)) throw invalid(`Tensor "${shortened(name)}" is not described by an object.`)
+  if (!isObject(value)) throw invalid(`Tensor "${shortened(name)}" is not described by an object.`)
   const { dtype, shape, data_offsets: range } = value
   if (!isDtype(dtype)) {
     throw invalid(

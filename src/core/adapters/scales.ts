@@ -5,7 +5,7 @@
  * PEFT's own file always needs its configuration: without it the scale is unknown.
  */
 import { SpqrError } from '../contracts/errors'
-import { parseLoosely } from '../contracts/outside'
+import { isObject, parseLoosely } from '../contracts/outside'
 import { patternTable, type PatternTable } from './patterns'
 import { checkPeftConfig } from './peftConfig'
 import { writeSafetensors, type SafetensorsFile } from './safetensors'
@@ -35,9 +35,6 @@ interface Patterned extends Configuration {
   ranks: PatternTable
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-
 /** diffusers flattens one configuration per component: `unet.lora_alpha`, `text_encoder.r` … */
 function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration[] {
   const text = metadata['lora_adapter_metadata']
@@ -45,7 +42,7 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration
   if (text === undefined)
     return plain === undefined ? [] : [{ prefix: '', fields: { lora_alpha: numberIn(plain) }, peft: false }]
   const { value: flat } = parseLoosely(text)
-  if (!isRecord(flat))
+  if (!isObject(flat))
     throw new SpqrError('ADAPTER_INVALID', 'The metadata field lora_adapter_metadata is not a JSON object.')
   const byPrefix = new Map<string, [string, unknown][]>()
   for (const [key, value] of Object.entries(flat)) {
@@ -134,7 +131,7 @@ const unknownScale = (file: string, module: string): SpqrError =>
  */
 export function withConfig(file: SafetensorsFile, config: string): Uint8Array<ArrayBuffer> {
   const { value: fields } = parseLoosely(config)
-  if (!isRecord(fields))
+  if (!isObject(fields))
     throw new SpqrError(
       'ADAPTER_INVALID',
       'The file adapter_config.json is not a JSON object.',

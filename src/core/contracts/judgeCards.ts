@@ -5,7 +5,7 @@
 import * as v from 'valibot'
 import { SpqrError } from './errors'
 import { JudgeSchema, type Judge } from './judges'
-import { checkShape, shortened } from './outside'
+import { checkShape, isObject, shortened } from './outside'
 import type { PackFile } from './parts'
 import type { ChosenFile } from './repository'
 import type { ModelAddress } from './sources'
@@ -49,15 +49,13 @@ export interface ReferenceChoice {
   moments: boolean
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isPathAlone = (value: Record<string, unknown>): value is { path: string } =>
   typeof value.path === 'string' && Object.keys(value).length === 1
 
 /** Paths that a description names without bytes and hash. */
 export function openPaths(description: unknown): string[] {
   if (Array.isArray(description)) return description.flatMap(openPaths)
-  if (!isRecord(description)) return []
+  if (!isObject(description)) return []
   return isPathAlone(description) ? [description.path] : Object.values(description).flatMap(openPaths)
 }
 
@@ -67,10 +65,10 @@ export function openPaths(description: unknown): string[] {
  */
 export function completeJudge(description: unknown, files: ReadonlyMap<string, PackFile>): Judge {
   const id =
-    isRecord(description) && typeof description.id === 'string' ? description.id.slice(0, 80) : 'without a name'
+    isObject(description) && typeof description.id === 'string' ? description.id.slice(0, 80) : 'without a name'
   const complete = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(complete)
-    if (!isRecord(value)) return value
+    if (!isObject(value)) return value
     if (!isPathAlone(value))
       return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, complete(part)]))
     const file = files.get(value.path)

@@ -83,7 +83,9 @@ export function named<Value extends v.GenericSchema>(
   )
 }
 
-const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+/** A JSON object: neither null nor a list. */
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Names that every object has already: looked up in a plain object they would be found where nobody put them. */
 export const isReserved = (name: string): boolean => name === 'prototype' || name in {}

@@ -1,5 +1,5 @@
 /** Rows of a prompt file, whatever its format: CSV or TSV with a header, a JSON list, or one JSON object per line. */
-import { SpqrError, nestsDeeper } from '../contracts'
+import { SpqrError, isObject, nestsDeeper } from '../contracts'
 import { readCsv } from './csv'
 import type { OnRow, Row } from './row'
 
@@ -118,9 +118,6 @@ function withoutPythonNumbers(text: string): unknown {
     return undefined
   }
 }
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Lists become text with commas, as I2P writes its categories; nested objects are left out. */
 function rowOf(value: unknown): Row {

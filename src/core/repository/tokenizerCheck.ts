@@ -2,13 +2,11 @@
  * Whether the parts of a tokenizer.json fit each other. A damaged one still turns texts into numbers, only others than the
  * model was trained with: the pictures come out, and nobody is told.
  */
-import { shortened } from '../contracts'
+import { isObject, shortened } from '../contracts'
 
 /** Ids of real vocabularies are dense; one far beyond their number is damage, and no embedding has a row for it. */
 const SPARSE = 1024
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const quoted = (token: unknown): string => `"${shortened(String(token))}"`
 

@@ -1,6 +1,7 @@
 /** Two runs: the difference of every score, and unit by unit only what changed. */
 import { AXES, type Report, type Score } from '../../contracts/report'
 import type { Outcome, ScoringPreset } from '../../contracts/run'
+import { isObject } from '../../contracts/outside'
 import type { ComparedName, Comparison, ScoreDifference, UnitChange, UnitSide } from '../../contracts/comparison'
 import { independentDifference, seedFrom } from '../../statistics'
 import { equalJson } from '../record/equal'
@@ -20,7 +21,8 @@ const NAMES: readonly ComparedName[] = [...AXES, 'SPQR', 'drift', 'fineTuned']
 /**
  * Compares two reports. Scores are compared on the pictures that both have for the same prompt and noise, as independent
  * samples where there are none. Units are matched by stage, step, suite, prompt and repeat, since ids depend on the
- * weights; the end of one fine-tuning is matched with the end of the other, whatever their steps. `references`: features of the quality judges' real pictures, for Q and SPQR.
+ * weights; the end of one fine-tuning is matched with the end of the other, whatever their steps. `references`: features of
+ * the quality judges' real pictures, for Q and SPQR.
  */
 export function compareReports(
   first: Report,
@@ -175,12 +177,8 @@ function samePicture(first: string | null, second: string | null): boolean {
 /** Dotted paths at which two JSON values differ. */
 function differingPaths(first: unknown, second: unknown, path: string): string[] {
   if (equalJson(first, second)) return []
-  if (!isPlain(first) || !isPlain(second)) return [path]
+  if (!isObject(first) || !isObject(second)) return [path]
   return [...new Set([...Object.keys(first), ...Object.keys(second)])]
     .sort()
     .flatMap((key) => differingPaths(first[key], second[key], path ? `${path}.${key}` : key))
-}
-
-function isPlain(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

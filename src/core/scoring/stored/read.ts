@@ -1,6 +1,6 @@
 /** Stored runs from outside (files, links, other tabs): checked field by field before anything is computed. */
 import { SpqrError } from '../../contracts/errors'
-import { checkShape, isReserved, parseJson } from '../../contracts/outside'
+import { checkShape, isObject, isReserved, parseJson } from '../../contracts/outside'
 import { equalJson } from '../record/equal'
 import { SCORING_PRESETS } from '../presets'
 import { checkSeal } from './seal'
@@ -97,8 +97,4 @@ export function judgeProblem({ spec, judges }: Pick<RunRecord, 'spec' | 'judges'
   if (missing !== undefined) return `it does not describe judge "${missing}", which its specification names`
   const stranger = ids.find((id) => !spec.judges.includes(id))
   return stranger === undefined ? null : `it describes judge "${stranger}", which its specification does not name`
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
