@@ -4,11 +4,10 @@
  */
 import * as v from 'valibot'
 import { EnvironmentSchema, ShardSchema, SpqrError, checkShape, parseJson, type Shard } from '../../core/contracts'
+import { hash, label } from '../../core/contracts/fields'
 import type { SpecifiedRun } from '../../evaluation/run/runApi'
 
-const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,64}$/, 'must be hexadecimal'))
 const count = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1e9))
-const label = v.pipe(v.string(), v.maxLength(200))
 
 /** Parameters that hold words of the user's own. */
 const WORDS = ['concepts', 'guide', 'preserve']

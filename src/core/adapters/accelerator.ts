@@ -1,8 +1,7 @@
 /** Reading a pack's `accelerator.json`: the file is checked whole, and belongs to one U-Net by its hash. */
-import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import * as v from 'valibot'
 import { AcceleratorSchema, SpqrError, type Accelerator, type DiffusionModel } from '../contracts'
+import { sha256Hex } from '../hash'
 
 /**
  * Contents of `accelerator.json` for the model of a pack.
@@ -29,6 +28,5 @@ export function readAccelerator(contents: unknown, model: DiffusionModel): Accel
 
 /** SHA-256 that names an accelerator's own decoder in a specification, of its two files; null where it has none. */
 export function decoderSha256({ decoder }: Pick<Accelerator, 'decoder'>): string | null {
-  if (!decoder) return null
-  return bytesToHex(sha256(utf8ToBytes(`${decoder.graph.sha256} ${decoder.weights.sha256}`)))
+  return decoder ? sha256Hex(`${decoder.graph.sha256} ${decoder.weights.sha256}`) : null
 }

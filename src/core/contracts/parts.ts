@@ -1,8 +1,6 @@
 /** What every manifest is made of: files, tensors, graphs, tokenizers. */
 import * as v from 'valibot'
 
-/** A hash, or the start of one. */
-export const hexadecimal = v.pipe(v.string(), v.regex(/^[0-9a-f]{8,64}$/, 'must be hexadecimal'))
 export const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1))
 export const nonNegativeInteger = v.pipe(v.number(), v.integer(), v.minValue(0))
 export const Sha256Schema = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'))

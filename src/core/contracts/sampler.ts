@@ -1,7 +1,7 @@
 /** How the pictures of a run are drawn, as its specification says it. */
 import * as v from 'valibot'
+import { hash } from './fields'
 import { SCHEDULER_TYPES } from './manifest'
-import { hexadecimal } from './parts'
 
 export const SamplerSpecSchema = v.strictObject({
   scheduler: v.picklist(SCHEDULER_TYPES),
@@ -9,11 +9,11 @@ export const SamplerSpecSchema = v.strictObject({
   guidanceScale: v.number(),
   noise: v.picklist(['philox', 'torch']),
   /** SHA-256 of the pack's accelerator, added to every stage; absent: the full sampler. */
-  accelerator: v.optional(hexadecimal),
+  accelerator: v.optional(hash),
   /**
    * Names the accelerator's own decoder (`decoderSha256`); absent: the model's decoder, as all runs had it before
    * accelerators came with one.
    */
-  decoder: v.optional(hexadecimal),
+  decoder: v.optional(hash),
 })
 export type SamplerSpec = v.InferOutput<typeof SamplerSpecSchema>

@@ -2,18 +2,17 @@
  * Which shard a unit belongs to, and the file of one. The cut depends on prompt and repeat only, so that all stages of a
  * prompt are in one shard and each finished shard is paired.
  */
-import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { SpqrError } from '../contracts/errors'
 import type { Outcome, RunRecord } from '../contracts/run'
 import { MOST_SHARDS, type Shard, type ShardFile } from '../contracts/shard'
+import { sha256Hex } from '../hash'
 import { sealOf } from '../scoring'
 
 type Place = Pick<Outcome, 'promptId' | 'repeat'>
 
 /** SHA-256 of the JSON of [promptId, repeat], as one large whole number, modulo `count`. */
 export function shardOf({ promptId, repeat }: Place, count: number): number {
-  const hash = bytesToHex(sha256(utf8ToBytes(JSON.stringify([promptId, repeat]))))
+  const hash = sha256Hex(JSON.stringify([promptId, repeat]))
   return Number(BigInt(`0x${hash}`) % BigInt(count))
 }
 

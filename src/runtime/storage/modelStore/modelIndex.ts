@@ -2,11 +2,10 @@
  * The index of stored models in IndexedDB: which pieces of which file are here, with the hash of each, and which files
  * belong to which model. A piece enters the index after its bytes were flushed, so a crash costs at most one piece.
  */
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
-import { sha256 } from '@noble/hashes/sha2.js'
 import * as v from 'valibot'
 import { version } from '../../../../package.json'
 import type { SourceFile, SourceListing } from '../../../core/contracts'
+import { sha256Hex } from '../../../core/hash'
 import type { KeyValue } from '../cache'
 
 const hex = v.pipe(v.string(), v.regex(/^[0-9a-f]{40,64}$/))
@@ -41,9 +40,7 @@ const MODEL = 'model:'
 
 /** Equal content has one name, so that models share files; where no hash is told, the pinned address names it. */
 export function fileKey(listingId: string, file: SourceFile): string {
-  return (
-    file.sha256 ?? file.gitSha1 ?? `x${bytesToHex(sha256(utf8ToBytes(`${listingId}\n${file.path}\n${file.bytes}`)))}`
-  )
+  return file.sha256 ?? file.gitSha1 ?? `x${sha256Hex(`${listingId}\n${file.path}\n${file.bytes}`)}`
 }
 
 export const pieceLength = ({ bytes, pieceBytes }: FileEntry, i: number): number =>
