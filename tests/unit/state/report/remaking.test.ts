@@ -1,4 +1,4 @@
-import { beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { Outcome, Report } from '../../../../src/core/contracts'
 import type { Services } from '../../../../src/state/page/services'
 import { Claims } from '../../../../src/state/report/claims.svelte'
@@ -8,23 +8,13 @@ import type { RunRequest } from '../../../../src/state/run/runner.svelte'
 import { PromptShelf } from '../../../../src/state/settings/promptShelf'
 import { FakeTrainer } from '../../evaluation/fixture'
 import { harness, live, pack, smoke } from '../../evaluation/harness'
+import { stubImageData } from '../run/imageData'
 
 const device = { executionProvider: 'wasm', threads: 2 } as const
 const report = await harness().start(smoke)
 const trained = await harness().start(live)
 
-beforeAll(() =>
-  vi.stubGlobal(
-    'ImageData',
-    class {
-      constructor(
-        readonly data: Uint8ClampedArray,
-        readonly width: number,
-        readonly height: number,
-      ) {}
-    },
-  ),
-)
+beforeAll(() => stubImageData())
 
 type Work = (open: unknown) => Promise<unknown>
 function opened(of: Report) {

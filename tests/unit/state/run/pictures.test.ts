@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { LOOSE_BYTES, Pictures } from '../../../../src/state/run/pictures.svelte'
 import type { GeneratedImage } from '../../../../src/core/contracts'
+import { stubImageData } from './imageData'
 
 const SIDE = 512
 const BYTES = 4 * SIDE * SIDE
@@ -11,17 +12,7 @@ const picture = (unitId: string): GeneratedImage => ({ unitId, width: SIDE, heig
 const name = (i: number) => `unit-${i}`
 
 beforeAll(() => {
-  // Node has no ImageData; only its size counts here.
-  vi.stubGlobal(
-    'ImageData',
-    class {
-      constructor(
-        readonly data: Uint8ClampedArray,
-        readonly width: number,
-        readonly height: number,
-      ) {}
-    },
-  )
+  stubImageData()
 })
 
 const kept = (pictures: Pictures) => Array.from({ length: MANY }, (_, i) => i).filter((i) => pictures.get(name(i)))

@@ -7,6 +7,7 @@ import { Runner, type RunRequest } from '../../../../src/state/run/runner.svelte
 import { Settings } from '../../../../src/state/settings/settings.svelte'
 import { PackInfo } from '../../../../src/state/page/pack.svelte'
 import { harness, pack, smoke } from '../../evaluation/harness'
+import { stubImageData } from './imageData'
 
 // The page that a run watches being left.
 beforeEach(() => {
@@ -16,16 +17,7 @@ beforeEach(() => {
   vi.stubGlobal('dispatchEvent', page.dispatchEvent.bind(page))
   vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'visible' }))
   vi.stubGlobal('navigator', {})
-  vi.stubGlobal(
-    'ImageData',
-    class {
-      constructor(
-        readonly data: Uint8ClampedArray,
-        readonly width: number,
-        readonly height: number,
-      ) {}
-    },
-  )
+  stubImageData()
 })
 afterEach(() => vi.unstubAllGlobals())
 
