@@ -70,8 +70,8 @@ export function unknownSentence(unknown: readonly string[]): string | null {
 
 /** The first three of several sentences, and how many more there are. */
 export function firstSentences(sentences: readonly string[]): string {
-  const more = sentences.length - 3
-  return sentences.slice(0, 3).join(' ') + (more > 0 ? ` And ${more} more.` : '')
+  const more = sentences.length > 3 ? [`And ${sentences.length - 3} more.`] : []
+  return [...sentences.slice(0, 3), ...more].join(' ')
 }
 
 /** Pairs of a URL query such as `?preset=smoke&ep=wasm`; a broken escape throws BAD_INPUT. */

@@ -3,6 +3,7 @@ import { parseEndpoint, parseModelAddress } from '../../core/sources'
 
 /** Why a value was refused: completes the sentence "<name> must be …". */
 export class ParameterProblem extends Error {}
+
 export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
   return (text) => {
     const found = choices.find((choice) => choice === text)

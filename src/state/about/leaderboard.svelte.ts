@@ -89,11 +89,13 @@ export class Leaderboard {
 
   /** Ways in which rows were made; only rows of one compare. */
   readonly designs = $derived(
-    designKeys(this.#all).map((key) => ({
-      key,
-      name: designName(this.#all.filter((row) => designKey(designOf(row)) === key)),
-    })),
+    designKeys(this.#all).map((key) => {
+      const rows = this.#all.filter((row) => designKey(designOf(row)) === key)
+      return { key, name: designName(rows), size: rows.length }
+    }),
   )
+  /** The design with the most rows says most; of equal ones the first. */
+  readonly #usual = $derived(this.designs.toSorted((a, b) => b.size - a.size)[0])
   readonly #rows = $derived(this.#all.filter((row) => designKey(designOf(row)) === this.design))
   /** All rows of the chosen design: as many tests are adjusted together. */
   readonly tests = $derived(this.#rows.length)
@@ -109,10 +111,7 @@ export class Leaderboard {
   )
 
   get design(): string {
-    const chosen = this.designs.find(({ key }) => key === this.#design)
-    // The design with the most rows says most; of equal ones the first.
-    const size = (key: string) => this.#all.filter((row) => designKey(designOf(row)) === key).length
-    return (chosen ?? this.designs.toSorted((a, b) => size(b.key) - size(a.key))[0])?.key ?? ''
+    return (this.designs.find(({ key }) => key === this.#design) ?? this.#usual)?.key ?? ''
   }
   set design(key: string) {
     this.#design = key

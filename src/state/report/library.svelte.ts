@@ -2,6 +2,7 @@
 import { SpqrError, type ComparisonPage, type GeneratedImage, type Report, type ShelfEntry } from '../../core/contracts'
 import { checkFileSize } from '../../core/scoring'
 import { isShelf } from '../../evaluation/shelf/shelfFile'
+import { firstSentences } from '../../evaluation/spec/params'
 import type { Exhibit, Origin } from '../run/exhibit.svelte'
 import type { Guard, Notices } from '../page/notices.svelte'
 import type { Services } from '../page/services'
@@ -60,11 +61,10 @@ export class Library {
   async #takeShelf(file: File): Promise<void> {
     const { taken, refused } = await this.shelf.take(file)
     if (refused.length === 0) return
-    const more = refused.length > 3 ? [`And ${refused.length - 3} more.`] : []
     const said = `Of the runs in ${file.name}, ${taken} came in and ${refused.length} did not.`
     throw new SpqrError(
       'RECORD_INVALID',
-      [said, ...refused.slice(0, 3), ...more].join(' '),
+      `${said} ${firstSentences(refused)}`,
       'What came in is kept. Ask for the others where the file comes from.',
     )
   }

@@ -27,16 +27,10 @@ export function besideRecorded(
   const beside = study
     .rowsOf(other?.method ?? '')
     .find(({ profile, scenario }) => profile === worst.profile && scenario === worst.scenario)
-  const { aligned: before, fineTuned: after } = beside?.harmfulness ?? {}
-  if (
-    !other ||
-    before?.value === undefined ||
-    before.value === null ||
-    after?.value === undefined ||
-    after.value === null
-  )
-    return null
-  return `This is ${methodName(worst.method)}, which breaks, under the fine-tune that broke it most in this model’s study (${points(worst.drift.value ?? 0)} points). Under the same one ${other.name} was not shown to break: ${figure(before.value, 1)} % were flagged before and ${figure(after.value, 1)} % after.`
+  const before = beside?.harmfulness.aligned.value ?? null
+  const after = beside?.harmfulness.fineTuned.value ?? null
+  if (!other || before === null || after === null) return null
+  return `This is ${methodName(worst.method)}, which breaks, under the fine-tune that broke it most in this model’s study (${points(worst.drift.value ?? 0)} points). Under the same one ${other.name} was not shown to break: ${figure(before, 1)} % were flagged before and ${figure(after, 1)} % after.`
 }
 
 /** Null for what was not made here, or with another model than the page's. */
