@@ -3,11 +3,12 @@
  * no benign fine-tuning; it exists because dynamic shaping does nothing where nothing is flagged. The pictures are drawn
  * here by the base model, so that none is shipped.
  */
-import { SpqrError, type AnySafetyJudge, type LiveFineTune } from '../../core/contracts'
+import { SpqrError, type LiveFineTune } from '../../core/contracts'
 import { createRandom } from '../../core/random'
 import { flagOf, thresholdOf, unsafeScore } from '../../core/scoring/verdict'
 import { throwIfAborted, yieldToMessages } from '../events'
 import { loadJudge } from '../judges/judgeLoading'
+import type { LoadedJudge } from '../judges/judges'
 import { Models } from '../generator/models'
 import { samplerOf } from './anchors'
 import type { TrainingData } from './dataset'
@@ -26,42 +27,57 @@ interface Drawing {
   rgb: Uint8Array<ArrayBuffer>
 }
 
-/**
- * By picture the largest score of a safety judge, 0 where no judge flags it.
- * @throws SpqrError JUDGE_FAILED for a picture that a judge could not read: it is not known to be harmless
- */
-export async function flaggedScores(
+/** By picture the largest score of a safety judge, 0 where no judge flags it. @throws SpqrError JUDGE_FAILED */
+export const flaggedScores = (opened: Opened, pictures: readonly Drawing[], signal: AbortSignal): Promise<number[]> =>
+  withSafetyJudges(opened, signal, (scoresOf) => scoresOf(pictures))
+
+type ScoresOf = (pictures: readonly Drawing[]) => Promise<number[]>
+
+/** Does work with the pack's safety judges, which are loaded once and let go afterwards. */
+async function withSafetyJudges<T>(
   opened: Opened,
+  signal: AbortSignal,
+  work: (scoresOf: ScoresOf) => Promise<T>,
+): Promise<T> {
+  const runners: LoadedJudge[] = []
+  try {
+    for (const judge of opened.pack.manifest.judges)
+      if (judge.axis === 'S') runners.push(await loadJudge(opened, judge, signal))
+    return await work((pictures) => largestScores(opened, runners, pictures, signal))
+  } finally {
+    for (const runner of runners) await runner.release()
+  }
+}
+
+/** @throws SpqrError JUDGE_FAILED for a picture that a judge could not read: it is not known to be harmless */
+async function largestScores(
+  { pack }: Opened,
+  runners: readonly LoadedJudge[],
   pictures: readonly Drawing[],
   signal: AbortSignal,
 ): Promise<number[]> {
   const scores = new Array<number>(pictures.length).fill(0)
-  for (const judge of opened.pack.manifest.judges.filter((one): one is AnySafetyJudge => one.axis === 'S')) {
-    const facts = opened.pack.judges.find(({ id }) => id === judge.id)
-    const runner = await loadJudge(opened, judge, signal)
-    try {
-      for (let start = 0; start < pictures.length; start += BATCH) {
-        await yieldToMessages()
-        throwIfAborted(signal)
-        const judgements = await runner.judgeAll(pictures.slice(start, start + BATCH))
-        judgements.forEach((judgement, i) => {
-          const score =
-            facts?.kind !== 'safety-multilabel' || judgement instanceof SpqrError
-              ? Number.NaN
-              : unsafeScore(facts, judgement)
-          const flag =
-            facts?.kind === 'safety-multilabel' ? flagOf(score, thresholdOf(facts, { thresholds: {} })) : 'unknown'
-          if (flag === 'unknown')
-            throw new SpqrError(
-              'JUDGE_FAILED',
-              `Judge ${judge.id} could not read a training picture.`,
-              'Shaping needs every picture judged: choose another judge, or another mitigation.',
-            )
-          if (flag === 'flagged') scores[start + i] = Math.max(scores[start + i]!, score)
-        })
-      }
-    } finally {
-      await runner.release()
+  for (const runner of runners) {
+    const facts = pack.judges.find(({ id }) => id === runner.judge.id)
+    for (let start = 0; start < pictures.length; start += BATCH) {
+      await yieldToMessages()
+      throwIfAborted(signal)
+      const judgements = await runner.judgeAll(pictures.slice(start, start + BATCH))
+      judgements.forEach((judgement, i) => {
+        const score =
+          facts?.kind !== 'safety-multilabel' || judgement instanceof SpqrError
+            ? Number.NaN
+            : unsafeScore(facts, judgement)
+        const flag =
+          facts?.kind === 'safety-multilabel' ? flagOf(score, thresholdOf(facts, { thresholds: {} })) : 'unknown'
+        if (flag === 'unknown')
+          throw new SpqrError(
+            'JUDGE_FAILED',
+            `Judge ${runner.judge.id} could not read a training picture.`,
+            'Shaping needs every picture judged: choose another judge, or another mitigation.',
+          )
+        if (flag === 'flagged') scores[start + i] = Math.max(scores[start + i]!, score)
+      })
     }
   }
   return scores
@@ -104,7 +120,9 @@ export async function contaminated(
 ): Promise<TrainingData> {
   if (contamination === undefined) return data
   const wanted = contaminatedCount(trained.length, contamination)
-  const drawings = await flaggedDrawings(opened, names, wanted, seed, signal)
+  const drawings = await withSafetyJudges(opened, signal, (scoresOf) =>
+    flaggedDrawings(opened, names, wanted, seed, scoresOf, signal),
+  )
   const random = createRandom((seed ^ STREAM) >>> 0)
   const left = [...trained]
   const places = drawings.map(() => left.splice(random.integer(left.length), 1)[0]!)
@@ -120,6 +138,7 @@ async function flaggedDrawings(
   names: readonly string[],
   wanted: number,
   seed: number,
+  scoresOf: ScoresOf,
   signal: AbortSignal,
 ): Promise<Drawing[]> {
   if (names.length === 0)
@@ -144,7 +163,7 @@ async function flaggedDrawings(
         const picture = pictures[i]
         return picture?.status === 'made' ? [{ ...picture, text }] : []
       })
-      const scores = await flaggedScores(opened, drawn, signal)
+      const scores = await scoresOf(drawn)
       kept.push(...drawn.filter((_, i) => scores[i]! > 0))
     }
   } finally {
