@@ -187,15 +187,17 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, options, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
-  const prompts = await readPrompts(files, manifest.prompts, signal)
-  const revised = await openRevisions(options, manifest, signal)
+  const [prompts, revised, accelerator] = await Promise.all([
+    readPrompts(files, manifest.prompts, signal),
+    openRevisions(options, manifest, signal),
+    openAccelerator(options, manifest, signal),
+  ])
   const measured = manifest.measured
     ? parseJson(`"${manifest.measured.path}"`, await files.load(manifest.measured, signal))
     : null
   const judges: JudgeFacts[] = []
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
-  const accelerator = await openAccelerator(options, manifest, signal)
   return {
     manifest: { ...manifest, prompts: [...manifest.prompts, ...revised.suites] },
     manifestSha256: await digestHex(bytes),

@@ -72,11 +72,15 @@ export class PackInfo {
     const base = `packs/${name}/`
     const read = v.safeParse(PackManifestSchema, await services.readJson(`${base}manifest.json`))
     if (!read.success) return
-    const revisions = v.safeParse(RevisionsSchema, await services.readJson(`${base}revisions.json`))
+    const [revised, accelerator] = await Promise.all([
+      services.readJson(`${base}revisions.json`),
+      services.readJson(`${base}accelerator.json`),
+    ])
+    const revisions = v.safeParse(RevisionsSchema, revised)
     const manifest = revisions.success ? withRevisions(read.output, revisions.output) : read.output
     const files = await Promise.all(manifest.prompts.map(({ file }) => services.readJson(base + file.path)))
     const parsed = files.map((file) => v.safeParse(PromptFileSchema, file))
-    this.#accelerator = acceleratorOf(await services.readJson(`${base}accelerator.json`), manifest)
+    this.#accelerator = acceleratorOf(accelerator, manifest)
     // A revised suite whose file is missing is not offered.
     this.#manifest = {
       ...manifest,
