@@ -362,7 +362,7 @@ test('an adapter file that does not fit is refused by name, and the earlier choi
     },
   )
   await field.dispatchEvent('drop', { dataTransfer: dropped })
-  await expect(field.getByText('lora, 2 tensors, rank 3, scale from adapter_config.json')).toBeVisible({
+  await expect(field.getByText('lora, 2 tensors, rank 3; scale from adapter_config.json')).toBeVisible({
     timeout: 300_000,
   })
   await field.getByLabel(/^Strength of adapter_model/).fill('-0.5')
