@@ -9,6 +9,8 @@ const BASE = `http://127.0.0.1:${PORT}/spqr/`
 export default defineConfig({
   testDir: 'e2e',
   outputDir: '../test-results/e2e',
+  // Small pictures that hold on every system: none of their own for each.
+  snapshotPathTemplate: '{testDir}/look/{arg}{ext}',
   // Generous, since every wait ends with what it waits for: only a machine that other work keeps busy comes near it.
   timeout: 900_000,
   expect: { timeout: 60_000 },

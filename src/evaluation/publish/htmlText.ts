@@ -36,12 +36,14 @@ export function table(caption: string, head: readonly string[], rows: readonly s
   return [
     '<div class="wide"><table>',
     `<caption>${escaped(caption)}</caption>`,
-    `<thead><tr>${head.map((cell) => `<th scope="col">${escaped(cell)}</th>`).join('')}</tr></thead>`,
+    `<thead><tr>${head.map(columnHead).join('')}</tr></thead>`,
     `<tbody>${rows.map((row) => `<tr>${row}</tr>`).join('\n')}</tbody>`,
     '</table></div>',
   ].join('\n')
 }
 
+/** A corner without words is no header. */
+const columnHead = (text: string): string => (text === '' ? '<td></td>' : `<th scope="col">${escaped(text)}</th>`)
 export const rowHead = (text: string): string => `<th scope="row">${escaped(text)}</th>`
 
 const LOOK: Readonly<Record<Axis | 'SPQR', { name: string; colour: string }>> = {
