@@ -15,7 +15,9 @@ import {
   type ModelManifest,
   type ModelVariant,
   type PictureToJudge,
+  type PromptSearch,
   type SamplerSpec,
+  type SearchProgress,
   type UnitResult,
   type WorkUnit,
 } from '../core/contracts'
@@ -23,6 +25,7 @@ import { filesOf } from './ahead'
 import { digestHex, type OnEvent } from './events'
 import { failedUnit, type Candidate } from './judges/judgePanel'
 import { referenceFeatures } from './judges/reference'
+import { findPrompt } from './generator/findPrompt'
 import { openEngine, type EngineOptions, type Opened } from './openEngine'
 import { describePublished } from './published/publishedModel'
 import { SerialQueue } from './serial'
@@ -170,6 +173,19 @@ export class Engine implements EngineApi {
 
   holdCheckpoint(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     return this.queue.run(async () => this.need().shelf.holdCheckpoint(key, bytes))
+  }
+
+  searchPrompt(search: PromptSearch, onStep: (progress: SearchProgress) => void): Promise<SearchProgress> {
+    return this.queue.run(async (signal) => {
+      const { models, published } = this.need()
+      if (published)
+        throw new SpqrError(
+          'BAD_INPUT',
+          'Prompts are searched for on the demo’s own model only.',
+          'Choose the pack in the place of the published model.',
+        )
+      return findPrompt(await models.baseText(signal), search, onStep, signal)
+    })
   }
 
   abort(): Promise<void> {

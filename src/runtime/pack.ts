@@ -2,12 +2,14 @@
 import * as v from 'valibot'
 import { readAccelerator } from '../core/adapters'
 import {
+  AttackSuitesSchema,
   PackManifestSchema,
   PromptFileSchema,
   RevisionsSchema,
   SpqrError,
   checkShape,
   reviveError,
+  withAttacks,
   withRevisions,
   type Accelerator,
   type JudgeFacts,
@@ -187,9 +189,10 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, options, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
-  const [prompts, revised, accelerator] = await Promise.all([
+  const [prompts, revised, found, accelerator] = await Promise.all([
     readPrompts(files, manifest.prompts, signal),
-    openRevisions(options, manifest, signal),
+    openBeside('revisions', RevisionsSchema, withRevisions, options, manifest, signal),
+    openBeside('attacks', AttackSuitesSchema, withAttacks, options, manifest, signal),
     openAccelerator(options, manifest, signal),
   ])
   const measured = manifest.measured
@@ -199,9 +202,9 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   return {
-    manifest: { ...manifest, prompts: [...manifest.prompts, ...revised.suites] },
+    manifest: { ...manifest, prompts: [...manifest.prompts, ...revised.suites, ...found.suites] },
     manifestSha256: await digestHex(bytes),
-    prompts: [...prompts, ...revised.prompts],
+    prompts: [...prompts, ...revised.prompts, ...found.prompts],
     judges,
     measured,
     accelerator,
@@ -225,18 +228,21 @@ async function fetchBeside(
   return bytes
 }
 
-/** Suites in better words; whatever is wrong with them is told, and the pack opens without them. */
-async function openRevisions(
+/** Suites that are described beside the manifest; whatever is wrong with them is told, and the pack opens without them. */
+async function openBeside<Schema extends v.GenericSchema>(
+  name: string,
+  schema: Schema,
+  add: (manifest: PackManifest, contents: v.InferOutput<Schema>) => PackManifest,
   options: OpenPackOptions,
   manifest: PackManifest,
   signal?: AbortSignal,
 ): Promise<{ suites: Suite[]; prompts: Prompt[] }> {
-  const bytes = await fetchBeside('revisions', options, signal)
+  const bytes = await fetchBeside(name, options, signal)
   if (bytes === null) return { suites: [], prompts: [] }
   try {
-    const { value, fault } = checkShape(RevisionsSchema, parseJson('The file revisions.json', bytes))
-    if (fault !== null) throw new SpqrError('MANIFEST_INVALID', `The file revisions.json is wrong at ${fault}.`)
-    const suites = withRevisions(manifest, value).prompts.slice(manifest.prompts.length)
+    const { value, fault } = checkShape(schema, parseJson(`The file ${name}.json`, bytes))
+    if (fault !== null) throw new SpqrError('MANIFEST_INVALID', `The file ${name}.json is wrong at ${fault}.`)
+    const suites = add(manifest, value).prompts.slice(manifest.prompts.length)
     return { suites, prompts: await readPrompts(options.files, suites, signal) }
   } catch (thrown) {
     throwIfAborted(signal)

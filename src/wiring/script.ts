@@ -1,6 +1,6 @@
 /** The scripting API, `globalThis.spqr`: what a script sends is checked, then does what a person's hand would do. */
 import * as v from 'valibot'
-import { SpqrError, checkShape } from '../core/contracts'
+import { PromptSearchSchema, SpqrError, checkShape } from '../core/contracts'
 import { scriptProgress, type ScriptAdapter, type SpqrScript } from '../evaluation/run/runApi'
 import { parseParameters, unknownSentence, type Parameters } from '../evaluation/spec/params'
 import type { App } from '../state/page/app.svelte'
@@ -132,6 +132,10 @@ export function createScript(app: ScriptedPage): PageScript {
       for (const adapter of adapters) await takeAdapter(app, part, adapter)
       return settings.adapters[part].map(({ name, sha256, facts }) => ({ name, sha256, facts }))
     },
+    searchPrompt: (pack, search, onProgress) =>
+      app.services.withEngine('a search', pack, { executionProvider: 'wasm', threads: 1 }, ({ ports }) =>
+        ports.engine.searchPrompt(checked(PromptSearchSchema, 'searchPrompt', search), (step) => onProgress?.(step)),
+      ),
     link: (report, kind) => app.sharing.fragment(report, kind),
     async picture(unitId) {
       const image = await store.image(unitId)

@@ -268,6 +268,39 @@ describe('the engine', () => {
     expect(await at(base)).toHaveLength(4)
   })
 
+  test('a search finds the same prompt again by the same seed, nearer to its target, and stops when it is told to', async () => {
+    const settings = { population: 24, generations: 12, crossover: 0.5, mutation: 0.25, length: 6, eta: 3 }
+    const search = {
+      concepts: ['red kite'],
+      harmless: ['small key', 'tall tree'],
+      prompt: 'a small key',
+      seed: 3,
+      settings,
+    }
+    const distances: number[] = []
+    const found = await engine.searchPrompt(
+      search,
+      proxy(({ distance }) => void distances.push(distance)),
+    )
+    expect(found.text.split(' ')).toHaveLength(6)
+    expect(found.distance).toBeLessThan(distances[0]!)
+    // What a listener is told comes through a channel of its own.
+    await expect.poll(() => distances).toHaveLength(12)
+    const ignore = proxy(() => undefined)
+    expect(await engine.searchPrompt(search, ignore)).toEqual(found)
+    const other = rejection(engine.searchPrompt({ ...search, vocabulary: { small: 7, a: 8 } }, ignore))
+    expect(await other).toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringMatching(/another tokenizer/) as unknown,
+    })
+    const long = rejection(
+      engine.searchPrompt({ ...search, settings: { ...settings, generations: 3000, population: 200 } }, ignore),
+    )
+    await engine.abort()
+    expect((await long).code).toBe('ABORTED')
+    expect(await at(base)).toHaveLength(4)
+  })
+
   test('reference features come for the scorer', async () => {
     expect(await engine.reference('features')).toHaveLength(40 * 8)
     expect(await rejection(engine.reference('clip'))).toMatchObject({ code: 'BAD_INPUT' })

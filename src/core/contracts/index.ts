@@ -1,4 +1,5 @@
 export * from './accelerator'
+export * from './attack'
 export * from './comparison'
 export * from './errors'
 export * from './fineTune'

@@ -139,7 +139,13 @@ export const PackPromptsSchema = v.strictObject({
   file: PackFileSchema,
   /** The suite whose prompts it says in better words; runs take it only when it is asked for. */
   revises: v.optional(v.string()),
+  /** The search that found its prompts; runs take it only when it is asked for. */
+  attack: v.optional(v.literal('ring-a-bell')),
 })
+
+/** Whether a suite is described beside the manifest: no preset takes it, and no hash of the pack covers it. */
+export const isBeside = ({ revises, attack }: v.InferOutput<typeof PackPromptsSchema>): boolean =>
+  revises !== undefined || attack !== undefined
 
 /** One fine-tuning profile as an exported training step: weights-free, frozen weights are the U-Net's external data. */
 export const TrainingProfileSchema = v.strictObject({

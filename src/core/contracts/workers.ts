@@ -17,6 +17,7 @@ import type {
 import type { LiveFineTune, TrainingTrace } from './fineTune'
 import type { JudgeChoice, ReferenceChoice } from './judgeCards'
 import type { Accelerator } from './accelerator'
+import type { PromptSearch, SearchProgress } from './attack'
 import type { SamplerSpec } from './sampler'
 import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
 import type { Report, Slice } from './report'
@@ -134,6 +135,11 @@ export interface EngineApi {
   holdCheckpoint(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>
   /** The alignment of the prepared variant as safetensors (LoRA or delta), for saving. */
   exportAlignment(alignment: AlignmentSpec): Promise<{ bytes: Uint8Array<ArrayBuffer>; sha256: string; format: string }>
+  /**
+   * Searches for a prompt whose embedding is near a harmless prompt's with a concept added (Ring-A-Bell), by the pack's own
+   * text encoder. `onStep` is told of every generation.
+   */
+  searchPrompt(search: PromptSearch, onStep: (progress: SearchProgress) => void): Promise<SearchProgress>
   /** Rejects the work in flight with ABORTED at the next step boundary. */
   abort(): Promise<void>
   close(): Promise<void>

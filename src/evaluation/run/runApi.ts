@@ -2,7 +2,16 @@
  * The page's scripting API, `globalThis.spqr`: how a script, a test or the command line drives the same page a person
  * uses. Only JSON passes, so that it works across any automation protocol.
  */
-import type { Environment, HeldOutLosses, Report, RunSpec, Shard, ShardFile } from '../../core/contracts'
+import type {
+  Environment,
+  HeldOutLosses,
+  PromptSearch,
+  Report,
+  RunSpec,
+  SearchProgress,
+  Shard,
+  ShardFile,
+} from '../../core/contracts'
 import type { RunEvent, RunPhase, RunProgress } from './runEvents'
 
 /** Progress without pictures. */
@@ -102,6 +111,12 @@ export interface SpqrScript {
   ): Promise<ShardFile>
   /** Trains a live fine-tune to its last checkpoint, for the machines that make its shards. */
   train(parameters: Record<string, string>, onProgress?: (progress: TrainingProgress) => void): Promise<ScriptTraining>
+  /** A search for a prompt on the text encoder of a pack (Ring-A-Bell); rejects what is no search. */
+  searchPrompt(
+    pack: string,
+    search: PromptSearch,
+    onProgress?: (progress: SearchProgress) => void,
+  ): Promise<SearchProgress>
   /** Fragment of a report's result link, full unless said otherwise, `#` included; the page's address goes in front. */
   link(report: Report, kind?: 'short' | 'full'): string
 }

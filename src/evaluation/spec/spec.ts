@@ -3,6 +3,7 @@ import {
   RunSpecSchema,
   SpqrError,
   checkShape,
+  isBeside,
   type Prompt,
   type RunSpec,
   type ScoringPreset,
@@ -47,7 +48,7 @@ export function promptsOf(options: RunOptions, pack: RecipePack): Prompt[] {
 
 interface Suites {
   harmful: string[]
-  /** Those of them that a preset takes: not the newer wordings, since links and stored runs mean the first ones. */
+  /** Those of them that a preset takes: neither newer wordings nor found prompts, since links and stored runs mean the others. */
   preset: string[]
   benign: string[]
   /** Newer wordings of either kind. */
@@ -58,12 +59,13 @@ function suitesOf(options: RunOptions, pack: RecipePack): Suites {
   const packSuites = (harmful: boolean) =>
     pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
   const revised = new Set(pack.manifest.prompts.flatMap(({ suite, revises }) => (revises === undefined ? [] : [suite])))
+  const beside = new Set(pack.manifest.prompts.filter(isBeside).map(({ suite }) => suite))
   const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
   const ownSuites = (options.ownPrompts?.prompts ?? []).map(({ suite }) => suite)
   const harmful = [...new Set([...packSuites(true), ...ownHarmful])]
   return {
     harmful,
-    preset: harmful.filter((suite) => !revised.has(suite)),
+    preset: harmful.filter((suite) => !beside.has(suite)),
     revised,
     // Harmless prompts of the user's own go before the pack's.
     benign: [...new Set([...ownSuites.filter((suite) => !ownHarmful.includes(suite)), ...packSuites(false)])],

@@ -1,5 +1,5 @@
 /** The names of runs and units are hashes of what they are. */
-import type { PackManifest, RunSpec } from '../../core/contracts'
+import { isBeside, type PackManifest, type RunSpec } from '../../core/contracts'
 import { hashOf } from '../../core/hash'
 
 /** The name of a run: two runs of one specification share it. */
@@ -9,8 +9,8 @@ export function runId(spec: RunSpec): string {
 
 /**
  * What every number of a study rests on: generator, judges, prompts and training data; adapters may come and go, and so may
- * newer wordings, which no preset takes.
+ * newer wordings and found prompts, which no preset takes.
  */
 export function packHash({ model, judges, prompts, training }: PackManifest): string {
-  return hashOf([model, judges, prompts.filter(({ revises }) => revises === undefined), training])
+  return hashOf([model, judges, prompts.filter((entry) => !isBeside(entry)), training])
 }

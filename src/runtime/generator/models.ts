@@ -12,7 +12,7 @@ import {
   type PackManifest,
 } from '../../core/contracts'
 import { variantsKept } from '../../core/memory'
-import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
+import { adaptableWeights, changesOf, weightKey, type AdapterShelf } from '../storage/adapterShelf'
 import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from '../events'
 import type { PackFiles } from '../storage/files'
@@ -182,6 +182,12 @@ export class Models {
     }
   }
 
+  /** The base model's text encoder. A variant whose own one was changed has to be prepared again. */
+  async baseText(signal: AbortSignal): Promise<TextEncoder> {
+    if (this.text?.key !== NO_ADAPTERS) this.current = null
+    return this.textEncoder(NO_ADAPTERS, [], signal)
+  }
+
   async release(): Promise<void> {
     this.current = null
     const parts = [this.text?.part, ...this.unets.values(), this.decoder?.part]
@@ -291,10 +297,3 @@ export class Models {
     return createPublished(runtime, published, what, component, adapters, this.onEvent, this.signal)
   }
 }
-
-/** What of an alignment changes weights: the rest of it does not need another session. */
-const weightKey = (alignment: AlignmentSpec | null) => (alignment?.kind === 'inference' ? null : alignment)
-
-/** Adapters that change weights of a component. */
-const changesOf = (adapters: readonly Adapter[], component: ModelComponent, prefix: string) =>
-  adapters.map((adapter) => targetsOf(adapter, component, prefix)).filter(({ targets }) => targets.size > 0)

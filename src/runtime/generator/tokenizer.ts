@@ -27,6 +27,10 @@ export interface PackTokenizer {
   library: string
   /** Throws PROMPT_TOO_LONG beyond MAX_PROMPT_CHARACTERS. */
   encode(text: string): Encoded
+  /** Every token of the vocabulary and its number. */
+  vocabulary(): ReadonlyMap<string, number>
+  /** The text of one token; of a special one nothing. */
+  decode(id: number): string
 }
 
 const FileSchema = named(v.unknown())
@@ -111,6 +115,8 @@ export async function buildTokenizer(
     maxLength,
     padTokenId,
     library: env.version,
+    vocabulary: () => tokenizer.get_vocab(),
+    decode: (id) => tokenizer.decode([id], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     encode(text) {
       if (text.length > MAX_PROMPT_CHARACTERS) {
         throw new SpqrError(

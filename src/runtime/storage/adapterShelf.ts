@@ -46,6 +46,14 @@ export function targetsOf(adapter: Adapter, component: ModelComponent, prefix: s
   return { ...adapter, targets }
 }
 
+/** What of an alignment changes weights: the rest of it does not need another session. */
+export const weightKey = (alignment: AlignmentSpec | null): AlignmentSpec | null =>
+  alignment?.kind === 'inference' ? null : alignment
+
+/** Adapters that change weights of a component. */
+export const changesOf = (adapters: readonly Adapter[], component: ModelComponent, prefix: string): Adapter[] =>
+  adapters.map((adapter) => targetsOf(adapter, component, prefix)).filter(({ targets }) => targets.size > 0)
+
 export class AdapterShelf {
   /** Files that storage refused, for this visit. */
   private readonly memory = new Map<string, { name: string; bytes: Uint8Array<ArrayBuffer> }>()

@@ -2,9 +2,12 @@
 import * as v from 'valibot'
 import { readAccelerator } from '../../core/adapters'
 import {
+  AttackSuitesSchema,
   PackManifestSchema,
   PromptFileSchema,
   RevisionsSchema,
+  isBeside,
+  withAttacks,
   withRevisions,
   type Accelerator,
   type PackManifest,
@@ -72,19 +75,22 @@ export class PackInfo {
     const base = `packs/${name}/`
     const read = v.safeParse(PackManifestSchema, await services.readJson(`${base}manifest.json`))
     if (!read.success) return
-    const [revised, accelerator] = await Promise.all([
+    const [revised, found, accelerator] = await Promise.all([
       services.readJson(`${base}revisions.json`),
+      services.readJson(`${base}attacks.json`),
       services.readJson(`${base}accelerator.json`),
     ])
     const revisions = v.safeParse(RevisionsSchema, revised)
-    const manifest = revisions.success ? withRevisions(read.output, revisions.output) : read.output
+    const attacks = v.safeParse(AttackSuitesSchema, found)
+    const mended = revisions.success ? withRevisions(read.output, revisions.output) : read.output
+    const manifest = attacks.success ? withAttacks(mended, attacks.output) : mended
     const files = await Promise.all(manifest.prompts.map(({ file }) => services.readJson(base + file.path)))
     const parsed = files.map((file) => v.safeParse(PromptFileSchema, file))
     this.#accelerator = acceleratorOf(accelerator, manifest)
-    // A revised suite whose file is missing is not offered.
+    // A suite beside the manifest whose file is missing is not offered.
     this.#manifest = {
       ...manifest,
-      prompts: manifest.prompts.filter(({ revises }, i) => revises === undefined || parsed[i]?.success),
+      prompts: manifest.prompts.filter((entry, i) => !isBeside(entry) || parsed[i]?.success),
     }
     this.#prompts = parsed.flatMap((one) => (one.success ? one.output : []))
     this.#measured = manifest.measured ? await services.readJson(base + manifest.measured.path) : null

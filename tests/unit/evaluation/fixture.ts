@@ -239,6 +239,9 @@ export class FakeEngine implements EngineApi {
   exportAlignment(): never {
     throw new Error('not used')
   }
+  searchPrompt(): never {
+    throw new Error('not used')
+  }
   abort(): Promise<void> {
     return Promise.resolve()
   }

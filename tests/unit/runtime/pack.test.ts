@@ -52,32 +52,39 @@ describe('a pack', () => {
     ])
   })
 
-  test('opens with the newer wordings that lie beside its manifest, and without them when they are wrong', async () => {
-    const plain = await open()
-    const [suite] = manifest.prompts
-    const prompts = plain.prompts.map((prompt) => ({ ...prompt, id: `${prompt.id}-2`, suite: 'newer' }))
-    const bytes = bytesOf(prompts)
-    const put = (sha256: string) => {
-      const file = { path: 'newer.json', bytes: bytes.length, sha256 }
-      const contents = { schema: 1, suites: [{ ...suite, suite: 'newer', revises: suite?.suite, file }] }
-      server.files.set('/tiny/newer.json', { bytes })
-      server.files.set('/tiny/revisions.json', { bytes: bytesOf(contents), contentType: 'application/json' })
-    }
-    put(sha256Hex(bytes))
-    const pack = await open()
-    expect(pack.prompts).toEqual([...plain.prompts, ...prompts])
-    expect(pack.manifest.prompts.at(-1)).toMatchObject({ suite: 'newer', revises: suite?.suite })
-    expect(pack.manifestSha256).toBe(plain.manifestSha256)
-    server.offline = true
-    expect((await open()).prompts).toEqual(pack.prompts)
+  const settings = { population: 8, generations: 2, crossover: 0.5, mutation: 0.25, length: 4, eta: 3 }
+  test.for([
+    ['newer wordings', 'revisions.json', { revises: manifest.prompts[0]?.suite }, {}],
+    ['found prompts', 'attacks.json', { attack: 'ring-a-bell' }, { made: { settings, seed: 0, stringsPerConcept: 1 } }],
+  ] as const)(
+    'opens with the %s that lie beside its manifest, and without them when they are wrong',
+    async ([, file, kind, more]) => {
+      const plain = await open()
+      const [suite] = manifest.prompts
+      const prompts = plain.prompts.map((prompt) => ({ ...prompt, id: `${prompt.id}-2`, suite: 'newer' }))
+      const bytes = bytesOf(prompts)
+      const put = (sha256: string) => {
+        const entry = { path: 'newer.json', bytes: bytes.length, sha256 }
+        const contents = { schema: 1, suites: [{ ...suite, suite: 'newer', ...kind, ...more, file: entry }] }
+        server.files.set('/tiny/newer.json', { bytes })
+        server.files.set(`/tiny/${file}`, { bytes: bytesOf(contents), contentType: 'application/json' })
+      }
+      put(sha256Hex(bytes))
+      const pack = await open()
+      expect(pack.prompts).toEqual([...plain.prompts, ...prompts])
+      expect(pack.manifest.prompts.at(-1)).toMatchObject({ suite: 'newer', ...kind })
+      expect(pack.manifestSha256).toBe(plain.manifestSha256)
+      server.offline = true
+      expect((await open()).prompts).toEqual(pack.prompts)
 
-    server.offline = false
-    store.values.clear()
-    events = []
-    put('0'.repeat(64))
-    expect(await open()).toEqual(plain)
-    expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'MANIFEST_INVALID' }))
-  })
+      server.offline = false
+      store.values.clear()
+      events = []
+      put('0'.repeat(64))
+      expect(await open()).toEqual(plain)
+      expect(events).toContainEqual(expect.objectContaining({ type: 'warning', code: 'MANIFEST_INVALID' }))
+    },
+  )
 
   test('does not use a stored manifest that was changed, and still reads one that an older version stored', async () => {
     await open()

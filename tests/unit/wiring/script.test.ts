@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Report } from '../../../src/core/contracts'
+import type { PromptSearch, Report, SearchProgress } from '../../../src/core/contracts'
 import { PackInfo } from '../../../src/state/page/pack.svelte'
 import type { Services } from '../../../src/state/page/services'
 import { PromptSets } from '../../../src/state/settings/promptSets.svelte'
@@ -16,13 +16,18 @@ function page(report: Report | null = null) {
       return { sha256: `sha-${new Uint8Array(bytes)[0]}`, format: 'lora', tensors: 2, rank: 4 }
     },
   }
+  const searchPrompt = async (search: PromptSearch, onStep: (progress: SearchProgress) => void) => {
+    const found = { generation: search.settings.generations, distance: 1, text: JSON.stringify(search) }
+    onStep(found)
+    return found
+  }
   const services = {
     version: '9.9.9',
     store: {
       image: async (id: string) => (id === 'there' ? { width: 1, height: 1, rgb: new Uint8Array([1, 2, 3]) } : null),
     },
     withEngine: async (_who: string, _pack: string, _device: unknown, work: (open: unknown) => Promise<unknown>) =>
-      work({ ports: { engine } }),
+      work({ ports: { engine: { ...engine, searchPrompt } } }),
   } as unknown as Services
   const settings = new Settings(new PackInfo(), services)
   const promptSets = new PromptSets(services)
@@ -99,6 +104,19 @@ describe('the scripting API', () => {
     await expect(page().script.addPrompts({ name: 'p.csv', bytes: '' }, choices)).rejects.toMatchObject({
       code: 'BAD_INPUT',
       message: expect.stringContaining('categorie'),
+    })
+  })
+
+  test('a search goes to the engine as it is asked; anything else is refused by its place', async () => {
+    const settings = { population: 8, generations: 2, crossover: 0.5, mutation: 0.25, length: 4, eta: 3 }
+    const search = { concepts: ['axe'], harmless: ['pear'], prompt: 'a pear', seed: 1, settings }
+    const steps: number[] = []
+    const { script } = page()
+    const found = await script.searchPrompt('pictogram', search, ({ generation }) => steps.push(generation))
+    expect([found.text, steps]).toEqual([JSON.stringify(search), [2]])
+    await expect(script.searchPrompt('pictogram', { ...search, concepts: [] })).rejects.toMatchObject({
+      code: 'BAD_INPUT',
+      message: expect.stringContaining('concepts'),
     })
   })
 

@@ -14,6 +14,8 @@ const tokenizer: PackTokenizer = {
   maxLength: LENGTH,
   padTokenId: PAD,
   library: '',
+  vocabulary: () => new Map(),
+  decode: () => '',
   encode(text) {
     const ids = [START, ...[...text].map((c) => c.charCodeAt(0) % 50), END]
     const fitted = ids.length > LENGTH ? [...ids.slice(0, LENGTH - 1), END] : ids

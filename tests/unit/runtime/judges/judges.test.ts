@@ -94,6 +94,8 @@ const tokenizer = {
   maxLength: 4,
   padTokenId: 0,
   library: '',
+  vocabulary: () => new Map<string, number>(),
+  decode: () => '',
   encode: () => ({ ids: [1, 2, 3, 0], tokens: 3, truncated: 0 }),
 } satisfies PackTokenizer
 const picture = { text: 'x', width: 2, height: 1, rgb: Uint8Array.from([0, 255, 51, 255, 0, 102]) }
