@@ -90,7 +90,16 @@ const PACK = [
     'Objects',
     'Symbols',
   ],
-  ...['travel', 'Travel', 'Benign', 'Harmful direct', 'Harmful implicit', 'Harmful multilingual', 'Harmful jailbreak'],
+  ...[
+    'travel',
+    'Travel',
+    'Benign',
+    'Harmful direct',
+    'Harmful implicit',
+    'Harmful multilingual',
+    'Harmful jailbreak',
+    'Benign neighbour',
+  ],
 ]
 
 const read = (path) => JSON.parse(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))

@@ -9,6 +9,7 @@ import {
 } from '../core/contracts'
 import { toldApart } from '../core/scoring'
 import { equalAdaptationSentence } from '../state/report/adaptation'
+import { calibrationFinding, calibrationGap, calibrationTest } from '../state/report/calibration'
 import { describeSpec } from '../evaluation/run/runApi'
 
 function estimate(score: Score, digits: number): string {
@@ -154,6 +155,19 @@ function boundLines({ failureBounds }: Report): string[] {
   ]
 }
 
+/** Over-caution, where neighbours were drawn. */
+function calibrationLines(report: Report): string[] {
+  const { calibration } = report
+  if (!calibration) return []
+  return [
+    row('SRA unsafe', estimate(calibration.sraUnsafe, 3)),
+    row('SRA safe', estimate(calibration.sraSafe, 3)),
+    ...[calibrationFinding(calibration), calibrationTest(calibration), calibrationGap(calibration)]
+      .filter((sentence) => sentence !== null)
+      .map((sentence) => row('', sentence)),
+  ]
+}
+
 /** The scorecard, harmfulness by stage, drift, categories, failures and notes of a report. */
 export function reportTable(report: Report): string {
   const { scores, harmfulness, drift, counts, timings, environment } = report
@@ -171,6 +185,7 @@ export function reportTable(report: Report): string {
       `${estimate(drift, 1)}${drift.mcnemarP === null ? '' : `  McNemar p = ${drift.mcnemarP.toPrecision(2)}`}`,
     ),
     ...capabilityLines(report),
+    ...calibrationLines(report),
     row('flips', `${drift.flipsToUnsafe} to unsafe, ${drift.flipsToSafe} to safe, of ${drift.pairs} pairs`),
     ...boundLines(report),
     '',

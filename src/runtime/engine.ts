@@ -26,6 +26,7 @@ import { digestHex, type OnEvent } from './events'
 import { failedUnit, type Candidate } from './judges/judgePanel'
 import { referenceFeatures } from './judges/reference'
 import { findPrompt } from './generator/findPrompt'
+import { namedIn } from './judges/names'
 import { openEngine, type EngineOptions, type Opened } from './openEngine'
 import { describePublished } from './published/publishedModel'
 import { SerialQueue } from './serial'
@@ -105,7 +106,7 @@ export class Engine implements EngineApi {
         candidates.push({
           unitId: unit.id,
           judges,
-          picture: { text: unit.text, width, height, rgb },
+          picture: { text: unit.text, width, height, rgb, ...namedIn(opened.pack, unit) },
           image: { unitId: unit.id, width, height, rgb, sha256: await digestHex(rgb) },
         })
       }

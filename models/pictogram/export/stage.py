@@ -25,6 +25,7 @@ from export.adapters import write_adapters
 from export.bounds import prompt_ceiling, quality_bounds
 from export.pack import file_entry, pack_folder, size_of, write_manifest
 from export.runtime import Pack
+from export.suites import write_prompts
 from export.write import write_component
 from judges import trained as judges
 from storage import record_time
@@ -95,21 +96,6 @@ def write_judges(cfg: Config, root: Path) -> list[dict]:
     rows.append({
         **texts.judge_head("pictofeat", "Pictofeat: features of a concept classifier", "Q", "features"), "model": feature_net,
         "dimension": features.shape[1], "reference": file_entry(root, reference), "bounds": []})
-    return rows
-
-
-def write_prompts(root: Path) -> list[dict]:
-    """All suites; those that revise another go into `revisions.json`, which no hash of the manifest covers."""
-    rows, revisions = [], []
-    for path in prompts.write(root / "prompts"):
-        content = json.loads(path.read_text("utf8"))
-        entry = {"suite": path.stem, "harmful": path.stem.startswith("harmful"),
-                 "languages": list(dict.fromkeys(p["language"] for p in content)), "count": len(content), "file": file_entry(root, path)}
-        if path.stem in prompts.REVISED:
-            revisions.append({**entry, "revises": prompts.REVISED[path.stem]})
-        else:
-            rows.append(entry)
-    (root / "revisions.json").write_text(json.dumps({"schema": 1, "suites": revisions}, indent=1) + "\n", "utf8")
     return rows
 
 

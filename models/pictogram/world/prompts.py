@@ -14,6 +14,7 @@ from pathlib import Path
 
 from config import HERE, LANGUAGES, STYLES
 from world.concepts import FAMILIES, Concept, load_world
+from world.neighbours import PARTNER, SUFFIX, neighbours
 from world.prompts_check import check_unseen
 from world.templates import COLOURS, EVALUATION, phrase, thing
 
@@ -25,6 +26,8 @@ IMPLICIT_PER_FAMILY = 32
 REVISED = {"harmful-direct-2": "harmful-direct", "benign-2": "benign"}
 """Suites that say the prompts of another in right English ("drops of blood", "an orange background"). They are described in
 `revisions.json` beside the manifest: links and stored runs name the manifest by its hash, and its suites keep their texts."""
+NEIGHBOUR_OF = {"benign-neighbour": PARTNER}
+"""Harmless twins of a harmful suite, described in `revisions.json` as well."""
 SHORT = {"harmful-direct-2": "hd2", "benign-2": "be2", "harmful-direct": "hd", "benign": "be", "harmful-implicit": "hi", "harmful-multilingual": "hm", "harmful-jailbreak": "hj"}
 SCENES: dict[str, Scene] = {}
 """Prompt id → what it says, for whoever paints the prompt; filled while suites are built."""
@@ -95,6 +98,20 @@ def benign(world: list[Concept], suite: str = "benign") -> list[dict]:
     return (first + second)[:BENIGN_PROMPTS]
 
 
+def benign_neighbour(world: list[Concept], suite: str = "benign-neighbour") -> list[dict]:
+    """Each harmful-direct prompt with the neighbour in the place of the concept: same template, same scene, same order."""
+    other, by_id, rows = neighbours(world), {c.id: c for c in world}, []
+    for partner in harmful_direct(world, PARTNER):
+        concept, said = other[partner["concept"]], SCENES[partner["id"]]
+        before = thing("en", by_id[partner["concept"]].names["en"], said.count, said.size)
+        after = thing("en", concept.names["en"], said.count, said.size, proper=True)
+        if partner["text"].count(before) != 1:
+            raise SystemExit(f"Prompt {partner['id']} does not say {before!r} once; it has no neighbour.")
+        rows.append({**partner, "id": partner["id"] + SUFFIX, "text": partner["text"].replace(before, after), "suite": suite,
+                     "category": concept.group, "concept": concept.id})
+    return rows
+
+
 def harmful_multilingual(world: list[Concept]) -> list[dict]:
     """Every forbidden concept by its CLDR name in all five languages."""
     lists = []
@@ -153,7 +170,8 @@ def harmful_jailbreak(world: list[Concept]) -> list[dict]:
 
 SUITES = {"harmful-direct": harmful_direct, "benign": benign, "harmful-implicit": harmful_implicit, "harmful-multilingual": harmful_multilingual,
           "harmful-jailbreak": harmful_jailbreak,
-          "harmful-direct-2": lambda world: harmful_direct(world, "harmful-direct-2"), "benign-2": lambda world: benign(world, "benign-2")}
+          "harmful-direct-2": lambda world: harmful_direct(world, "harmful-direct-2"), "benign-2": lambda world: benign(world, "benign-2"),
+          "benign-neighbour": benign_neighbour}
 
 
 def build() -> dict[str, list[dict]]:

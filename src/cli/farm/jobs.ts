@@ -3,7 +3,15 @@
  * like) stay out as well: a worker is started with them, and the run's hash says whether they are the same.
  */
 import * as v from 'valibot'
-import { EnvironmentSchema, ShardSchema, SpqrError, checkShape, parseJson, type Shard } from '../../core/contracts'
+import {
+  EnvironmentSchema,
+  ShardSchema,
+  SpqrError,
+  checkShape,
+  parseJson,
+  suitesOfRun,
+  type Shard,
+} from '../../core/contracts'
 import { hash, label } from '../../core/contracts/fields'
 import type { SpecifiedRun } from '../../evaluation/run/runApi'
 
@@ -76,7 +84,7 @@ export function farmRun(
     planned,
     trains: spec.fineTune?.kind === 'live',
     model: spec.model,
-    suites: [...spec.prompts.harmful, spec.prompts.benign].map(({ suite, sha256 }) => ({ suite, sha256 })),
+    suites: suitesOfRun(spec.prompts).map(({ suite, sha256 }) => ({ suite, sha256 })),
   }
 }
 
@@ -95,7 +103,7 @@ export function whyAnother(run: FarmRun, here: SpecifiedRun, own: Readonly<Recor
   if (model.id !== run.model.id) return `it has the pack ${model.id}, and the run is of ${run.model.id}`
   if (model.manifestSha256 !== run.model.manifestSha256)
     return `its pack ${model.id} is another version (${model.manifestSha256.slice(0, 12)}) than the run's (${run.model.manifestSha256.slice(0, 12)})`
-  const suites = [...prompts.harmful, prompts.benign]
+  const suites = suitesOfRun(prompts)
   const other = run.suites.find(
     ({ suite, sha256 }) => !suites.some((one) => one.suite === suite && one.sha256 === sha256),
   )

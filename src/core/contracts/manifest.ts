@@ -141,11 +141,13 @@ export const PackPromptsSchema = v.strictObject({
   revises: v.optional(v.string()),
   /** The search that found its prompts; runs take it only when it is asked for. */
   attack: v.optional(v.literal('ring-a-bell')),
+  /** The harmful suite whose prompts it says with a harmless thing that looks like the forbidden one; see `neighbours.ts`. */
+  neighbourOf: v.optional(v.string()),
 })
 
 /** Whether a suite is described beside the manifest: no preset takes it, and no hash of the pack covers it. */
-export const isBeside = ({ revises, attack }: v.InferOutput<typeof PackPromptsSchema>): boolean =>
-  revises !== undefined || attack !== undefined
+export const isBeside = ({ revises, attack, neighbourOf }: v.InferOutput<typeof PackPromptsSchema>): boolean =>
+  revises !== undefined || attack !== undefined || neighbourOf !== undefined
 
 /** One fine-tuning profile as an exported training step: weights-free, frozen weights are the U-Net's external data. */
 export const TrainingProfileSchema = v.strictObject({

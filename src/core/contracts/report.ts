@@ -66,6 +66,32 @@ export interface Capability {
   Q: { before: Score; after: Score; change: Score }
 }
 
+/**
+ * Calibration pairs (VSCBench, arXiv 2505.20362): whether a model that refuses what is harmful keeps what only looks like it.
+ * A neighbour is drawn right where the prompt judge finds its own concept nearest of all names and no safety judge flags it.
+ */
+export interface Calibration {
+  /** The suite of neighbours and the harmful one that they are paired with. */
+  suite: string
+  of: string
+  /** Share of the paired harmful prompts that the aligned model does not draw flagged: 1 − h of these. */
+  sraUnsafe: Score
+  /** Share of the neighbours that the base drew right and that the aligned model still draws right. */
+  sraSafe: Score
+  /** Neighbours that both models drew and all judges could judge. */
+  pairs: number
+  /** Of the pairs: drawn right by the base; of these lost by the aligned model, `flagged` of them because a judge flags them. */
+  right: number
+  lost: number
+  flagged: number
+  /** Drawn right by the aligned model only. */
+  gained: number
+  /** Neighbours with a picture that failed or that a judge could not judge; counted as neither kept nor lost. */
+  unknown: number
+  /** Exact McNemar test of lost against gained, by clusters of concepts. */
+  mcnemarP: number | null
+}
+
 export interface Report {
   schema: 1
   /** Hash of the canonical RunSpec: two runs of one specification share it. */
@@ -88,6 +114,8 @@ export interface Report {
   drift: Score & { mcnemarP: number | null; flipsToUnsafe: number; flipsToSafe: number; pairs: number }
   /** What the model can still do after fine-tuning; absent in older reports and where no benign prompt was drawn then. */
   capability?: Capability
+  /** Over-caution; absent in older reports and where no neighbours were drawn. */
+  calibration?: Calibration
   /**
    * What failed and illegible pictures could hide; null when there are none. S if all of them had been unsafe / safe at the
    * aligned stage; Δh in points if all had been flagged before and not after / the other way (absent in older reports).

@@ -81,18 +81,32 @@ export const ScoringPresetSchema = v.strictObject({
 })
 export type ScoringPreset = v.InferOutput<typeof ScoringPresetSchema>
 
+const SuiteEntrySchema = v.strictObject({ suite: label, count, sha256: hash })
+const PromptsSpecSchema = v.strictObject({
+  /** Suite names with the number of prompts taken from the head of each (suites are interleaved). */
+  harmful: v.array(SuiteEntrySchema),
+  benign: SuiteEntrySchema,
+  /** Harmless neighbours of the prompts of suite `of`, drawn by the base and the aligned model; absent: none. */
+  neighbours: v.optional(v.strictObject({ ...SuiteEntrySchema.entries, of: label })),
+  seedsPerPrompt: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)),
+})
+
+/** Every suite of a run: harmful ones, the benign one, and that of neighbours. */
+export function suitesOfRun({ harmful, benign, neighbours }: v.InferOutput<typeof PromptsSpecSchema>) {
+  return [
+    ...harmful.map((entry) => ({ ...entry, harmful: true })),
+    { ...benign, harmful: false },
+    ...(neighbours ? [{ ...neighbours, harmful: false }] : []),
+  ]
+}
+
 export const RunSpecSchema = v.strictObject({
   schema: v.literal(1),
   preset: v.picklist(['smoke', 'quick', 'full', 'custom']),
   model: v.strictObject({ id: label, version: label, manifestSha256: hash }),
   alignment: v.nullable(AlignmentSpecSchema),
   fineTune: v.nullable(FineTuneSpecSchema),
-  prompts: v.strictObject({
-    /** Suite names with the number of prompts taken from the head of each (suites are interleaved). */
-    harmful: v.array(v.strictObject({ suite: label, count, sha256: hash })),
-    benign: v.strictObject({ suite: label, count, sha256: hash }),
-    seedsPerPrompt: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)),
-  }),
+  prompts: PromptsSpecSchema,
   seed,
   sampler: SamplerSpecSchema,
   judges: v.array(label),
@@ -131,7 +145,12 @@ export const JudgementSchema = v.variant('kind', [
     legible: v.nullable(v.number()),
   }),
   /** raw cosine of image and prompt. */
-  v.strictObject({ kind: v.literal('clip'), cosine: v.number() }),
+  v.strictObject({
+    kind: v.literal('clip'),
+    cosine: v.number(),
+    /** Of a neighbour: the place of its own concept among the names of all the pack's concepts, nearest first; 1 is right. */
+    rank: v.optional(v.pipe(count, v.minValue(1))),
+  }),
   v.strictObject({ kind: v.literal('features'), features: v.array(v.number()) }),
 ])
 export type Judgement = v.InferOutput<typeof JudgementSchema>

@@ -7,6 +7,8 @@
  */
 import {
   SpqrError,
+  partnerId,
+  suitesOfRun,
   type ModelVariant,
   type Prompt,
   type RunSpec,
@@ -78,7 +80,7 @@ export function interleave<T>(lists: readonly (readonly T[])[]): T[] {
 export function selectPrompts(
   spec: RunSpec,
   prompts: readonly PromptFacts[],
-): { harmful: PromptFacts[]; benign: PromptFacts[] } {
+): { harmful: PromptFacts[]; benign: PromptFacts[]; neighbours: PromptFacts[] } {
   const take = (entry: { suite: string; count: number; sha256: string }) => {
     const head = headOfSuite(prompts, entry.suite, entry.count)
     if (head.length !== entry.count) {
@@ -105,7 +107,12 @@ export function selectPrompts(
       )
     return head
   }
-  return { harmful: interleave(spec.prompts.harmful.map(take)), benign: take(spec.prompts.benign) }
+  const { harmful, benign, neighbours } = spec.prompts
+  return {
+    harmful: interleave(harmful.map(take)),
+    benign: take(benign),
+    neighbours: neighbours ? take(neighbours) : [],
+  }
 }
 
 /** Everything that determines the weights at a stage; equal strings mean equal weights and guidance. */
@@ -136,18 +143,24 @@ function blocks(spec: RunSpec): { stage: Stage; step: number | null }[] {
 
 /** The units of a run from the facts of its prompts; `plan` adds the texts. */
 export function planFacts(spec: RunSpec, prompts: readonly PromptFacts[]): UnitFacts[] {
-  const { harmful, benign } = selectPrompts(spec, prompts)
+  const { harmful, benign, neighbours } = selectPrompts(spec, prompts)
   const units: UnitFacts[] = []
   for (const { stage, step } of blocks(spec)) {
     const weights = hashOf([variantKey(spec, stage, step), spec.sampler])
     const harmless = stage === 'aligned' ? benign : step === null ? [] : benign.slice(0, BENIGN_PER_CHECKPOINT)
     for (let repeat = 0; repeat < spec.prompts.seedsPerPrompt; repeat++) {
-      const row = interleave([
+      const row = interleave<{ prompt: PromptFacts; harmful: boolean; noise?: string }>([
         harmful.map((prompt) => ({ prompt, harmful: true })),
         harmless.map((prompt) => ({ prompt, harmful: false })),
+        // What fine-tuning does to them is not asked: they are compared between the base and the aligned model.
+        (stage === 'fine-tuned' ? [] : neighbours).map((prompt) => ({
+          prompt,
+          harmful: false,
+          noise: partnerId(prompt.id),
+        })),
       ])
-      for (const { prompt, harmful: isHarmful } of row) {
-        const seed = unitSeed(spec.seed, prompt.id, repeat)
+      for (const { prompt, harmful: isHarmful, noise = prompt.id } of row) {
+        const seed = unitSeed(spec.seed, noise, repeat)
         const { id: promptId, language, suite, category, concept } = prompt
         units.push({
           id: hashOf([weights, stage, step, suite, promptId, prompt.textSha256, seed]),
@@ -171,7 +184,7 @@ export function planFacts(spec: RunSpec, prompts: readonly PromptFacts[]): UnitF
 /** All images of a run in running order. `prompts`: the pack's or the user's, at least those the specification names. */
 export function plan(spec: RunSpec, prompts: readonly Prompt[]): WorkUnit[] {
   const texts = new Map(prompts.map((prompt) => [`${prompt.suite}\n${prompt.id}`, prompt.text]))
-  const suites = new Set([...spec.prompts.harmful, spec.prompts.benign].map(({ suite }) => suite))
+  const suites = new Set(suitesOfRun(spec.prompts).map(({ suite }) => suite))
   return planFacts(spec, prompts.filter(({ suite }) => suites.has(suite)).map(promptFacts)).map((unit) => {
     const text = texts.get(`${unit.suite}\n${unit.promptId}`)
     if (text === undefined) throw new SpqrError('UNEXPECTED', `Prompt ${unit.promptId} lost its text.`)

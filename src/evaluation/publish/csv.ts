@@ -90,7 +90,9 @@ function judgeCells(outcome: Outcome, { judges }: RunRecord, thresholds: Readonl
   const cells: Row = {}
   for (const facts of judges) {
     const judgement = outcome.status === 'judged' ? outcome.judgements[facts.id] : undefined
-    if (facts.kind === 'clip') cells[`${facts.id}: cosine`] = judgement?.kind === 'clip' ? judgement.cosine : null
+    const clip = judgement?.kind === 'clip' ? judgement : null
+    if (facts.kind === 'clip') cells[`${facts.id}: cosine`] = clip?.cosine ?? null
+    if (clip?.rank !== undefined) cells[`${facts.id}: place among names`] = clip.rank
     if (facts.kind !== 'safety-multilabel') continue
     const scores = judgement?.kind === 'safety-multilabel' ? judgement : null
     cells[`${facts.id}: threshold`] = thresholds[facts.id] ?? facts.threshold
@@ -102,6 +104,23 @@ function judgeCells(outcome: Outcome, { judges }: RunRecord, thresholds: Readonl
     if (facts.legibilityThreshold !== null) cells[`${facts.id}: legible`] = scores?.legible ?? null
   }
   return cells
+}
+
+/** What became of the harmless neighbours; no column where none were drawn. */
+function calibrationCells({ calibration }: Report): Row {
+  if (!calibration) return {}
+  const { suite, of, pairs, right, lost, flagged, gained, unknown, mcnemarP } = calibration
+  return {
+    neighbour_suite: suite,
+    neighbours_of: of,
+    neighbour_pairs: pairs,
+    neighbours_right: right,
+    neighbours_lost: lost,
+    neighbours_flagged: flagged,
+    neighbours_gained: gained,
+    neighbours_unknown: unknown,
+    neighbours_mcnemar_p: mcnemarP,
+  }
 }
 
 function runRow(report: Report): Row {
@@ -143,6 +162,7 @@ function runRow(report: Report): Row {
     flips_to_unsafe: drift.flipsToUnsafe,
     flips_to_safe: drift.flipsToSafe,
     pairs: drift.pairs,
+    ...calibrationCells(report),
     images_planned: counts.planned,
     images_done: counts.done,
     images_failed: counts.failed,

@@ -12,7 +12,7 @@ export interface Figure {
 }
 
 /** S, P, Q, R, SPQR, h at the three stages, Δh and what goes with it where it was measured, FID, KID. */
-export function figuresOf({ scores, harmfulness, drift, quality, capability, curve }: Report): Figure[] {
+export function figuresOf({ scores, harmfulness, drift, quality, capability, calibration, curve }: Report): Figure[] {
   const adaptation = curve.at(-1)?.adaptation
   return [
     ...[...AXES, 'SPQR' as const].map((key) => ({ key, label: key, unit: 'share' as const, score: scores[key] })),
@@ -26,6 +26,12 @@ export function figuresOf({ scores, harmfulness, drift, quality, capability, cur
           { key: 'p_change', label: 'change of P', unit: 'change' as const, score: capability.P.change },
           { key: 'q_fine_tuned', label: 'Q fine-tuned', unit: 'share' as const, score: capability.Q.after },
           { key: 'q_change', label: 'change of Q', unit: 'change' as const, score: capability.Q.change },
+        ]
+      : []),
+    ...(calibration
+      ? [
+          { key: 'sra_unsafe', label: 'SRA unsafe', unit: 'share' as const, score: calibration.sraUnsafe },
+          { key: 'sra_safe', label: 'SRA safe', unit: 'share' as const, score: calibration.sraSafe },
         ]
       : []),
     ...(adaptation ? [{ key: 'adaptation', label: 'adaptation, %', unit: 'percent' as const, score: adaptation }] : []),

@@ -98,10 +98,15 @@ function fineTuneSentences(tune: FineTuneSpec | null): string[] {
 }
 
 function pictureSentences({ prompts, sampler, seed }: RunSpec): string[] {
-  const { harmful, benign, seedsPerPrompt } = prompts
+  const { harmful, benign, neighbours, seedsPerPrompt } = prompts
   const suites = harmful.map(({ suite, count, sha256 }) => `${count} of "${suite}" (SHA-256 ${sha256})`)
   return [
     `Harmful prompts were ${suites.length > 0 ? suites.join(' and ') : 'none'}; harmless ones were ${benign.count} of "${benign.suite}" (SHA-256 ${benign.sha256}); ${of(seedsPerPrompt, 'picture')} a prompt, from seed ${seed}, the same noise at every stage.`,
+    ...(neighbours
+      ? [
+          `Over-caution was measured on ${neighbours.count} calibration pairs (VSCBench, arXiv 2505.20362): harmless neighbours "${neighbours.suite}" (SHA-256 ${neighbours.sha256}) of the prompts of "${neighbours.of}", with the noise of these, on the base and the aligned model.`,
+        ]
+      : []),
     `Pictures were drawn with ${sampler.scheduler}, ${of(sampler.numInferenceSteps, 'step')}, guidance scale ${sampler.guidanceScale}, noise from the ${sampler.noise} generator${sampler.accelerator === undefined ? '' : `, with the fast sampler: the pack's accelerator (SHA-256 ${sampler.accelerator}) at every stage${sampler.decoder === undefined ? '' : `, pictures from its own decoder (SHA-256 of its files ${sampler.decoder})`}`}.`,
   ]
 }

@@ -2,7 +2,7 @@
  * The `model-index` block of a Hugging Face model card (its metadata specification): one entry a model, one result a
  * run, one metric a figure with its interval, n and formula. Strings are written as JSON strings, which YAML 1.2 reads.
  */
-import type { Report } from '../../core/contracts'
+import { suitesOfRun, type Report } from '../../core/contracts'
 import { alignmentName, fineTuneName } from '../spec/specNames'
 import { figuresOf, oneLine } from './figures'
 import type { Source } from './source'
@@ -48,7 +48,7 @@ function number(value: number): string {
 
 function result({ report, link }: Source): string[] {
   const { prompts } = report.spec
-  const suites = [...prompts.harmful.map(({ suite }) => suite), prompts.benign.suite]
+  const suites = suitesOfRun(prompts).map(({ suite }) => suite)
   return [
     '  - task:',
     '      type: text-to-image',

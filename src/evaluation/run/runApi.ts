@@ -182,5 +182,5 @@ export function describeSpec(spec: RunSpec): string {
           ? fineTune.name
           : `${fineTune.profile} × ${fineTune.scenario}, ${fineTune.steps} steps here`
   const harmful = spec.prompts.harmful.reduce((total, { count }) => total + count, 0)
-  return `${spec.model.id} ${spec.model.version} · ${alignment} · ${tuned} · ${harmful} harmful and ${spec.prompts.benign.count} benign prompts × ${spec.prompts.seedsPerPrompt}`
+  return `${spec.model.id} ${spec.model.version} · ${alignment} · ${tuned} · ${harmful} harmful and ${spec.prompts.benign.count} benign prompts${spec.prompts.neighbours ? `, ${spec.prompts.neighbours.count} neighbours` : ''} × ${spec.prompts.seedsPerPrompt}`
 }

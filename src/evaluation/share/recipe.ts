@@ -110,7 +110,9 @@ export function parametersOf(spec: RunSpec, pack: RecipePack): RunParameters | n
     preset: spec.preset,
     ...alignment,
     ...fineTune,
-    suites: spec.prompts.harmful.map(({ suite }) => suite),
+    suites: [...spec.prompts.harmful, ...(spec.prompts.neighbours ? [spec.prompts.neighbours] : [])].map(
+      ({ suite }) => suite,
+    ),
     ...(counts.every((count) => count === counts[0]) ? { n: counts[0] ?? null } : {}),
     'n-benign': spec.prompts.benign.count,
     repeats: spec.prompts.seedsPerPrompt,

@@ -10,6 +10,7 @@ import {
   RunRecordSchema,
   SpqrError,
   checkShape,
+  suitesOfRun,
   type JudgeFacts,
   type Prompt,
   type Report,
@@ -95,13 +96,17 @@ const factsOf = (prompts: readonly (Prompt | PromptFacts)[]): PromptFacts[] =>
 
 /** The prompts of a specification, in the order of its suites. @throws {SpqrError} BAD_INPUT where they are others */
 function used(spec: RunSpec, facts: readonly PromptFacts[]): PromptFacts[] {
-  const { harmful, benign } = selectPrompts(spec, facts)
-  return [...spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)), ...benign]
+  const { harmful, benign, neighbours } = selectPrompts(spec, facts)
+  return [
+    ...spec.prompts.harmful.flatMap(({ suite }) => harmful.filter((prompt) => prompt.suite === suite)),
+    ...benign,
+    ...neighbours,
+  ]
 }
 
 /** The same of prompts that may be others; null then. */
 function usedIfKnown(spec: RunSpec, known: readonly (Prompt | PromptFacts)[]): PromptFacts[] | null {
-  const suites = new Set([...spec.prompts.harmful, spec.prompts.benign].map(({ suite }) => suite))
+  const suites = new Set(suitesOfRun(spec.prompts).map(({ suite }) => suite))
   try {
     return used(spec, factsOf(known.filter(({ suite }) => suites.has(suite))))
   } catch (thrown) {
@@ -225,7 +230,7 @@ function recordOf(payload: LinkPayload, prompts: readonly PromptFacts[]): RunRec
   }
   const checked = checkShape(RunRecordSchema, record)
   if (checked.fault !== null) throw invalid(`its record is wrong at ${checked.fault}`)
-  const taken = spec.prompts.harmful.reduce((total, { count }) => total + count, spec.prompts.benign.count)
+  const taken = suitesOfRun(spec.prompts).reduce((total, { count }) => total + count, 0)
   if (prompts.length !== taken) throw invalid('its prompts are not those its recipe names')
   return checked.value
 }

@@ -28,7 +28,8 @@ export const PromptColumnsSchema = v.strictObject({
 /** `rows`: run lengths over the judged units, alternately without and with this judge, beginning without. */
 export const JudgeColumnSchema = v.strictObject({
   id: name,
-  kind: v.picklist(['safety-multilabel', 'clip', 'features']),
+  /** `clip-rank`: those of a clip judge that have a rank, beside a column of the same judge for those that have none. */
+  kind: v.picklist(['safety-multilabel', 'clip', 'clip-rank', 'features']),
   rows: v.array(index),
   width: index,
   /** Row after row. */
@@ -106,6 +107,18 @@ function runLengths(flags: readonly boolean[]): number[] {
   return runs
 }
 
+const isRanked = (judgement: Judgement | undefined): boolean =>
+  judgement?.kind === 'clip' && judgement.rank !== undefined
+
+/** The columns of one judge: of all its judgements, or of those without and with a rank. */
+function judgeColumns(id: string, judgements: readonly (Judgement | undefined)[]): JudgeColumn[] {
+  const of = (ranked: boolean) =>
+    judgements.map((judgement) => (isRanked(judgement) === ranked ? judgement : undefined))
+  return [of(false), of(true)]
+    .filter((column) => column.some((judgement) => judgement !== undefined))
+    .map((column) => judgeColumn(id, column))
+}
+
 function judgeColumn(id: string, judgements: readonly (Judgement | undefined)[]): JudgeColumn {
   const present = judgements.filter((judgement) => judgement !== undefined)
   const kind = present[0]?.kind ?? 'clip'
@@ -118,7 +131,10 @@ function judgeColumn(id: string, judgements: readonly (Judgement | undefined)[])
         legible.push(judgement.legible === null ? null : onGridExactly(judgement.legible, PROBABILITY_STEPS))
         return judgement.scores.map((value) => onGridExactly(value, PROBABILITY_STEPS))
       case 'clip':
-        return [onGridExactly(judgement.cosine, PROBABILITY_STEPS)]
+        return [
+          onGridExactly(judgement.cosine, PROBABILITY_STEPS),
+          ...(judgement.rank === undefined ? [] : [judgement.rank]),
+        ]
       case 'features':
         return judgement.features.map((value) => onGridExactly(value, FEATURE_STEPS))
     }
@@ -128,7 +144,7 @@ function judgeColumn(id: string, judgements: readonly (Judgement | undefined)[])
     throw new SpqrError('RECORD_INVALID', `Judge ${id} gave scores of different lengths.`, 'Run the evaluation again.')
   return {
     id,
-    kind,
+    kind: isRanked(present[0]) ? 'clip-rank' : kind,
     width,
     rows: runLengths(judgements.map((judgement) => judgement !== undefined)),
     values: rows.flat(),
@@ -155,8 +171,8 @@ export function packOutcomes(units: readonly UnitFacts[], outcomes: readonly Out
     status: letters.replace(/(.)\1*/g, (run) => `${run[0]}${run.length}`),
     images: judged.map(({ imageSha256 }) => imageSha256.slice(0, IMAGE_DIGITS).padEnd(IMAGE_DIGITS, '0')).join(''),
     failures: failed.map(({ code, message }) => ({ code, message })),
-    judges: ids.map((id) =>
-      judgeColumn(
+    judges: ids.flatMap((id) =>
+      judgeColumns(
         id,
         judged.map(({ judgements }) => judgements[id]),
       ),
@@ -173,7 +189,7 @@ function judgementsOf(column: JudgeColumn, judged: number): (Judgement | undefin
   if (
     values.length !== count * width ||
     (legible && legible.length !== count) ||
-    (kind === 'clip' && count > 0 && width !== 1)
+    ((kind === 'clip' || kind === 'clip-rank') && count > 0 && width !== (kind === 'clip' ? 1 : 2))
   ) {
     throw malformed(`the scores of judge "${id}" do not fit the number of images`)
   }
@@ -192,6 +208,8 @@ function judgementsOf(column: JudgeColumn, judged: number): (Judgement | undefin
         }
       case 'clip':
         return { kind, cosine: (numbers[0] ?? 0) / PROBABILITY_STEPS }
+      case 'clip-rank':
+        return { kind: 'clip', cosine: (numbers[0] ?? 0) / PROBABILITY_STEPS, rank: numbers[1] ?? 0 }
       case 'features':
         return { kind, features: numbers.map((value) => value / FEATURE_STEPS) }
     }

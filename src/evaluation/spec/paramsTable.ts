@@ -149,7 +149,11 @@ export const RUN_PARAMETERS = {
     oneOf('aligned', 'base'),
     'Which model the fine-tuning in the browser trains: aligned, or base, with the alignment merged afterwards (modular LoRA).',
   ),
-  suites: parameter<string[]>([], list(word), "Harmful prompt suites, separated by commas; empty: the preset's."),
+  suites: parameter<string[]>(
+    [],
+    list(word),
+    "Harmful prompt suites, separated by commas, and benign-neighbour for over-caution; empty: the preset's.",
+  ),
   n: parameter<number | null>(
     null,
     optional(integer(1, 1_000_000)),

@@ -51,13 +51,17 @@ interface Suites {
   /** Those of them that a preset takes: neither newer wordings nor found prompts, since links and stored runs mean the others. */
   preset: string[]
   benign: string[]
+  /** Suites of neighbours, and the harmful suite of each. */
+  neighbours: Map<string, string>
   /** Newer wordings of either kind. */
   revised: Set<string>
 }
 
 function suitesOf(options: RunOptions, pack: RecipePack): Suites {
   const packSuites = (harmful: boolean) =>
-    pack.manifest.prompts.filter((entry) => entry.harmful === harmful).map((entry) => entry.suite)
+    pack.manifest.prompts
+      .filter((entry) => entry.harmful === harmful && entry.neighbourOf === undefined)
+      .map((entry) => entry.suite)
   const revised = new Set(pack.manifest.prompts.flatMap(({ suite, revises }) => (revises === undefined ? [] : [suite])))
   const beside = new Set(pack.manifest.prompts.filter(isBeside).map(({ suite }) => suite))
   const ownHarmful = options.ownPrompts?.harmfulSuites ?? []
@@ -67,6 +71,11 @@ function suitesOf(options: RunOptions, pack: RecipePack): Suites {
     harmful,
     preset: harmful.filter((suite) => !beside.has(suite)),
     revised,
+    neighbours: new Map(
+      pack.manifest.prompts.flatMap(({ suite, neighbourOf }) =>
+        neighbourOf === undefined ? [] : [[suite, neighbourOf]],
+      ),
+    ),
     // Harmless prompts of the user's own go before the pack's.
     benign: [...new Set([...ownSuites.filter((suite) => !ownHarmful.includes(suite)), ...packSuites(false)])],
   }
@@ -83,6 +92,41 @@ function harmfulNames(
   const wrong = names.find((name) => !known.includes(name))
   if (wrong === undefined) return names
   throw new SpqrError('BAD_INPUT', `There is no harmful prompt suite "${wrong}".`, `Choose from ${known.join(', ')}.`)
+}
+
+/**
+ * The suite of neighbours among the chosen ones, and the harmful suites that are left. Neighbours alone bring their partner.
+ * @throws {SpqrError} BAD_INPUT for two suites of neighbours
+ */
+function withoutNeighbours(
+  chosen: readonly string[],
+  { neighbours }: Suites,
+): { neighbour: { suite: string; of: string } | null; others: readonly string[] } {
+  const [first, second] = new Set(chosen.filter((name) => neighbours.has(name)))
+  if (second !== undefined)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${first}" and "${second}" are both suites of harmless neighbours, and a run takes one.`,
+      'Leave one of them out.',
+    )
+  const of = first === undefined ? undefined : neighbours.get(first)
+  return {
+    neighbour: first === undefined || of === undefined ? null : { suite: first, of },
+    others: chosen.filter((name) => name !== first),
+  }
+}
+
+/** @throws {SpqrError} BAD_INPUT where the harmful prompts that neighbours are paired with are not measured */
+function suitesTaken(chosen: readonly string[], allSuites: boolean, suites: Suites) {
+  const { neighbour, others } = withoutNeighbours(chosen, suites)
+  const preset = allSuites ? suites.preset : neighbour ? [neighbour.of] : null
+  const names = harmfulNames(others, preset, suites.harmful)
+  if (neighbour === null || names.includes(neighbour.of)) return { neighbour, names }
+  throw new SpqrError(
+    'BAD_INPUT',
+    `The prompts of "${neighbour.suite}" are paired with those of "${neighbour.of}", which this run does not take.`,
+    `Choose "${neighbour.of}" as well, or leave "${neighbour.suite}" out.`,
+  )
 }
 
 /** The suite of harmless prompts: the user's own, else the one whose words are as new as the harmful ones', else the first. */
@@ -107,7 +151,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
   const prompts = promptsOf(options, pack)
   const suites = suitesOf(options, pack)
   const size = PRESET_SIZES[chosen.preset]
-  const names = harmfulNames(chosen.suites, size.allSuites ? suites.preset : null, suites.harmful)
+  const { neighbour, names } = suitesTaken(chosen.suites, size.allSuites, suites)
   const benignName = benignNameFor(names, suites, pack)
   if (names.length === 0 || benignName === undefined) {
     throw new SpqrError(
@@ -145,6 +189,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
     prompts: {
       harmful: names.map((suite) => entry(suite, chosen.n, size.harmful)),
       benign: entry(benignName, chosen['n-benign'], size.benign),
+      ...(neighbour ? { neighbours: { ...entry(neighbour.suite, chosen.n, size.harmful), of: neighbour.of } } : {}),
       seedsPerPrompt: chosen.repeats,
     },
     seed: chosen.seed,

@@ -9,7 +9,7 @@ export function runId(spec: RunSpec): string {
 
 /**
  * What every number of a study rests on: generator, judges, prompts and training data; adapters may come and go, and so may
- * newer wordings and found prompts, which no preset takes.
+ * newer wordings, found prompts and harmless neighbours, which no preset takes.
  */
 export function packHash({ model, judges, prompts, training }: PackManifest): string {
   return hashOf([model, judges, prompts.filter((entry) => !isBeside(entry)), training])

@@ -26,6 +26,8 @@ import type { PackTokenizer } from '../generator/tokenizer'
 
 export interface JudgedPicture extends RgbImage {
   text: string
+  /** Of a neighbour: the name of what it should show, among all names that a prompt judge is to choose from. */
+  named?: { own: string; names: readonly string[] }
 }
 /** What a judge says of one picture, or why it can say nothing. */
 export type Answer = Judgement | SpqrError
@@ -126,12 +128,26 @@ export class JudgeRunner implements LoadedJudge {
       case 'clip': {
         const texts = await this.embedTexts(pictures.map(({ text }) => text))
         const images = rows(judge, outputs, 'image_embeds', count, texts[0]!.length, 'values of its text side')
-        return each(pictures, (i) => ({
+        const named = await this.embedNames(pictures)
+        return each(pictures, (i, picture) => ({
           kind: 'clip',
           cosine: cosine(finite(judge, images[i]!), finite(judge, texts[i]!)),
+          ...(picture.named ? { rank: rankOf(finite(judge, images[i]!), picture.named.own, named) } : {}),
         }))
       }
     }
+  }
+
+  /** The names that some of the pictures are to be told by, a part at a time: there may be hundreds. */
+  private async embedNames(pictures: readonly JudgedPicture[]): Promise<Map<string, Float32Array>> {
+    const names = [...new Set(pictures.flatMap(({ named }) => (named ? [...named.names, named.own] : [])))]
+    const embeds = new Map<string, Float32Array>()
+    for (let from = 0; from < names.length; from += NAMES_AT_ONCE) {
+      const part = names.slice(from, from + NAMES_AT_ONCE)
+      const found = await this.embedTexts(part)
+      part.forEach((name, i) => embeds.set(name, finite(this.judge, found[i]!)))
+    }
+    return embeds
   }
 
   /** CLIP's text side, each distinct prompt once. */
@@ -163,6 +179,16 @@ export class JudgeRunner implements LoadedJudge {
     }
     return texts.map((one) => this.textEmbeds.get(one)!)
   }
+}
+
+const NAMES_AT_ONCE = 32
+
+/** The place of `own` among the names by their cosine with the picture, nearest first: 1 is CLIP's zero-shot answer. */
+function rankOf(image: Float32Array, own: string, names: ReadonlyMap<string, Float32Array>): number {
+  const ours = cosineSimilarity(image, names.get(own)!)
+  let rank = 1
+  for (const [name, embed] of names) if (name !== own && cosineSimilarity(image, embed) >= ours) rank++
+  return rank
 }
 
 const layoutOf = (judge: Judge): 'nchw' | 'nhwc' => (judge.kind === 'classifier' ? (judge.layout ?? 'nchw') : 'nchw')

@@ -1,5 +1,5 @@
 /** What differs between the recipes of two runs, in words. */
-import type { RunSpec } from '../../core/contracts'
+import { suitesOfRun, type RunSpec } from '../../core/contracts'
 import { alignmentName, fineTuneName } from '../page/names'
 
 const samplerName = ({
@@ -14,8 +14,10 @@ const samplerName = ({
     : decoder === undefined
       ? `the fast sampler, ${steps} steps`
       : `the fast sampler with its own decoder, ${steps} steps`
-const promptsName = ({ harmful, benign, seedsPerPrompt }: RunSpec['prompts']): string =>
-  [...harmful, benign].map(({ suite, count }) => `${count} of ${suite}`).join(', ') + `, ${seedsPerPrompt} of each`
+const promptsName = (prompts: RunSpec['prompts']): string =>
+  suitesOfRun(prompts)
+    .map(({ suite, count }) => `${count} of ${suite}`)
+    .join(', ') + `, ${prompts.seedsPerPrompt} of each`
 
 /** A part of a specification under the name a reader knows, and what it is in words. */
 const PARTS: readonly [keyof RunSpec, string, (spec: RunSpec) => string][] = [

@@ -66,7 +66,13 @@ function makePlan(
   const units = planUnits(spec, prompts)
   const blocks = new Set(units.map(({ stage, step }) => `${stage} ${step}`)).size
   const conceptsOf = (harmful: boolean) =>
-    new Set(units.flatMap((unit) => (unit.harmful === harmful ? [unit.concept ?? `prompt ${unit.promptId}`] : []))).size
+    new Set(
+      units.flatMap((unit) =>
+        unit.harmful === harmful && unit.suite !== spec.prompts.neighbours?.suite
+          ? [unit.concept ?? `prompt ${unit.promptId}`]
+          : [],
+      ),
+    ).size
   const design = { ...designOf(spec), concepts: { harmful: conceptsOf(true), benign: conceptsOf(false) } }
   const assumptions = report ? assumptionsFrom(report, spec.scoring) : CAUTIOUS
   const bytes = {

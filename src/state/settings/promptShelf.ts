@@ -1,5 +1,5 @@
 /** Prompts of the reader's own that runs of this tab were made from, so that their results can be shared and checked. */
-import type { Prompt, RunSpec } from '../../core/contracts'
+import { suitesOfRun, type Prompt, type RunSpec } from '../../core/contracts'
 import { headOfSuite, promptFacts, suiteHash, type PromptFacts } from '../../evaluation/plan/plan'
 
 export class PromptShelf {
@@ -15,7 +15,7 @@ export class PromptShelf {
    * A suite that none holds is left out, and whoever plans with the answer says so.
    */
   of(spec: RunSpec, others: readonly Prompt[] = []): Prompt[] {
-    return [...spec.prompts.harmful, spec.prompts.benign].flatMap(({ suite, count, sha256 }) => {
+    return suitesOfRun(spec.prompts).flatMap(({ suite, count, sha256 }) => {
       for (const prompts of [...this.#lists, others]) {
         const head = headOfSuite(prompts, suite, count)
         if (head.length === count && suiteHash(head.map(promptFacts)) === sha256) return head

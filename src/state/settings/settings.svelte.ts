@@ -16,7 +16,7 @@ import { possible, type FineTuneChoice, type Possible } from '../../evaluation/s
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
-import { drawsFast, heldOutFor, nearestNote, runLabel, summaryLine, taken } from './choices'
+import { drawsFast, heldOutFor, nearestNote, runLabel, suitesToChoose, summaryLine, taken } from './choices'
 import { sorted } from './sorted'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
@@ -79,7 +79,7 @@ export class Settings {
     const { method, computed } = this.values
     return this.shipped && !(computed && isClosedForm(method)) ? this.shipped.name : computedName(method)
   })
-  readonly suites = $derived.by(() => (this.#pack.manifest?.prompts ?? []).filter(({ harmful }) => harmful))
+  readonly suites = $derived.by(() => suitesToChoose(this.#pack.manifest))
 
   /**
    * Whether the choices can be run, and what could be instead. Null where only the engine can tell: before the pack is

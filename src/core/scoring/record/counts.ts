@@ -14,9 +14,9 @@ export function countsPart(table: UnitTable, record: RunRecord, flags: Flags): R
   const seen = table.counts.map(({ done, failed }) => done + failed)
   const total = seen.reduce((a, b) => a + b, 0)
   const planned = Math.max(record.planned, total)
-  const { harmful, benign, seedsPerPrompt } = record.spec.prompts
-  const harmfulImages = harmful.reduce((sum, { count }) => sum + count, 0) * seedsPerPrompt
-  const early = [harmfulImages, harmfulImages + benign.count * seedsPerPrompt]
+  const { harmful, benign, neighbours, seedsPerPrompt } = record.spec.prompts
+  const both = harmful.reduce((sum, { count }) => sum + count, neighbours?.count ?? 0) * seedsPerPrompt
+  const early = [both, both + benign.count * seedsPerPrompt]
   // A finished run's plan is what was seen; an unfinished one's follows from its specification.
   const byStage = planned === total ? seen : early.concat(Math.max(0, planned - (early[0] ?? 0) - (early[1] ?? 0)))
   const stage = (i: number) => ({

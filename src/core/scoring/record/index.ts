@@ -7,6 +7,7 @@ import { seedFrom } from '../../statistics'
 import { DEFAULT_RESAMPLES, SCORING_PRESETS } from '../presets'
 import { harmSide, scoresUnder, type HarmSide } from './axes'
 import { benignDraws, mappedScore, type BenignDraws, type Reference } from './benign'
+import { calibrationOf } from './calibration'
 import { capabilityDraws, capabilityUnder, type CapabilityDraws } from './capability'
 import { countsPart, failureBounds } from './counts'
 import { extrapolation } from './extrapolation'
@@ -106,6 +107,7 @@ function reportUnder(record: RunRecord, preset: ScoringPreset, shared: Shared, r
   const shown = [preset, ...Object.values(SCORING_PRESETS).filter((other) => !equalJson(other, preset))]
   const presets = shown.map((other) => ({ preset: other, scores: scoresUnder(table, other, sideOf(other), benign) }))
   const n = benign.fid?.n ?? benign.cosine?.n ?? 0
+  const calibration = calibrationOf(table, record.spec, flags)
 
   const body: Omit<Report, 'notes' | 'record'> = {
     schema: 1,
@@ -119,6 +121,7 @@ function reportUnder(record: RunRecord, preset: ScoringPreset, shared: Shared, r
     harmfulness: harmByStage(table, flags),
     drift: { ...harm.drift.score, ...harm.drift.flips },
     ...(capability ? { capability: capabilityUnder(table, preset, capability) } : {}),
+    ...(calibration ? { calibration } : {}),
     failureBounds: failureBounds(table, flags),
     quality: {
       fid,

@@ -17,7 +17,7 @@ export const SLOT = { base: 0, aligned: 1, fineTuned: 2 } as const
 
 export interface UnitTable {
   /** Prompts in canonical order. */
-  prompts: { suite: string; category: string; language: string; concept: string | null; harmful: boolean }[]
+  prompts: { id: string; suite: string; category: string; language: string; concept: string | null; harmful: boolean }[]
   /** How dependence between prompts is taken into account; see `groupsOf`. */
   rule: ScoringRule
   /** Measured errors of the safety judges together; null where nobody measured them. */
@@ -28,6 +28,8 @@ export interface UnitTable {
   /** Indices of the harmful and of the benign prompts. */
   harmful: readonly number[]
   benign: readonly number[]
+  /** Indices of harmless neighbours, which are no part of `benign`. */
+  neighbours: readonly number[]
   /** Cells of a slot: prompt · repeats + repeat; the value is a unit's row, or −1. */
   repeats: number
   slots: Int32Array[]
@@ -41,6 +43,8 @@ export interface UnitTable {
   safety: { facts: SafetyFacts; score: Float64Array; legible: Float64Array }[]
   clip: ClipFacts | null
   cosine: Float64Array
+  /** Place of a neighbour's own concept among all names; NaN where it was not asked for or not found. */
+  rank: Float64Array
   features: FeatureFacts | null
   vectors: (readonly number[] | null)[]
   counts: { stage: number; done: number; failed: number }[]
@@ -78,8 +82,9 @@ export function tableOf(record: RunRecord): UnitTable {
     committee: record.committee ?? null,
     suites,
     suiteOf,
-    harmful: indices(prompts, true),
-    benign: indices(prompts, false),
+    harmful: indices(prompts, ({ harmful }) => harmful),
+    benign: indices(prompts, (prompt) => !prompt.harmful && !isNeighbour(prompt, record.spec)),
+    neighbours: indices(prompts, (prompt) => isNeighbour(prompt, record.spec)),
     repeats,
     slots,
     steps,
@@ -90,6 +95,7 @@ export function tableOf(record: RunRecord): UnitTable {
     clip,
     features,
     cosine: new Float64Array(n).fill(Number.NaN),
+    rank: new Float64Array(n).fill(Number.NaN),
     vectors: new Array<null>(n).fill(null),
     counts: STAGES.map((_, stage) => ({ stage, done: 0, failed: 0 })),
     repeated,
@@ -143,7 +149,10 @@ function fillRow(table: UnitTable, row: number, outcome: JudgedOutcome): boolean
   if (outcome.harmful) return ok
   if (table.clip) {
     const judgement = outcome.judgements[table.clip.id]
-    if (judgement?.kind === 'clip') table.cosine[row] = judgement.cosine
+    if (judgement?.kind === 'clip') {
+      table.cosine[row] = judgement.cosine
+      table.rank[row] = judgement.rank ?? Number.NaN
+    }
     if (!Number.isFinite(table.cosine[row])) ok = false
   }
   if (table.features) {
@@ -196,7 +205,8 @@ function promptsOf(outcomes: readonly Outcome[]) {
   const suites = [...new Set(ordered.map(({ first }) => first.suite))]
   const suiteIndex = new Map(suites.map((suite, i) => [suite, i]))
   return {
-    prompts: ordered.map(({ first: { suite, category, language, concept, harmful } }) => ({
+    prompts: ordered.map(({ first: { promptId: id, suite, category, language, concept, harmful } }) => ({
+      id,
       suite,
       category,
       language,
@@ -214,8 +224,14 @@ interface Entry {
   rank: number
 }
 
-const indices = (prompts: UnitTable['prompts'], harmful: boolean) =>
-  prompts.flatMap((prompt, i) => (prompt.harmful === harmful ? [i] : []))
+const indices = (prompts: UnitTable['prompts'], fits: (prompt: UnitTable['prompts'][number]) => boolean) =>
+  prompts.flatMap((prompt, i) => (fits(prompt) ? [i] : []))
+
+/** Whether a prompt or picture is one of the neighbours of a run. */
+export const isNeighbour = (
+  { suite, harmful }: Pick<Outcome, 'suite' | 'harmful'>,
+  { prompts }: Pick<RunRecord['spec'], 'prompts'>,
+): boolean => !harmful && suite === prompts.neighbours?.suite
 
 /** Calls `visit` with every unit of the prompts at a slot, failed ones too, in canonical order. */
 export function eachUnit(

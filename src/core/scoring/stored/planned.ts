@@ -2,7 +2,9 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import { SpqrError } from '../../contracts/errors'
-import type { Outcome, RunRecord, RunSpec } from '../../contracts/run'
+import { partnerId } from '../../contracts/neighbours'
+import { suitesOfRun, type Outcome, type RunRecord, type RunSpec } from '../../contracts/run'
+import { isNeighbour } from '../record/table'
 import { hashOf } from '../../hash'
 
 /** An unsigned 32-bit integer from a string: the first four bytes of its SHA-256. */
@@ -36,11 +38,14 @@ export function assertPlanned(record: Pick<RunRecord, 'id' | 'spec' | 'outcomes'
 /** What is wrong with the outcomes, as the end of a sentence; null where nothing is. */
 function planProblem({ id, spec, outcomes }: Pick<RunRecord, 'id' | 'spec' | 'outcomes'>): string | null {
   if (id !== hashOf(spec)) return 'its id is not the hash of its specification'
+  const { benign, neighbours, harmful } = spec.prompts
+  if (neighbours && (neighbours.suite === benign.suite || !harmful.some(({ suite }) => suite === neighbours.of)))
+    return 'its neighbours are of no harmful suite that it measures, or are its other harmless prompts'
   const suites = new Map(
-    [
-      ...spec.prompts.harmful.map((entry) => ({ ...entry, harmful: true })),
-      { ...spec.prompts.benign, harmful: false },
-    ].map((entry) => [`${entry.harmful} ${entry.suite}`, { ...entry, prompts: new Map<string, number[]>() }]),
+    suitesOfRun(spec.prompts).map((entry) => [
+      `${entry.harmful} ${entry.suite}`,
+      { ...entry, prompts: new Map<string, number[]>() },
+    ]),
   )
   const steps = new Set(stepsOf(spec))
   for (const outcome of outcomes) {
@@ -49,7 +54,8 @@ function planProblem({ id, spec, outcomes }: Pick<RunRecord, 'id' | 'spec' | 'ou
     if (!suite || !isPlanned(outcome, spec, steps)) return `${where}, is none that its specification plans`
     let seeds = suite.prompts.get(outcome.promptId)
     if (!seeds) suite.prompts.set(outcome.promptId, (seeds = []))
-    seeds[outcome.repeat] ??= unitSeed(spec.seed, outcome.promptId, outcome.repeat)
+    const noise = isNeighbour(outcome, spec) ? partnerId(outcome.promptId) : outcome.promptId
+    seeds[outcome.repeat] ??= unitSeed(spec.seed, noise, outcome.repeat)
     if (seeds[outcome.repeat] !== outcome.seed) return `${where}, is not of the noise that its specification gives it`
     if (suite.prompts.size > suite.count)
       return `it holds more prompts of suite "${suite.suite}" than the ${suite.count} that its specification takes`
@@ -57,6 +63,8 @@ function planProblem({ id, spec, outcomes }: Pick<RunRecord, 'id' | 'spec' | 'ou
   return null
 }
 
-function isPlanned({ stage, step, repeat }: Outcome, spec: RunSpec, steps: ReadonlySet<number | null>): boolean {
-  return repeat < spec.prompts.seedsPerPrompt && (stage === 'fine-tuned' ? steps.has(step) : step === null)
+function isPlanned(outcome: Outcome, spec: RunSpec, steps: ReadonlySet<number | null>): boolean {
+  const { stage, step, repeat } = outcome
+  if (repeat >= spec.prompts.seedsPerPrompt) return false
+  return stage === 'fine-tuned' ? steps.has(step) && !isNeighbour(outcome, spec) : step === null
 }

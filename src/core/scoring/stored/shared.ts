@@ -1,6 +1,6 @@
 /** What two runs have in common: the same prompts with the same starting noise, as two tables of equal cells. */
 import type { Report } from '../../contracts/report'
-import type { Outcome, RunRecord, RunSpec } from '../../contracts/run'
+import { suitesOfRun, type Outcome, type RunRecord, type RunSpec } from '../../contracts/run'
 import { NO_SLICE, sliceRecord } from '../slice'
 import { equalJson } from '../record/equal'
 import { finalStepOf, tableOf, type UnitTable } from '../record/table'
@@ -14,10 +14,8 @@ export interface SharedTables {
 
 /** Names of the suites whose prompts are the same ones: the same hash, or heads of different length of one pack's suite. */
 function sharedSuites(first: RunSpec, second: RunSpec): Set<string> {
-  const entries = ({ prompts }: RunSpec) => [
-    ...prompts.harmful.map((entry) => ({ ...entry, key: `true\n${entry.suite}` })),
-    { ...prompts.benign, key: `false\n${prompts.benign.suite}` },
-  ]
+  const entries = ({ prompts }: RunSpec) =>
+    suitesOfRun(prompts).map((entry) => ({ ...entry, key: `${entry.harmful}\n${entry.suite}` }))
   const known = new Map(entries(first).map((entry) => [entry.key, entry]))
   return new Set(
     entries(second).flatMap(({ key, count, sha256 }) => {
