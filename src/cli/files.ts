@@ -4,19 +4,19 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readSafetensors } from '../core/adapters'
 import { SpqrError, reviveError, type RunRecord } from '../core/contracts'
-import { assertPlanned, checkFileSize, readRecordText } from '../core/scoring'
+import { assertPlanned, checkFileSize, readSealedText, type ReadRecord } from '../core/scoring'
 import { sha256Hex } from '../core/hash'
 
 /** The record in a report or record file. A file that cannot be read is BAD_INPUT, one that is no run RECORD_INVALID. */
 export function readRunFile(path: string): RunRecord {
-  return readRun(readText(path), path)
+  return readSealedRun(path).record
 }
 
-/** The record in the text of such a file. @throws {SpqrError} RECORD_INVALID */
-export function readRun(text: string, path: string): RunRecord {
-  const record = readRecordText(text, `"${path}"`)
-  assertPlanned(record, `"${path}"`)
-  return record
+/** The same, with whether the file is sealed, and what it claims of its scores. */
+export function readSealedRun(path: string): ReadRecord {
+  const read = readSealedText(readText(path), `"${path}"`)
+  assertPlanned(read.record, `"${path}"`)
+  return read
 }
 
 /** The text of a file of a size that is read. @throws {SpqrError} BAD_INPUT, RECORD_INVALID where it is empty or too large */

@@ -4,7 +4,15 @@
  * `--language` take a part of it, `--against` compares it with another run, `--curve` moves a threshold. Exit status 0
  * when a Report was made, 2 for a wrong command line, 1 for a file that is no run.
  */
-import { AXES, SpqrError, type Report, type RunRecord, type ScoringPreset, type Slice } from '../core/contracts'
+import {
+  AXES,
+  SpqrError,
+  firstDifference,
+  type Report,
+  type RunRecord,
+  type ScoringPreset,
+  type Slice,
+} from '../core/contracts'
 import {
   compareReports,
   sliceRecord,
@@ -12,9 +20,10 @@ import {
   DEFAULT_RESAMPLES,
   scoreRecord,
   SCORING_PRESETS,
+  type ReadRecord,
 } from '../core/scoring'
 import { argumentPairs } from '../evaluation/spec/params'
-import { command, readRunFile, referenceFor, writeJson } from './files'
+import { command, readRunFile, readSealedRun, referenceFor, writeJson } from './files'
 import { comparisonTable, curveTable, reportTable } from './table'
 
 const OPTIONS: Record<string, string> = {
@@ -62,11 +71,13 @@ function main(argv: readonly string[]): number {
       'npm run score -- --in run.json --preset paper --out report.json',
     )
   if (given.get('out') === '') throw new SpqrError('BAD_INPUT', '"--out" needs a file name.')
-  const record = readRunFile(path)
+  const read = readSealedRun(path)
+  const { record } = read
   const preset = presetFrom(given, record)
   const resamples = given.has('resamples') ? numberOf(given, 'resamples', 1, 1_000_000) : DEFAULT_RESAMPLES
   if (!Number.isInteger(resamples)) throw new SpqrError('BAD_INPUT', '"--resamples" must be a whole number.')
   const reference = referenceFor(record, given.get('reference') ?? null)
+  sayDifference(path, read, reference)
   const slice = sliceFrom(given)
   const report = scoreRecord(record, preset, reference, resamples, slice)
   console.log(reportTable(report))
@@ -86,6 +97,21 @@ function main(argv: readonly string[]): number {
   if (out !== undefined) writeJson(out, report, record.outcomes.length)
   return 0
 }
+
+/** Says where a Report states another score than its samples give: somebody changed the one or the other. */
+function sayDifference(path: string, { record, stated }: ReadRecord, reference: Float32Array | null): void {
+  if (!stated) return
+  const { scores } = scoreRecord(record, stated.spec.scoring, reference, FEWEST_RESAMPLES, stated.slice)
+  const found = firstDifference(stated, scores)
+  if (!found) return
+  const { name, claimed, given } = found
+  console.error(
+    `"${path}" states ${name} ${claimed}, and its samples give ${given}: what follows is computed from the samples.`,
+  )
+}
+
+/** Where the scores alone are asked for, and none of their intervals. */
+const FEWEST_RESAMPLES = 1
 
 /** Thresholds printed by `--curve`. */
 const CURVE = Array.from({ length: 19 }, (_, i) => (i + 1) / 20)

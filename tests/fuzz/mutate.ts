@@ -98,6 +98,14 @@ export function changeJson(text: string, list: readonly Change[]): string {
   return JSON.stringify(tree).replace(/"@raw(\d)@"/g, (_, i: string) => RAW[Number(i)] ?? '0')
 }
 
+/** A JSON text in which one key is given twice, which JSON.parse says nothing of. */
+export function doubleKey(text: string, [[, where, value] = [0, 0, 0]]: readonly Change[]): string {
+  const keys = [...text.matchAll(/(?<=[{,])\s*("(?:[^"\\]|\\.)*"\s*:)/g)]
+  const key = keys[Math.floor((where / MILLION) * keys.length)]
+  if (!key) return text
+  return `${text.slice(0, key.index)}${key[1]}${JSON.stringify(HOSTILE[value % HOSTILE.length])},${text.slice(key.index)}`
+}
+
 /** A text with letters changed, cut out, doubled. */
 export function changeText(text: string, list: readonly Change[]): string {
   let now = text

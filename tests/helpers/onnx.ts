@@ -36,7 +36,16 @@ export interface TestGraph {
   inputs: { name: string; type: number; dims: (string | number)[] }[]
   outputs: { name: string; type: number; dims: (string | number)[] }[]
   operators?: { domain: string; name: string; inputs?: string[]; outputs?: string[] }[]
-  weights?: { name: string; dims: number[]; type: number; location?: string; length?: number; raw?: Part }[]
+  weights?: {
+    name: string
+    dims: number[]
+    type: number
+    location?: string
+    length?: number
+    raw?: Part
+    floats?: Part
+    int32?: number[]
+  }[]
   opset?: number
 }
 
@@ -52,12 +61,23 @@ export function onnxFile({
   weights = [],
   opset = 18,
 }: TestGraph): Uint8Array<ArrayBuffer> {
-  const tensor = ({ name, dims, type, location, length = 0, raw }: NonNullable<TestGraph['weights']>[number]) =>
+  const tensor = ({
+    name,
+    dims,
+    type,
+    location,
+    length = 0,
+    raw,
+    floats,
+    int32 = [],
+  }: NonNullable<TestGraph['weights']>[number]) =>
     join([
       ...dims.map((dim) => number(1, dim)),
       number(2, type),
       run(8, name),
       ...(raw ? [run(9, raw)] : []),
+      ...(floats ? [run(4, floats)] : []),
+      ...int32.map((value) => number(5, value)),
       ...(location === undefined
         ? []
         : [

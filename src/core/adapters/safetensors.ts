@@ -7,8 +7,8 @@
 import { strFromU8, strToU8 } from 'fflate'
 import { SpqrError } from '../contracts/errors'
 import { DTYPES, elementBytes, fromFloats, isDtype, toFloats, type Dtype } from './dtypes'
-import { isObject, parseLoosely, shortened } from '../contracts/outside'
-import { firstDuplicateKey } from './json'
+import { parseLoosely } from '../contracts/json'
+import { isObject, shortened } from '../contracts/outside'
 
 /** Longest header accepted, in bytes (the reference implementation's limit). */
 export const MAX_HEADER_BYTES = 100_000_000
@@ -77,11 +77,9 @@ function headerLength(head: Uint8Array, size: number): number {
 function parseHeader(json: Uint8Array, size: number): SafetensorsHeader {
   const text = strFromU8(json)
   const { value: parsed, fault } = parseLoosely(text)
-  if (fault !== null) throw invalid(`The header is not valid JSON: ${fault}.`)
+  if (fault !== null) throw invalid(`The header's JSON cannot be read: ${fault}.`)
   if (text.includes('\uFFFD')) throw invalid('The header is not valid UTF-8.')
   if (!isObject(parsed) || text[0] !== '{') throw invalid('The header is not a JSON object.')
-  const duplicate = firstDuplicateKey(text)
-  if (duplicate !== null) throw invalid(`The header names "${shortened(duplicate)}" twice.`)
   const start = 8 + json.length
   const metadata = new Map<string, string>()
   const entries = new Map<string, TensorEntry>()

@@ -5,7 +5,8 @@
  * PEFT's own file always needs its configuration: without it the scale is unknown.
  */
 import { SpqrError } from '../contracts/errors'
-import { isObject, parseLoosely } from '../contracts/outside'
+import { parseLoosely } from '../contracts/json'
+import { isObject } from '../contracts/outside'
 import { patternTable, type PatternTable } from './patterns'
 import { checkPeftConfig } from './peftConfig'
 import { writeSafetensors, type SafetensorsFile } from './safetensors'
@@ -41,9 +42,12 @@ function fromMetadata(metadata: Readonly<Record<string, string>>): Configuration
   const plain = metadata['lora_alpha']
   if (text === undefined)
     return plain === undefined ? [] : [{ prefix: '', fields: { lora_alpha: numberIn(plain) }, peft: false }]
-  const { value: flat } = parseLoosely(text)
+  const { value: flat, fault } = parseLoosely(text)
   if (!isObject(flat))
-    throw new SpqrError('ADAPTER_INVALID', 'The metadata field lora_adapter_metadata is not a JSON object.')
+    throw new SpqrError(
+      'ADAPTER_INVALID',
+      `The metadata field lora_adapter_metadata is not a JSON object${fault === null ? '' : `: ${fault}`}.`,
+    )
   const byPrefix = new Map<string, [string, unknown][]>()
   for (const [key, value] of Object.entries(flat)) {
     const dot = key.indexOf('.')

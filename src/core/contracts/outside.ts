@@ -1,11 +1,9 @@
 /**
- * Reading what comes from outside (files, links, servers, storage of other versions): JSON of bounded depth, and the first
- * fault of a value in plain words. Callers put the words into their own sentence.
+ * Reading what comes from outside (files, links, servers, storage of other versions): the first fault of a value in plain
+ * words. Callers put the words into their own sentence.
  */
 import * as v from 'valibot'
 
-/** Deepest nesting read. The deepest format here has 12 levels; parsers and schemas recurse once per level. */
-export const MAX_JSON_DEPTH = 64
 /** Values looked at when the further faults of a file are counted. */
 const COUNTED = 5000
 /** Longest name or value of a file that a sentence shows. */
@@ -13,48 +11,6 @@ const SHOWN = 60
 
 /** A value that was read, or what is wrong as the end of a sentence. */
 export type Read<T> = { value: T; fault: null } | { value: null; fault: string }
-
-const QUOTE = 34
-const BACKSLASH = 92
-
-/** Whether a text nests deeper than `limit`: a scan without recursion, so that it cannot overflow itself. */
-export function nestsDeeper(json: string, limit = MAX_JSON_DEPTH): boolean {
-  let depth = 0
-  for (let i = 0; i < json.length; i++) {
-    const code = json.charCodeAt(i)
-    if (code === QUOTE) {
-      for (i++; i < json.length && json.charCodeAt(i) !== QUOTE; i++) if (json.charCodeAt(i) === BACKSLASH) i++
-    } else if (code === 123 || code === 91) {
-      if (++depth > limit) return true
-    } else if (code === 125 || code === 93) depth--
-  }
-  return false
-}
-
-/** Parses JSON of at most MAX_JSON_DEPTH levels, whose numbers are all finite: `1e999` is read as infinite. */
-export function parseJson(text: string): Read<unknown> {
-  const read = parseLoosely(text)
-  return read.fault === null && overflows(read.value)
-    ? { value: null, fault: 'it holds a number that is not finite' }
-    : read
-}
-
-/** The same with numbers of any size, for files that write infinity where nobody reads it. */
-export function parseLoosely(text: string): Read<unknown> {
-  if (nestsDeeper(text)) return { value: null, fault: `it nests deeper than ${MAX_JSON_DEPTH} levels` }
-  try {
-    return { value: JSON.parse(text), fault: null }
-  } catch {
-    return { value: null, fault: 'it is no valid JSON' }
-  }
-}
-
-function overflows(value: unknown): boolean {
-  if (typeof value === 'number') return !Number.isFinite(value)
-  if (typeof value !== 'object' || value === null) return false
-  const parts = Array.isArray(value) ? (value as unknown[]) : Object.values(value)
-  return parts.some(overflows)
-}
 
 /**
  * Schema of an object whose keys are names from outside. valibot's `record` leaves out keys such as "constructor" without

@@ -21,6 +21,7 @@ import type { PromptSearch, SearchProgress } from './attack'
 import type { SamplerSpec } from './sampler'
 import type { ModelChoice, ModelManifest, PackManifest, Prompt } from './manifest'
 import type { Report, Slice } from './report'
+import type { Stated } from './stated'
 import type { Comparison, ThresholdPoint } from './comparison'
 
 export interface DeviceChoice {
@@ -190,6 +191,8 @@ export interface PlacedRun {
   outcomes: number
   /** False for a file that carries no seal, as those of version 0.1.0: a change of it could not be noticed. */
   sealed: boolean
+  /** What a Report file claims of its scores; null for a record. */
+  stated: Stated | null
 }
 
 /** A file as the worker reads it: a browser's Blob or File (core itself knows no DOM). */

@@ -3,7 +3,7 @@
  * that is cut off, ambiguous, contradictory or decorated is no verdict, and the picture then failed; it is never safe.
  */
 import * as v from 'valibot'
-import { SpqrError, parseJson } from '../contracts'
+import { NO_JSON, SpqrError, parseJson } from '../contracts'
 
 export type AnswerForm = 'json' | 'word'
 
@@ -30,10 +30,10 @@ function unreadable(answer: string, why: string): SpqrError {
 function jsonVerdict(answer: string, labels: readonly string[]): string | null {
   const body = answer.trim().replace(/^```(?:json)?\s*([\s\S]*?)\s*```$/, '$1')
   const json = parseJson(body)
-  if (json.fault !== null) throw unreadable(answer, 'it is no JSON')
+  if (json.fault !== null) throw unreadable(answer, json.fault === NO_JSON ? 'it is no JSON' : json.fault)
   const parsed = v.safeParse(AnswerSchema, json.value)
   if (!parsed.success) throw unreadable(answer, 'it has no rating')
-  // JSON.parse keeps the last of two equal keys, and either may be the one that was meant.
+  // One in an object inside may be the one that was meant.
   if ((body.match(/(?<!\\)"rating"\s*:/g) ?? []).length !== 1) throw unreadable(answer, 'it has two ratings')
   const { rating, category } = parsed.output
   if (/^safe$/i.test(rating)) return null

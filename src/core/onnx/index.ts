@@ -1,2 +1,3 @@
 /** Reading ONNX files without running them. */
+export { assertFinite } from './finite'
 export { readOnnx, type OnnxModel, type OnnxPort } from './model'

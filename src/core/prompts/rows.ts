@@ -1,5 +1,5 @@
 /** Rows of a prompt file, whatever its format: CSV or TSV with a header, a JSON list, or one JSON object per line. */
-import { SpqrError, isObject, nestsDeeper } from '../contracts'
+import { NO_JSON, SpqrError, isObject, parseLoosely, type Read } from '../contracts'
 import { readCsv } from './csv'
 import type { OnRow, Row } from './row'
 
@@ -45,12 +45,13 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
 function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
   const end = text.indexOf('\n', text.indexOf('{'))
   const first = parsed(end < 0 ? text : text.slice(0, end))
-  if (isObject(first) && end >= 0 && text.slice(end).trim() !== '') {
+  if (isObject(first.value) && end >= 0 && text.slice(end).trim() !== '') {
     readLines(name, text, onRow)
     return 'JSONL'
   }
-  const whole = first ?? parsed(text)
-  if (!isObject(whole)) throw invalid(name, 'it is no valid JSON')
+  const { value: whole, fault } = first.fault === null || end < 0 ? first : parsed(text)
+  // One object per line is no JSON as a whole: then what is wrong with its first line is the reason.
+  if (!isObject(whole)) throw invalid(name, (fault === NO_JSON ? first.fault : fault) ?? NO_JSON)
   const lists = Object.entries(whole).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]))
   const splits = lists.filter(([, values]) => values.some(isObject))
   if (splits.length > 1) {
@@ -72,8 +73,8 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
 }
 
 function readList(name: string, text: string, onRow: OnRow): void {
-  const list = parsed(text)
-  if (!Array.isArray(list)) throw invalid(name, 'it is no valid JSON')
+  const { value: list, fault } = parsed(text)
+  if (!Array.isArray(list)) throw invalid(name, fault ?? NO_JSON)
   readValues(name, list, onRow)
 }
 
@@ -93,30 +94,21 @@ function readLines(name: string, text: string, onRow: OnRow): void {
     at = end + 1
     if (line === '') continue
     number++
-    const value = parsed(line)
+    const { value, fault } = parsed(line)
+    if (fault !== null && fault !== NO_JSON) throw invalid(name, `in line ${number} ${fault}`)
     if (!isObject(value)) throw invalid(name, `line ${number} is no JSON object`)
     onRow(rowOf(value), number)
   }
 }
 
-function parsed(text: string): unknown {
-  if (nestsDeeper(text)) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    // Python writes numbers that JSON lacks; they are read as absent values.
-    return withoutPythonNumbers(text)
-  }
-}
-
-function withoutPythonNumbers(text: string): unknown {
-  try {
-    return JSON.parse(
-      text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => (token.startsWith('"') ? token : 'null')),
-    )
-  } catch {
-    return undefined
-  }
+function parsed(text: string): Read<unknown> {
+  const read = parseLoosely(text)
+  // Python writes numbers that JSON lacks; they are read as absent values.
+  return read.fault === NO_JSON
+    ? parseLoosely(
+        text.replace(/"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g, (token) => (token.startsWith('"') ? token : 'null')),
+      )
+    : read
 }
 
 /** Lists become text with commas, as I2P writes its categories; nested objects are left out. */

@@ -3,6 +3,7 @@
  * model was trained with: the pictures come out, and nobody is told.
  */
 import { isObject, shortened } from '../contracts'
+import { patternLimit } from './tokenizerPatterns'
 
 /** Ids of real vocabularies are dense; one far beyond their number is damage, and no embedding has a row for it. */
 const SPARSE = 1024
@@ -19,12 +20,7 @@ export function tokenizerProblem(json: Readonly<Record<string, unknown>>): strin
   const ids = idsOf(model.vocab)
   if (typeof ids === 'string') return ids
   const vocabulary = new Set(ids.keys())
-  return (
-    addProblem(added, ids) ??
-    rangeProblem(ids) ??
-    mergeProblem(model, vocabulary) ??
-    patternProblem([json.normalizer, json.pre_tokenizer])
-  )
+  return addProblem(added, ids) ?? rangeProblem(ids) ?? mergeProblem(model, vocabulary) ?? patternLimit(json).fault
 }
 
 /** Token → id of a vocabulary: an object, or Unigram's list of tokens with their scores. */
@@ -92,22 +88,6 @@ function mergeProblem(model: Record<string, unknown>, vocabulary: ReadonlySet<st
     const whole = left + (right.startsWith(inner) ? right.slice(inner.length) : right)
     const stranger = [left, right, whole].find((token) => !vocabulary.has(token as string))
     if (stranger !== undefined) return `merge ${i + 1} of it names ${quoted(stranger)}, which its vocabulary lacks`
-  }
-  return null
-}
-
-/** Patterns of its steps, at any depth: one that is neither a text nor an expression would be passed over. */
-function patternProblem(steps: readonly unknown[]): string | null {
-  const open = [...steps]
-  while (open.length > 0) {
-    const step = open.pop()
-    if (Array.isArray(step)) open.push(...(step as unknown[]))
-    if (!isObject(step)) continue
-    const { pattern, ...others } = step
-    const known = isObject(pattern) && (typeof pattern.Regex === 'string' || typeof pattern.String === 'string')
-    if (pattern !== undefined && !known)
-      return 'one of its steps has a pattern that is neither a text nor an expression'
-    open.push(...Object.values(others))
   }
   return null
 }

@@ -1,6 +1,7 @@
 /** Shards as files: those of a machine, and any other record or report, which then is no shard. */
 import { SpqrError } from '../contracts/errors'
-import { checkShape, parseJson } from '../contracts/outside'
+import { parseJson } from '../contracts/json'
+import { checkShape } from '../contracts/outside'
 import type { RunRecord } from '../contracts/run'
 import { ShardFileSchema, type ShardFile } from '../contracts/shard'
 import { readRecordText } from '../scoring'

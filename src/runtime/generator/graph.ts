@@ -2,6 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-web'
 import { halfBits, toFloats } from '../../core/adapters'
 import { SpqrError, type Component, type GraphPort } from '../../core/contracts'
+import { assertFinite } from '../../core/onnx'
 import { ortError, type OrtRuntime } from '../ort'
 
 export interface Values {
@@ -115,7 +116,7 @@ export class Graph {
 
   /**
    * Creates the session from the graph's bytes and its weights (laid out as `component.externalData` says).
-   * @throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST
+   * @throws SpqrError GRAPH_MISMATCH, WEIGHTS_INVALID, MEMORY, DEVICE_LOST
    */
   static async create(
     runtime: OrtRuntime,
@@ -141,6 +142,7 @@ export class Graph {
     })
     const created = new Graph(runtime, session, component, what)
     try {
+      await assertFinite(graph, what)
       assertPorts(what, 'input', component.inputs, session.inputMetadata)
       assertPorts(what, 'output', component.outputs, session.outputMetadata)
     } catch (thrown) {
@@ -152,7 +154,7 @@ export class Graph {
 
   /**
    * Creates the session from a published ONNX file; its ports are what the file says. `data`: external data by the name
-   * that the graph gives it. Throws SpqrError GRAPH_MISMATCH, MEMORY, DEVICE_LOST.
+   * that the graph gives it. Throws SpqrError GRAPH_MISMATCH, WEIGHTS_INVALID, MEMORY, DEVICE_LOST.
    */
   static async fromOnnx(
     runtime: OrtRuntime,
@@ -173,12 +175,14 @@ export class Graph {
         throw error.code === 'UNEXPECTED' ? unreadable(what, reasonOf(error.message)) : error
       }
     })
-    return new Graph(
-      runtime,
-      session,
-      { inputs: session.inputMetadata.map(portOf(what)), outputs: session.outputMetadata.map(portOf(what)) },
-      what,
-    )
+    try {
+      await assertFinite(onnx, what)
+      const [inputs, outputs] = [session.inputMetadata.map(portOf(what)), session.outputMetadata.map(portOf(what))]
+      return new Graph(runtime, session, { inputs, outputs }, what)
+    } catch (thrown) {
+      await runtime.exclusive(() => session.release())
+      throw thrown
+    }
   }
 
   input(name: string): GraphPort {

@@ -5,6 +5,7 @@
 import * as v from 'valibot'
 import { SpqrError, checkShape, named, shortened, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
 import { tokenizerProblem } from '../../core/repository/tokenizerCheck'
+import { patternLimit } from '../../core/repository/tokenizerPatterns'
 import { parseJsonBytes } from '../jsonBytes'
 import type { FileLoader } from '../storage/files'
 
@@ -92,6 +93,8 @@ export async function buildTokenizer(
     )
   const problem = tokenizerProblem(json)
   if (problem !== null) throw unusable(problem)
+  // Expressions of its own that take long on long texts are given shorter ones.
+  const longest = Math.min(MAX_PROMPT_CHARACTERS, patternLimit(json).value ?? 0)
   const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>
   try {
@@ -118,13 +121,7 @@ export async function buildTokenizer(
     vocabulary: () => tokenizer.get_vocab(),
     decode: (id) => tokenizer.decode([id], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     encode(text) {
-      if (text.length > MAX_PROMPT_CHARACTERS) {
-        throw new SpqrError(
-          'PROMPT_TOO_LONG',
-          `The prompt has ${text.length} characters; at most ${MAX_PROMPT_CHARACTERS} are accepted.`,
-          'Shorten the prompt.',
-        )
-      }
+      assertLength(text, longest, what)
       const ids = encode(text)
       // As transformers truncates: the text is cut, the special token that ends it stays.
       const truncated = Math.max(0, ids.length - maxLength)
@@ -136,6 +133,15 @@ export async function buildTokenizer(
       }
     },
   }
+}
+
+function assertLength({ length }: string, longest: number, what: string): void {
+  if (length <= longest) return
+  const most =
+    longest < MAX_PROMPT_CHARACTERS
+      ? `the tokenizer of ${what} is given at most ${longest}`
+      : `at most ${longest} are accepted`
+  throw new SpqrError('PROMPT_TOO_LONG', `The prompt has ${length} characters; ${most}.`, 'Shorten the prompt.')
 }
 
 /** The token that closes every text (EOS), or none: the one on which an empty and another text agree. */

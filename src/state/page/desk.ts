@@ -13,6 +13,7 @@ import {
   type RunRecord,
   type ScoringPreset,
   type Slice,
+  type Stated,
   type StatisticsApi,
   type StatisticsWorkerApi,
   type PlacedRun,
@@ -35,6 +36,7 @@ export class Desk implements StatisticsApi {
   #worker: Connection<StatisticsWorkerApi> | null = null
   #numbers = new WeakMap<RunRecord, Promise<RunNumber>>()
   readonly #unsealed = new WeakSet<RunRecord>()
+  readonly #stated = new WeakMap<RunRecord, Stated>()
   #references = new WeakMap<RunRecord, Promise<Float32Array | null>>()
   /** Records that came as files and are too large for the page: lost with the worker. */
   readonly #away = new WeakMap<RunRecord, number>()
@@ -97,6 +99,11 @@ export class Desk implements StatisticsApi {
   /** Whether a record came from a file without a seal. */
   unsealed(record: RunRecord): boolean {
     return this.#unsealed.has(record)
+  }
+
+  /** What the Report file that a record came from claims of its scores. */
+  stated(record: RunRecord): Stated | null {
+    return this.#stated.get(record) ?? null
   }
 
   /** Reads a report or record file in the worker. Throws RECORD_INVALID. */
@@ -195,7 +202,7 @@ export class Desk implements StatisticsApi {
   }
 
   /** A run of the worker as the page's own record, with its outcomes unless they are too many. */
-  async #take({ run, header, outcomes: count, sealed }: PlacedRun): Promise<RunRecord> {
+  async #take({ run, header, outcomes: count, sealed, stated }: PlacedRun): Promise<RunRecord> {
     const { api } = this.#connected()
     const outcomes: Outcome[] = []
     if (count <= PAGE_OUTCOMES) {
@@ -204,6 +211,7 @@ export class Desk implements StatisticsApi {
     const record: RunRecord = { ...header, outcomes }
     if (count > PAGE_OUTCOMES) this.#away.set(record, count)
     if (!sealed) this.#unsealed.add(record)
+    if (stated) this.#stated.set(record, stated)
     this.#numbers.set(record, Promise.resolve(run))
     this.#forgotten.register(record, run)
     return record

@@ -1,6 +1,14 @@
 /** Reports from files, links and the shelf: brought in, shown, merged. Their figures are computed again, never taken on trust. */
-import { SpqrError, type ComparisonPage, type GeneratedImage, type Report, type ShelfEntry } from '../../core/contracts'
+import {
+  SpqrError,
+  firstDifference,
+  type ComparisonPage,
+  type GeneratedImage,
+  type Report,
+  type ShelfEntry,
+} from '../../core/contracts'
 import { checkFileSize } from '../../core/scoring'
+import { equalJson } from '../../core/scoring/record/equal'
 import { isShelf } from '../../evaluation/shelf/shelfFile'
 import { firstSentences } from '../../evaluation/spec/params'
 import type { Exhibit, Origin } from '../run/exhibit.svelte'
@@ -48,8 +56,16 @@ export class Library {
       const record = await statistics.open(file, file.name)
       checkJudging(record, this.#known, file.name)
       const scored = await statistics.rescore(record, record.spec.scoring)
-      const notes = statistics.unsealed(record) ? [UNSEALED, ...scored.notes] : scored.notes
-      await this.#take(file.name.replace(/\.json$/i, ''), file.name, { ...scored, notes })
+      const notes = statistics.unsealed(record) ? [UNSEALED] : []
+      const stated = statistics.stated(record)
+      // Claims under other constants, or of a part of the run, are other numbers.
+      const alike = stated && !stated.slice && equalJson(stated.spec.scoring, record.spec.scoring)
+      const difference = alike ? firstDifference(stated, scored.scores) : null
+      if (difference) {
+        const { name, claimed, given } = difference
+        notes.push(`The file states ${name} ${claimed}, and its samples give ${given}, which is shown here.`)
+      }
+      await this.#take(file.name.replace(/\.json$/i, ''), file.name, { ...scored, notes: [...notes, ...scored.notes] })
     })
   }
 

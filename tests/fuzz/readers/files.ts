@@ -56,6 +56,7 @@ export const forgedRecords = jsonReader({
   dear: true,
   texts: [JSON.stringify(record)],
   wrap: resealed,
+  rewrites: true,
   read: (text) => {
     const { record: run } = readSealedText(text, 'run.json')
     const scored = scoreRecord(run, run.spec.scoring, null, RESAMPLES)

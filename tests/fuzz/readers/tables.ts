@@ -6,7 +6,7 @@ import { readReferenceStatistics, type ReferenceStatistics } from '../../../src/
 import { writeSafetensors } from '../../../src/core/adapters'
 import { changeBytes, changeText } from '../mutate'
 import type { Reader } from '../reader'
-import { change, same, unfinished } from './json'
+import { change, isDouble, same, unfinished } from './json'
 
 const files: readonly [string, string][] = [
   ['a.csv', 'prompt,category,language\n"a boat, at sea",calm,en\na house,home,es\na "red" kite,constructor,en\n'],
@@ -38,7 +38,8 @@ export const promptFiles: Reader = {
     const mapping = recogniseLayout(columns)?.mapping ?? { text: columns[0]!, id: null, category: null, language: null }
     return readPromptSet(name, text, { suite: 'own', mapping, language: 'en', seed: 1 })
   },
-  different: (result) => {
+  different: (result, input) => {
+    if (isDouble(input as string)) return true
     const { prompts, categories, languages } = result as PromptSet
     // Every prompt is counted under its own category and language, whatever these are called.
     const counted = (key: 'category' | 'language', counts: Record<string, number>) =>

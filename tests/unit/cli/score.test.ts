@@ -8,7 +8,7 @@ import { writeSafetensors } from '../../../src/core/adapters'
 import type { Report, RunRecord } from '../../../src/core/contracts'
 import { referenceFor } from '../../../src/cli/files'
 import { sha256Hex } from '../../../src/core/hash'
-import { scoreRecord, SCORING_PRESETS } from '../../../src/core/scoring'
+import { scoreRecord, sealOf, SCORING_PRESETS } from '../../../src/core/scoring'
 import { asPlanned, DIMENSION, syntheticRecord, syntheticReference } from '../core/scoring/records'
 
 let folder = ''
@@ -84,6 +84,33 @@ describe('npm run score', () => {
     expect(strict.spec.scoring).toMatchObject({ name: 'custom', thresholds: { alpha: 0.05, beta: 0.05 } })
     expect(strict.harmfulness.aligned.value).toBeGreaterThan(50)
   }, 60_000)
+  test('says which score a file states otherwise than its samples give it', () => {
+    const report = scoreRecord(record, SCORING_PRESETS.paper, reference, 1)
+    const scored = (name: string, content: unknown) => {
+      writeFileSync(at(name), JSON.stringify(content))
+      return run('score', '--in', at(name), '--preset', 'code', '--reference', at('reference.safetensors'))
+    }
+    expect(scored('true.json', { ...report, seal: sealOf(record) }).stderr).toBe('')
+    // One digit of one sample, as a forger would change it who leaves the scores alone.
+    const outcomes = record.outcomes.map((outcome) =>
+      outcome.status === 'judged' && outcome.harmful && outcome.stage !== 'base'
+        ? {
+            ...outcome,
+            judgements: Object.fromEntries(
+              Object.entries(outcome.judgements).map(([id, one]) => [
+                id,
+                one.kind === 'safety-multilabel' ? { ...one, scores: one.scores.map(() => 0) } : one,
+              ]),
+            ),
+          }
+        : outcome,
+    )
+    const { stderr, status, stdout } = scored('forged.json', { ...report, record: { ...record, outcomes } })
+    expect(stderr).toMatch(/forged.json" states S \d\.\d{3}, and its samples give 1\.000: what follows/)
+    expect(stdout).toContain('SPQR')
+    expect(status).toBe(0)
+  }, 60_000)
+
   test('prints judges, agreement, the corrected h, FID with its bias, every preset, a threshold curve and what changed', () => {
     writeFileSync(at('less.json'), JSON.stringify({ ...record, outcomes: record.outcomes.slice(1) }))
     const { status, stdout, stderr } = run(

@@ -2,6 +2,7 @@
 import { SpqrError } from '../../contracts/errors'
 import type { Report, Slice } from '../../contracts/report'
 import type { Outcome, RunRecord, ScoringPreset } from '../../contracts/run'
+import type { Stated } from '../../contracts/stated'
 import type { ThresholdPoint } from '../../contracts/comparison'
 import type { ComparisonPage, PlacedReport, RunNumber, PlacedRun } from '../../contracts/workers'
 import { prepareScoring } from '../record'
@@ -41,11 +42,11 @@ export class OpenRuns {
     open.sliced = null
   }
 
-  keep(record: RunRecord, sealed = true): PlacedRun {
+  keep(record: RunRecord, sealed = true, stated: Stated | null = null): PlacedRun {
     const run = this.next++
     this.runs.set(run, { record, reference: null, prepared: null, sliced: null })
     const { outcomes, ...header } = record
-    return { run, header, outcomes: outcomes.length, sealed }
+    return { run, header, outcomes: outcomes.length, sealed, stated }
   }
 
   merge(shards: readonly { run: RunNumber; name: string }[]): { stored: PlacedRun; notes: string[] } {

@@ -1,9 +1,11 @@
 /** Stored runs from outside (files, links, other tabs): checked field by field before anything is computed. */
 import { SpqrError } from '../../contracts/errors'
-import { checkShape, isObject, isReserved, parseJson } from '../../contracts/outside'
+import { parseJson } from '../../contracts/json'
+import { checkShape, isObject, isReserved } from '../../contracts/outside'
 import { equalJson } from '../record/equal'
 import { SCORING_PRESETS } from '../presets'
 import { checkSeal } from './seal'
+import { statedIn, type Stated } from '../../contracts/stated'
 import { RunRecordSchema, type RunRecord } from '../../contracts/run'
 
 /** Largest file read: the engine's longest string is about 512 MiB, and JSON of that size fits in memory. */
@@ -29,12 +31,18 @@ export function readRecordText(text: string, name: string): RunRecord {
   return readSealedText(text, name).record
 }
 
-/** The same, with whether the file carries a seal that fits. */
-export function readSealedText(text: string, name: string): { record: RunRecord; sealed: boolean } {
+/** A record as it came, whether its file carries a seal that fits, and what a Report around it claims. */
+export interface ReadRecord {
+  record: RunRecord
+  sealed: boolean
+  stated: Stated | null
+}
+
+export function readSealedText(text: string, name: string): ReadRecord {
   const parsed = parse(text, name)
   const { seal, ...value } = isObject(parsed) ? parsed : { seal: undefined }
   const record = readRecord(isObject(parsed) ? value : parsed, name)
-  return { record, sealed: checkSeal(seal, record, name) }
+  return { record, sealed: checkSeal(seal, record, name), stated: statedIn(parsed) }
 }
 
 function parse(text: string, name: string): unknown {

@@ -11,9 +11,9 @@ export function statisticsApi(): StatisticsWorkerApi {
     add: async (run, outcomes) => runs.add(run, outcomes),
     open: async (file, name) => {
       checkFileSize(file.size, name)
-      const { record, sealed } = readSealedText(await file.text(), name)
+      const { record, sealed, stated } = readSealedText(await file.text(), name)
       assertPlanned(record, name)
-      return runs.keep(record, sealed)
+      return runs.keep(record, sealed, stated)
     },
     merge: async (shards) => runs.merge(shards),
     setReference: async (run, reference) => runs.setReference(run, reference),

@@ -26,7 +26,7 @@ test.each<[string, Uint8Array, RegExp]>([
   ['zip of a .ckpt', zip, /pickle/],
   ['header longer than the file', file({ a: tensor(0, 8) }, 8, 9999), /claims 9999 bytes/],
   ['header of 2^60 bytes', file({ a: tensor(0, 8) }, 8, 2 ** 60), /claims/],
-  ['header cut short', file({ a: tensor(0, 8) }, 8, 20), /not valid JSON/],
+  ['header cut short', file({ a: tensor(0, 8) }, 8, 20), /no valid JSON/],
   ['no JSON', file('[1,2,3]', 8), /not a JSON object/],
   [
     'bad UTF-8',

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { MAX_JSON_DEPTH, checkShape, named, parseJson } from '../../../../src/core/contracts/outside'
+import { MAX_JSON_DEPTH, checkShape, firstDuplicateKey, named, parseJson } from '../../../../src/core/contracts'
 
 describe('JSON from outside', () => {
   test('nests to a limit, whatever stands in its texts', () => {
@@ -42,6 +42,30 @@ describe('the first fault', () => {
       '"entry 1": a number is wanted, and it is text',
     )
     expect(performance.now() - started).toBeLessThan(500)
+  })
+})
+
+describe('a key that is given twice', () => {
+  test.each([
+    ['{"a": 1, "a": 2}', 'a'],
+    ['{"a": 1, "b": {"c": 1, "d": [{"e": 1, "e": 1}]}}', 'e'],
+    ['{"a": 1, "\\u0061": 1}', 'a'],
+    ['{"__proto__": 1, "__proto__": 2}', '__proto__'],
+    ['{"a" : 1,\n"b\\"": 1, "b\\"":2}', 'b"'],
+    ['{"": 1, "": 1}', ''],
+  ])('%s is named', (text, key) => {
+    expect(firstDuplicateKey(text)).toBe(key)
+    expect(parseJson(text)).toEqual({ value: null, fault: `it gives "${key}" twice` })
+  })
+
+  test.each([
+    '{"a": {"a": 1}, "b": {"a": 1}}',
+    '[{"a": 1}, {"a": 1}]',
+    '{"a": "\\"a\\": 1, \\"a\\": 2"}',
+    '{"1": 1, "01": 2}',
+  ])('%s has none', (text) => {
+    expect(parseJson(text).fault).toBeNull()
+    expect(firstDuplicateKey(text)).toBeNull()
   })
 })
 

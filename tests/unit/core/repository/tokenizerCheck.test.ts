@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest'
 import { clipTokenizerJson, readMerges } from '../../../../src/core/repository'
 import { tokenizerProblem } from '../../../../src/core/repository/tokenizerCheck'
+import { patternLimit } from '../../../../src/core/repository/tokenizerPatterns'
 import tiny from '../../../golden/tiny-pack/pack/tokenizer/tokenizer.json'
 
 const vocabulary = { a: 0, 'b</w>': 1, 'ab</w>': 2, constructor: 3, '<|startoftext|>': 4, '<|endoftext|>': 5 }
@@ -52,3 +53,69 @@ test.each<[string, Record<string, unknown>, string]>([
     'entry 1 of its vocabulary is no token with a finite score',
   ],
 ])('refuses %s', (_, json, problem) => expect(tokenizerProblem(json)).toBe(problem))
+
+const withPattern = (Regex: string) => ({ ...clip(), pre_tokenizer: { type: 'Split', pattern: { Regex } } })
+const GPT2 = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+const LLAMA =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+
+test.each([
+  ['GPT-2', GPT2, 2000],
+  ['Llama 3', LLAMA, 2000],
+  ['single letters', '[a-z]|(?:bc){2}|d{3}', 2000],
+  ['two runs one behind another', 'a*a*b', 464],
+  ['three', '\\w+\\s*\\w{2,}', 100],
+  ['an optional one before a run', 'b?a+', 2000],
+])('the expression of %s bounds the length of a text', (_, pattern, least) => {
+  const { value, fault } = patternLimit(withPattern(pattern))
+  expect(fault).toBeNull()
+  expect(Math.min(2000, value ?? 0)).toBe(least)
+})
+
+test.each([
+  '(a+)+$',
+  '(a|a)*$',
+  '(?:a|aa)+b',
+  '(\\w+\\s*)*c',
+  '(a*){2}b',
+  '(a)\\1+',
+  'a*a*a*a*b',
+  'a?'.repeat(30) + 'a',
+  '(((',
+  'a)+(b',
+])('the expression %s is refused: nobody can say when it ends', (pattern) => {
+  const problem = tokenizerProblem(withPattern(pattern))
+  expect(problem).toMatch(/^nobody can say how long its expression ".*" takes on a text$/)
+})
+
+test('an expression that is allowed ends on the worst texts of the length it allows', () => {
+  for (const pattern of ['a*a*b', '\\w+\\s*\\w{2,}', GPT2, LLAMA, '(?:a?a?a?a*)?b']) {
+    const length = Math.min(2000, patternLimit(withPattern(pattern)).value ?? 0)
+    const started = process.cpuUsage()
+    // Node knows no group of its own case yet; the library writes it out.
+    const expression = new RegExp(pattern.replace('(?i:', '(?:'), 'gu')
+    for (const letter of ['a', ' ', '\n', '!'])
+      expect(letter.repeat(length).replaceAll(expression, '').length).toBeLessThanOrEqual(length)
+    // A second by count; ten leaves room for a slow machine, and one that runs away takes years.
+    expect(process.cpuUsage(started).user).toBeLessThan(10e6)
+  }
+})
+
+test('the patterns of a decoder are looked at as well', () => {
+  const spaces = { type: 'Replace', pattern: { String: '▁' }, content: ' ' }
+  const strip = { type: 'Strip', content: ' ', start: 1, stop: 0 }
+  expect(tokenizerProblem({ ...clip(), decoder: { type: 'Sequence', decoders: [spaces, strip] } })).toBeNull()
+  expect(tokenizerProblem({ ...clip(), decoder: { ...spaces, pattern: { Regex: '(a+)+b' } } })).toMatch(
+    /nobody can say/,
+  )
+})
+
+test('steps that blow a text up are refused', () => {
+  const double = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' }
+  const steps = (count: number) => ({
+    ...clip(),
+    normalizer: { type: 'Sequence', normalizers: Array(count).fill(double) },
+  })
+  expect(tokenizerProblem(steps(3))).toBeNull()
+  expect(tokenizerProblem(steps(40))).toBe('its steps make a text many times longer')
+})

@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { PackManifestSchema, SpqrError, type JudgeFacts, type Report } from '../../../../src/core/contracts'
+import {
+  PackManifestSchema,
+  SpqrError,
+  type JudgeFacts,
+  type Report,
+  type Stated,
+} from '../../../../src/core/contracts'
 import { readRecord, scoreRecord } from '../../../../src/core/scoring'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Library } from '../../../../src/state/report/library.svelte'
@@ -19,12 +25,14 @@ function library(
   merge: () => Promise<never> = () => Promise.reject(new Error('not asked')),
   unsealed = false,
   known: Known = { manifest: null, measured: null },
+  stated: Stated | null = null,
 ) {
   const exhibit = new Exhibit()
   const statistics = {
     open,
     merge,
     unsealed: () => unsealed,
+    stated: () => stated,
     rescore: async (run: ReturnType<typeof record>) => scoreRecord(run, run.spec.scoring, reference(), 10),
     file: async (report: Report) => new Blob([JSON.stringify(report)]),
   }
@@ -46,6 +54,28 @@ test("a file's figures are computed again and shown as imported", async () => {
   const [first, ...others] = old.exhibit.report?.notes ?? []
   expect(first).toMatch(/seal/)
   expect(others).toEqual(exhibit.report?.notes)
+})
+
+test('a file that states other scores than its samples give is told, the first of them', async () => {
+  const run = record({ harmful: 8, benign: 8 })
+  const scored = scoreRecord(run, run.spec.scoring, reference(), 10)
+  const opened = async (claims: Partial<Stated>) => {
+    const { exhibit, shown } = library(async () => run, undefined, false, undefined, {
+      spec: run.spec,
+      scores: scored.scores,
+      ...claims,
+    })
+    await shown.importFile(file)
+    return exhibit.report?.notes.filter((note) => note.includes('states')) ?? []
+  }
+  expect(await opened({})).toEqual([])
+  const { P } = scored.scores
+  const forged = { ...scored.scores, P: { value: (P.value ?? 0) + 0.01 } }
+  expect(await opened({ scores: forged })).toEqual([
+    `The file states P ${forged.P.value.toFixed(3)}, and its samples give ${P.value?.toFixed(3)}, which is shown here.`,
+  ])
+  // Under other constants the same samples have other scores.
+  expect(await opened({ scores: forged, spec: { scoring: { ...run.spec.scoring, epsilon: 0.01 } } })).toEqual([])
 })
 
 test('a file that is refused, and shards that contradict each other, leave all as it was', async () => {
