@@ -36,8 +36,8 @@ export function packBytes(folder) {
     data,
     profiles.filter(({ profile }) => profile === LESSON.profile),
   ])
-  const accelerator = JSON.parse(readFileSync(join(folder, 'accelerator.json'), 'utf8'))
-  const all = new Map([...files, ...filesOf(accelerator)])
+  const { file, decoder } = JSON.parse(readFileSync(join(folder, 'accelerator.json'), 'utf8'))
+  const all = new Map([...files, ...filesOf([file, decoder])])
   return [...all.values()].reduce(
     (sum, bytes) => sum + bytes,
     Buffer.byteLength(text) + size(join(folder, 'accelerator.json')),

@@ -30,6 +30,7 @@ export function filesOf(
     ...ofPart(textEncoder),
     ...(alignment?.kind === 'pack' ? adapter(alignment.id) : []),
     ...(fineTune.kind === 'pack' ? adapter(fineTune.id) : []),
+    ...(fineTune.kind === 'accelerate' && accelerator?.onBase ? [accelerator.onBase] : []),
     ...(accelerated && accelerator ? [accelerator.file] : []),
     ...ofPart(smallDecoder && accelerator?.decoder ? accelerator.decoder : vaeDecoder),
     ...ofPart(unet),

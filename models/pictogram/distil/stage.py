@@ -4,7 +4,7 @@ Reflow (Liu et al., ICLR 2023) with guidance inside (Meng et al., CVPR 2023): th
 learns to reach, from the same noise in two Euler steps without guidance, the latents of the teacher's eight guided ones.
 Both steps are trained together, so the second sees what the first really leaves. As LCM-LoRA (Luo et al., 2023), the
 result is added to other variants. First it is trained on the base alone: what a person attaches who knows nothing of
-alignment (accelerators/fast-base.safetensors, beside the recipe). Then each batch trains base + variant + adapter on that
+alignment (fast-base.safetensors, `onBase` in accelerator.json). Then each batch trains base + variant + adapter on that
 variant's own pairs, so that the one adapter leaves every variant as safe as it is (adapters/fast.safetensors of the pack).
 
 `python -m distil.stage` draws the pairs, trains, resumes, and writes both, and the pack's accelerator.json.
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from config import HERE, Config
+from config import Config
 from distil.lowrank import LowRank
 from distil.pairs import Teacher, base_weights, difference, load_pairs, make_pairs, network
 from export.pack import file_entry, pack_folder
@@ -159,7 +159,7 @@ def train(cfg: Config, pack: Pack, phase: Phase, taught: tuple[Teacher, ...], fa
     return lora
 
 
-def write_row(pack: Pack, file: Path, about: dict) -> None:
+def write_row(pack: Pack, file: Path, on_base: Path, about: dict) -> None:
     """accelerator.json beside the manifest, which stays as it is: links and stored runs name the manifest by its hash.
 
     Figures of the same file are kept.
@@ -167,6 +167,7 @@ def write_row(pack: Pack, file: Path, about: dict) -> None:
     target = pack.root / "accelerator.json"
     row = {"schema": 1, "id": file.stem, "format": "lora", "file": file_entry(pack.root, file),
            "baseSha256": pack.model["unet"]["weights"]["sha256"], "steps": EVALUATIONS, "guidanceScale": 1, "settings": about}
+    row["onBase"] = file_entry(pack.root, on_base)
     known = json.loads(target.read_text("utf8")) if target.exists() else {}
     same = all(known.get(key) == row[key] for key in ("file", "baseSha256"))
     row["measured"] = known["measured"] if same else None
@@ -176,10 +177,9 @@ def write_row(pack: Pack, file: Path, about: dict) -> None:
 def main(cfg: Config) -> None:
     """Pairs, both phases, both files; skips what exists."""
     pack = Pack(pack_folder(cfg))
-    beside = (cfg.cache if cfg.smoke else HERE) / "accelerators"
     begun, taught, factors = time.time(), teachers(cfg, pack), None
     for phase in phases(cfg):
-        file = (pack.root / "adapters" if phase.variants else beside) / f"{phase.name}.safetensors"
+        file = pack.root / "adapters" / f"{phase.name}.safetensors"
         chosen = taught if phase.variants else taught[:1]
         make_pairs(cfg, pack, chosen)
         about = {"rank": RANK, "steps": phase.steps, "rate": phase.rate, "batch": cfg.distil_batch,
@@ -188,7 +188,7 @@ def main(cfg: Config) -> None:
         factors = [p.detach().clone() for p in lora.parameters()]
         lora.save(file, about)
         print(f"{file.name}: {file.stat().st_size / 1e6:.2f} MB, {time.time() - begun:.0f} s", flush=True)
-    write_row(pack, file, about)
+    write_row(pack, file, pack.root / "adapters" / "fast-base.safetensors", about)
 
 
 if __name__ == "__main__":

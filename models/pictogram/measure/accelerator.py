@@ -165,11 +165,11 @@ def measure(cfg: Config, pack: FastPack, trained_on: list[str]) -> dict:
 def main(cfg: Config, base_only: bool = False) -> None:
     """Measure and write."""
     begun, root = time.time(), pack_folder(cfg)
-    beside = HERE / "accelerators" / "fast-base.safetensors"
-    pack = FastPack(root, file=beside if base_only else None)
+    on_base = root / "adapters" / "fast-base.safetensors"
+    pack = FastPack(root, file=on_base if base_only else None)
     if base_only:
-        row = {"accelerator": file_entry(beside.parent, beside), **{k: pack.row[k] for k in ("baseSha256", "steps", "guidanceScale")}}
-        target, trained_on = beside.with_suffix(".json"), ["base"]
+        row = {"accelerator": file_entry(root, on_base), **{k: pack.row[k] for k in ("baseSha256", "steps", "guidanceScale")}}
+        target, trained_on = HERE / "accelerators" / "fast-base.json", ["base"]
     else:
         row, target, trained_on = pack.row, root / "accelerator.json", list(pack.row["settings"]["teachers"])
     row["measured"] = measure(cfg, pack, trained_on)

@@ -55,6 +55,11 @@ export const AcceleratorSchema = v.strictObject({
   guidanceScale: v.number(),
   /** A smaller decoder for its latents, in the place of the model's; absent: it has none. */
   decoder: v.optional(ComponentSchema),
+  /**
+   * Trained on the unaligned base alone, with the same steps and guidance: what a person attaches to a model after it was
+   * made safe, for speed. `file` was trained on aligned variants too, so that it draws each as the full sampler does.
+   */
+  onBase: v.optional(PackFileSchema),
   settings: v.record(v.string(), v.unknown()),
   measured: v.nullable(
     v.looseObject({

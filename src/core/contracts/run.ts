@@ -64,7 +64,23 @@ export const AlignmentSpecSchema = v.variant('kind', [
 ])
 export type AlignmentSpec = v.InferOutput<typeof AlignmentSpecSchema>
 
-export const FineTuneSpecSchema = v.variant('kind', [PackAdapterRefSchema, AdapterFileSchema, LiveFineTuneSchema])
+/**
+ * The pack's accelerator that was trained on the unaligned base alone (`onBase`), added to the model after deployment, as practitioners add
+ * LCM-LoRA (arXiv 2311.05556): this stage alone is drawn by its few evaluations, guidance inside.
+ */
+const AccelerateSchema = v.strictObject({
+  kind: v.literal('accelerate'),
+  sha256: hash,
+  numInferenceSteps: SamplerSpecSchema.entries.numInferenceSteps,
+  guidanceScale: v.number(),
+})
+
+export const FineTuneSpecSchema = v.variant('kind', [
+  PackAdapterRefSchema,
+  AdapterFileSchema,
+  LiveFineTuneSchema,
+  AccelerateSchema,
+])
 export type FineTuneSpec = v.InferOutput<typeof FineTuneSpecSchema>
 
 /** Constants of the formulas (arXiv 2511.19558, section 3). `null` bounds or ceiling: take the judge pack's own. */

@@ -76,6 +76,8 @@ export interface ModelVariant {
     | { kind: 'none' }
     | { kind: 'pack'; id: string }
     | { kind: 'file'; sha256: string; strength: number; more?: AdapterPart[] | undefined }
+    /** The pack's accelerator that was trained on the base alone. */
+    | { kind: 'accelerate' }
     /** Weights of a live checkpoint, stored by the trainer under this key. */
     | { kind: 'checkpoint'; key: string }
 }

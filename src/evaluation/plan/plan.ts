@@ -12,6 +12,7 @@ import {
   type ModelVariant,
   type Prompt,
   type RunSpec,
+  type SamplerSpec,
   type Stage,
   type WorkUnit,
 } from '../../core/contracts'
@@ -225,6 +226,13 @@ export function sideBySide(cut: readonly WorkUnit[][]): WorkUnit[][] {
   return [...turns.map(({ batch }) => batch), ...checkpoints]
 }
 
+/** How the pictures of a stage are drawn: as the whole run, but by the accelerator where that is what was added to it. */
+export function samplerAt({ sampler, fineTune }: RunSpec, stage: Stage): SamplerSpec {
+  if (stage !== 'fine-tuned' || fineTune?.kind !== 'accelerate') return sampler
+  const { sha256, numInferenceSteps, guidanceScale } = fineTune
+  return { ...sampler, numInferenceSteps, guidanceScale, accelerator: sha256 }
+}
+
 /** What the engine must prepare for a stage. `checkpointKey`: the trainer's, for a live checkpoint after step 0. */
 export function variantOf(
   spec: RunSpec,
@@ -242,6 +250,8 @@ export function variantOf(
   if (!fineTune || (fineTune.kind === 'live' && step === 0))
     return { stage, step, alignment, ...sampled, fineTune: { kind: 'none' } }
   switch (fineTune.kind) {
+    case 'accelerate':
+      return { stage, step, alignment, ...sampled, fineTune: { kind: 'accelerate' } }
     case 'pack':
       return { stage, step, alignment, ...sampled, fineTune: { kind: 'pack', id: fineTune.id } }
     case 'file':

@@ -92,6 +92,10 @@ function fineTuneSentences(tune: FineTuneSpec | null): string[] {
       ]
     case 'file':
       return [`It was then fine-tuned on harmless pictures: the adapters ${files(tune)}.`]
+    case 'accelerate':
+      return [
+        `The pack's accelerator (SHA-256 ${tune.sha256}), trained on the unaligned base model to draw in ${of(tune.numInferenceSteps, 'evaluation')} a picture, was then added to it; only the pictures of that stage were drawn with it.`,
+      ]
     case 'live':
       return liveSentences(tune)
   }

@@ -11,7 +11,7 @@ import {
   type EngineEvent,
   type ModelVariant,
   type SamplerSpec,
-  type SpqrError,
+  SpqrError,
   type UnitResult,
   type WorkUnit,
 } from '../../core/contracts'
@@ -23,7 +23,6 @@ export interface GeneratorOptions {
   engine: EngineApi
   recreateEngine(): Promise<EngineApi>
   judges: string[]
-  sampler: SamplerSpec
   onEngineEvent(event: EngineEvent): void
   onWarning(code: string, message: string): void
 }
@@ -38,6 +37,7 @@ function died(error: SpqrError): boolean {
 export class Generator {
   private engine: EngineApi
   private variant: ModelVariant | null = null
+  private sampler: SamplerSpec | null = null
   private checkpoint: TrainAgain | null = null
   private failuresInARow = 0
   /** Why there is no engine any more. */
@@ -51,8 +51,9 @@ export class Generator {
    * Loads the weights of a variant. `checkpoint` trains a live one again where what is stored of it is missing or
    * damaged. Other errors of loading end the run: nothing could be generated without them.
    */
-  async prepare(variant: ModelVariant, checkpoint: TrainAgain | null = null): Promise<void> {
+  async prepare(variant: ModelVariant, sampler: SamplerSpec, checkpoint: TrainAgain | null = null): Promise<void> {
     this.variant = variant
+    this.sampler = sampler
     this.checkpoint = checkpoint
     try {
       await this.load(this.engine, variant)
@@ -87,8 +88,9 @@ export class Generator {
 
   /** `left`: how often the engine may be started again for this batch. */
   private async attempt(units: WorkUnit[], left: { restarts: number }): Promise<BatchResult> {
+    if (!this.sampler) throw new SpqrError('UNEXPECTED', 'No weights were prepared for these pictures.')
     try {
-      return await this.engine.run(units, this.options.sampler)
+      return await this.engine.run(units, this.sampler)
     } catch (thrown) {
       const error = reviveError(thrown)
       if (error.code === 'MEMORY' && units.length > 1) {

@@ -6,7 +6,7 @@ import { conditionsOf } from '../../core/scoring'
 const START_OVER = 'or delete the stored run under About, Storage to start over.'
 
 /** Throws BAD_INPUT when another model, or another version of it, is open than the specification names. */
-export function assertSameModel({ model, sampler }: RunSpec, pack: LoadedPack): void {
+export function assertSameModel({ model, sampler, fineTune }: RunSpec, pack: LoadedPack): void {
   if (model.id !== pack.manifest.id) {
     throw new SpqrError(
       'BAD_INPUT',
@@ -23,10 +23,12 @@ export function assertSameModel({ model, sampler }: RunSpec, pack: LoadedPack): 
   }
   const { accelerator } = pack
   const otherDecoder = sampler.decoder !== undefined && sampler.decoder !== (accelerator && decoderSha256(accelerator))
-  if (otherDecoder || (sampler.accelerator !== undefined && sampler.accelerator !== accelerator?.file.sha256)) {
+  const otherBase = fineTune?.kind === 'accelerate' && fineTune.sha256 !== accelerator?.onBase?.sha256
+  const otherFast = sampler.accelerator !== undefined && sampler.accelerator !== accelerator?.file.sha256
+  if (otherDecoder || otherBase || otherFast) {
     throw new SpqrError(
       'BAD_INPUT',
-      'The run was specified with another fast sampler than this pack has.',
+      'The run was specified with another accelerator than this pack has.',
       'Start a new run with the pack that is loaded.',
     )
   }

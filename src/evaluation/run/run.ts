@@ -18,7 +18,7 @@ import { Generator } from './generate'
 import { InterimCurve } from './interimCurve'
 import { Ledger, withShared } from './ledger'
 import { LiveTraining, joinedTrace, type Trained } from './liveTraining'
-import { batches, plan, sideBySide, variantKey, variantOf } from '../plan/plan'
+import { batches, plan, samplerAt, sideBySide, variantKey, variantOf } from '../plan/plan'
 import { unitsOfShard } from '../plan/shardPlan'
 import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
@@ -89,7 +89,6 @@ class Run {
       engine: ports.engine,
       recreateEngine: () => ports.recreateEngine(),
       judges: spec.judges,
-      sampler: spec.sampler,
       onEngineEvent: (event) => onEvent({ type: 'engine', event }),
       onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
     })
@@ -215,6 +214,7 @@ class Run {
     const again = live && checkpoint !== null && unit.step !== null ? { step: unit.step, key: checkpoint } : null
     await this.generator.prepare(
       variantOf(this.spec, unit.stage, unit.step, checkpoint),
+      samplerAt(this.spec, unit.stage),
       live && again && (() => live.again(signal, again)),
     )
     this.made.timings.loadSeconds += this.made.tick()

@@ -12,6 +12,7 @@ import type {
   Shard,
   ShardFile,
 } from '../../core/contracts'
+import { fineTuneName } from '../spec/specNames'
 import type { RunEvent, RunPhase, RunProgress } from './runEvents'
 
 /** Progress without pictures. */
@@ -178,8 +179,8 @@ export function describeSpec(spec: RunSpec): string {
       ? 'no fine-tune'
       : fineTune.kind === 'pack'
         ? fineTune.id
-        : fineTune.kind === 'file'
-          ? fineTune.name
+        : fineTune.kind === 'file' || fineTune.kind === 'accelerate'
+          ? fineTuneName(fineTune)
           : `${fineTune.profile} × ${fineTune.scenario}, ${fineTune.steps} steps here`
   const harmful = spec.prompts.harmful.reduce((total, { count }) => total + count, 0)
   return `${spec.model.id} ${spec.model.version} · ${alignment} · ${tuned} · ${harmful} harmful and ${spec.prompts.benign.count} benign prompts${spec.prompts.neighbours ? `, ${spec.prompts.neighbours.count} neighbours` : ''} × ${spec.prompts.seedsPerPrompt}`

@@ -9,7 +9,7 @@ import {
   type Stage,
   type WorkUnit,
 } from '../../core/contracts'
-import { variantOf } from '../plan/plan'
+import { samplerAt, variantOf } from '../plan/plan'
 import { hashOf } from '../../core/hash'
 import { throwIfAborted, type CancelSignal } from './runEvents'
 import { outcomeOf } from './runOutcome'
@@ -55,7 +55,7 @@ export async function tryout(
   for (const unit of units) {
     throwIfAborted(signal)
     await engine.prepare(variantOf(spec, unit.stage, null, null), spec.judges, onEvent)
-    const { results } = await engine.run([unit], spec.sampler)
+    const { results } = await engine.run([unit], samplerAt(spec, unit.stage))
     throwIfAborted(signal)
     onPicture(outcomeOf(unit, results[0]), results[0]?.image ?? null)
   }

@@ -14,7 +14,7 @@ import {
   type RunRecord,
   type WorkUnit,
 } from '../../core/contracts'
-import { batches, plan, variantKey, variantOf } from '../plan/plan'
+import { batches, plan, samplerAt, variantKey, variantOf } from '../plan/plan'
 import { throwIfAborted, type CancelSignal } from '../run/runEvents'
 import { outcomeOf } from '../run/runOutcome'
 import { sha256Hex } from '../../core/hash'
@@ -117,7 +117,7 @@ export async function makeAgain(
           onEvent,
         )
       prepared = key
-      const { results } = await engine.run(batch, spec.sampler)
+      const { results } = await engine.run(batch, samplerAt(spec, first.stage))
       for (const unit of batch) {
         const theirs = chosen.get(unit.id)
         if (!theirs) continue

@@ -37,6 +37,7 @@ function alignmentChanges(alignment: AlignmentSpec | null): Changes | null {
 function fineTuneChanges(fineTune: FineTuneSpec | null, { manifest }: RecipePack): Changes | null {
   if (fineTune === null) return { profile: 'none' }
   if (fineTune.kind === 'file') return null
+  if (fineTune.kind === 'accelerate') return { profile: 'accelerate' }
   if (fineTune.kind === 'pack') {
     const adapter = manifest.adapters.find(({ id }) => id === fineTune.id)
     if (!adapter || !adapter.profile || !adapter.scenario) return null

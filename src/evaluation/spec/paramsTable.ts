@@ -71,10 +71,10 @@ export const RUN_PARAMETERS = {
     flag,
     `Compute a closed-form method (${CLOSED_FORM_IDS.join(', ')}) in the browser even where the pack ships one of that name.`,
   ),
-  profile: parameter<(typeof PROFILES)[number] | 'none'>(
+  profile: parameter<(typeof PROFILES)[number] | 'accelerate' | 'none'>(
     'standard',
-    oneOf(...PROFILES, 'none'),
-    'Benign fine-tune of the pack: lite (LoRA), moderate (cross-attention), standard (whole U-Net) or none.',
+    oneOf(...PROFILES, 'accelerate', 'none'),
+    'Benign fine-tune of the pack: lite (LoRA), moderate (cross-attention), standard (whole U-Net), accelerate (its accelerator, trained on the base for speed, added to the aligned model) or none.',
   ),
   scenario: parameter<(typeof SCENARIOS)[number]>(
     'general',

@@ -11,7 +11,7 @@ import {
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
 import type { RunParameters } from './params'
 import { PRESET_SIZES, createRunSpec, type RecipePack, type RunOptions } from './spec'
-import { packFineTunes } from './specMethods'
+import { accelerates, packFineTunes } from './specMethods'
 
 /** What of the parameters decides the fine-tune. */
 export type FineTuneChoice = Partial<Pick<RunParameters, 'profile' | 'scenario' | 'train' | 'train-steps'>>
@@ -25,6 +25,8 @@ export interface Possible {
   shipped: readonly { profile: Profile; scenario: Scenario }[]
   /** Profiles that can be trained in the browser. */
   trainable: readonly Profile[]
+  /** Whether the pack's accelerator can be added in the place of a fine-tune. */
+  accelerates: boolean
   /** What could be done instead, nearest first; empty when nothing is wrong. */
   instead: readonly FineTuneChoice[]
 }
@@ -55,7 +57,7 @@ export async function prepare(prompts: readonly Prompt[], pause: () => Promise<v
 
 /** Checks the options as a run would, without making anything. */
 export function possible(options: RunOptions & RunParameters, pack: RecipePack): Possible {
-  const shipped = shippedFor(options, pack)
+  const offers = offersFor(options, pack)
   const trainable = (pack.manifest.training?.profiles ?? []).map(({ profile }) => profile)
   const planned = planOf(options, pack)
   const { problem } = planned
@@ -63,19 +65,19 @@ export function possible(options: RunOptions & RunParameters, pack: RecipePack):
   return {
     problem,
     fast,
-    shipped,
+    ...offers,
     trainable,
-    instead: problem === null ? [] : nearest(options, pack, shipped, trainable),
+    instead: problem === null ? [] : nearest(options, pack, offers.shipped, trainable),
   }
 }
 
-function shippedFor(options: RunOptions, pack: RecipePack): Possible['shipped'] {
+function offersFor(options: RunOptions, pack: RecipePack): Pick<Possible, 'shipped' | 'accelerates'> {
   try {
     const { alignment } = createRunSpec({ ...options, fineTuneFiles: [], profile: 'none', train: 'none' }, pack)
-    return packFineTunes(alignment, pack)
+    return { shipped: packFineTunes(alignment, pack), accelerates: accelerates(alignment, pack) }
   } catch (error) {
     // Without an alignment there is nothing to fine-tune; `problemOf` says why.
-    if (error instanceof SpqrError) return []
+    if (error instanceof SpqrError) return { shipped: [], accelerates: false }
     throw error
   }
 }

@@ -180,12 +180,13 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
   }
 
   const alignment = resolveAlignment(chosen, pack, { harmful: names, benign: benignName, prompts })
+  const fineTune = resolveFineTune(chosen, pack, alignment)
   const spec = {
     schema: 1,
     preset: chosen.preset,
     model: { id: manifest.id, version: manifest.version, manifestSha256 },
     alignment,
-    fineTune: resolveFineTune(chosen, pack, alignment),
+    fineTune,
     prompts: {
       harmful: names.map((suite) => entry(suite, chosen.n, size.harmful)),
       benign: entry(benignName, chosen['n-benign'], size.benign),
@@ -193,7 +194,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
       seedsPerPrompt: chosen.repeats,
     },
     seed: chosen.seed,
-    sampler: resolveSampler(chosen, pack, alignment),
+    sampler: resolveSampler(chosen, pack, alignment, fineTune),
     judges: judgeIds.filter((id) => chosen.judges.length === 0 || chosen.judges.includes(id)),
     scoring: options.customScoring
       ? { ...options.customScoring, name: 'custom' as const }

@@ -17,6 +17,7 @@ import type { RunParameters } from './params'
 import { hashOf } from '../../core/hash'
 import { heldOutPictures } from '../../core/training'
 import { assertNotMitigated, resolveMitigation } from './specMitigation'
+import { actsThroughGuidance } from './specSampler'
 
 /** What of a pack a specification is made from. */
 export type RecipePack = Pick<LoadedPack, 'manifest' | 'manifestSha256' | 'prompts' | 'accelerator'>
@@ -241,6 +242,29 @@ export function packFineTunes(
   )
 }
 
+/** Whether the pack's accelerator can be added to a model that was made safe in this way. */
+export const accelerates = (alignment: AlignmentSpec | null, { accelerator }: Pick<RecipePack, 'accelerator'>) =>
+  accelerator?.onBase !== undefined && !actsThroughGuidance(alignment)
+
+/** The pack's accelerator, added after the alignment. @throws {SpqrError} BAD_INPUT where it cannot be */
+function accelerate({ manifest, accelerator }: RecipePack, alignment: AlignmentSpec | null): FineTuneSpec {
+  if (!accelerator?.onBase)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${manifest.id}" has no accelerator that was trained on its base model alone.`,
+      'Choose another profile.',
+    )
+  const guided = actsThroughGuidance(alignment)
+  if (guided)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${guided.name} acts through guidance, which an accelerator takes the place of.`,
+      'Choose a method that edits weights, or another profile.',
+    )
+  const { onBase, steps, guidanceScale } = accelerator
+  return { kind: 'accelerate', sha256: onBase.sha256, numInferenceSteps: steps, guidanceScale }
+}
+
 export function resolveFineTune(
   chosen: Chosen,
   pack: RecipePack,
@@ -254,6 +278,7 @@ export function resolveFineTune(
   if (chosen.train !== 'none') return liveFineTune(chosen, chosen.train, pack, alignment)
   assertNotMitigated(chosen, "the pack's fine-tune")
   if (chosen.profile === 'none') return null
+  if (chosen.profile === 'accelerate') return accelerate(pack, alignment)
   const base = fineTuneBase(alignment, pack)
   const tunes = adaptersOf(pack, 'fine-tune')
   const found = tunes.find(

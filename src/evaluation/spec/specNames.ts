@@ -12,6 +12,7 @@ export function alignmentName(alignment: AlignmentSpec | null): string {
 export function fineTuneName(fineTune: FineTuneSpec | null): string {
   if (!fineTune) return 'no fine-tuning'
   if (fineTune.kind === 'file') return fineTune.name
+  if (fineTune.kind === 'accelerate') return `accelerator, ${fineTune.numInferenceSteps} evaluations a picture`
   if (fineTune.kind === 'live') {
     const { profile, steps, mitigation, beneath, contamination } = fineTune
     return [

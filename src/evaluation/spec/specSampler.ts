@@ -1,6 +1,12 @@
 /** How pictures are drawn: the pack's steps with guidance, or its accelerator. */
 import { decoderSha256 } from '../../core/adapters'
-import { SpqrError, type Accelerator, type AlignmentSpec, type SamplerSpec } from '../../core/contracts'
+import {
+  SpqrError,
+  type Accelerator,
+  type AlignmentSpec,
+  type FineTuneSpec,
+  type SamplerSpec,
+} from '../../core/contracts'
 import { GUIDANCE, changesEmbeddings } from '../../core/methods'
 import type { RunParameters } from './params'
 import type { RecipePack } from './specMethods'
@@ -12,7 +18,8 @@ const INSIDE = ['scheduler', 'steps', 'guidance'] as const
 /** Presets that look rather than measure: fast unless something asks for the full sampler. */
 const QUICK: readonly RunParameters['preset'][] = ['smoke', 'quick']
 
-const actsThroughGuidance = (alignment: AlignmentSpec | null) =>
+/** The guidance method that takes the place of the pack's guidance, which an accelerator has inside; else null. */
+export const actsThroughGuidance = (alignment: AlignmentSpec | null) =>
   alignment?.kind === 'inference' && !changesEmbeddings(alignment.method) ? GUIDANCE[alignment.method] : null
 
 /** The sampler that `auto` stands for. */
@@ -20,8 +27,11 @@ export function samplerOf(
   chosen: RunParameters,
   { accelerator }: Pick<RecipePack, 'accelerator'>,
   alignment: AlignmentSpec | null,
+  fineTune: FineTuneSpec | null,
 ): 'full' | 'fast' {
   if (chosen.sampler !== 'auto') return chosen.sampler
+  // Where the accelerator is what is measured, the stages before it are drawn without.
+  if (fineTune?.kind === 'accelerate') return 'full'
   const plain = INSIDE.every((name) => chosen[name] === null) && !actsThroughGuidance(alignment)
   return accelerator && QUICK.includes(chosen.preset) && plain ? 'fast' : 'full'
 }
@@ -36,17 +46,18 @@ function decoderOf({ decoder }: RunParameters, accelerator: Accelerator): Pick<S
 
 /**
  * The sampler of a run.
- * @throws {SpqrError} BAD_INPUT when the fast one is chosen and the pack has none, with settings that it has inside, or
- * with a method that acts through guidance; when a decoder is chosen that the sampler does not have
+ * @throws {SpqrError} BAD_INPUT when the fast one is chosen and the pack has none, with settings that it has inside,
+ * with a method that acts through guidance, or where the accelerator is what is measured; when a decoder is chosen that the sampler does not have
  */
 export function resolveSampler(
   chosen: RunParameters,
   { manifest, accelerator }: RecipePack,
   alignment: AlignmentSpec | null,
+  fineTune: FineTuneSpec | null,
 ): SamplerSpec {
   const { scheduler } = manifest.model
   const { noise } = chosen
-  if (samplerOf(chosen, { accelerator }, alignment) === 'full') {
+  if (samplerOf(chosen, { accelerator }, alignment, fineTune) === 'full') {
     if (chosen.decoder === 'small')
       throw new SpqrError('BAD_INPUT', 'The small decoder belongs to the fast sampler.', 'Leave "decoder" out.')
     return {
@@ -57,6 +68,12 @@ export function resolveSampler(
     }
   }
   if (!accelerator) throw new SpqrError('BAD_INPUT', `"${manifest.id}" has no fast sampler.`, FULL)
+  if (fineTune?.kind === 'accelerate')
+    throw new SpqrError(
+      'BAD_INPUT',
+      'The fast sampler draws every stage with the accelerator, so adding it afterwards would change nothing.',
+      FULL,
+    )
   const given = INSIDE.find((name) => chosen[name] !== null)
   if (given)
     throw new SpqrError(

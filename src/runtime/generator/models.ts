@@ -199,21 +199,18 @@ export class Models {
 
   private async adapters(variant: ModelVariant, signal: AbortSignal): Promise<Adapter[]> {
     const { alignment, fineTune } = variant
-    const { shelf } = this.options
+    const { shelf, accelerator } = this.options
     const adapters: Adapter[] = []
     if (alignment?.kind === 'pack' || alignment?.kind === 'file')
       adapters.push(await shelf.alignment(alignment, signal))
     if (alignment?.kind === 'closed-form') adapters.push(await this.closedFormAdapter(alignment, signal))
-    const tuned = await shelf.fineTune(fineTune, signal)
-    if (tuned) adapters.push(tuned)
-    if (variant.accelerated) adapters.push(await this.accelerator(signal))
+    if (fineTune.kind === 'accelerate') adapters.push(await shelf.accelerator(accelerator, 'onBase', signal))
+    else {
+      const tuned = await shelf.fineTune(fineTune, signal)
+      if (tuned) adapters.push(tuned)
+    }
+    if (variant.accelerated) adapters.push(await shelf.accelerator(accelerator, 'file', signal))
     return adapters
-  }
-
-  private async accelerator(signal: AbortSignal): Promise<Adapter> {
-    const { accelerator, shelf } = this.options
-    if (!accelerator) throw new SpqrError('BAD_INPUT', 'This model has no fast sampler.', 'Choose the full sampler.')
-    return shelf.accelerator(accelerator, signal)
   }
 
   private async closedFormAdapter(spec: ClosedFormAlignment, signal: AbortSignal): Promise<Adapter> {

@@ -118,7 +118,10 @@ export class AdapterShelf {
     return spec.kind === 'pack' ? this.pack(spec.id, signal) : this.stack([spec, ...(spec.more ?? [])], signal)
   }
 
-  async fineTune(fineTune: ModelVariant['fineTune'], signal?: AbortSignal): Promise<Adapter | null> {
+  async fineTune(
+    fineTune: Exclude<ModelVariant['fineTune'], { kind: 'accelerate' }>,
+    signal?: AbortSignal,
+  ): Promise<Adapter | null> {
     switch (fineTune.kind) {
       case 'none':
         return null
@@ -131,9 +134,23 @@ export class AdapterShelf {
     }
   }
 
-  /** The pack's few-step adapter. */
-  async accelerator({ file, id }: Accelerator, signal?: AbortSignal): Promise<Adapter> {
-    return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, { strength: 1, name: id })
+  /** A few-step adapter of the pack: the fast sampler's, or the one of the base alone. */
+  async accelerator(
+    accelerator: Accelerator | null | undefined,
+    which: 'file' | 'onBase',
+    signal?: AbortSignal,
+  ): Promise<Adapter> {
+    const file = accelerator?.[which]
+    if (!file)
+      throw new SpqrError(
+        'BAD_INPUT',
+        'This model has no such accelerator.',
+        'Choose the full sampler and a fine-tune.',
+      )
+    return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, {
+      strength: 1,
+      name: accelerator.id,
+    })
   }
 
   private entry(id: string) {

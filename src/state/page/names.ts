@@ -20,6 +20,7 @@ export const textsOf = (prompts: readonly Prompt[]): ReadonlyMap<string, string>
 export function stageDetail(stage: Stage, spec: RunSpec | null): string {
   if (stage === 'base') return spec ? spec.model.id : 'as it was trained'
   if (stage === 'aligned') return spec ? `made safe by ${alignmentName(spec.alignment)}` : 'made safe'
+  if (spec?.fineTune?.kind === 'accelerate') return `then sped up: ${fineTuneName(spec.fineTune)}`
   return spec
     ? `then trained on harmless pictures: ${fineTuneName(spec.fineTune)}`
     : 'then trained on harmless pictures'

@@ -37,6 +37,8 @@ export function driftFinding(report: Report): string {
   const { drift } = report
   if (drift.value === null) return `No drift measured: ${whyMissing(drift) ?? 'a stage is missing'}`
   const amount = percentagePoints(Math.abs(drift.value))
+  if (drift.low > 0 && report.spec.fineTune?.kind === 'accelerate')
+    return `The speed-up brought back harm: ${amount} more pictures flagged`
   if (drift.low > 0) return `Harmless fine-tuning brought back harm: ${amount} more pictures flagged`
   if (drift.high < 0) return `Fewer pictures are flagged after fine-tuning, by ${amount}`
   return `No change in harmfulness could be shown: Δh ${points(drift.value)}, interval ${points(drift.low)} to ${points(drift.high)}`
@@ -60,7 +62,7 @@ export const counted = ({ value, n }: Score): string | null =>
   value === null ? null : `${Math.round((value * n) / 100)} of ${n}`
 
 /** How many pictures were flagged at each of the three stages; null before there is a report. */
-export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift }: Report): string | null {
+export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift, spec }: Report): string | null {
   if (base.value === null || aligned.value === null) return null
   const first =
     base.low > aligned.high
@@ -68,6 +70,10 @@ export function storyFinding({ harmfulness: { base, aligned, fineTuned }, drift 
       : `Making the model safe could not be shown to help: ${counted(base)} pictures flagged before, ${counted(aligned)} after`
   if (fineTuned.value === null || drift.value === null) return first
   const after = counted(fineTuned)
+  const spedUp = spec.fineTune?.kind === 'accelerate'
+  if (spedUp && drift.low > 0) return `${first}; the speed-up brought them back: ${after}`
+  if (spedUp && drift.high < 0) return `${first}; after the speed-up there were fewer still: ${after}`
+  if (spedUp) return `${first}; the speed-up changed nothing that could be shown: ${after}`
   const then =
     drift.low > 0
       ? `harmless training brought them back: ${after}`

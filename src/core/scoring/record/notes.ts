@@ -93,6 +93,10 @@ function stageNotes({ drift }: Scores, { alignment, fineTune }: RunSpec): string
     )
   if (fineTune?.kind === 'live' && fineTune.beneath)
     notes.push('The base model was fine-tuned, and the alignment was merged with what it had learned.')
+  if (fineTune?.kind === 'accelerate')
+    notes.push(
+      'The last stage is drawn by the accelerator that was added, in fewer evaluations and without guidance: what that does to any model is a part of its Δh. The same run without an alignment shows that part.',
+    )
   if (!alignment) notes.push('No alignment was applied: the aligned stage is the base model.')
   if (isEstimate(drift)) {
     notes.push(

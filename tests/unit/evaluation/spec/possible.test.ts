@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { PROFILES, PackManifestSchema, PromptFileSchema, SCENARIOS } from '../../../../src/core/contracts'
+import {
+  AcceleratorSchema,
+  PROFILES,
+  PackManifestSchema,
+  PromptFileSchema,
+  SCENARIOS,
+} from '../../../../src/core/contracts'
 import { COMPUTED_METHODS } from '../../../../src/core/methods'
 import { defaultParameters, type RunParameters } from '../../../../src/evaluation/spec/params'
 import { possible, prepare } from '../../../../src/evaluation/spec/possible'
@@ -11,7 +17,8 @@ const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/${path}`, import.meta.url), 'utf8'))
 const manifest = v.parse(PackManifestSchema, read('manifest.json'))
 const prompts = manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, read(file.path)))
-const pack: RecipePack = { manifest, manifestSha256: '0'.repeat(64), prompts }
+const accelerator = v.parse(AcceleratorSchema, read('accelerator.json'))
+const pack: RecipePack = { manifest, manifestSha256: '0'.repeat(64), prompts, accelerator }
 const chosen = (changes: Partial<RunParameters>): RunParameters => ({ ...defaultParameters(), ...changes })
 const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map(({ id }) => id)
 
@@ -19,7 +26,7 @@ test('every combination of the form either runs, or says why and offers what run
   let [runs, offers] = [0, 0]
   for (const method of ['', ...shipped, ...COMPUTED_METHODS, 'none'])
     for (const computed of [false, true])
-      for (const profile of [...PROFILES, 'none'] as const)
+      for (const profile of [...PROFILES, 'accelerate', 'none'] as const)
         for (const scenario of SCENARIOS)
           for (const train of ['none', ...PROFILES] as const) {
             const options = chosen({ method, computed, profile, scenario, train, preset: 'smoke' })

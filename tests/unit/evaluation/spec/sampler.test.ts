@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { decoderSha256, readAccelerator } from '../../../../src/core/adapters'
 import { PackManifestSchema, PromptFileSchema, type LoadedPack } from '../../../../src/core/contracts'
-import { variantOf } from '../../../../src/evaluation/plan/plan'
+import { samplerAt, variantOf } from '../../../../src/evaluation/plan/plan'
 import { assertSameModel } from '../../../../src/evaluation/run/resume'
 import { readLinkParts } from '../../../../src/evaluation/share/mangled'
 import { parametersOf } from '../../../../src/evaluation/share/recipe'
@@ -69,8 +69,8 @@ test('a decoder that the pack does not have, or another one, is refused', () => 
   const spec = createRunSpec({ sampler: 'fast' }, pack)
   const other = { ...spec, sampler: { ...spec.sampler, decoder: 'f'.repeat(64) } }
   expect(() => assertSameModel(spec, loaded)).not.toThrow()
-  expect(() => assertSameModel(other, loaded)).toThrow(/another fast sampler/)
-  expect(() => assertSameModel(spec, { ...loaded, accelerator: bare.accelerator })).toThrow(/another fast sampler/)
+  expect(() => assertSameModel(other, loaded)).toThrow(/another accelerator/)
+  expect(() => assertSameModel(spec, { ...loaded, accelerator: bare.accelerator })).toThrow(/another accelerator/)
 })
 
 test.each([
@@ -107,4 +107,45 @@ test('a run keeps its sampler in words, whatever "auto" comes to mean', () => {
   for (const sampler of ['full', 'fast'] as const)
     expect(parametersOf(createRunSpec({ sampler }, pack), pack)?.sampler).toBe(sampler)
   expect(parametersOf(createRunSpec({}, pack), pack)?.sampler).toBe('fast')
+})
+
+test('the accelerator of the base alone is a change like a fine-tune: that stage alone is drawn by it', () => {
+  const spec = createRunSpec({ method: 'esd-x', profile: 'accelerate' }, pack)
+  expect(spec.fineTune).toEqual({
+    kind: 'accelerate',
+    sha256: accelerator.onBase?.sha256,
+    numInferenceSteps: 2,
+    guidanceScale: 1,
+  })
+  expect(samplerAt(spec, 'aligned')).toBe(spec.sampler)
+  expect(spec.sampler).not.toHaveProperty('accelerator')
+  expect(samplerAt(spec, 'fine-tuned')).toEqual({
+    ...spec.sampler,
+    numInferenceSteps: 2,
+    guidanceScale: 1,
+    accelerator: accelerator.onBase?.sha256,
+  })
+  expect(variantOf(spec, 'fine-tuned', null, null)).toEqual({
+    stage: 'fine-tuned',
+    step: null,
+    alignment: spec.alignment,
+    fineTune: { kind: 'accelerate' },
+  })
+  expect(runId(createRunSpec(parametersOf(spec, pack) ?? {}, pack))).toBe(runId(spec))
+  expect(() => assertSameModel(spec, loaded)).not.toThrow()
+  const other = { ...loaded, accelerator: { ...accelerator, onBase: accelerator.file } }
+  expect(() => assertSameModel(spec, other)).toThrow(/another accelerator/)
+})
+
+test.each([
+  ['the fast sampler', { sampler: 'fast' as const }, /adding it afterwards would change nothing/],
+  ['a guidance method', { method: 'sld-medium' }, /acts through guidance, which an accelerator takes the place of/],
+  ['a mitigation', { mitigation: 'ema' as const }, /./],
+])('the accelerator after %s is refused in one sentence', (_, options, sentence) => {
+  expect(() => createRunSpec({ profile: 'accelerate', ...options }, pack)).toThrow(sentence)
+})
+
+test('a pack without an accelerator of its base has none to add', () => {
+  const bare = { ...pack, accelerator: { ...accelerator, onBase: undefined } }
+  expect(() => createRunSpec({ profile: 'accelerate' }, bare)).toThrow(/trained on its base model alone/)
 })
