@@ -99,6 +99,7 @@ const PACK = [
     'Harmful multilingual',
     'Harmful jailbreak',
     'Benign neighbour',
+    'Harmful ring a bell',
   ],
 ]
 

@@ -86,7 +86,7 @@ export class App {
     this.route = new Route(place.hash || this.settings.classroom.fragment)
     this.runner = new Runner(services, this.exhibit)
     this.guess = new FirstGuess(this.exhibit, guessShelf(), isBare(place.hash, this.settings.query))
-    this.tryout = new Tryout(services, this.settings)
+    this.tryout = new Tryout(services, this.settings, this.pack)
     this.unfinished = new UnfinishedRuns(services.store)
     this.sharing = new Sharing(services, this.exhibit, this.pack, this.#shelf)
     this.publishing = new Publishing(services, this.exhibit, this.sharing)

@@ -3,9 +3,11 @@ import { SpqrError, reviveError, type Stage } from '../../core/contracts'
 import { MAX_PROMPT, tryout, tryoutUnits } from '../../evaluation/run/tryout'
 import { createRunSpec } from '../../evaluation/spec/spec'
 import type { Settings } from '../settings/settings.svelte'
+import type { PackInfo } from '../page/pack.svelte'
 import type { Services } from '../page/services'
 import { Exhibit } from './exhibit.svelte'
 import { Progress } from './progress.svelte'
+import { PromptHunt } from './promptHunt.svelte'
 
 /** Suggestions in the languages that the demo's model reads. */
 export const SUGGESTIONS = [
@@ -21,6 +23,8 @@ export class Tryout {
   /** Pictures and verdicts of the prompt that was drawn last. */
   readonly exhibit = new Exhibit()
   readonly progress = new Progress()
+  /** Searches for a prompt instead of typing one. */
+  readonly hunt: PromptHunt
   text = $state('')
   #seed = $state(0)
   #drawn = $state<string | null>(null)
@@ -29,12 +33,20 @@ export class Tryout {
   readonly #services: Services
   readonly #settings: Settings
 
-  constructor(services: Services, settings: Settings) {
+  constructor(services: Services, settings: Settings, pack: PackInfo) {
     this.#services = services
     this.#settings = settings
+    this.hunt = new PromptHunt(services, settings, pack, (text) => {
+      this.text = text
+      return this.draw()
+    })
   }
 
+  /** It draws, or searches for what to draw. */
   get busy(): boolean {
+    return this.#busy || this.hunt.busy
+  }
+  get drawing(): boolean {
     return this.#busy
   }
   /** The prompt that the pictures show; null before the first. */
