@@ -27,6 +27,8 @@ import { failedUnit, type Candidate } from './judges/judgePanel'
 import { referenceFeatures } from './judges/reference'
 import { findPrompt } from './generator/findPrompt'
 import { namedIn } from './judges/names'
+import { choiceOf, drawSafest } from './generator/bestOf'
+import type { PipelineResult } from './generator/pipeline'
 import { openEngine, type EngineOptions, type Opened } from './openEngine'
 import { describePublished } from './published/publishedModel'
 import { SerialQueue } from './serial'
@@ -63,12 +65,16 @@ export class Engine implements EngineApi {
       this.listen(opened, onEvent)
       await opened.published?.fetchAll(signal)
       // The first time, when nothing is loaded yet. Judges that were added have files elsewhere.
-      const own = judgeIds.filter((id) => !opened.added.has(id))
+      opened.choice = choiceOf(variant, judgeIds)
+      const guide = opened.choice ? [opened.choice.judge] : []
+      const own = [...judgeIds, ...guide].filter((id) => !opened.added.has(id))
       const forget = opened.began ? null : opened.files.prefetch(filesOf(opened.pack, variant, own), signal)
       opened.began = true
       try {
         await opened.models.prepare(variant, signal)
         await opened.panel.seat(judgeIds, signal)
+        // It stays while stages without it come round, so that it is loaded once.
+        if (opened.choice) await opened.guides.seat(guide, signal)
       } finally {
         forget?.()
       }
@@ -91,8 +97,7 @@ export class Engine implements EngineApi {
         }
       })
       const begun = performance.now()
-      const { pictures, unetEvaluations } =
-        readable.length > 0 ? await pipeline.generate(readable, sampler, signal) : { pictures: [], unetEvaluations: 0 }
+      const { pictures, unetEvaluations } = await draw(opened, pipeline, readable, sampler, signal)
       const candidates: Candidate[] = []
       for (const [i, unit] of readable.entries()) {
         const picture = pictures[i]!
@@ -222,5 +227,20 @@ export class Engine implements EngineApi {
     if (!opened) return
     await opened.models.release()
     await opened.panel.release()
+    await opened.guides.release()
   }
+}
+
+/** Pictures of the prompts, as they come or the safest of several. */
+function draw(
+  { choice, guides, pack }: Opened,
+  pipeline: Opened['models']['pipeline'],
+  units: readonly WorkUnit[],
+  sampler: SamplerSpec,
+  signal: AbortSignal,
+): Promise<PipelineResult> {
+  if (units.length === 0) return Promise.resolve({ pictures: [], unetEvaluations: 0 })
+  return choice
+    ? drawSafest({ pipeline, guides, facts: pack.judges }, choice, units, sampler, signal)
+    : pipeline.generate(units, sampler, signal)
 }

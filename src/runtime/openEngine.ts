@@ -11,6 +11,7 @@ import { withJudges, withReference, type AddedJudge } from './judges/judgeSet'
 import { readJudge } from './judges/judgeSource'
 import { JudgePanel } from './judges/judgePanel'
 import type { LoadedJudge } from './judges/judges'
+import type { Choice } from './generator/bestOf'
 import { Models } from './generator/models'
 import { loadOrt, type OrtRuntime } from './ort'
 import { openFiles, type OpenOptions } from './openFiles'
@@ -36,6 +37,9 @@ export interface Opened {
   models: Models
   published: StoredPublished | null
   panel: JudgePanel
+  /** Judges that choose among pictures; they are never among those that score. */
+  guides: JudgePanel
+  choice: Choice | null
   /** Where the files of judges are that are not the pack's. */
   added: ReadonlyMap<string, FileLoader>
   /** A variant was prepared, or tried to be. */
@@ -87,14 +91,14 @@ export async function openEngine(
     oneAtATime,
   })
   const judging = { runtime, files, tokenizer: judgeTokenizer, sources, models, oneAtATime }
-  const panel = new JudgePanel(manifest.judges, (judge, until) => openJudge(judging, judge, until))
   const opened: Opened = {
     pack: { ...pack, manifest, manifestSha256, judges },
     files,
     tokenizer,
     shelf,
     models,
-    panel,
+    ...panelsOf(manifest.judges, judging),
+    choice: null,
     added: sources,
     published: own?.files ?? null,
     began: false,
@@ -116,6 +120,12 @@ interface Judging {
   sources: ReadonlyMap<string, FileLoader>
   models: Models
   oneAtATime: boolean
+}
+
+/** Judges that score, and those that choose: they are loaded apart, and never mixed up. */
+function panelsOf(judges: readonly Judge[], judging: Judging): Pick<Opened, 'panel' | 'guides'> {
+  const panel = () => new JudgePanel(judges, (judge, until) => openJudge(judging, judge, until))
+  return { panel: panel(), guides: panel() }
 }
 
 /** A judge that is loaded, or one that is loaded for each turn and let go. */

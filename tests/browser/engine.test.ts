@@ -2,6 +2,7 @@
 import { proxy, type Remote } from 'comlink'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readSafetensors, writeSafetensors } from '../../src/core/adapters'
+import { candidateSeed } from '../../src/core/guidance'
 import type {
   AlignmentSpec,
   BatchResult,
@@ -150,6 +151,42 @@ describe('the engine', () => {
       seen.add(picture!)
     }
     expect(await at(base)).toEqual(plain)
+  })
+
+  test('best of n keeps the picture that its own judge finds safest; best of one is the picture itself', async () => {
+    const scoring = ['clip', 'features']
+    const best = (candidates: number): ModelVariant => ({
+      ...base,
+      stage: 'aligned',
+      alignment: { kind: 'inference', method: 'best-of-n', concepts: [], candidates, guidedBy: 'safety' },
+    })
+    const few = units.slice(0, 2)
+    await engine.prepare(best(1), scoring, listen())
+    expect(hashes(await engine.run(few, sampler))).toEqual(await at(base, few))
+
+    // The same candidates one after another, with the judge's scores of all of them.
+    const drawn: UnitResult[][] = few.map(() => [])
+    for (const index of [0, 1, 2]) {
+      const asked = few.map((unit) => ({ ...unit, seed: candidateSeed(unit.seed, index) }))
+      const { results } = await engine.run(asked, sampler)
+      results.forEach((result, i) => drawn[i]?.push(result))
+    }
+    const score = (result: UnitResult) => {
+      const judgement = result.status === 'judged' ? result.judgements['safety'] : undefined
+      return judgement?.kind === 'safety-multilabel' ? Math.max(...judgement.scores) : Number.NaN
+    }
+    await engine.prepare(best(3), scoring, listen())
+    const batch = await engine.run(few, sampler)
+    expect(batch.unetEvaluations).toBe(3 * 2 * 2 * 3)
+    expect(batch.results.map((result) => image(result).sha256)).toEqual(
+      drawn.map((results) => image(results.toSorted((a, b) => score(a) - score(b))[0]).sha256),
+    )
+    for (const result of batch.results)
+      expect(Object.keys(result.status === 'judged' ? result.judgements : {})).toEqual(scoring)
+    expect(await rejection(engine.prepare(best(3), JUDGES, listen()))).toMatchObject({
+      code: 'BAD_INPUT',
+      message: 'Judge "safety" would choose the pictures and score them too.',
+    })
   })
 
   test('an exported closed-form alignment, added again as a file, gives the same picture', async () => {

@@ -3,7 +3,14 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { PackManifest } from '../../core/contracts'
 import { sha256Hex } from '../../core/hash'
-import { COMPUTED_METHODS, MITIGATION_IDS, changesEmbeddings, isGuidance, mitigationMethod } from '../../core/methods'
+import {
+  COMPUTED_METHODS,
+  MITIGATION_IDS,
+  changesPrediction,
+  choosesPicture,
+  isGuidance,
+  mitigationMethod,
+} from '../../core/methods'
 import { ROOT } from '../page'
 
 /** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
@@ -23,7 +30,10 @@ export function sourcesOf({ id, adapters }: PackManifest): Source[] {
     file,
   }))
   const known = [...shipped, ...beside]
-  const computed = COMPUTED_METHODS.filter((method) => known.every((source) => source.method !== method))
+  // Best of n is left out: one of the judges chooses there, so that its row would be scored by fewer than the others.
+  const computed = COMPUTED_METHODS.filter(
+    (method) => !choosesPicture(method) && known.every((source) => source.method !== method),
+  )
   return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]
 }
 
@@ -49,4 +59,4 @@ export const worksOn = (mitigation: string, method: string): boolean => {
 
 /** What guidance does is inside the fast sampler already, so such methods cannot be drawn by it. */
 export const drawnBy = (sampler: string, method: string): boolean =>
-  sampler === 'full' || !isGuidance(method) || changesEmbeddings(method)
+  sampler === 'full' || !isGuidance(method) || !changesPrediction(method)

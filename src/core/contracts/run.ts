@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { CommitteeSchema, ScoringRuleSchema } from './scoringRule'
-import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
+import { CANDIDATES, CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
 import { conceptList, count, hash, label, seed } from './fields'
 import { LiveFineTuneSchema, TrainingTraceSchema } from './fineTune'
 import { SamplerSpecSchema } from './sampler'
@@ -53,6 +53,9 @@ export const InferenceAlignmentSchema = v.strictObject({
   kind: v.literal('inference'),
   method: v.picklist(GUIDANCE_IDS),
   concepts: conceptList,
+  /** Of best of n: pictures drawn for one that is kept, and the safety judge that chooses; it is none of the run's judges. */
+  candidates: v.optional(v.pipe(v.number(), v.integer(), v.minValue(CANDIDATES.low), v.maxValue(CANDIDATES.high))),
+  guidedBy: v.optional(label),
 })
 export type InferenceAlignment = v.InferOutput<typeof InferenceAlignmentSchema>
 

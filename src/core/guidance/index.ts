@@ -1,13 +1,14 @@
 import { SpqrError, type InferenceAlignment } from '../contracts'
 import { ClassifierFree, Unguided } from './classifierFree'
 import type { Guidance } from './guidance'
-import { changesEmbeddings, GUIDANCE, SLD_PRESETS, type PredictionGuidanceId } from '../methods'
+import { changesPrediction, GUIDANCE, SLD_PRESETS, type PredictionGuidanceId } from '../methods'
 import { SafeLatentDiffusion } from './safeLatentDiffusion'
 
 export type { Guidance } from './guidance'
 export { guidanceEmbedding } from './guidanceEmbedding'
 export { sldWarmupSteps } from './safeLatentDiffusion'
 export { safreeEmbeds } from './safree'
+export { candidateSeed, safestOf } from './bestOf'
 
 type Create = (guidanceScale: number, numInferenceSteps: number) => Guidance
 /** Safe latent diffusion at one of its published strengths. */
@@ -27,7 +28,7 @@ const PREDICTION_GUIDANCE: Record<PredictionGuidanceId, Create> = {
 
 /**
  * The guidance of a run. `spec` null is plain classifier-free guidance; methods that change the prompt's embeddings
- * before sampling (`runtime/generator/conditions`) are too.
+ * before sampling (`runtime/generator/conditions`), or choose among finished pictures, are too.
  * @throws SpqrError BAD_INPUT where the alignment could have no effect: guidance scale 1 or below
  */
 export function createGuidance(
@@ -43,7 +44,7 @@ export function createGuidance(
     )
   }
   const guided = guidanceScale > 1
-  if (spec === null || changesEmbeddings(spec.method)) {
+  if (spec === null || !changesPrediction(spec.method)) {
     return guided ? new ClassifierFree(guidanceScale, 'unconditional') : new Unguided()
   }
   if (!guided) {

@@ -20,8 +20,11 @@ export interface SldSettings {
 }
 
 export interface GuidanceMethod extends Method {
-  /** What it changes: the prediction of a step (and so it needs classifier-free guidance), or the prompt's embeddings. */
-  changes: 'prediction' | 'embeddings'
+  /**
+   * What it changes: the prediction of a step (and so it needs classifier-free guidance), the prompt's embeddings, or only
+   * which of several finished pictures is taken.
+   */
+  changes: 'prediction' | 'embeddings' | 'choice'
   /** Whether a step stays from + g·(to − from) of two predictions, which the GPU can compute without reading them back. */
   linear: boolean
 }
@@ -55,6 +58,13 @@ export const GUIDANCE = {
     changes: 'embeddings',
     linear: true,
   },
+  'best-of-n': {
+    name: 'Best of n by a judge, STAIR-style',
+    help: 'Draws several pictures for a prompt and keeps the one that a safety judge of its own, which then scores nothing, finds safest: an analogue for pictures of the search at test time that STAIR makes over answers of a language model.',
+    source: { paper: 'Zhang et al., 2025 (STAIR, for language models)', arXiv: '2502.02384' },
+    changes: 'choice',
+    linear: true,
+  },
 } as const satisfies Record<string, GuidanceMethod>
 export type GuidanceId = keyof typeof GUIDANCE
 export const GUIDANCE_IDS = idsOf(GUIDANCE)
@@ -65,6 +75,20 @@ type Changing<What> = { [Id in GuidanceId]: (typeof GUIDANCE)[Id]['changes'] ext
 export type PredictionGuidanceId = Changing<'prediction'>
 /** Methods that change the embeddings of the prompt. */
 export type EmbeddingGuidanceId = Changing<'embeddings'>
+export const changesPrediction = (id: GuidanceId): id is PredictionGuidanceId => GUIDANCE[id].changes === 'prediction'
+/** A method that only chooses among finished pictures; it names no concepts. */
+export const choosesPicture = (id: string): id is Changing<'choice'> =>
+  isGuidance(id) && GUIDANCE[id].changes === 'choice'
+/** Pictures that are drawn for one that is kept. */
+export const CANDIDATES = {
+  label: 'Pictures to choose from',
+  help: 'Of method best-of-n: pictures drawn for each prompt. Empty: 4.',
+  unit: null,
+  low: 1,
+  high: 16,
+  whole: true,
+  usual: 4,
+} as const
 export const changesEmbeddings = (id: GuidanceId): id is EmbeddingGuidanceId => GUIDANCE[id].changes === 'embeddings'
 
 /** Appendix of the paper. (diffusers' SafetyConfig.WEAK has s_S 20; the paper has 200.) */

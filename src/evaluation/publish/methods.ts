@@ -41,6 +41,10 @@ function alignmentSentences(alignment: AlignmentSpec | null): string[] {
     case 'file':
       return [`It was aligned by merging ${files(alignment)}.`]
     case 'inference':
+      if (alignment.guidedBy !== undefined)
+        return [
+          `It was guarded with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight: of ${alignment.candidates ?? 1} pictures drawn for a prompt the one that judge "${alignment.guidedBy}" scored safest was kept; this judge scored nothing.`,
+        ]
       return [
         `It was aligned with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight and acts while a picture is drawn; concepts: ${quoted(alignment.concepts)}.`,
       ]

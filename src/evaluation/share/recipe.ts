@@ -18,7 +18,12 @@ function alignmentChanges(alignment: AlignmentSpec | null): Changes | null {
     case 'file':
       return null
     case 'inference':
-      return { method: alignment.method, concepts: alignment.concepts }
+      return {
+        method: alignment.method,
+        concepts: alignment.concepts,
+        ...(alignment.candidates === undefined ? {} : { candidates: alignment.candidates }),
+        ...(alignment.guidedBy === undefined ? {} : { 'guide-judge': alignment.guidedBy }),
+      }
     case 'closed-form':
       return {
         method: alignment.method,

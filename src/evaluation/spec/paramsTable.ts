@@ -4,6 +4,7 @@
  */
 import { MAX_CONTAMINATION, MAX_HELD_OUT, PROFILES, SCENARIOS, SCHEDULER_TYPES } from '../../core/contracts'
 import {
+  CANDIDATES,
   CLOSED_FORM_IDS,
   CLOSED_FORM_NUMBERS,
   COMPUTED_METHODS,
@@ -217,6 +218,12 @@ export const RUN_PARAMETERS = {
   'preserve-scale': methodNumber(CLOSED_FORM_NUMBERS.preserveScale),
   lambda: methodNumber(CLOSED_FORM_NUMBERS.lambda),
   rounds: methodNumber(CLOSED_FORM_NUMBERS.rounds),
+  candidates: methodNumber(CANDIDATES),
+  'guide-judge': parameter<string>(
+    '',
+    word,
+    'Of method best-of-n: the safety judge that chooses, by id, which then scores nothing; empty: the first that is not among "judges".',
+  ),
 } as const
 
 /** How it is computed: these leave the RunSpec, and with WASM every bit of the pictures, as they are. */

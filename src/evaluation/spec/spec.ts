@@ -11,6 +11,7 @@ import {
 import { SCORING_PRESETS } from '../../core/scoring'
 import { defaultParameters, type RunParameters } from './params'
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
+import { scoringJudges } from './specBestOf'
 import { resolveSampler } from './specSampler'
 import { resolveAlignment, resolveFineTune, type AdapterFile, type RecipePack } from './specMethods'
 
@@ -195,7 +196,7 @@ export function createRunSpec(options: RunOptions, pack: RecipePack): RunSpec {
     },
     seed: chosen.seed,
     sampler: resolveSampler(chosen, pack, alignment, fineTune),
-    judges: judgeIds.filter((id) => chosen.judges.length === 0 || chosen.judges.includes(id)),
+    judges: scoringJudges(chosen.judges, judgeIds, alignment),
     scoring: options.customScoring
       ? { ...options.customScoring, name: 'custom' as const }
       : SCORING_PRESETS[chosen.scoring],

@@ -12,10 +12,18 @@ import {
   type Scenario,
   type Training,
 } from '../../core/contracts'
-import { closedFormMethod, COMPUTED_METHODS, isClosedForm, isGuidance, type ClosedFormId } from '../../core/methods'
+import {
+  choosesPicture,
+  closedFormMethod,
+  COMPUTED_METHODS,
+  isClosedForm,
+  isGuidance,
+  type ClosedFormId,
+} from '../../core/methods'
 import type { RunParameters } from './params'
 import { hashOf } from '../../core/hash'
 import { heldOutPictures } from '../../core/training'
+import { resolveBestOf } from './specBestOf'
 import { assertNotMitigated, resolveMitigation } from './specMitigation'
 import { actsThroughGuidance } from './specSampler'
 
@@ -74,6 +82,8 @@ export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suite
   const closedForm = isClosedForm(method) ? method : null
   if (adapter && !(closedForm && chosen.computed)) return { kind: 'pack', id: adapter.id, sha256: adapter.file.sha256 }
 
+  if (choosesPicture(method))
+    return { kind: 'inference', method, concepts: [], ...resolveBestOf(chosen, pack.manifest.judges) }
   const concepts = chosen.concepts.length > 0 ? chosen.concepts : conceptsOf(suites.prompts, suites.harmful)
   const guidance = isGuidance(method) ? method : null
   if ((closedForm || guidance) && concepts.length === 0) {

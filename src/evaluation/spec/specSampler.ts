@@ -7,7 +7,7 @@ import {
   type FineTuneSpec,
   type SamplerSpec,
 } from '../../core/contracts'
-import { GUIDANCE, changesEmbeddings } from '../../core/methods'
+import { GUIDANCE, changesPrediction } from '../../core/methods'
 import type { RunParameters } from './params'
 import type { RecipePack } from './specMethods'
 
@@ -20,7 +20,7 @@ const QUICK: readonly RunParameters['preset'][] = ['smoke', 'quick']
 
 /** The guidance method that takes the place of the pack's guidance, which an accelerator has inside; else null. */
 export const actsThroughGuidance = (alignment: AlignmentSpec | null) =>
-  alignment?.kind === 'inference' && !changesEmbeddings(alignment.method) ? GUIDANCE[alignment.method] : null
+  alignment?.kind === 'inference' && changesPrediction(alignment.method) ? GUIDANCE[alignment.method] : null
 
 /** The sampler that `auto` stands for. */
 export function samplerOf(

@@ -5,7 +5,7 @@
 import { createGuidance, guidanceEmbedding } from '../../core/guidance'
 import { createScheduler } from '../../core/schedulers'
 import { type DiffusionModel, type InferenceAlignment, type SamplerSpec, SpqrError } from '../../core/contracts'
-import { changesEmbeddings, GUIDANCE } from '../../core/methods'
+import { changesPrediction, GUIDANCE } from '../../core/methods'
 import type { Denoiser } from './denoiser'
 import { throwIfAborted, yieldToMessages } from '../events'
 import { batchNoise } from './noise'
@@ -181,7 +181,7 @@ export class Pipeline {
   }
 
   private assertGuidable(consistency: boolean): void {
-    if (!consistency || !this.inference || changesEmbeddings(this.inference.method)) return
+    if (!consistency || !this.inference || !changesPrediction(this.inference.method)) return
     throw new SpqrError(
       'BAD_INPUT',
       `${GUIDANCE[this.inference.method].name} steers by classifier-free guidance, which a latent consistency model does not have.`,

@@ -10,7 +10,7 @@ import {
 } from '../../core/contracts'
 import { throwIfAborted, yieldToMessages } from '../events'
 import { assertPicture } from './judgeInputs'
-import type { JudgedPicture, LoadedJudge } from './judges'
+import type { Answer, JudgedPicture, LoadedJudge } from './judges'
 
 export interface Candidate {
   unitId: string
@@ -95,6 +95,16 @@ export class JudgePanel {
         ? failedUnit(unitId, error, image)
         : { unitId, status: 'judged', image, judgements: judgements.get(unitId)! }
     })
+  }
+
+  /** What one judge says of pictures; what is wrong with one of them stands in its place. Throws what `seat` throws. */
+  async ask(id: string, pictures: readonly JudgedPicture[], signal: AbortSignal): Promise<Answer[]> {
+    await this.seat([id], signal)
+    const runner = this.loaded.get(id)
+    if (!runner) throw new SpqrError('BAD_INPUT', `There is no judge "${id}" here.`, 'Choose another.')
+    for (const picture of pictures) assertPicture(runner.judge, picture)
+    throwIfAborted(signal)
+    return runner.judgeAll(pictures)
   }
 
   /** [pictures × dimension] features of one judge. Throws BAD_INPUT when it has none, or what is wrong with a picture. */

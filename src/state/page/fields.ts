@@ -1,5 +1,5 @@
 /** Names of settings and parts of the page as the page itself writes them: raw keys are never shown. */
-import { MITIGATION_NUMBERS, mitigationParameter, type MitigationNumber } from '../../core/methods'
+import { CANDIDATES, MITIGATION_NUMBERS, mitigationParameter, type MitigationNumber } from '../../core/methods'
 
 const NAMES: Record<string, string> = {
   method: 'Method',
@@ -23,6 +23,8 @@ const NAMES: Record<string, string> = {
   'preserve-scale': 'Keep weight',
   lambda: 'Ridge λ',
   rounds: 'Rounds of the method',
+  candidates: CANDIDATES.label,
+  'guide-judge': 'Judge that chooses',
   checkpoints: 'Measure at steps',
   'learning-rate': 'Learning rate',
   'train-batch': 'Batch size of the training',

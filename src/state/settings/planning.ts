@@ -6,6 +6,7 @@ import {
   type Prompt,
   type Report,
   type RunSpec,
+  type WorkUnit,
 } from '../../core/contracts'
 import {
   CAUTIOUS,
@@ -54,6 +55,13 @@ export function downloadBytes({ model, judges, adapters }: PackManifest): number
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
+/** What a picture of the run costs on average: some stages draw several for one that is kept, the warm-up does not. */
+function costing(warmUp: WarmUp, { alignment }: RunSpec, units: readonly WorkUnit[]): WarmUp {
+  const candidates = (alignment?.kind === 'inference' ? alignment.candidates : undefined) ?? 1
+  const drawn = units.reduce((sum, { stage }) => sum + (stage === 'base' ? 1 : candidates), 0)
+  return { ...warmUp, seconds: (warmUp.seconds * drawn) / Math.max(1, units.length) }
+}
+
 /** Expectations come from a comparable report where there is one. */
 function makePlan(
   spec: RunSpec,
@@ -82,7 +90,7 @@ function makePlan(
   const cost = estimateCost(
     design,
     spec.sampler.numInferenceSteps,
-    warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 },
+    costing(warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, spec, units),
     bytes,
     blocks,
     units.length,

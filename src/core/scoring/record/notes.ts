@@ -83,6 +83,11 @@ function stageNotes({ drift }: Scores, { alignment, fineTune }: RunSpec): string
       'The alignment acts while images are made, not on the weights: fine-tuning happened beneath it, and R describes that combination.',
     )
   }
+  if (alignment?.kind === 'inference' && alignment.guidedBy !== undefined) {
+    notes.push(
+      `Of ${alignment.candidates ?? 1} pictures drawn for each prompt the one is kept that judge “${alignment.guidedBy}” finds safest. It scores nothing here, so do not compare with runs that it scores; a picture takes as many times the evaluations.`,
+    )
+  }
   if (fineTune?.kind === 'live' && fineTune.mitigation)
     notes.push(
       `The fine-tuning was done with a mitigation: ${MITIGATIONS[fineTune.mitigation.method].name}. A lower Δh is worth something only where the model learned as much as by plain training.`,

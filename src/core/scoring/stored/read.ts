@@ -101,6 +101,8 @@ export function judgeProblem({ spec, judges }: Pick<RunRecord, 'spec' | 'judges'
   if (reserved !== undefined) return `it describes a judge called "${reserved}", which no judge may be called`
   const twice = ids.find((id, i) => ids.indexOf(id) !== i)
   if (twice !== undefined) return `it describes judge "${twice}" twice`
+  const guide = spec.alignment?.kind === 'inference' ? spec.alignment.guidedBy : undefined
+  if (guide !== undefined && ids.includes(guide)) return `judge "${guide}" chose its pictures and scores them too`
   const missing = spec.judges.find((id) => !ids.includes(id))
   if (missing !== undefined) return `it does not describe judge "${missing}", which its specification names`
   const stranger = ids.find((id) => !spec.judges.includes(id))
