@@ -11,7 +11,8 @@ import {
 import { headOfSuite, promptFacts, suiteHash } from '../plan/plan'
 import type { RunParameters } from './params'
 import { PRESET_SIZES, createRunSpec, type RecipePack, type RunOptions } from './spec'
-import { accelerates, packFineTunes } from './specMethods'
+import { packFineTunes } from './specMethods'
+import { accelerates } from './specSampler'
 
 /** What of the parameters decides the fine-tune. */
 export type FineTuneChoice = Partial<Pick<RunParameters, 'profile' | 'scenario' | 'train' | 'train-steps'>>

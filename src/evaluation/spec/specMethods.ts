@@ -25,7 +25,7 @@ import { hashOf } from '../../core/hash'
 import { heldOutPictures } from '../../core/training'
 import { resolveBestOf } from './specBestOf'
 import { assertNotMitigated, resolveMitigation } from './specMitigation'
-import { actsThroughGuidance } from './specSampler'
+import { accelerate } from './specSampler'
 
 /** What of a pack a specification is made from. */
 export type RecipePack = Pick<LoadedPack, 'manifest' | 'manifestSha256' | 'prompts' | 'accelerator'>
@@ -250,29 +250,6 @@ export function packFineTunes(
   return adaptersOf(pack, 'fine-tune').flatMap(({ on, profile, scenario }) =>
     on === base && profile && scenario ? [{ profile, scenario }] : [],
   )
-}
-
-/** Whether the pack's accelerator can be added to a model that was made safe in this way. */
-export const accelerates = (alignment: AlignmentSpec | null, { accelerator }: Pick<RecipePack, 'accelerator'>) =>
-  accelerator?.onBase !== undefined && !actsThroughGuidance(alignment)
-
-/** The pack's accelerator, added after the alignment. @throws {SpqrError} BAD_INPUT where it cannot be */
-function accelerate({ manifest, accelerator }: RecipePack, alignment: AlignmentSpec | null): FineTuneSpec {
-  if (!accelerator?.onBase)
-    throw new SpqrError(
-      'BAD_INPUT',
-      `"${manifest.id}" has no accelerator that was trained on its base model alone.`,
-      'Choose another profile.',
-    )
-  const guided = actsThroughGuidance(alignment)
-  if (guided)
-    throw new SpqrError(
-      'BAD_INPUT',
-      `${guided.name} acts through guidance, which an accelerator takes the place of.`,
-      'Choose a method that edits weights, or another profile.',
-    )
-  const { onBase, steps, guidanceScale } = accelerator
-  return { kind: 'accelerate', sha256: onBase.sha256, numInferenceSteps: steps, guidanceScale }
 }
 
 export function resolveFineTune(

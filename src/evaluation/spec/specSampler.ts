@@ -19,8 +19,31 @@ const INSIDE = ['scheduler', 'steps', 'guidance'] as const
 const QUICK: readonly RunParameters['preset'][] = ['smoke', 'quick']
 
 /** The guidance method that takes the place of the pack's guidance, which an accelerator has inside; else null. */
-export const actsThroughGuidance = (alignment: AlignmentSpec | null) =>
+const actsThroughGuidance = (alignment: AlignmentSpec | null) =>
   alignment?.kind === 'inference' && changesPrediction(alignment.method) ? GUIDANCE[alignment.method] : null
+
+/** Whether the pack's accelerator can be added to a model that was made safe in this way. */
+export const accelerates = (alignment: AlignmentSpec | null, { accelerator }: Pick<RecipePack, 'accelerator'>) =>
+  accelerator?.onBase !== undefined && !actsThroughGuidance(alignment)
+
+/** The pack's accelerator, added after the alignment. @throws {SpqrError} BAD_INPUT where it cannot be */
+export function accelerate({ manifest, accelerator }: RecipePack, alignment: AlignmentSpec | null): FineTuneSpec {
+  if (!accelerator?.onBase)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${manifest.id}" has no accelerator that was trained on its base model alone.`,
+      'Choose another profile.',
+    )
+  const guided = actsThroughGuidance(alignment)
+  if (guided)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `${guided.name} acts through guidance, which an accelerator takes the place of.`,
+      'Choose a method that edits weights, or another profile.',
+    )
+  const { onBase, steps, guidanceScale } = accelerator
+  return { kind: 'accelerate', sha256: onBase.sha256, numInferenceSteps: steps, guidanceScale }
+}
 
 /** The sampler that `auto` stands for. */
 export function samplerOf(
