@@ -51,3 +51,17 @@ test('where the frame has no origin and the browser refuses all storage, it is r
   await expect(inside.getByRole('alert')).toHaveCount(0)
   expect(problems).toEqual([])
 })
+
+test('a short link in an iframe is a claim, said to be unchecked, and leads to where it can be made', async ({
+  page,
+  baseURL,
+}) => {
+  const [link = ''] = (JSON.parse(read('public/recorded/class.json')) as { links: string[] }).links
+  const inside = await frame(page, baseURL ?? '', link.slice(link.indexOf('#')))
+  await expect(inside.getByRole('heading', { name: 'A claim from a link: not checked yet' })).toBeVisible()
+  await expect(inside.getByRole('row', { name: /The link says/ })).toContainText(/\d+ of 32/)
+  await expect(inside.getByText(/Open it in full to make the run/)).toBeVisible()
+  const hash = link.slice(link.indexOf('#'))
+  await expect(inside.getByRole('link', { name: 'Open in full' })).toHaveAttribute('href', (baseURL ?? '') + hash)
+  await expect(inside.getByRole('region', { name: 'Scores' })).toHaveCount(0)
+})
