@@ -47,7 +47,16 @@ function watchEnd(worker: Worker, name: string, busy: () => boolean): End {
       ),
     )
   }
-  const unwatch = watchLife(worker, {
+  /**
+   * WebKit keeps a page that was left, with its workers, and what these had open of a database stays locked for the page
+   * that comes next. So they end with the page; one that is shown again starts others, as after a crash.
+   */
+  const leave = () => {
+    unwatch()
+    worker.terminate()
+    globalThis.addEventListener('pageshow', () => stopped(''), { once: true })
+  }
+  const unwatchLife = watchLife(worker, {
     busy,
     onAlive: () => started(),
     onDead: () => {
@@ -56,6 +65,11 @@ function watchEnd(worker: Worker, name: string, busy: () => boolean): End {
       stopped('')
     },
   })
+  const unwatch = () => {
+    unwatchLife()
+    globalThis.removeEventListener('pagehide', leave)
+  }
+  globalThis.addEventListener('pagehide', leave)
   worker.addEventListener('error', ({ message }) => stopped(message))
   worker.addEventListener('messageerror', () => {
     fail(new SpqrError('WORKER_CRASHED', `${name} sent something that cannot be read.`, 'Reload the page.'))

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { expose, type Endpoint } from 'comlink'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
 import { connect } from '../../../../src/state/page/connect'
 
@@ -48,6 +48,13 @@ class FakeWorker extends EventTarget {
   }
 }
 
+let page = new EventTarget()
+beforeEach(() => {
+  page = new EventTarget()
+  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+  vi.stubGlobal('removeEventListener', page.removeEventListener.bind(page))
+})
+
 const workers: FakeWorker[] = []
 function open() {
   const worker = new FakeWorker()
@@ -86,6 +93,27 @@ describe('a worker behind its typed API', () => {
     await expect(waiting).rejects.toMatchObject(crashed)
     await expect(connection.api.double(1)).rejects.toMatchObject(crashed)
     expect(connection.dead).toBe(true)
+  })
+  test('ends with the page that is left; one that is shown again is told, so that others are started', async () => {
+    const { worker, connection } = open()
+    await connection.api.double(1)
+    const said: string[] = []
+    const waiting = connection.api.hang().catch(({ code }: SpqrError) => said.push(code))
+    page.dispatchEvent(new Event('pagehide'))
+    expect(worker.ended).toBe(true)
+    // A page on its way out must not start another worker.
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([said, connection.dead]).toEqual([[], false])
+    page.dispatchEvent(new Event('pageshow'))
+    await waiting
+    expect([said, connection.dead]).toEqual([['WORKER_CRASHED'], true])
+  })
+  test('that ended before leaves the page alone', () => {
+    const { worker, connection } = open()
+    connection.end()
+    worker.ended = false
+    page.dispatchEvent(new Event('pagehide'))
+    expect(worker.ended).toBe(false)
   })
   test('that sends what cannot be read says so', async () => {
     const { worker, connection } = open()
