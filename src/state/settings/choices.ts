@@ -62,6 +62,7 @@ export function summaryLine(values: Parameters, { model, method, fineTune, fast 
 }
 
 function fineTuneLine({ train, profile, scenario, mitigation, 'train-steps': steps }: Parameters): string {
+  if (train === 'none' && profile === 'accelerate') return 'sped up by an accelerator'
   if (train === 'none') return profile === 'none' ? 'no fine-tuning' : `${profile} fine-tune, ${scenario} data`
   const here = `${train} fine-tune here, ${steps} steps`
   return mitigation === 'none' ? here : `${here}, ${MITIGATIONS[mitigation].name}`
