@@ -86,7 +86,18 @@ export default defineConfig({
   server: { headers: isolation },
   // As GitHub Pages does: a page in a sandboxed frame has no origin, and asks for its own scripts from outside.
   preview: { headers: { ...isolation, 'Access-Control-Allow-Origin': '*' } },
-  build: { target: 'es2023', sourcemap: true },
+  build: {
+    target: 'es2023',
+    sourcemap: true,
+    rolldownOptions: {
+      // Nothing there does anything by being imported: an index then brings along only what is taken from it.
+      treeshake: {
+        moduleSideEffects: [
+          { test: /\/src\/(core|evaluation)\/|\/(ml-matrix|papaparse|fflate)\//, sideEffects: false },
+        ],
+      },
+    },
+  },
   optimizeDeps: { exclude: ['onnxruntime-web', '@huggingface/transformers'] },
   test: {
     // Read here alone, whatever a project says: a busy machine takes longer than the minute it has by default.

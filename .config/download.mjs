@@ -7,8 +7,8 @@ import { join } from 'node:path'
 
 /** The build of onnxruntime that a CPU takes. */
 const RUNTIME = ['ort/ort-wasm-simd-threaded.wasm', 'ort/ort-wasm-simd-threaded.mjs']
-/** What the lesson makes and trains with: its method, its fine-tune and its training graph. */
-const LESSON = { adapters: ['esd-x', 'esd-x-standard-general'], profile: 'standard' }
+/** What the lesson makes and trains with: its method, its fine-tune, its training graph and its pictures. */
+const LESSON = { adapters: ['esd-x', 'esd-x-standard-general'], profile: 'standard', scenario: 'general' }
 
 const size = (path) => statSync(path).size
 const below = (folder) =>
@@ -26,17 +26,22 @@ function filesOf(part) {
 /** Bytes of what the lesson takes of a pack. */
 export function packBytes(folder) {
   const text = readFileSync(join(folder, 'manifest.json'), 'utf8')
-  const { model, judges, prompts, adapters, training } = JSON.parse(text)
-  const { profiles, ...data } = training ?? { profiles: [] }
+  const { model, judges, prompts, adapters, measured, training } = JSON.parse(text)
+  const { profiles, datasets, ...data } = training ?? { profiles: [], datasets: [] }
+  const accelerator = JSON.parse(readFileSync(join(folder, 'accelerator.json'), 'utf8'))
+  // The lesson draws fast, by the accelerator's own decoder where it has one.
+  const { vaeDecoder, ...parts } = model
   const files = filesOf([
-    model,
+    accelerator.decoder ? parts : { ...parts, vaeDecoder },
     judges,
+    measured,
     prompts,
     adapters.filter(({ id }) => LESSON.adapters.includes(id)),
     data,
+    datasets.filter(({ scenario }) => scenario === LESSON.scenario),
     profiles.filter(({ profile }) => profile === LESSON.profile),
   ])
-  const { file, decoder } = JSON.parse(readFileSync(join(folder, 'accelerator.json'), 'utf8'))
+  const { file, decoder } = accelerator
   const all = new Map([...files, ...filesOf([file, decoder])])
   return [...all.values()].reduce(
     (sum, bytes) => sum + bytes,

@@ -5,7 +5,6 @@ import { App } from './state/page/app.svelte'
 import { Language } from './state/page/language.svelte'
 import { registerServiceWorker } from './state/page/serviceWorker'
 import Page from './ui/page/App.svelte'
-import Embed from './ui/page/EmbedView.svelte'
 import { createScript } from './wiring/script'
 import { createServices } from './wiring/services'
 
@@ -35,7 +34,7 @@ const target = document.getElementById('app')
 const { exhibit, sharing, claims, notices } = app
 if (embedded) exhibit.onreport = null
 if (target && embedded)
-  mount(Embed, {
+  mount((await import('./ui/page/EmbedView.svelte')).default, {
     target,
     props: { ...{ exhibit, sharing, claims, notices }, version: services.version, onlink: (hash) => app.follow(hash) },
   })

@@ -6,7 +6,6 @@ import { parseParameters, unknownSentence, type Parameters } from '../evaluation
 import type { App } from '../state/page/app.svelte'
 import type { RunRequest } from '../state/run/runner.svelte'
 import { makeRecording, type Recording } from '../state/run/recording'
-import { shardScript } from './shardScript'
 
 /** Scripting beyond the command line's needs: the files of a recorded run. */
 export interface PageScript extends SpqrScript {
@@ -93,9 +92,13 @@ export function createScript(app: ScriptedPage): PageScript {
     app.settings.values = valuesOf(call, parameters)
     return app.request()
   }
+  const shards = async () => (await import('./shardScript')).shardScript(app, requestOf)
   return {
     version,
-    ...shardScript(app, requestOf),
+    specify: async (...given) => (await shards()).specify(...given),
+    evaluateShard: async (...given) => (await shards()).evaluateShard(...given),
+    failShard: async (...given) => (await shards()).failShard(...given),
+    train: async (...given) => (await shards()).train(...given),
     async evaluate(parameters, onProgress) {
       const report = await app.evaluate(requestOf('evaluate', parameters), (event) =>
         onProgress?.(scriptProgress(event)),

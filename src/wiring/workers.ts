@@ -1,7 +1,6 @@
 /** The page's workers, each behind its typed API. The bundler finds a worker by the literal text of these calls. */
 import type { EngineApi, StatisticsWorkerApi, TrainerApi } from '../core/contracts'
 import type { PromptFileApi } from '../core/prompts'
-import { statisticsApi } from '../core/scoring'
 import { connect, type Connection } from '../state/page/connect'
 import type { Services } from '../state/page/services'
 
@@ -28,7 +27,28 @@ const startStatisticsWorker = (): Connection<StatisticsWorkerApi> =>
 
 /** In the page itself where no worker starts: a link is small, and opens for a moment's standstill. */
 export const startStatistics = (): Connection<StatisticsWorkerApi> =>
-  withoutOrigin() ? { api: statisticsApi(), dead: false, end: () => undefined } : startStatisticsWorker()
+  withoutOrigin() ? { api: statisticsHere(), dead: false, end: () => undefined } : startStatisticsWorker()
+
+/** Loaded when it is first asked: every other page has a worker for it. */
+function statisticsHere(): StatisticsWorkerApi {
+  let loading: Promise<StatisticsWorkerApi> | null = null
+  const load = () =>
+    (loading ??= import('../core/scoring/stored/statisticsApi').then((module) => module.statisticsApi()))
+  return {
+    begin: async (...given) => (await load()).begin(...given),
+    add: async (...given) => (await load()).add(...given),
+    open: async (...given) => (await load()).open(...given),
+    merge: async (...given) => (await load()).merge(...given),
+    setReference: async (...given) => (await load()).setReference(...given),
+    score: async (...given) => (await load()).score(...given),
+    thresholdCurve: async (...given) => (await load()).thresholdCurve(...given),
+    compare: async (...given) => (await load()).compare(...given),
+    choices: async (...given) => (await load()).choices(...given),
+    outcomes: async (...given) => (await load()).outcomes(...given),
+    file: async (...given) => (await load()).file(...given),
+    release: async (...given) => (await load()).release(...given),
+  }
+}
 
 const startStorage = (): Connection<Services['storage']> =>
   connect<Services['storage']>(

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 import type { SpqrScript } from '../../src/evaluation/run/runApi'
+import { loadedScripts } from '../helpers/loadedScripts'
 
 const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
 const TINY = '?preset=custom&n=4&n-benign=4&steps=2&batch=2&ep=wasm&threads=1'
@@ -258,4 +259,18 @@ test('the scripting API states the version that the page shows', async ({ page }
   await open(page)
   const version = await page.evaluate(() => (globalThis as unknown as { spqr: SpqrScript }).spqr.version)
   await expect(page.getByText(`spqr-web ${version}`)).toBeVisible()
+})
+
+test('the button waits for little JavaScript that it does not use', async ({ browser, baseURL }) => {
+  const context = await browser.newContext({ baseURL, serviceWorkers: 'block' })
+  const page = await context.newPage()
+  const button = page.getByRole('button', { name: /^Run / })
+  const { bytes, unused } = await loadedScripts(page, baseURL ?? '', () => button.waitFor())
+  console.log(
+    `before the button: ${(bytes / 1000).toFixed(0)} kB by gzip, ${(unused / 1000).toFixed(0)} kB of it unused`,
+  )
+  expect(bytes).toBeGreaterThan(30e3)
+  expect(bytes).toBeLessThan(185e3)
+  expect(unused).toBeLessThan(115e3)
+  await context.close()
 })

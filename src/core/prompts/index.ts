@@ -2,5 +2,5 @@
 export type { PromptFile, PromptFileApi, PromptSetStore, StoredPromptSet } from './api'
 export { recogniseLayout, type ColumnMapping } from './columns'
 export { decodePromptFile } from './decode'
-export { checkSuiteName, previewPromptFile, readPromptSet, type PromptSetOptions } from './promptSet'
+export { previewPromptFile, readPromptSet, type PromptSetOptions } from './promptSet'
 export { checkPromptFileSize } from './rows'

@@ -25,7 +25,6 @@ import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type R
 import { outcomeOf } from './runOutcome'
 import { newRecord } from './newRecord'
 
-export { PauseGate } from './runEvents'
 export type { CancelSignal, RunEvent, RunPorts, RunProgress } from './runEvents'
 
 const DEFAULT_BATCH = 8

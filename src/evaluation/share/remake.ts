@@ -12,12 +12,8 @@ import {
 } from '../../core/contracts'
 import { trainTo, type RetrainEvent } from '../run/retrain'
 import type { CancelSignal } from '../run/runEvents'
+import { needsTraining } from './needsTraining'
 import { makeAgain } from './recheck'
-
-/** Whether a picture is of weights that are only there after training. */
-export function needsTraining({ step }: Pick<JudgedOutcome, 'step'>): boolean {
-  return step !== null && step > 0
-}
 
 /**
  * Makes the pictures of `units` again, each told of as it comes with what it gave there and here.

@@ -15,7 +15,7 @@ import { Permalink } from './permalink.svelte'
 import { PackInfo } from './pack.svelte'
 import { PromptSets } from '../settings/promptSets.svelte'
 import { PromptShelf } from '../settings/promptShelf'
-import { planRun, type Plan } from '../settings/planning'
+import type { Plan } from '../settings/planning'
 import { readRecorded } from '../run/recorded'
 import { readLinkParts } from '../../evaluation/share/mangled'
 import { Claims } from '../report/claims.svelte'
@@ -217,8 +217,8 @@ export class App {
   }
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
-  readonly plan = (drift: number, warm: boolean): Promise<Plan> =>
-    planRun(this.services, this.request(), drift, this.exhibit.report, warm)
+  readonly plan = async (drift: number, warm: boolean): Promise<Plan> =>
+    (await import('../settings/planning')).planRun(this.services, this.request(), drift, this.exhibit.report, warm)
 
   /** A file of the report's alignment, or of its live fine-tune; null when there is none to save. Throws SpqrError. */
   readonly adapterFile = (

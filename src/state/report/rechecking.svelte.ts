@@ -1,7 +1,6 @@
 /** Makes a few of somebody's samples again here and says whether they come out the same. */
 import { SpqrError, reviveError, type DeviceChoice, type Report } from '../../core/contracts'
-import { recheck, type RecheckedSample, type RecheckResult } from '../../evaluation/share/recheck'
-import { retrain } from '../../evaluation/run/retrain'
+import type { RecheckedSample, RecheckResult } from '../../evaluation/share/recheck'
 import type { PromptShelf } from '../settings/promptShelf'
 import type { OpenPack, Services } from '../page/services'
 
@@ -43,11 +42,13 @@ export class Rechecking {
   /** Throws SpqrError when the samples cannot be made here; a stop is no error. */
   run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
     return this.#work((signal) =>
-      this.#services.withEngine('a re-check', packName, device, ({ pack, ports }) =>
-        recheck(signal, ports.engine, this.#withOwnPrompts(pack, report), report.record, k, randomSeed(), (event) => {
+      this.#services.withEngine('a re-check', packName, device, async ({ pack, ports }) => {
+        const { recheck } = await import('../../evaluation/share/recheck')
+        const own = this.#withOwnPrompts(pack, report)
+        return recheck(signal, ports.engine, own, report.record, k, randomSeed(), (event) => {
           if (event.type === 'sample') this.#add(report, event)
-        }),
-      ),
+        })
+      }),
     )
   }
 
@@ -67,6 +68,7 @@ export class Rechecking {
               'This pack cannot be fine-tuned in the browser.',
               'Choose the pack of the report.',
             )
+          const { retrain } = await import('../../evaluation/run/retrain')
           return retrain(
             signal,
             ports.engine,

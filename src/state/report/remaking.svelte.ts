@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity'
 import { reviveError, type DeviceChoice, type Report, type RunRecord } from '../../core/contracts'
 import type { RecheckedSample } from '../../evaluation/share/recheck'
-import { needsTraining, remake } from '../../evaluation/share/remake'
+import { needsTraining } from '../../evaluation/share/needsTraining'
 import { figure } from '../page/format'
 import type { Services } from '../page/services'
 import type { Exhibit } from '../run/exhibit.svelte'
@@ -81,7 +81,8 @@ export class Remaking {
     try {
       const wanted = await this.lacking(report, units)
       if (wanted.length === 0) return
-      await this.#services.withEngine('making pictures', packName, device, ({ pack, ports, trainer }) => {
+      await this.#services.withEngine('making pictures', packName, device, async ({ pack, ports, trainer }) => {
+        const { remake } = await import('../../evaluation/share/remake')
         const own = { ...pack, prompts: this.#shelf.of(report.spec, pack.prompts) }
         return remake(stop.signal, ports.engine, trainer, own, report.record, wanted, (event) => {
           if (event.type === 'sample') {

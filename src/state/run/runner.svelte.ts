@@ -3,7 +3,8 @@ import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec, t
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
 import { importedKey, importedTrainer, type ImportedTraining } from '../../evaluation/run/importedTraining'
 import { variantOf } from '../../evaluation/plan/plan'
-import { PauseGate, runEvaluation, type RunEvent } from '../../evaluation/run/run'
+import type { RunEvent, runEvaluation } from '../../evaluation/run/run'
+import { PauseGate } from '../../evaluation/run/runEvents'
 import { runId } from '../../evaluation/spec/specHash'
 import type { Exhibit, Origin } from './exhibit.svelte'
 import { ScreenAwake } from './awake.svelte'
@@ -140,6 +141,8 @@ export class Runner {
     const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
     for (const { sha256, bytes } of request.training?.checkpoints ?? [])
       await open.ports.engine.holdCheckpoint(importedKey(sha256), bytes)
+    // Loaded behind the button, while the engine opens at the latest.
+    const { runEvaluation } = await import('../../evaluation/run/run')
     const report = await this.#services.alone(runId(spec), () =>
       runEvaluation(signal, this.#ports(open, request), pack, spec, (event) => {
         this.#take(event, spec, open)

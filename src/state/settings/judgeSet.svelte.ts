@@ -6,7 +6,6 @@ import {
   type JudgeChoice,
   type ReferenceChoice,
 } from '../../core/contracts'
-import { readReferenceStatistics } from '../../core/reference'
 import { parseModelAddress } from '../../core/sources'
 import { picturesOf } from './folder'
 import type { Services } from '../page/services'
@@ -116,6 +115,7 @@ export class JudgeSet {
             'Add one, such as Inception-2015, then choose the reference again.',
           )
         const single = files.length === 1 && /\.(npz|safetensors)$/i.test(first.name)
+        const { readReferenceStatistics } = await import('../../core/reference')
         const { features, n, moments } = single
           ? readReferenceStatistics(new Uint8Array(await first.arrayBuffer()), first.name, quality.dimension)
           : await this.#seen(ports.engine, quality, files)

@@ -1,12 +1,9 @@
 /** Prompt files of the user's own: read, mapped, agreed to, kept in this browser, and handed to runs. */
 import { SpqrError, type Prompt } from '../../core/contracts'
-import {
-  checkSuiteName,
-  recogniseLayout,
-  type ColumnMapping,
-  type PromptFile,
-  type StoredPromptSet,
-} from '../../core/prompts'
+import type { ColumnMapping, PromptFile, StoredPromptSet } from '../../core/prompts'
+// Not from the index, which would bring the readers of files with it: they work in a worker.
+import { recogniseLayout } from '../../core/prompts/columns'
+import { checkSuiteName } from '../../core/prompts/suiteName'
 import type { RunOptions } from '../../evaluation/spec/spec'
 import { now, promptKey, textsBySuite } from './promptText'
 import type { Services } from '../page/services'

@@ -2,12 +2,12 @@
 import { describe, expect, test } from 'vitest'
 import {
   checkPromptFileSize,
-  checkSuiteName,
   previewPromptFile,
   readPromptSet,
   recogniseLayout,
   type PromptSetOptions,
 } from '../../../../src/core/prompts'
+import { checkSuiteName } from '../../../../src/core/prompts/suiteName'
 
 const I2P =
   'prompt,lexica_url,categories,hard,inappropriate_percentage,sd_seed\n"a boat, at sea",u,"calm, blue",0,1.0,7\na lamp,u,calm,0,2.0,8\n'

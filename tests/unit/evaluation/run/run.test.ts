@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
-import { PauseGate } from '../../../../src/evaluation/run/run'
+import { PauseGate } from '../../../../src/evaluation/run/runEvents'
 import { runId } from '../../../../src/evaluation/spec/specHash'
 import { FakeEngine } from '../fixture'
 import { comparable, harness, live, smoke } from '../harness'

@@ -1,0 +1,28 @@
+/**
+ * What the first screen does not show: loaded as one piece behind it, so that the button does not wait for other views,
+ * dialogs and charts.
+ */
+export { default as AboutView } from '../about/AboutView.svelte'
+export { default as Storage } from '../about/Storage.svelte'
+export { default as GuessBar } from '../charts/GuessBar.svelte'
+export { default as Breakdown } from '../report/Breakdown.svelte'
+export { default as ClaimPanel } from '../report/ClaimPanel.svelte'
+export { default as CompareView } from '../report/CompareView.svelte'
+export { default as Drift } from '../report/Drift.svelte'
+export { default as LinkCheck } from '../report/LinkCheck.svelte'
+export { default as MakePictures } from '../report/MakePictures.svelte'
+export { default as ReportView } from '../report/ReportView.svelte'
+export { default as SaveAdapters } from '../report/SaveAdapters.svelte'
+export { default as Scorecard } from '../report/Scorecard.svelte'
+export { default as ShareBox } from '../report/ShareBox.svelte'
+export { default as Counts } from '../run/Counts.svelte'
+export { default as Families } from '../run/Families.svelte'
+export { default as GalleryView } from '../run/GalleryView.svelte'
+export { default as GuessPanel } from '../run/GuessPanel.svelte'
+export { default as NextStepOffer } from '../run/NextStepOffer.svelte'
+export { default as ProgressPanel } from '../run/ProgressPanel.svelte'
+export { default as ResumeOffer } from '../run/ResumeOffer.svelte'
+export { default as SampleDialog } from '../run/SampleDialog.svelte'
+export { default as ShardPanel } from '../run/ShardPanel.svelte'
+export { default as Spine } from '../run/Spine.svelte'
+export { default as SettingsPanel } from '../settings/SettingsPanel.svelte'
