@@ -86,19 +86,29 @@ async function takeAdapter(
   if (taken) settings.setStrength(role, taken.sha256, strength)
 }
 
+/** Loaded when it is first asked: a visitor computes no part of somebody else's run. */
+function shards(
+  app: ScriptedPage,
+  requestOf: (call: string, parameters: unknown) => RunRequest,
+): Pick<SpqrScript, 'specify' | 'evaluateShard' | 'failShard' | 'train'> {
+  const load = async () => (await import('./shardScript')).shardScript(app, requestOf)
+  return {
+    specify: async (...given) => (await load()).specify(...given),
+    evaluateShard: async (...given) => (await load()).evaluateShard(...given),
+    failShard: async (...given) => (await load()).failShard(...given),
+    train: async (...given) => (await load()).train(...given),
+  }
+}
+
 export function createScript(app: ScriptedPage): PageScript {
   const { store, version } = app.services
   const requestOf = (call: string, parameters: unknown): RunRequest => {
     app.settings.values = valuesOf(call, parameters)
     return app.request()
   }
-  const shards = async () => (await import('./shardScript')).shardScript(app, requestOf)
   return {
     version,
-    specify: async (...given) => (await shards()).specify(...given),
-    evaluateShard: async (...given) => (await shards()).evaluateShard(...given),
-    failShard: async (...given) => (await shards()).failShard(...given),
-    train: async (...given) => (await shards()).train(...given),
+    ...shards(app, requestOf),
     async evaluate(parameters, onProgress) {
       const report = await app.evaluate(requestOf('evaluate', parameters), (event) =>
         onProgress?.(scriptProgress(event)),
