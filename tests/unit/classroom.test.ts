@@ -85,8 +85,9 @@ test('the stated download counts the files of the lesson by its manifest, and no
     const { decoder, ...accelerator } = read('accelerator.json') as { decoder: { weights: { bytes: number } } }
     writeFileSync(join(plain, 'manifest.json'), readFileSync(join(folder, 'manifest.json')))
     writeFileSync(join(plain, 'accelerator.json'), JSON.stringify(accelerator))
+    // Files beside, such as the accelerator's own description, differ by less.
     expect(packBytes(plain) - all).toBeGreaterThan(
-      manifest.model.vaeDecoder.weights.bytes - decoder.weights.bytes - 1e5,
+      (manifest.model.vaeDecoder.weights.bytes - decoder.weights.bytes) / 2,
     )
   } finally {
     rmSync(plain, { recursive: true })
