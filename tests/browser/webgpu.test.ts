@@ -116,4 +116,18 @@ describe('WebGPU', () => {
     },
     LIMIT,
   )
+
+  // The last one: the device of this page is gone with it.
+  test(
+    'a device that is lost between pictures ends the run with its name, and no picture is made of nothing',
+    async () => {
+      await webgpu.models.prepare(variant, none)
+      expect((await generate(webgpu)).rgb.length).toBeGreaterThan(0)
+      const device = await webgpu.runtime.ort.env.webgpu.device
+      device.destroy()
+      await device.lost
+      await expect(generate(webgpu)).rejects.toMatchObject({ code: 'DEVICE_LOST' })
+    },
+    LIMIT,
+  )
 })
