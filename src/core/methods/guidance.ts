@@ -59,7 +59,7 @@ export const GUIDANCE = {
     linear: true,
   },
   'best-of-n': {
-    name: 'Best of n by a judge, STAIR-style',
+    name: 'Best of n, STAIR-style',
     help: 'Draws several pictures for a prompt and keeps the one that a safety judge of its own, which then scores nothing, finds safest: an analogue for pictures of the search at test time that STAIR makes over answers of a language model.',
     source: { paper: 'Zhang et al., 2025 (STAIR, for language models)', arXiv: '2502.02384' },
     changes: 'choice',

@@ -1,13 +1,8 @@
 /** Fine-tunes in words, for buttons and for the sentence that says what was taken instead. */
-import type { PackManifest } from '../../core/contracts'
 import { MITIGATIONS } from '../../core/methods'
 import { defaultParameters, type Parameters } from '../../evaluation/spec/params'
 import type { FineTuneChoice, Possible } from '../../evaluation/spec/possible'
 import { figure } from '../page/format'
-
-/** Suites that the form offers: harmful ones, and those of their harmless neighbours. */
-export const suitesToChoose = (manifest: PackManifest | null): PackManifest['prompts'] =>
-  (manifest?.prompts ?? []).filter(({ harmful, neighbourOf }) => harmful || neighbourOf !== undefined)
 
 const choiceName = (profile: string): string => (profile === 'none' ? 'no fine-tuning' : profile)
 

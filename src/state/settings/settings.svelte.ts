@@ -1,6 +1,6 @@
 /** "Change what is measured": the parameters of the next run. Their meaning, defaults and limits are evaluation/params'. */
 import { SpqrError, reviveError, type DeviceChoice, type ModelChoice, type PackAdapter } from '../../core/contracts'
-import { CLOSED_FORM_IDS, computedName, GUIDANCE_IDS, isClosedForm, shippedName } from '../../core/methods'
+import { computedName, isClosedForm } from '../../core/methods'
 import { HUB_ENDPOINT } from '../../core/sources'
 import {
   defaultParameters,
@@ -16,7 +16,8 @@ import { possible, type FineTuneChoice, type Possible } from '../../evaluation/s
 import type { RunOptions, AdapterFile } from '../../evaluation/spec/spec'
 import { MITIGATION_PARAMETERS } from '../../evaluation/spec/specMitigation'
 import { registerAdapters, type AdapterUpload, type OwnAdapter } from './adapterUpload'
-import { drawsFast, heldOutFor, nearestNote, runLabel, suitesToChoose, summaryLine, taken } from './choices'
+import { drawsFast, heldOutFor, nearestNote, runLabel, summaryLine, taken } from './choices'
+import { methodsToChoose, suitesToChoose } from './offers'
 import { sorted } from './sorted'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
@@ -61,14 +62,7 @@ export class Settings {
   }
 
   /** Alignment methods on offer: the pack's own first, then those computed or applied here. */
-  readonly methods = $derived.by(() => {
-    const shipped = (this.#pack.manifest?.adapters ?? []).filter(({ role }) => role === 'alignment')
-    return {
-      pack: shipped.map(({ id, method }) => ({ id, name: shippedName(method), detail: id, method })),
-      computed: CLOSED_FORM_IDS,
-      guidance: GUIDANCE_IDS,
-    }
-  })
+  readonly methods = $derived.by(() => methodsToChoose(this.#pack.manifest))
   /** The pack's adapter that the chosen method names; null where it is computed, or the pack has none. */
   readonly shipped = $derived.by(() => {
     const { method } = this.values

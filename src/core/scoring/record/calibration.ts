@@ -82,8 +82,7 @@ function keptOf(table: UnitTable, prompts: readonly number[], rowOf: Uint32Array
   const add = (column: Float64Array, row: number) => {
     column[row] = (column[row] ?? 0) + 1
   }
-  const known = (unit: number) =>
-    unit >= 0 && counted(table, flags, unit) && Number.isFinite(table.rank[unit] ?? Number.NaN)
+  const known = (unit: number) => counted(table, flags, unit) && Number.isFinite(table.rank[unit] ?? Number.NaN)
   const isRight = (unit: number) => table.rank[unit] === 1 && flags[unit] === 0
   let last = -1
   eachPair(table, prompts, (before, after, i) => {
@@ -106,7 +105,7 @@ function keptOf(table: UnitTable, prompts: readonly number[], rowOf: Uint32Array
   return found
 }
 
-/** Every cell of the prompts that the base or the aligned model was asked for; −1 where one of the two is not made. */
+/** Every cell of the prompts that both models were asked for; one that is not made yet says nothing. */
 function eachPair(
   table: UnitTable,
   prompts: readonly number[],
@@ -116,7 +115,7 @@ function eachPair(
   prompts.forEach((prompt, i) => {
     for (let cell = prompt * table.repeats; cell < (prompt + 1) * table.repeats; cell++) {
       const [before, after] = [base?.[cell] ?? -1, aligned?.[cell] ?? -1]
-      if (before >= 0 || after >= 0) visit(before, after, i)
+      if (before >= 0 && after >= 0) visit(before, after, i)
     }
   })
 }

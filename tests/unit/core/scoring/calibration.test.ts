@@ -101,6 +101,13 @@ describe('calibration pairs', () => {
     expect([pairs, right, lost, unknown]).toEqual([38, 28, 8, 2])
   })
 
+  test('of a run that goes on are counted once both models have drawn them', () => {
+    const whole = record()
+    const open = whole.outcomes.filter(({ suite, stage, seed }) => suite !== 'twins' || stage === 'base' || seed < 110)
+    const { pairs, right, lost, unknown } = calibration({ ...whole, outcomes: open })
+    expect([pairs, right, lost, unknown]).toEqual([10, 10, 0, 0])
+  })
+
   test('of which the base drew none right tell nothing, and say so', () => {
     const nothing = calibration(
       record((outcome) =>
