@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** The build of onnxruntime that a CPU takes. */
-const RUNTIME = ['ort/ort-wasm-simd-threaded.wasm', 'ort/ort-wasm-simd-threaded.mjs']
+const RUNTIME = ['ort/ort-wasm-simd-threaded.wasm.packed', 'ort/ort-wasm-simd-threaded.mjs']
 /** What the lesson makes and trains with: its method, its fine-tune, its training graph and its pictures. */
 const LESSON = { adapters: ['esd-x', 'esd-x-standard-general'], profile: 'standard', scenario: 'general' }
 

@@ -63,6 +63,8 @@ async function load(
         ? await import('onnxruntime-web/jspi')
         : await import('onnxruntime-web/webgpu')
   ort.env.wasm.wasmPaths = wasmBaseUrl
+  const binary = build === 'wasm' ? await unpacked(new URL(`${CPU_BUILD}.packed`, wasmBaseUrl)) : null
+  if (binary) ort.env.wasm.wasmBinary = binary
   ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'error'
   // transformers.js runs on the same runtime instead of loading one of its own from a CDN.
@@ -79,6 +81,23 @@ async function load(
   return runtime
 }
 
+/** Name of the build that a CPU takes. */
+const CPU_BUILD = 'ort-wasm-simd-threaded.wasm'
+
+/**
+ * The build as the page's own build packed it, by gzip: many servers send WebAssembly as it is, four times as long. Null
+ * where it is not there or not whole; onnxruntime then loads the plain file, and says what is wrong with that.
+ */
+async function unpacked(url: URL): Promise<ArrayBuffer | null> {
+  try {
+    const { ok, body } = await fetch(url)
+    if (!ok || !body) return null
+    return await new Response(body.pipeThrough(new DecompressionStream('gzip'))).arrayBuffer()
+  } catch {
+    return null
+  }
+}
+
 /** y = x, as an ONNX file: the smallest graph there is. */
 const IDENTITY = 'CAg6PAoSCgF4EgF5IghJZGVudGl0eToAEgR0ZXN0Wg8KAXgSCgoICAESBAoCCAFiDwoBeRIKCggIARIECgIIAUIECgAQEg=='
 
@@ -91,6 +110,8 @@ function beginEarly({ ort, exclusive }: OrtRuntime): void {
   void exclusive(async () => {
     const session = await ort.InferenceSession.create(graph, { executionProviders: ['wasm'] })
     await session.release()
+    // It is compiled: nobody needs its bytes again.
+    delete ort.env.wasm.wasmBinary
   }).catch(() => undefined)
 }
 

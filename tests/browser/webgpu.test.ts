@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import type { ModelVariant, SamplerSpec } from '../../src/core/contracts'
 import { loadJudge } from '../../src/runtime/judges/judgeLoading'
 import facts from '../golden/tiny-pack/golden.json'
+import { gpuCounts, type GpuCounts } from '../helpers/gpuCounts'
 import { TINY_PACK, maxDifference, openParts, startEngine, type Parts } from '../helpers/engine'
 
 const LIMIT = 300_000
@@ -53,6 +54,31 @@ describe('WebGPU', () => {
       expect(latents).toBeLessThan(1e-3)
       expect(bytes).toBeLessThanOrEqual(2)
       expect(again).toEqual(got)
+    },
+    LIMIT,
+  )
+
+  test(
+    'a step is not read back: dispatches, command buffers, uploads and readbacks are bounded',
+    async () => {
+      await webgpu.models.prepare(variant, none)
+      const draw = (numInferenceSteps: number): Promise<GpuCounts> =>
+        gpuCounts(() => webgpu.models.pipeline.generate(requests, { ...sampler, numInferenceSteps }, none))
+      // The first run of a shape compiles and allocates.
+      await draw(1)
+      const [one, two] = [await draw(1), await draw(2)]
+      const step = (name: keyof GpuCounts): number => two[name] - one[name]
+      const further = `${step('dispatches')} dispatches, ${step('commandBuffers')} command buffers, ${step('uploads')} uploads (${step('uploadedBytes')} bytes), ${step('readbacks')} readbacks`
+      console.log(`WebGPU, a batch of 2 in one step: ${JSON.stringify(one)}; each further step: ${further}`)
+      expect(step('readbacks')).toBe(0)
+      // The latents, and the decoded pictures of the whole batch.
+      expect(one.readbacks).toBeLessThanOrEqual(2)
+      // As found: one more than the U-Net's kernels, each with its own settings; onnxruntime hands over sixteen at a time.
+      expect(step('dispatches')).toBeLessThanOrEqual(255)
+      expect(step('uploads')).toBeLessThanOrEqual(256)
+      expect(step('uploadedBytes')).toBeLessThanOrEqual(17_000)
+      expect(step('commandBuffers')).toBeLessThanOrEqual(18)
+      expect(step('dispatches')).toBeGreaterThan(0)
     },
     LIMIT,
   )

@@ -2,6 +2,7 @@
  * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
  * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
  * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, throughput against workers, and a full-size U-Net of 1.3 GB.
+ * `--first` measures only what a visitor waits for on a slow line with a slow processor.
  * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else; `--unet small-sd` takes one of 2.3 GB.
  */
 import { readFileSync } from 'node:fs'
@@ -13,6 +14,7 @@ import { CLOSED_FORM_IDS } from '../../core/methods'
 import { argumentPairs, parseParameters, unknownSentence } from '../../evaluation/spec/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
+import { benchFirst, firstLines } from './benchFirst'
 import { benchLarge, largeLine, LAYOUTS, type LargeResult, type Layout } from './benchLarge'
 import { benchScoring } from './benchScoring'
 import { benchWorkers, workersLine } from './benchWorkers'
@@ -78,7 +80,7 @@ type Browser = Parameters<Parameters<typeof withBrowser>[1]>[0]
 const isLayout = (name: string): name is Layout => Object.hasOwn(LAYOUTS, name)
 
 /** Options of the command itself. */
-const OWN: readonly string[] = ['out', 'large', 'unet']
+const OWN: readonly string[] = ['out', 'large', 'unet', 'first']
 
 /** @throws SpqrError BAD_INPUT for an option that the bench or the page does not have */
 function readOptions(argv: readonly string[]) {
@@ -103,7 +105,19 @@ function readOptions(argv: readonly string[]) {
   const write = (result: object) => {
     if (out) writeJson(out, result, 0)
   }
-  return { large, layout, given, threads, parameters, packPath, folder, manifest, batch: values.batch, write }
+  return {
+    large,
+    first: own('first') !== undefined,
+    layout,
+    given,
+    threads,
+    parameters,
+    packPath,
+    folder,
+    manifest,
+    batch: values.batch,
+    write,
+  }
 }
 type Options = ReturnType<typeof readOptions>
 
@@ -118,6 +132,13 @@ async function onlyLarge({ threads, layout, write }: Options): Promise<void> {
   } finally {
     await served.close()
   }
+}
+
+/** What a visitor waits for, alone. */
+async function onlyFirst({ context, version }: Browser, url: string, { write }: Options): Promise<void> {
+  const first = await benchFirst(context.browser(), url)
+  write({ schema: 1, createdAt: new Date().toISOString(), machine: { ...machine(), browser: version }, first })
+  for (const text of firstLines(first)) console.log(text)
 }
 
 /** One evaluation in a page of its own. */
@@ -250,6 +271,10 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   return withBrowser(false, async (browser, url) => {
+    if (options.first) {
+      await onlyFirst(browser, url, options)
+      return 0
+    }
     const measured = await measure(browser, url, options)
     options.write(fileOf(measured, options, browser.version))
     for (const line of linesOf(measured, options)) console.log(line)
