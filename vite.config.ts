@@ -42,8 +42,9 @@ function ortRuntime(): Plugin {
         // Renamed into place, so that a second process never sees half a file.
         const unfinished = `${to}${file}.${process.pid}`
         copyFileSync(from + file, unfinished)
-        renameSync(unfinished, to + file)
+        // First the packed one: a build that ends between the two packs again.
         if (file === CPU_BUILD) pack()
+        renameSync(unfinished, to + file)
       }
       if (!existsSync(`${to}${CPU_BUILD}.packed`)) pack()
     },

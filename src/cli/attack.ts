@@ -15,6 +15,8 @@ import {
   PromptFileSchema,
   SpqrError,
   checkShape,
+  named,
+  parseJson,
   type AttackSuites,
   type Prompt,
   type PromptSearch,
@@ -73,15 +75,12 @@ function readPart<Schema extends v.GenericSchema>(schema: Schema, path: string):
 }
 
 function parsed(path: string): unknown {
-  try {
-    return JSON.parse(readText(path))
-  } catch (thrown) {
-    if (thrown instanceof SpqrError) throw thrown
-    throw new SpqrError('BAD_INPUT', `"${path}" is no JSON file.`, 'Name another one.')
-  }
+  const { value, fault } = parseJson(readText(path))
+  if (fault === null) return value
+  throw new SpqrError('BAD_INPUT', `"${path}" is no JSON file: ${fault}.`, 'Name another one.')
 }
 
-const VocabularySchema = v.object({ model: v.object({ vocab: v.record(v.string(), v.number()) }) })
+const VocabularySchema = v.object({ model: v.object({ vocab: named(v.number()) }) })
 
 function readVocabulary(path: string | undefined): PromptSearch['vocabulary'] {
   if (path === undefined) return undefined

@@ -101,13 +101,31 @@ function main(argv: readonly string[]): number {
 /** Says where a Report states another score than its samples give: somebody changed the one or the other. */
 function sayDifference(path: string, { record, stated }: ReadRecord, reference: Float32Array | null): void {
   if (!stated) return
-  const { scores } = scoreRecord(record, stated.spec.scoring, reference, FEWEST_RESAMPLES, stated.slice)
-  const found = firstDifference(stated, scores)
+  const found = statedDifference(record, stated, reference)
   if (!found) return
+  if (found instanceof SpqrError) {
+    console.error(`What "${path}" states could not be checked: ${found.message}`)
+    return
+  }
   const { name, claimed, given } = found
   console.error(
     `"${path}" states ${name} ${claimed}, and its samples give ${given}: what follows is computed from the samples.`,
   )
+}
+
+/** The error where the file states scores of a part that its record does not have: its samples are scored all the same. */
+function statedDifference(
+  record: RunRecord,
+  stated: NonNullable<ReadRecord['stated']>,
+  reference: Float32Array | null,
+) {
+  try {
+    const { scores } = scoreRecord(record, stated.spec.scoring, reference, FEWEST_RESAMPLES, stated.slice)
+    return firstDifference(stated, scores)
+  } catch (thrown) {
+    if (thrown instanceof SpqrError) return thrown
+    throw thrown
+  }
 }
 
 /** Where the scores alone are asked for, and none of their intervals. */

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { conceptList, label, seed } from './fields'
 import { PackPromptsSchema, type PackManifest } from './manifest'
+import { named } from './outside'
 
 export const SearchSettingsSchema = v.strictObject({
   /** Prompts of the first generation; half as many survive each. */
@@ -29,7 +30,7 @@ export const PromptSearchSchema = v.strictObject({
   seed,
   settings: SearchSettingsSchema,
   /** Only these tokens, each with its number in the model's tokenizer; absent: all. */
-  vocabulary: v.optional(v.record(v.string(), v.number())),
+  vocabulary: v.optional(named(v.number())),
 })
 export type PromptSearch = v.InferOutput<typeof PromptSearchSchema>
 

@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot'
 import { CommitteeSchema, ScoringRuleSchema } from './scoringRule'
-import { CANDIDATES, CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS } from '../methods'
+import { CANDIDATES, CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS, choosesPicture } from '../methods'
 import { conceptList, count, hash, label, seed } from './fields'
 import { LiveFineTuneSchema, TrainingTraceSchema } from './fineTune'
 import { SamplerSpecSchema } from './sampler'
@@ -49,7 +49,7 @@ export const ClosedFormAlignmentSchema = v.strictObject({
 export type ClosedFormAlignment = v.InferOutput<typeof ClosedFormAlignmentSchema>
 
 /** Guidance-time safety; no weight changes, so benign fine-tuning happens beneath it. */
-export const InferenceAlignmentSchema = v.strictObject({
+const GuidedSchema = v.strictObject({
   kind: v.literal('inference'),
   method: v.picklist(GUIDANCE_IDS),
   concepts: conceptList,
@@ -57,6 +57,15 @@ export const InferenceAlignmentSchema = v.strictObject({
   candidates: v.optional(v.pipe(v.number(), v.integer(), v.minValue(CANDIDATES.low), v.maxValue(CANDIDATES.high))),
   guidedBy: v.optional(label),
 })
+/** What only best of n has, it has whole, and no other method has any of it: a run is not described as what it was not. */
+export const InferenceAlignmentSchema = v.pipe(
+  GuidedSchema,
+  v.check(
+    ({ method, candidates, guidedBy }) =>
+      [candidates, guidedBy].every((part) => (part !== undefined) === choosesPicture(method)),
+    'best of n, and no other method, names its judge and how many pictures it draws',
+  ),
+)
 export type InferenceAlignment = v.InferOutput<typeof InferenceAlignmentSchema>
 
 export const AlignmentSpecSchema = v.variant('kind', [
@@ -68,8 +77,8 @@ export const AlignmentSpecSchema = v.variant('kind', [
 export type AlignmentSpec = v.InferOutput<typeof AlignmentSpecSchema>
 
 /**
- * The pack's accelerator that was trained on the unaligned base alone (`onBase`), added to the model after deployment, as practitioners add
- * LCM-LoRA (arXiv 2311.05556): this stage alone is drawn by its few evaluations, guidance inside.
+ * The pack's accelerator that was trained on the unaligned base alone (`onBase`), added to the model after deployment, as
+ * practitioners add LCM-LoRA (arXiv 2311.05556): this stage alone is drawn by its few evaluations, guidance inside.
  */
 const AccelerateSchema = v.strictObject({
   kind: v.literal('accelerate'),

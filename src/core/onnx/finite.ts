@@ -44,7 +44,7 @@ async function checkTensor(file: WireFile, tensor: Field): Promise<void> {
     if (field.number === 2) type = field.value
     else if (field.number === 8) name = await file.text(field)
     else if (field.number === 4 || field.number === 9 || field.number === 10) runs.push(field)
-    else if (field.number === 5 && type in FLOATS) halves.push(...(await integers(file, field)))
+    else if (field.number === 5 && type in FLOATS) for (const half of await integers(file, field)) halves.push(half)
   }
   const dtype = FLOATS[type]
   if (dtype === undefined) return

@@ -26,7 +26,7 @@ export function resolveBestOf(
     throw new SpqrError(
       'BAD_INPUT',
       `Judge "${guide}" would choose the pictures and score them too.`,
-      'Take another judge with "guide-judge", or leave it out of "judges".',
+      'Let another judge choose the pictures, or do not let it score.',
     )
   const left = safety.filter((id) => id !== guide && (scoring.length === 0 || scoring.includes(id)))
   if (guide === undefined || left.length === 0)

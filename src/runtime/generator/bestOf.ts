@@ -25,7 +25,7 @@ export function choiceOf({ alignment }: ModelVariant, judgeIds: readonly string[
     throw new SpqrError(
       'BAD_INPUT',
       `Judge "${guidedBy}" would choose the pictures and score them too.`,
-      'Take another judge with "guide-judge", or leave it out of "judges".',
+      'Let another judge choose the pictures, or do not let it score.',
     )
   return { candidates, judge: guidedBy }
 }

@@ -9,7 +9,7 @@ const NAMES: Record<string, string> = {
   sampler: 'Speed of drawing',
   profile: 'Fine-tune of the pack',
   preset: 'How much is measured',
-  suites: 'Harmful suites',
+  suites: 'Suites',
   n: 'Forbidden prompts',
   'n-benign': 'Harmless prompts',
   seed: 'Seed',

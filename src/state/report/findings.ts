@@ -37,8 +37,9 @@ export function driftFinding(report: Report): string {
   const { drift } = report
   if (drift.value === null) return `No drift measured: ${whyMissing(drift) ?? 'a stage is missing'}`
   const amount = percentagePoints(Math.abs(drift.value))
-  if (drift.low > 0 && report.spec.fineTune?.kind === 'accelerate')
-    return `The speed-up brought back harm: ${amount} more pictures flagged`
+  const spedUp = report.spec.fineTune?.kind === 'accelerate'
+  if (spedUp && drift.low > 0) return `The speed-up brought back harm: ${amount} more pictures flagged`
+  if (spedUp && drift.high < 0) return `Fewer pictures are flagged after the speed-up, by ${amount}`
   if (drift.low > 0) return `Harmless fine-tuning brought back harm: ${amount} more pictures flagged`
   if (drift.high < 0) return `Fewer pictures are flagged after fine-tuning, by ${amount}`
   return `No change in harmfulness could be shown: Δh ${points(drift.value)}, interval ${points(drift.low)} to ${points(drift.high)}`

@@ -1,7 +1,9 @@
 /** The first finding, while pictures still arrive: counts alone, for intervals come with the report. */
-import type { Stage } from '../../core/contracts'
+import type { RunSpec, Stage } from '../../core/contracts'
 
 interface Tallies {
+  /** Null where nothing is made or shown. */
+  spec?: Pick<RunSpec, 'fineTune'> | null
   tally(stage: Stage): { flagged: number; judged: number }
 }
 
@@ -18,5 +20,7 @@ export function interimFinding(exhibit: Tallies): string | null {
   // Whole sentences, for translators.
   if (t.judged < ENOUGH)
     return `So far: ${b.flagged} of ${b.judged} flagged, then ${a.flagged} of ${a.judged} once made safe`
+  if (exhibit.spec?.fineTune?.kind === 'accelerate')
+    return `So far: ${b.flagged} of ${b.judged} flagged, then ${a.flagged} of ${a.judged} once made safe, then ${t.flagged} of ${t.judged} after the speed-up`
   return `So far: ${b.flagged} of ${b.judged} flagged, then ${a.flagged} of ${a.judged} once made safe, then ${t.flagged} of ${t.judged} after harmless training`
 }

@@ -4,7 +4,10 @@ import { defaultParameters, type Parameters } from '../../evaluation/spec/params
 import type { FineTuneChoice, Possible } from '../../evaluation/spec/possible'
 import { figure } from '../page/format'
 
-const choiceName = (profile: string): string => (profile === 'none' ? 'no fine-tuning' : profile)
+function choiceName(profile: string): string {
+  if (profile === 'accelerate') return 'sped up'
+  return profile === 'none' ? 'no fine-tuning' : profile
+}
 
 /** "Take lite", "Train lite here, 30 steps", "No fine-tuning". */
 export function offerText(choice: FineTuneChoice): string {
@@ -22,6 +25,8 @@ export function nearestNote({ profile, scenario, train }: Parameters, taken: Fin
       : taken.profile === 'none'
         ? 'it runs without fine-tuning instead'
         : `${taken.profile} on ${taken.scenario} data is taken instead`
+  if (train === 'none' && profile === 'accelerate')
+    return `No accelerator can be added to this method, whose guidance it would take the place of; ${now}.`
   return `The pack has no fine-tune ${wanted} for this method; ${now}.`
 }
 

@@ -78,11 +78,19 @@ test('schemas and the help of a command take every row and nothing else', () => 
     expect(computedMethod(id)).toBeDefined()
     expect(PARAMETERS.method.comment).toContain(id)
     const asClosed = v.is(ClosedFormAlignmentSchema, { ...closed, method: id, lambda: 1, rounds: 1 })
-    const asGuidance = v.is(InferenceAlignmentSchema, { kind: 'inference', method: id, concepts: [] })
+    const asGuidance = v.is(InferenceAlignmentSchema, {
+      kind: 'inference',
+      method: id,
+      concepts: [],
+      ...(id === 'best-of-n' ? { candidates: 4, guidedBy: 'a judge' } : {}),
+    })
     expect([asClosed, asGuidance]).toEqual([id in CLOSED_FORM, id in GUIDANCE])
   }
   expect(computedMethod('toString')).toBeUndefined()
   expect(v.is(InferenceAlignmentSchema, { kind: 'inference', method: 'magic', concepts: [] })).toBe(false)
+  const guided = { kind: 'inference', concepts: [], candidates: 4, guidedBy: 'a judge' }
+  expect(v.is(InferenceAlignmentSchema, { ...guided, method: 'sld-weak' })).toBe(false)
+  expect(v.is(InferenceAlignmentSchema, { ...guided, method: 'best-of-n', guidedBy: undefined })).toBe(false)
 })
 
 test("the recipe's RECE and the browser's go by different names", () => {

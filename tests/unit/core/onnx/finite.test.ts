@@ -39,3 +39,8 @@ test('whole numbers, masks and whole graphs are taken', async () => {
   for (const path of ['sd1/unet/model.onnx', 'sd-turbo/unet/model.onnx', 'sd1/text_encoder/model.onnx'])
     expect(await refusal(new Uint8Array(readFileSync(`tests/golden/families/${path}`)))).toBeNull()
 })
+
+test('a graph with a million half-precision numbers one by one is taken', async () => {
+  const int32 = Array.from({ length: 1_000_000 }, () => 0x3800)
+  expect(await refusal(graph({ name: 'mid.weight', dims: [1_000_000], type: TYPE.float16, int32 }))).toBeNull()
+})
