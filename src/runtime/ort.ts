@@ -3,7 +3,7 @@
  * WebGPU is chosen. Its files come from our own origin (`<app>/ort/`), never from a CDN.
  */
 import type * as OrtModule from 'onnxruntime-web'
-import { SpqrError } from '../core/contracts'
+import { SpqrError, loadPart } from '../core/contracts'
 
 export type Ort = typeof OrtModule
 
@@ -56,12 +56,10 @@ async function load(
 ): Promise<OrtRuntime> {
   // Only the JSPI build reads weights out of a Blob without a second copy; its results are the same bits.
   const build = provider === 'wasm' && !(large && hasJspi()) ? 'wasm' : hasJspi() ? 'jspi' : 'asyncify'
-  const ort: Ort =
-    build === 'wasm'
-      ? await import('onnxruntime-web/wasm')
-      : build === 'jspi'
-        ? await import('onnxruntime-web/jspi')
-        : await import('onnxruntime-web/webgpu')
+  const ort = await loadPart((): Promise<Ort> => {
+    if (build === 'wasm') return import('onnxruntime-web/wasm')
+    return build === 'jspi' ? import('onnxruntime-web/jspi') : import('onnxruntime-web/webgpu')
+  })
   ort.env.wasm.wasmPaths = wasmBaseUrl
   const binary = build === 'wasm' ? await unpacked(new URL(`${CPU_BUILD}.packed`, wasmBaseUrl)) : null
   if (binary) ort.env.wasm.wasmBinary = binary

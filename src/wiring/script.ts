@@ -1,6 +1,6 @@
 /** The scripting API, `globalThis.spqr`: what a script sends is checked, then does what a person's hand would do. */
 import * as v from 'valibot'
-import { PromptSearchSchema, SpqrError, checkShape } from '../core/contracts'
+import { PromptSearchSchema, SpqrError, checkShape, loadPart } from '../core/contracts'
 import { scriptProgress, type ScriptAdapter, type SpqrScript } from '../evaluation/run/runApi'
 import { parseParameters, unknownSentence, type Parameters } from '../evaluation/spec/params'
 import type { App } from '../state/page/app.svelte'
@@ -91,7 +91,7 @@ function shards(
   app: ScriptedPage,
   requestOf: (call: string, parameters: unknown) => RunRequest,
 ): Pick<SpqrScript, 'specify' | 'evaluateShard' | 'failShard' | 'train'> {
-  const load = async () => (await import('./shardScript')).shardScript(app, requestOf)
+  const load = async () => (await loadPart(() => import('./shardScript'))).shardScript(app, requestOf)
   return {
     specify: async (...given) => (await load()).specify(...given),
     evaluateShard: async (...given) => (await load()).evaluateShard(...given),

@@ -1,5 +1,5 @@
 /** The page's workers, each behind its typed API. The bundler finds a worker by the literal text of these calls. */
-import type { EngineApi, StatisticsWorkerApi, TrainerApi } from '../core/contracts'
+import { loadPart, type EngineApi, type StatisticsWorkerApi, type TrainerApi } from '../core/contracts'
 import type { PromptFileApi } from '../core/prompts'
 import { connect, type Connection } from '../state/page/connect'
 import type { Services } from '../state/page/services'
@@ -33,7 +33,9 @@ export const startStatistics = (): Connection<StatisticsWorkerApi> =>
 function statisticsHere(): StatisticsWorkerApi {
   let loading: Promise<StatisticsWorkerApi> | null = null
   const load = () =>
-    (loading ??= import('../core/scoring/stored/statisticsApi').then((module) => module.statisticsApi()))
+    (loading ??= loadPart(() => import('../core/scoring/stored/statisticsApi')).then((module) =>
+      module.statisticsApi(),
+    ))
   return {
     begin: async (...given) => (await load()).begin(...given),
     add: async (...given) => (await load()).add(...given),

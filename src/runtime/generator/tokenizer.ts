@@ -3,7 +3,15 @@
  * hub. Loaded lazily, because the library is large and the page shows before it is needed.
  */
 import * as v from 'valibot'
-import { SpqrError, checkShape, named, shortened, type DiffusionModel, type TokenizerFiles } from '../../core/contracts'
+import {
+  SpqrError,
+  checkShape,
+  loadPart,
+  named,
+  shortened,
+  type DiffusionModel,
+  type TokenizerFiles,
+} from '../../core/contracts'
 import { tokenizerProblem } from '../../core/repository/tokenizerCheck'
 import { patternLimit } from '../../core/repository/tokenizerPatterns'
 import { parseJsonBytes } from '../jsonBytes'
@@ -95,7 +103,7 @@ export async function buildTokenizer(
   if (problem !== null) throw unusable(problem)
   // Expressions of its own that take long on long texts are given shorter ones.
   const longest = Math.min(MAX_PROMPT_CHARACTERS, patternLimit(json).value ?? 0)
-  const { PreTrainedTokenizer, env } = await import('@huggingface/transformers')
+  const { PreTrainedTokenizer, env } = await loadPart(() => import('@huggingface/transformers'))
   let tokenizer: InstanceType<typeof PreTrainedTokenizer>
   try {
     tokenizer = new PreTrainedTokenizer(json, config)

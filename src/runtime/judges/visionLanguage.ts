@@ -4,7 +4,7 @@
  * treats several pictures at once; the tiles of its high-resolution mode are left out.
  */
 import type { PreTrainedModel, PreTrainedTokenizer, Tensor } from '@huggingface/transformers'
-import { SpqrError, reviveError, type VisionLanguageJudge } from '../../core/contracts'
+import { SpqrError, loadPart, reviveError, type VisionLanguageJudge } from '../../core/contracts'
 import { answerScores } from '../../core/metrics'
 import { digestHex } from '../events'
 import type { FileLoader } from '../storage/files'
@@ -53,7 +53,7 @@ export class VisionLanguageRunner implements LoadedJudge {
       )
     }
     onEvent({ type: 'phase', phase: 'session', what })
-    const library = await import('@huggingface/transformers')
+    const library = await loadPart(() => import('@huggingface/transformers'))
     const { model, tokenizer } = await runtime.exclusive(() =>
       fromFiles(library, files, judge, signal, async (id) => {
         const options = {

@@ -1,5 +1,5 @@
 /** A camera that reads QR codes: each code is told once, until the camera is let go. */
-import { SpqrError } from '../../core/contracts'
+import { SpqrError, loadPart } from '../../core/contracts'
 
 const OTHERWISE = 'Paste the link instead, or open the student’s file.'
 
@@ -40,7 +40,7 @@ export async function readCode(picture: {
   height: number
   data: Uint8ClampedArray
 }): Promise<string | null> {
-  const { decodeQR } = await import('qr/decode.js')
+  const { decodeQR } = await loadPart(() => import('qr/decode.js'))
   try {
     return decodeQR(picture)
   } catch {

@@ -1,5 +1,5 @@
 /** The page's state: what is shown, what runs, and what went wrong. Drawn by src/ui, wired by main.ts. */
-import { reviveError, type Report } from '../../core/contracts'
+import { loadPart, reviveError, type Report } from '../../core/contracts'
 import type { StoredPromptSet } from '../../core/prompts'
 import type { RunEvent } from '../../evaluation/run/run'
 import { Exhibit } from '../run/exhibit.svelte'
@@ -217,8 +217,10 @@ export class App {
   }
 
   /** What the next run will be able to show; `warm` measures two pictures first. Throws SpqrError. */
-  readonly plan = async (drift: number, warm: boolean): Promise<Plan> =>
-    (await import('../settings/planning')).planRun(this.services, this.request(), drift, this.exhibit.report, warm)
+  readonly plan = async (drift: number, warm: boolean): Promise<Plan> => {
+    const { planRun } = await loadPart(() => import('../settings/planning'))
+    return planRun(this.services, this.request(), drift, this.exhibit.report, warm)
+  }
 
   /** A file of the report's alignment, or of its live fine-tune; null when there is none to save. Throws SpqrError. */
   readonly adapterFile = (

@@ -4,6 +4,7 @@
  */
 import toRuntime, { type Runtime } from 'wuchale/runtime'
 import * as english from 'virtual:messages/en'
+import { loadPart } from '../../core/contracts'
 import { addressIn, firstLanguage, RIGHT_TO_LEFT, tagOf, type LanguageCode } from './languages'
 import { followLocale, type Locale } from './locale'
 import { createTranslator, ENGLISH, isolated } from './translate'
@@ -66,7 +67,7 @@ export class Language {
     return current.code
   }
 
-  /** The language this visit begins in. Throws what the browser throws where its catalogue cannot be loaded. */
+  /** The language this visit begins in. Throws SpqrError where its catalogue cannot be loaded. */
   begin(search: string): Promise<void> {
     return this.#speak(firstLanguage(search, readStored(), browserLanguages()))
   }
@@ -84,7 +85,7 @@ export class Language {
   }
 
   async #speak(code: LanguageCode): Promise<void> {
-    const words = code === 'en' ? english : await CATALOGUES[code]()
+    const words = code === 'en' ? english : await loadPart(CATALOGUES[code])
     current = spoken(code, words, browserLanguages())
     document.documentElement.lang = code
     document.documentElement.dir = current.rightToLeft ? 'rtl' : 'ltr'

@@ -1,5 +1,5 @@
 /** The shown report as files for papers, spreadsheets and the web; its pictures go along as they are shown. */
-import { SpqrError, STAGES, type Report, type Stage } from '../../core/contracts'
+import { SpqrError, STAGES, loadPart, type Report, type Stage } from '../../core/contracts'
 import { FORMAT_NAMES, FORMATS, type FormatName } from '../../evaluation/publish/formats'
 import type { Publication, PublishedPicture, Source } from '../../evaluation/publish/source'
 import { words } from '../page/names'
@@ -45,7 +45,7 @@ export class Publishing {
       )
     this.#busy = true
     try {
-      const { publish } = await import('../../evaluation/publish/publish')
+      const { publish } = await loadPart(() => import('../../evaluation/publish/publish'))
       const walls = format === 'html' && report === this.#exhibit.report ? await this.#walls() : null
       return publish(format, [{ report, link: this.#link(report), walls }])
     } finally {

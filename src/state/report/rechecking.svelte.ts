@@ -1,5 +1,5 @@
 /** Makes a few of somebody's samples again here and says whether they come out the same. */
-import { SpqrError, reviveError, type DeviceChoice, type Report } from '../../core/contracts'
+import { SpqrError, loadPart, reviveError, type DeviceChoice, type Report } from '../../core/contracts'
 import type { RecheckedSample, RecheckResult } from '../../evaluation/share/recheck'
 import type { PromptShelf } from '../settings/promptShelf'
 import type { OpenPack, Services } from '../page/services'
@@ -43,7 +43,7 @@ export class Rechecking {
   run(report: Report, packName: string, device: DeviceChoice, k: number): Promise<void> {
     return this.#work((signal) =>
       this.#services.withEngine('a re-check', packName, device, async ({ pack, ports }) => {
-        const { recheck } = await import('../../evaluation/share/recheck')
+        const { recheck } = await loadPart(() => import('../../evaluation/share/recheck'))
         const own = this.#withOwnPrompts(pack, report)
         return recheck(signal, ports.engine, own, report.record, k, randomSeed(), (event) => {
           if (event.type === 'sample') this.#add(report, event)
@@ -68,7 +68,7 @@ export class Rechecking {
               'This pack cannot be fine-tuned in the browser.',
               'Choose the pack of the report.',
             )
-          const { retrain } = await import('../../evaluation/run/retrain')
+          const { retrain } = await loadPart(() => import('../../evaluation/run/retrain'))
           return retrain(
             signal,
             ports.engine,

@@ -1,6 +1,6 @@
 /** Makes the pictures behind a link or a file again here, shows them wherever the run is shown, and compares them. */
 import { SvelteMap } from 'svelte/reactivity'
-import { reviveError, type DeviceChoice, type Report, type RunRecord } from '../../core/contracts'
+import { loadPart, reviveError, type DeviceChoice, type Report, type RunRecord } from '../../core/contracts'
 import type { RecheckedSample } from '../../evaluation/share/recheck'
 import { needsTraining } from '../../evaluation/share/needsTraining'
 import { figure } from '../page/format'
@@ -82,7 +82,7 @@ export class Remaking {
       const wanted = await this.lacking(report, units)
       if (wanted.length === 0) return
       await this.#services.withEngine('making pictures', packName, device, async ({ pack, ports, trainer }) => {
-        const { remake } = await import('../../evaluation/share/remake')
+        const { remake } = await loadPart(() => import('../../evaluation/share/remake'))
         const own = { ...pack, prompts: this.#shelf.of(report.spec, pack.prompts) }
         return remake(stop.signal, ports.engine, trainer, own, report.record, wanted, (event) => {
           if (event.type === 'sample') {

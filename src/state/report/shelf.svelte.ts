@@ -1,6 +1,7 @@
 /** The shelf: every finished run, import and opened link of this browser, to be named, found, sorted, kept and deleted. */
 import { SvelteSet } from 'svelte/reactivity'
 import {
+  loadPart,
   reviveError,
   SHELF_LIMITS,
   SpqrError,
@@ -187,7 +188,7 @@ export class Shelf {
 
   /** A table of the runs, one row each, as CSV. */
   async table(keys: readonly string[]): Promise<Blob> {
-    const { namedRunsCsv } = await import('../../evaluation/publish/csv')
+    const { namedRunsCsv } = await loadPart(() => import('../../evaluation/publish/csv'))
     return new Blob([namedRunsCsv(await this.reports(keys))], { type: 'text/csv' })
   }
 

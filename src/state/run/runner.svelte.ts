@@ -1,5 +1,13 @@
 /** Starts, pauses, stops and resumes one evaluation, and shows what comes of it. */
-import { SpqrError, reviveError, type DeviceChoice, type Report, type RunSpec, type Shard } from '../../core/contracts'
+import {
+  SpqrError,
+  loadPart,
+  reviveError,
+  type DeviceChoice,
+  type Report,
+  type RunSpec,
+  type Shard,
+} from '../../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
 import { importedKey, importedTrainer, type ImportedTraining } from '../../evaluation/run/importedTraining'
 import { variantOf } from '../../evaluation/plan/plan'
@@ -26,6 +34,9 @@ export interface RunRequest {
   /** A live fine-tune that another machine trained; absent: it is trained here. */
   training?: ImportedTraining
 }
+
+/** What runs an evaluation: no visitor who only reads needs it. */
+const loadRun = () => loadPart(() => import('../../evaluation/run/run'))
 
 export class Runner {
   readonly progress = new Progress()
@@ -77,6 +88,8 @@ export class Runner {
     const stop = new AbortController()
     this.#stop = stop
     this.#gate = new PauseGate()
+    // It comes while the engine opens; where it does not, that is said once the engine is open.
+    void loadRun().catch(() => undefined)
     try {
       return await this.awake.during(() => this.#opened(request, stop.signal, onEvent))
     } catch (thrown) {
@@ -141,8 +154,7 @@ export class Runner {
     const pack = { ...open.pack, prompts: promptsOf(request.options, open.pack) }
     for (const { sha256, bytes } of request.training?.checkpoints ?? [])
       await open.ports.engine.holdCheckpoint(importedKey(sha256), bytes)
-    // Loaded behind the button, while the engine opens at the latest.
-    const { runEvaluation } = await import('../../evaluation/run/run')
+    const { runEvaluation } = await loadRun()
     const report = await this.#services.alone(runId(spec), () =>
       runEvaluation(signal, this.#ports(open, request), pack, spec, (event) => {
         this.#take(event, spec, open)

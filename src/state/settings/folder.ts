@@ -1,6 +1,6 @@
 /** A folder of captioned pictures: `cat.png` with `cat.txt`, or a `metadata.jsonl` of {file_name, text}, as diffusers reads it. */
 import * as v from 'valibot'
-import { SpqrError } from '../../core/contracts'
+import { SpqrError, loadPart } from '../../core/contracts'
 
 export interface CaptionedPicture {
   file: string
@@ -119,7 +119,7 @@ export async function* picturesOf(files: readonly File[]): AsyncGenerator<Omit<C
   const chosen = files.filter(isPicture)
   if (chosen.length === 0) return
   // Only who brings a reference of pictures needs their decoder.
-  const { plainPng, withoutWishes } = await import('../../core/pictures')
+  const { plainPng, withoutWishes } = await loadPart(() => import('../../core/pictures'))
   for (const file of chosen) {
     const bytes = new Uint8Array(await file.arrayBuffer())
     yield {

@@ -1,6 +1,7 @@
 /** Judges that take the place of the pack's: cards, folders that the export scripts wrote, and a reference for FID. */
 import {
   SpqrError,
+  loadPart,
   type DeviceChoice,
   type JudgeCard,
   type JudgeChoice,
@@ -115,7 +116,7 @@ export class JudgeSet {
             'Add one, such as Inception-2015, then choose the reference again.',
           )
         const single = files.length === 1 && /\.(npz|safetensors)$/i.test(first.name)
-        const { readReferenceStatistics } = await import('../../core/reference')
+        const { readReferenceStatistics } = await loadPart(() => import('../../core/reference'))
         const { features, n, moments } = single
           ? readReferenceStatistics(new Uint8Array(await first.arrayBuffer()), first.name, quality.dimension)
           : await this.#seen(ports.engine, quality, files)

@@ -1,5 +1,5 @@
 /** Loads what is behind the first screen, once: when the page has drawn itself, or sooner when somebody goes there. */
-import { SpqrError } from '../../core/contracts'
+import { loadPart } from '../../core/contracts'
 import type { Guard } from '../../state/page/notices.svelte'
 
 export type Later = typeof import('./later')
@@ -19,13 +19,7 @@ export class Behind {
   /** Ends when the parts are here or cannot be loaded, which is told. */
   load(guard: Guard): Promise<unknown> {
     return (this.#loading ??= guard(async () => {
-      this.#parts = await import('./later').catch(() => {
-        throw new SpqrError(
-          'DOWNLOAD_FAILED',
-          'A part of the page could not be loaded.',
-          'Check the connection, then load the page again.',
-        )
-      })
+      this.#parts = await loadPart(() => import('./later'))
     }, null))
   }
 
