@@ -45,7 +45,7 @@ export function searchableTokens(reader: Reader, allowed?: ReadonlyMap<string, n
 }
 
 /** @throws {SpqrError} BAD_INPUT when a token has another number in the model's own vocabulary, or none */
-export function checkSameTokenizer(vocabulary: ReadonlyMap<string, number>, own: ReadonlyMap<string, number>): void {
+function checkSameTokenizer(vocabulary: ReadonlyMap<string, number>, own: ReadonlyMap<string, number>): void {
   for (const [token, id] of vocabulary) {
     const known = own.get(token)
     if (known === id) continue
