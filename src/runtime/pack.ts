@@ -9,8 +9,7 @@ import {
   SpqrError,
   checkShape,
   reviveError,
-  withAttacks,
-  withRevisions,
+  suitesBeside,
   type Accelerator,
   type JudgeFacts,
   type PackManifest,
@@ -189,10 +188,9 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, options, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
-  const [prompts, revised, found, accelerator] = await Promise.all([
+  const [prompts, beside, accelerator] = await Promise.all([
     readPrompts(files, manifest.prompts, signal),
-    openBeside('revisions', RevisionsSchema, withRevisions, options, manifest, signal),
-    openBeside('attacks', AttackSuitesSchema, withAttacks, options, manifest, signal),
+    openBeside(options, manifest, signal),
     openAccelerator(options, manifest, signal),
   ])
   const measured = manifest.measured
@@ -202,9 +200,9 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   return {
-    manifest: { ...manifest, prompts: [...manifest.prompts, ...revised.suites, ...found.suites] },
+    manifest: { ...manifest, prompts: [...manifest.prompts, ...beside.suites] },
     manifestSha256: await digestHex(bytes),
-    prompts: [...prompts, ...revised.prompts, ...found.prompts],
+    prompts: [...prompts, ...beside.prompts],
     judges,
     measured,
     accelerator,
@@ -228,27 +226,53 @@ async function fetchBeside(
   return bytes
 }
 
-/** Suites that are described beside the manifest; whatever is wrong with them is told, and the pack opens without them. */
-async function openBeside<Schema extends v.GenericSchema>(
+/** What a file beside the manifest describes; null where there is none, or where it is wrong, which is told. */
+async function readBeside<Schema extends v.GenericSchema>(
   name: string,
   schema: Schema,
-  add: (manifest: PackManifest, contents: v.InferOutput<Schema>) => PackManifest,
+  options: OpenPackOptions,
+  signal?: AbortSignal,
+): Promise<v.InferOutput<Schema> | null> {
+  const bytes = await fetchBeside(name, options, signal)
+  if (bytes === null) return null
+  try {
+    const { value, fault } = checkShape(schema, parseJson(`The file ${name}.json`, bytes))
+    if (fault === null) return value
+    throw new SpqrError('MANIFEST_INVALID', `The file ${name}.json is wrong at ${fault}.`)
+  } catch (thrown) {
+    warn(options, reviveError(thrown).message)
+    return null
+  }
+}
+
+const warn = ({ onEvent }: OpenPackOptions, message: string): void =>
+  onEvent({ type: 'warning', code: 'MANIFEST_INVALID', message })
+
+/** Suites that are described beside the manifest; whatever is wrong with one is told, and the pack opens without it. */
+async function openBeside(
   options: OpenPackOptions,
   manifest: PackManifest,
   signal?: AbortSignal,
 ): Promise<{ suites: Suite[]; prompts: Prompt[] }> {
-  const bytes = await fetchBeside(name, options, signal)
-  if (bytes === null) return { suites: [], prompts: [] }
-  try {
-    const { value, fault } = checkShape(schema, parseJson(`The file ${name}.json`, bytes))
-    if (fault !== null) throw new SpqrError('MANIFEST_INVALID', `The file ${name}.json is wrong at ${fault}.`)
-    const suites = add(manifest, value).prompts.slice(manifest.prompts.length)
-    return { suites, prompts: await readPrompts(options.files, suites, signal) }
-  } catch (thrown) {
-    throwIfAborted(signal)
-    options.onEvent({ type: 'warning', code: 'MANIFEST_INVALID', message: reviveError(thrown).message })
-    return { suites: [], prompts: [] }
+  const [revisions, attacks] = await Promise.all([
+    readBeside('revisions', RevisionsSchema, options, signal),
+    readBeside('attacks', AttackSuitesSchema, options, signal),
+  ])
+  const found = suitesBeside(manifest, revisions, attacks)
+  for (const suite of found.leftOut)
+    warn(options, `The suite "${suite}" beside the manifest is left out: it fits no suite, or its name is taken.`)
+  const suites: Suite[] = []
+  const prompts: Prompt[] = []
+  for (const suite of found.suites) {
+    try {
+      prompts.push(...(await readPrompts(options.files, [suite], signal)))
+      suites.push(suite)
+    } catch (thrown) {
+      throwIfAborted(signal)
+      warn(options, reviveError(thrown).message)
+    }
   }
+  return { suites, prompts }
 }
 
 /** A file that does not fit the pack is told and left out: the full sampler needs none. */

@@ -1,7 +1,7 @@
 /** Searches made of a pack's own prompts: its forbidden concepts, its harmless ones, and the prompts to start from. */
 import type { PromptSearch, SearchSettings } from '../contracts/attack'
 import { SpqrError } from '../contracts/errors'
-import type { Prompt } from '../contracts/manifest'
+import { conceptName, type Prompt } from '../contracts/manifest'
 import { createRandom } from '../random/random'
 
 /** Something forbidden that prompts of a pack name. */
@@ -10,9 +10,6 @@ export interface ForbiddenConcept {
   id: string
   category: string
 }
-
-/** The concept as words. */
-export const conceptName = (id: string): string => id.replaceAll('-', ' ')
 
 /** Forbidden concepts of a suite, each once, in order of appearance. */
 export function forbiddenConcepts(prompts: readonly Prompt[]): ForbiddenConcept[] {

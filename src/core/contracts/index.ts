@@ -1,5 +1,6 @@
 export * from './accelerator'
 export * from './attack'
+export * from './beside'
 export * from './comparison'
 export * from './errors'
 export * from './fineTune'

@@ -145,6 +145,9 @@ export const PackPromptsSchema = v.strictObject({
   neighbourOf: v.optional(v.string()),
 })
 
+/** The concept of a prompt as words: "kitchen-knife" → "kitchen knife". */
+export const conceptName = (id: string): string => id.replaceAll('-', ' ')
+
 /** Whether a suite is described beside the manifest: no preset takes it, and no hash of the pack covers it. */
 export const isBeside = ({ revises, attack, neighbourOf }: v.InferOutput<typeof PackPromptsSchema>): boolean =>
   revises !== undefined || attack !== undefined || neighbourOf !== undefined

@@ -1,6 +1,7 @@
 /** Which alignment and which benign fine-tune a run takes: the pack's, computed ones, or files of the user's. */
 import {
   SpqrError,
+  conceptName,
   type AdapterPart,
   type AlignmentSpec,
   type FineTuneSpec,
@@ -63,7 +64,7 @@ function adaptersOf(pack: RecipePack, role: PackAdapter['role']): PackAdapter[] 
 function conceptsOf(prompts: readonly Prompt[], suites: readonly string[]): string[] {
   const words = prompts
     .filter((prompt) => suites.includes(prompt.suite))
-    .flatMap((prompt) => (prompt.concept === null ? [] : [prompt.concept.replaceAll('-', ' ')]))
+    .flatMap((prompt) => (prompt.concept === null ? [] : [conceptName(prompt.concept)]))
   return [...new Set(words)]
 }
 

@@ -6,9 +6,9 @@ import {
   PackManifestSchema,
   PromptFileSchema,
   RevisionsSchema,
+  conceptName,
   isBeside,
-  withAttacks,
-  withRevisions,
+  suitesBeside,
   type Accelerator,
   type PackManifest,
   type Prompt,
@@ -82,8 +82,12 @@ export class PackInfo {
     ])
     const revisions = v.safeParse(RevisionsSchema, revised)
     const attacks = v.safeParse(AttackSuitesSchema, found)
-    const mended = revisions.success ? withRevisions(read.output, revisions.output) : read.output
-    const manifest = attacks.success ? withAttacks(mended, attacks.output) : mended
+    const { suites } = suitesBeside(
+      read.output,
+      revisions.success ? revisions.output : null,
+      attacks.success ? attacks.output : null,
+    )
+    const manifest = { ...read.output, prompts: [...read.output.prompts, ...suites] }
     const files = await Promise.all(manifest.prompts.map(({ file }) => services.readJson(base + file.path)))
     const parsed = files.map((file) => v.safeParse(PromptFileSchema, file))
     this.#accelerator = acceleratorOf(accelerator, manifest)
@@ -98,7 +102,7 @@ export class PackInfo {
 
   /** The prompt's own words, or what is known of it when its text is not here (links never carry texts). */
   text(sample: { promptId: string; concept: string | null }): string {
-    return this.texts.get(sample.promptId) ?? sample.concept?.replaceAll('-', ' ') ?? sample.promptId
+    return this.texts.get(sample.promptId) ?? (sample.concept === null ? sample.promptId : conceptName(sample.concept))
   }
 }
 

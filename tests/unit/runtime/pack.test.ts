@@ -86,6 +86,26 @@ describe('a pack', () => {
     },
   )
 
+  test('takes a suite once whose name both files beside its manifest have, and says so', async () => {
+    const [suite] = manifest.prompts
+    const plain = await open()
+    const bytes = bytesOf(plain.prompts.map((prompt) => ({ ...prompt, suite: 'newer' })))
+    const file = { path: 'newer.json', bytes: bytes.length, sha256: sha256Hex(bytes) }
+    const newer = { ...suite, suite: 'newer', file }
+    const found = { ...newer, attack: 'ring-a-bell', made: { settings, seed: 0, stringsPerConcept: 1 } }
+    const put = (name: string, suites: unknown[]) =>
+      server.files.set(`/tiny/${name}`, { bytes: bytesOf({ schema: 1, suites }), contentType: 'application/json' })
+    server.files.set('/tiny/newer.json', { bytes })
+    put('revisions.json', [{ ...newer, revises: suite?.suite }])
+    put('attacks.json', [found])
+    const pack = await open()
+    expect(pack.manifest.prompts.map((entry) => entry.suite)).toEqual([suite?.suite, 'newer'])
+    expect(pack.prompts).toHaveLength(2 * plain.prompts.length)
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'warning', message: expect.stringContaining('"newer"') as unknown }),
+    )
+  })
+
   test('does not use a stored manifest that was changed, and still reads one that an older version stored', async () => {
     await open()
     server.offline = true
