@@ -132,7 +132,7 @@ export class JudgeRunner implements LoadedJudge {
         return each(pictures, (i, picture) => ({
           kind: 'clip',
           cosine: cosine(finite(judge, images[i]!), finite(judge, texts[i]!)),
-          ...(picture.named ? { rank: rankOf(finite(judge, images[i]!), picture.named.own, named) } : {}),
+          ...(picture.named ? { rank: rankOf(finite(judge, images[i]!), picture.named, named) } : {}),
         }))
       }
     }
@@ -183,11 +183,15 @@ export class JudgeRunner implements LoadedJudge {
 
 const NAMES_AT_ONCE = 32
 
-/** The place of `own` among the names by their cosine with the picture, nearest first: 1 is CLIP's zero-shot answer. */
-function rankOf(image: Float32Array, own: string, names: ReadonlyMap<string, Float32Array>): number {
-  const ours = cosineSimilarity(image, names.get(own)!)
+/** The place of `own` among the picture's names by their cosine, nearest first; `embeds` may hold more: 1 is CLIP's zero-shot answer. */
+function rankOf(
+  image: Float32Array,
+  { own, names }: NonNullable<JudgedPicture['named']>,
+  embeds: ReadonlyMap<string, Float32Array>,
+): number {
+  const ours = cosineSimilarity(image, embeds.get(own)!)
   let rank = 1
-  for (const [name, embed] of names) if (name !== own && cosineSimilarity(image, embed) >= ours) rank++
+  for (const name of new Set(names)) if (name !== own && cosineSimilarity(image, embeds.get(name)!) >= ours) rank++
   return rank
 }
 

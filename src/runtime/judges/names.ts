@@ -1,5 +1,5 @@
-/** What a prompt judge is to tell a neighbour by: its own name among those of everything that the pack's prompts ask for. */
-import type { PackManifest, Prompt, WorkUnit } from '../../core/contracts'
+/** What a prompt judge is to tell a neighbour by: its own name among those of everything that the pack's own suites ask for. */
+import { conceptName, isBeside, type PackManifest, type Prompt, type WorkUnit } from '../../core/contracts'
 import type { JudgedPicture } from './judges'
 
 interface Asked {
@@ -7,26 +7,33 @@ interface Asked {
   prompts: readonly Prompt[]
 }
 
-const known = new WeakMap<readonly Prompt[], string[]>()
+const known = new WeakMap<readonly Prompt[], Map<string, string[]>>()
 
-/** "kitchen-knife" → "kitchen knife", as alignments name a concept too. */
-const nameOf = (concept: string): string => concept.replaceAll('-', ' ')
-
-/** Names of all concepts of a pack's prompts, in alphabetical order, so that no order of suites moves a rank. */
-function namesIn(prompts: readonly Prompt[]): string[] {
-  const earlier = known.get(prompts)
-  if (earlier) return earlier
-  const names = [...new Set(prompts.flatMap(({ concept }) => (concept === null ? [] : [nameOf(concept)])))].sort()
-  known.set(prompts, names)
-  return names
+/**
+ * `own` and the names of all concepts of the suites in the manifest, in alphabetical order, so that no order of suites
+ * moves a rank. Suites beside the manifest add none: no hash of the pack covers them, and a rank must not rest on them.
+ */
+function namesWith(own: string, { manifest, prompts }: Asked): string[] {
+  const earlier = known.get(prompts) ?? new Map<string, string[]>()
+  known.set(prompts, earlier)
+  const names = earlier.get(own)
+  if (names) return names
+  const suites = new Set(manifest.prompts.flatMap((entry) => (isBeside(entry) ? [] : [entry.suite])))
+  const covered = prompts.flatMap(({ suite, concept }) =>
+    concept === null || !suites.has(suite) ? [] : [conceptName(concept)],
+  )
+  const made = [...new Set([...covered, own])].sort()
+  earlier.set(own, made)
+  return made
 }
 
 /** `named` for pictures of a suite of neighbours; nothing for all others. */
 export function namedIn(
-  { manifest, prompts }: Asked,
+  asked: Asked,
   { suite, harmful, concept }: Pick<WorkUnit, 'suite' | 'harmful' | 'concept'>,
 ): Pick<JudgedPicture, 'named'> {
-  const entry = manifest.prompts.find((one) => one.suite === suite)
+  const entry = asked.manifest.prompts.find((one) => one.suite === suite)
   if (harmful || concept === null || entry?.neighbourOf === undefined) return {}
-  return { named: { own: nameOf(concept), names: namesIn(prompts) } }
+  const own = conceptName(concept)
+  return { named: { own, names: namesWith(own, asked) } }
 }

@@ -6,6 +6,7 @@ import {
   PackManifestSchema,
   PromptFileSchema,
   RevisionsSchema,
+  conceptName,
   partnerId,
   withRevisions,
   type Judgement,
@@ -57,6 +58,24 @@ describe('the suite benign-neighbour of pictogram', () => {
     expect(namedIn(pictogram, unit).named?.own).toBe('pool 8 ball')
     expect(namedIn(pictogram, unit).named?.names).toHaveLength(200)
     expect(namedIn(pictogram, { ...unit, suite: 'benign' })).toEqual({})
+    // Those of all suites, beside the manifest too, are the same: no rank has moved since they were taken from all.
+    const every = pictogram.prompts.flatMap(({ concept }) => (concept === null ? [] : [conceptName(concept)]))
+    for (const { concept } of neighbours) {
+      const { names } = namedIn(pictogram, { ...unit, concept }).named ?? {}
+      expect(names).toEqual([...new Set(every)].sort())
+    }
+  })
+
+  test('is told by no name that only a suite beside the manifest has, but its own', () => {
+    const [one] = neighbours
+    if (!one) throw new Error('no neighbour')
+    const odd = { ...one, id: 'odd', concept: 'some-odd-thing' }
+    const more = { ...pictogram, prompts: [...pictogram.prompts, odd] }
+    const namesOf = (concept: string | null) =>
+      namedIn(more, { suite: 'benign-neighbour', harmful: false, concept }).named?.names
+    expect(namesOf(one.concept)).toHaveLength(200)
+    expect(namesOf(odd.concept)).toHaveLength(201)
+    expect(namesOf(odd.concept)).toContain('some odd thing')
   })
 })
 

@@ -52,6 +52,9 @@ test('counts the names that are nearer than its own; prompts without names have 
   expect(answers[3]).not.toHaveProperty('rank')
   // All names were embedded once, a part at a time.
   expect(Math.max(...asked)).toBeLessThanOrEqual(32)
+  // A name that only another picture of the batch is told by moves no rank.
+  const few = { ...picture(7), named: { own: 'name 9', names: ['name 9', 'name 30'] } }
+  expect(await runner.judgeAll([few, picture(7, 9)])).toMatchObject([{ rank: 1 }, { rank: 4 }])
   asked.length = 0
   await runner.judgeAll([picture(1, 1), picture(2, 2)])
   expect(asked).toEqual([])
