@@ -73,8 +73,8 @@ export class Engine implements EngineApi {
       try {
         await opened.models.prepare(variant, signal)
         await opened.panel.seat(judgeIds, signal)
-        // It stays while stages without it come round, so that it is loaded once.
-        if (opened.choice) await opened.guides.seat(guide, signal)
+        // It stays while a base comes round, so that it is loaded once; another stage without it is of another run.
+        if (opened.choice || variant.stage !== 'base') await opened.guides.seat(guide, signal)
       } finally {
         forget?.()
       }
