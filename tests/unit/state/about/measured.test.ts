@@ -257,7 +257,7 @@ describe('the leaderboard', () => {
     )
     board.design = 'fast 3'
     board.profile = 'standard'
-    expect(board.stories.map(({ method }) => method)).toEqual(['none'])
+    expect(board.stories.map(({ method }) => method)).toEqual(['spm', 'esd-x', 'mace', 'uce', 'none'])
     expect(committed.rows.map(({ method, weightsSha256 }) => [method, weightsSha256])).toEqual(
       committed.rows.map(({ method }) => [method, weightsOf(method)]),
     )
