@@ -34,7 +34,7 @@ const shows = (wanted: string): Promise<true> =>
     if (look()) return
     new MutationObserver(look).observe(document.body, { subtree: true, childList: true, characterData: true })
     const main = () => document.querySelector('main')?.innerText.slice(0, 2000)
-    setTimeout(() => reject(new Error(`"${wanted}" is not on the page, but: ${main()}`)), 90_000)
+    setTimeout(() => reject(new Error(`"${wanted}" is not on the page, but: ${main()}`)), 300_000)
   })
 /** Presses a button once it is there and can be pressed. Runs in the page. */
 const press = (label: string): Promise<true> =>
