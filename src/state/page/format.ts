@@ -141,3 +141,7 @@ export function count(n: number, noun: string, plural = `${noun}s`): string {
   const written = whole(n)
   return counted(n, written, noun) ?? `${written} ${n === 1 ? noun : plural}`
 }
+
+/** Value, lower and upper bound as cells of a table; a dash where there is none. */
+export const scoreTexts = ({ value, low, high }: Score, write: (value: number) => string): string[] =>
+  [value, low, high].map((one) => (one === null ? '–' : write(one)))
