@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 import type { SpqrScript } from '../../src/evaluation/run/runApi'
+import { CONTENT } from '../helpers/views'
 import { loadedScripts } from '../helpers/loadedScripts'
 
 const VIEWS = ['run', 'report', 'gallery', 'compare', 'about'] as const
@@ -34,14 +35,6 @@ async function violations(page: Page): Promise<string[]> {
   return found.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(' ')}`))
 }
 
-/** Something of each view that stands there once the recorded run and the pack's figures are read. */
-const CONTENT: Record<(typeof VIEWS)[number], string> = {
-  run: '.stage canvas',
-  report: '[aria-label="Threshold"] svg.chart path.line',
-  gallery: '.gallery-row canvas',
-  compare: '[aria-label="Reports"] td',
-  about: '.study svg.chart',
-}
 const filled = (page: Page, view: (typeof VIEWS)[number]): Promise<void> =>
   expect(page.locator(CONTENT[view]).first()).toBeVisible()
 

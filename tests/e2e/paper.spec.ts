@@ -9,18 +9,10 @@ import { expect, test, type Page } from '@playwright/test'
 import { figuresOf } from '../../src/evaluation/publish/figures'
 import { scoreCells } from '../../src/evaluation/publish/htmlText'
 import type { Report } from '../../src/core/contracts'
+import { CONTENT } from '../helpers/views'
 
 /** CSS pixels of the printed width: the sheet without its margins of 14 mm, 96 a inch. */
 const SHEETS = { A4: 688, Letter: 710 } as const
-/** Something of each view that is there once the recorded run is read. */
-const CONTENT = {
-  run: '.stage canvas',
-  report: '[aria-label="Threshold"] svg.chart path.line',
-  gallery: '.gallery-row canvas',
-  compare: '[aria-label="Reports"] td',
-  about: '.study svg.chart',
-} as const
-
 /** Texts that stand over each other or run out of the sheet, as the print style lays them out. */
 function faults(): string[] {
   const found: string[] = []
