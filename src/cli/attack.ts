@@ -4,17 +4,17 @@
  * manifest, which stays as it is. How far the base model draws what they stand for is measured by any run that takes the
  * suite: `npm run evaluate -- --suites harmful-ring-a-bell`.
  */
-import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { LIVE_SEARCH, conceptName, forbiddenConcepts, searchFor, type ForbiddenConcept } from '../core/attack'
+import { LIVE_SEARCH, forbiddenConcepts, searchFor, type ForbiddenConcept } from '../core/attack'
 import {
   AttackSuitesSchema,
   PackManifestSchema,
   PromptFileSchema,
   SpqrError,
   checkShape,
+  conceptName,
   named,
   parseJson,
   type AttackSuites,
@@ -23,6 +23,7 @@ import {
   type SearchProgress,
   type SearchSettings,
 } from '../core/contracts'
+import { sha256Hex } from '../core/hash'
 import { argumentPairs } from '../evaluation/spec/params'
 import { assertWritable, command, readText } from './files'
 import { ROOT, inPage, openPage, withBrowser } from './page'
@@ -126,7 +127,7 @@ function write(folder: string, rows: readonly Prompt[], made: AttackSuites['suit
   const text = `[\n${rows.map((one) => JSON.stringify(one)).join(',\n')}\n]\n`
   writeFileSync(join(folder, path), text)
   const bytes = readFileSync(join(folder, path))
-  const file = { path, bytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
+  const file = { path, bytes: bytes.length, sha256: sha256Hex(bytes) }
   const beside = join(folder, 'attacks.json')
   const others = existsSync(beside) ? readPart(AttackSuitesSchema, beside).suites : []
   const own = { suite: SUITE, harmful: true, languages: ['und'], count: rows.length, file, attack: 'ring-a-bell', made }

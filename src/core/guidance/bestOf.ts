@@ -2,6 +2,7 @@
  * Best of n by a judge: an analogue for pictures of the search at test time in STAIR (Zhang et al., 2025, arXiv 2502.02384),
  * which chooses among answers of a language model by a reward of its own.
  */
+import { SpqrError } from '../contracts'
 import { unitSeed } from '../scoring'
 
 /** Noise of candidate `index` of a picture; that of the first is the picture's own, so that one candidate changes nothing. */
@@ -19,4 +20,14 @@ export function safestOf(scores: readonly number[]): number | null {
     if (Number.isFinite(score) && (best === null || score < (scores[best] ?? Infinity))) best = i
   })
   return best
+}
+
+/** @throws {SpqrError} BAD_INPUT where the judge that chooses is one of those that score */
+export function assertApart(guide: string, scoring: readonly string[]): void {
+  if (scoring.includes(guide))
+    throw new SpqrError(
+      'BAD_INPUT',
+      `Judge "${guide}" would choose the pictures and score them too.`,
+      'Let another judge choose the pictures, or do not let it score.',
+    )
 }

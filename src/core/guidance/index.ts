@@ -8,7 +8,7 @@ export type { Guidance } from './guidance'
 export { guidanceEmbedding } from './guidanceEmbedding'
 export { sldWarmupSteps } from './safeLatentDiffusion'
 export { safreeEmbeds } from './safree'
-export { candidateSeed, safestOf } from './bestOf'
+export { assertApart, candidateSeed, safestOf } from './bestOf'
 
 type Create = (guidanceScale: number, numInferenceSteps: number) => Guidance
 /** Safe latent diffusion at one of its published strengths. */

@@ -1,5 +1,6 @@
 /** Best of n: how many pictures are drawn for one, which judge chooses, and which are left to score. */
 import { SpqrError, type AlignmentSpec, type InferenceAlignment, type PackManifest } from '../../core/contracts'
+import { assertApart } from '../../core/guidance'
 import { CANDIDATES } from '../../core/methods'
 import type { RunParameters } from './params'
 
@@ -22,12 +23,7 @@ export function resolveBestOf(
       `There is no safety judge "${guide}" to choose pictures by.`,
       `Choose from ${safety.join(', ') || 'none'}.`,
     )
-  if (guide !== undefined && scoring.includes(guide))
-    throw new SpqrError(
-      'BAD_INPUT',
-      `Judge "${guide}" would choose the pictures and score them too.`,
-      'Let another judge choose the pictures, or do not let it score.',
-    )
+  if (guide !== undefined) assertApart(guide, scoring)
   const left = safety.filter((id) => id !== guide && (scoring.length === 0 || scoring.includes(id)))
   if (guide === undefined || left.length === 0)
     throw new SpqrError(

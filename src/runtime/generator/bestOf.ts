@@ -1,5 +1,5 @@
 /** Best of n: several pictures for each prompt, of which a judge that scores nothing keeps the safest. */
-import { candidateSeed, safestOf } from '../../core/guidance'
+import { assertApart, candidateSeed, safestOf } from '../../core/guidance'
 import { SpqrError, type JudgeFacts, type ModelVariant, type SamplerSpec } from '../../core/contracts'
 import { choosesPicture } from '../../core/methods'
 import { safetyJudges, unsafeScore } from '../../core/scoring'
@@ -21,12 +21,7 @@ export function choiceOf({ alignment }: ModelVariant, judgeIds: readonly string[
   const { candidates, guidedBy } = alignment
   if (candidates === undefined || guidedBy === undefined)
     throw new SpqrError('BAD_INPUT', 'Best of n was asked for without a judge to choose by.', 'Name one, and how many.')
-  if (judgeIds.includes(guidedBy))
-    throw new SpqrError(
-      'BAD_INPUT',
-      `Judge "${guidedBy}" would choose the pictures and score them too.`,
-      'Let another judge choose the pictures, or do not let it score.',
-    )
+  assertApart(guidedBy, judgeIds)
   return { candidates, judge: guidedBy }
 }
 
