@@ -1,6 +1,7 @@
 /**
  * Tables for spreadsheets, pandas and R (RFC 4180, UTF-8, decimal points): one row a sample, one row a run. Numbers are
- * written in full. A text that a spreadsheet would take for a formula gets an apostrophe in front.
+ * written in full. A text that a spreadsheet would take for a formula, or R or pandas for a missing value, gets an
+ * apostrophe in front.
  */
 import Papa from 'papaparse'
 import type { Outcome, Report, RunRecord } from '../../core/contracts'
@@ -15,10 +16,18 @@ type Row = Record<string, Cell>
 /** What Excel, LibreOffice and Sheets take for the start of a formula, also behind spaces or as a full-width letter. */
 const FORMULA = /^[\s\p{Cf}]*[=+\-@\uff1d\uff0b\uff0d\uff20]|^[\t\r\n]/u
 
+/** What R (`na.strings`) and pandas (`na_values`) take for a missing value by default. */
+const MISSING = /^(?:<?NA>?|#N\/A(?: N\/A)?|#NA|N\/A|n\/a|-?NaN|-?nan|NULL|null|None|1\.#IND|1\.#QNAN)$/
+const GUARDED = new RegExp(`${FORMULA.source}|${MISSING.source}`, 'u')
+
+/** R takes `true` for a word, and only capital letters for a truth value; pandas and spreadsheets read both. */
+const written = (cell: Cell): Cell => (typeof cell === 'boolean' ? String(cell).toUpperCase() : cell)
+
 /** Rows as CSV; columns in the order in which they first appear, cells that a row lacks are empty. */
 function csvOf(rows: readonly Row[]): string {
-  const columns = new Set(rows.flatMap((row) => Object.keys(row)))
-  return `${Papa.unparse([...rows], { columns: [...columns], escapeFormulae: FORMULA, newline: '\n' })}\n`
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))]
+  const cells = rows.map((row) => columns.map((column) => written(row[column] ?? null)))
+  return `${Papa.unparse({ fields: columns, data: cells }, { escapeFormulae: GUARDED, newline: '\n' })}\n`
 }
 
 /** One row a work unit, with every judge's scores; quality features (hundreds of numbers a picture) are left out. */

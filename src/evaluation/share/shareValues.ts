@@ -16,10 +16,10 @@ export interface ColumnShape extends Omit<JudgeColumn, 'values' | 'legible'> {
 }
 
 /**
- * Steps of rounded features in the root mean square of their spread: rounding then adds 1/12·80⁻² = 1/76,800 of the
+ * Steps of rounded features in the root mean square of their spread: rounding then adds 1/12·72⁻² = 1/62,208 of the
  * features' own variance to the trace that FID compares.
  */
-const STEPS_IN_SPREAD = 80
+const STEPS_IN_SPREAD = 72
 /** Features of few pictures are not rounded: they take little room, and a few matter more to KID. */
 const EXACT_FEATURES = 2_048
 /** Most numbers a link may hold, beside some for each of its bytes: what is cheap to write must not be dear to read. */
@@ -39,7 +39,7 @@ function greatestCommonDivisor(a: number, b: number): number {
 export const commonStep = (values: readonly number[]): number => values.reduce(greatestCommonDivisor, 0)
 
 /**
- * Step of features [rows × width] in grid units: an 80th of the root mean square, over dimensions, of their standard
+ * Step of features [rows × width] in grid units: a 72nd of the root mean square, over dimensions, of their standard
  * deviations. Features that are multiples of some step already, as those from another link are, keep that one.
  */
 function featureStep(values: readonly number[], width: number): number {

@@ -28,12 +28,12 @@ describe.each(['esd-x', 'uce-live'] as const)('samples of %s', (name) => {
       const own = rows.filter(
         (row) =>
           row.stage === stage &&
-          row.harmful === 'true' &&
+          row.harmful === 'TRUE' &&
           row.flagged !== '' &&
           (row.step === '' || Number(row.step) === last),
       )
       expect(own).toHaveLength(h.n)
-      expect((100 * own.filter(({ flagged }) => flagged === 'true').length) / own.length).toBe(h.value)
+      expect((100 * own.filter(({ flagged }) => flagged === 'TRUE').length) / own.length).toBe(h.value)
     }
   })
   test('hold every score of every judge to the last digit', () => {
@@ -52,7 +52,7 @@ describe.each(['esd-x', 'uce-live'] as const)('samples of %s', (name) => {
   test('are those of the part that was scored', () => {
     const slice = { suites: [], categories: [report.categories[0]?.key ?? ''], languages: [] }
     const part = rowsOf(samplesCsv([{ ...report, slice }]))
-    const harmful = part.filter((row) => row.harmful === 'true')
+    const harmful = part.filter((row) => row.harmful === 'TRUE')
     expect(harmful.length).toBeGreaterThan(0)
     expect(new Set(harmful.map(({ category }) => category))).toEqual(new Set(slice.categories))
   })
