@@ -52,7 +52,8 @@ export function madeOf(key: Key, seed: number, report: Report): Made {
 
 function fineTuneOf({ spec: { fineTune } }: Report) {
   if (fineTune?.kind === 'live') return fineTune
-  throw new SpqrError('UNEXPECTED', 'The Report is not of a fine-tuning in the page.')
+  if (fineTune?.kind === 'accelerate') return { ...fineTune, steps: 0, batchSize: 0 }
+  throw new SpqrError('UNEXPECTED', 'The Report is neither of a fine-tuning in the page nor of an accelerator.')
 }
 
 const asBounds = (score: Score): { low: number; high: number } => ({ low: score.value ?? 0, high: score.value ?? 0 })

@@ -2,7 +2,7 @@
  * `npm run study`: the pack's reference study. Evaluates every method × profile × scenario in the page, headless, once for
  * each of `--seeds`, and writes `leaderboard.json` beside the pack's manifest after each training: a stopped study goes on
  * where it was, and two that share the methods between them can run side by side. Method `none` is the control: the base
- * model, fine-tuned by the same data. Every fine-tune is trained in the page, by the same
+ * model, fine-tuned by the same data; profile `accelerate` adds the accelerator instead. Every fine-tune is trained in the page, by the same
  * settings for all, so that rows compare; those that the pack ships were trained longer, with the recipe. Alignments too
  * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each. At its end it prints
  * the tables of models/pictogram/STUDY.md.
@@ -12,7 +12,6 @@ import { basename, join } from 'node:path'
 import type { BrowserContext } from 'playwright'
 import * as v from 'valibot'
 import {
-  PROFILES,
   PackManifestSchema,
   ReportSchema,
   SCENARIOS,
@@ -23,9 +22,7 @@ import {
 } from '../../core/contracts'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash } from '../../evaluation/spec/specHash'
-import { MITIGATION_IDS } from '../../core/methods'
-import { PARAMETERS } from '../../evaluation/spec/params'
-import type { Row } from '../../evaluation/study/board'
+import { STUDY_PROFILES, type Row } from '../../evaluation/study/board'
 import { readAdapterFile } from '../adapterFiles'
 import { assertWritable, command } from '../files'
 import { ROOT, inPage, openPage, withBrowser } from '../page'
@@ -41,19 +38,9 @@ import {
   type Options,
 } from './board'
 import { madeOf, rowOfTrainings, type Made } from './row'
-import { BENEATH, CONTROL, drawnBy, sourcesOf, worksOn, type Source } from './sources'
+import { ACCELERATE, cellsOf } from './cells'
+import { BENEATH, type Source } from './sources'
 import { studyText } from './studyTable'
-
-function listOf(text: string, known: readonly string[], what: string): string[] {
-  const names = text
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
-  const wrong = names.find((name) => !known.includes(name))
-  if (wrong !== undefined)
-    throw new SpqrError('BAD_INPUT', `There is no ${what} "${wrong}".`, `Choose from ${known.join(', ')}.`)
-  return names.length > 0 ? names : [...known]
-}
 
 const parametersOf = (
   { method, profile, scenario, mitigation = 'none' }: Cell,
@@ -65,13 +52,17 @@ const parametersOf = (
   method,
   scenario,
   threads: options.threads,
-  train: profile,
-  'train-steps': options['train-steps'],
-  'train-seed': String(seed),
   sampler: options.sampler,
-  'held-out': options['held-out'],
-  checkpoints: options.checkpoints,
-  ...(mitigation === BENEATH ? { beneath: 'base' } : { mitigation }),
+  ...(profile === ACCELERATE
+    ? { profile }
+    : {
+        train: profile,
+        'train-steps': options['train-steps'],
+        'train-seed': String(seed),
+        'held-out': options['held-out'],
+        checkpoints: options.checkpoints,
+        ...(mitigation === BENEATH ? { beneath: 'base' } : { mitigation }),
+      }),
 })
 
 /** Enough for every reader of the file, at half its size. */
@@ -118,45 +109,15 @@ async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
   const manifest = v.parse(PackManifestSchema, JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')))
-  const sources = [...sourcesOf(manifest), CONTROL]
   const seeds = readSeeds(options.seeds)
-  const [sampler] = listOf(options.sampler, ['full', 'fast'], 'sampler')
-  const methods = listOf(
-    options.methods,
-    sources.map(({ method }) => method),
-    'method',
-  )
-  const profiles = listOf(options.profiles, PROFILES, 'profile')
-  const scenarios = listOf(options.scenarios, SCENARIOS, 'scenario')
-  const mitigations = listOf(options.mitigations || 'none', ['none', BENEATH, ...MITIGATION_IDS], 'mitigation')
-  const heldOut = Number(PARAMETERS['held-out'].parse(options['held-out']))
-  const left = methods.filter((method) => !drawnBy(options.sampler, method))
+  const { cells, left, sampler, plain } = cellsOf(options, manifest)
   if (left.length > 0)
-    console.error(`Not drawn by the fast sampler, since they act through guidance: ${left.join(', ')}.`)
-  // Scenario by scenario, so that a study that is cut short already compares every method somewhere.
-  const chosen = methods.flatMap((method) =>
-    left.includes(method) ? [] : sources.filter((source) => source.method === method),
-  )
-  const cells = scenarios.flatMap((scenario) =>
-    chosen.flatMap((source) =>
-      profiles.flatMap((profile) =>
-        mitigations
-          .filter((mitigation) => worksOn(mitigation, source.method))
-          .map((mitigation): Cell & Source => ({
-            ...source,
-            profile,
-            scenario,
-            ...(mitigation === 'none' ? {} : { mitigation }),
-            ...(heldOut === 0 ? {} : { heldOut }),
-          })),
-      ),
-    ),
-  )
+    console.error(`Left out, since they act through guidance, which an accelerator has inside: ${left.join(', ')}.`)
   const packSha256 = packHash(manifest)
   const asPublished = (['preset', 'train-steps', 'held-out', 'checkpoints'] as const).every(
     (name) => options[name] === OPTIONS[name],
   )
-  if (options.out === '' && (!asPublished || mitigations.some((one) => one !== 'none'))) {
+  if (options.out === '' && (!asPublished || !plain)) {
     throw new SpqrError(
       'BAD_INPUT',
       `The pack's leaderboard holds rows of the ${OPTIONS.preset} preset and ${OPTIONS['train-steps']} plain steps, without held-out pictures; others would not compare.`,
@@ -165,7 +126,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   assertWritable(file)
-  const study: Study = { options, seeds, sampler: sampler === 'fast' ? 'fast' : 'full', file, packSha256 }
+  const study: Study = { options, seeds, sampler, file, packSha256 }
   const { rows: known } = readBoard(file, packSha256)
   const open = options.tables === 'no' ? cells.filter((cell) => !isKnown(known, cell, study)) : []
   const failed = open.length === 0 ? 0 : await evaluateAll(open, study)
@@ -183,18 +144,24 @@ interface Study {
   packSha256: string
 }
 
-const conditionsOf = ({ weightsSha256 }: Source, { options, sampler }: Study): Conditions => ({
-  sampler,
-  preset: options.preset,
-  steps: Number(options['train-steps']),
-  weightsSha256,
+const stepsOf = ({ profile }: Cell, { options }: Study): number =>
+  profile === ACCELERATE ? 0 : Number(options['train-steps'])
+/** An accelerator is the same one every time. */
+const seedsOf = ({ profile }: Cell, { seeds }: Study): number[] => (profile === ACCELERATE ? [0] : seeds)
+
+const conditionsOf = (cell: Cell & Source, study: Study): Conditions => ({
+  sampler: study.sampler,
+  preset: study.options.preset,
+  steps: stepsOf(cell, study),
+  weightsSha256: cell.weightsSha256,
 })
 
 /** A row of an earlier version holds one training, whose seed its fine-tune names. */
 function isKnown(rows: readonly Row[], cell: Cell & Source, study: Study): boolean {
-  const { seeds, options, sampler } = study
+  const { options, sampler } = study
+  const seeds = seedsOf(cell, study)
   return rows.filter(sameRow({ ...cell, sampler, seeds })).some((row) => {
-    if (row.preset !== options.preset || row.fineTune.steps !== Number(options['train-steps'])) return false
+    if (row.preset !== options.preset || row.fineTune.steps !== stepsOf(cell, study)) return false
     if ((row.weightsSha256 ?? null) !== cell.weightsSha256) return false
     const done = row.trainings?.map(({ seed }) => seed) ?? [row.fineTune.seed]
     return seeds.every((seed) => done.includes(seed))
@@ -225,11 +192,12 @@ async function evaluateCell(
   study: Study,
   name: string,
 ): Promise<void> {
-  const { seeds, sampler, packSha256, file, options } = study
+  const { sampler, packSha256, file, options } = study
+  const seeds = seedsOf(cell, study)
   const { method, profile, scenario, weightsSha256, mitigation, heldOut } = cell
   const key = {
     method,
-    profile: v.parse(v.picklist(PROFILES), profile),
+    profile: v.parse(v.picklist(STUDY_PROFILES), profile),
     scenario: v.parse(v.picklist(SCENARIOS), scenario),
     packSha256,
     weightsSha256,

@@ -1,6 +1,14 @@
 /** The reference study as the Markdown of models/pictogram/STUDY.md: for each design two tables and what its tests show. */
-import { PROFILES, SCENARIOS, type Profile, type Scenario, type Score } from '../../core/contracts'
-import { designKey, designKeys, designOf, isWholeRow, type Design, type Row } from '../../evaluation/study/board'
+import { PROFILES, SCENARIOS, type Scenario, type Score } from '../../core/contracts'
+import {
+  designKey,
+  designKeys,
+  designOf,
+  isWholeRow,
+  type Design,
+  type Row,
+  type StudyProfile,
+} from '../../evaluation/study/board'
 import { capabilityOf, shownBy, type Shown } from '../../evaluation/study/findings'
 import { figure, interval, points, unit } from '../../state/page/format'
 import { methodName } from '../../state/page/names'
@@ -82,16 +90,16 @@ function tablesOf(design: Design, rows: readonly StudyResult[]): DesignTables {
   const none: Shown = { p: null, adjusted: null, change: null, atMost: null, seen: null }
   const tested = rows.map((row, i): Tested => ({ ...row, shown: shown[i] ?? none }))
   const trainings = design.trainings === 1 ? 'one training' : `${design.trainings} trainings`
-  const { mitigation, heldOut } = design
+  const { mitigation, heldOut, accelerated } = design
   const how = [
     ...(mitigation === 'none' ? [] : [mitigation]),
     ...(heldOut === 0 ? [] : [`${heldOut} pictures held out`]),
   ]
   return {
     design,
-    title: [`${design.sampler} sampler`, trainings, ...how].join(', '),
+    title: [`${design.sampler} sampler`, accelerated ? 'the accelerator added' : trainings, ...how].join(', '),
     tests: testsLine(shown),
-    ...twoTables(tested),
+    ...twoTables(tested, accelerated ? ['accelerate'] : PROFILES),
   }
 }
 
@@ -103,24 +111,28 @@ function testsLine(shown: readonly Shown[]): string {
   return `${shown.length} rows; ${p.filter((one) => one < 0.05).length} with p < 0.05, after Holm's adjustment ${(rises ?? 0) + (falls ?? 0)}: ${rises} rises and ${falls} falls. The smallest rise that one row shows in four of five studies is ${at(0.5)} points in the middle row (${at(0)} to ${at(1)}).`
 }
 
-/** General data with everything else, then Δh on the other data. Methods by their h once aligned; a row that is missing leaves its cell empty. */
-function twoTables(results: readonly Tested[]): { general: string; others: string } {
-  const find = (method: string, scenario: Scenario, profile: Profile): Tested | undefined =>
-    results.find((row) => row.method === method && row.scenario === scenario && row.profile === profile)
-  // h once aligned, P and Q are of the aligned model: the same in every row of a method.
-  const methods = results
+/** One row of each method, by h once aligned, which like P and Q is the same in all of them. */
+const oneOfEach = (results: readonly Tested[]): Tested[] =>
+  results
     .filter(({ method }, i) => results.findIndex((row) => row.method === method) === i)
     .sort((a, b) => (a.harmfulness.aligned.value ?? Infinity) - (b.harmfulness.aligned.value ?? Infinity))
+
+/** General data with everything else, then Δh on the other data. Methods by their h once aligned; a row that is missing leaves its cell empty. */
+function twoTables(results: readonly Tested[], profiles: readonly StudyProfile[]): { general: string; others: string } {
+  const most = profiles.at(-1) ?? 'standard'
+  const find = (method: string, scenario: Scenario, profile: StudyProfile): Tested | undefined =>
+    results.find((row) => row.method === method && row.scenario === scenario && row.profile === profile)
+  const methods = oneOfEach(results)
   const drifts = (method: string, scenario: Scenario): string[] =>
-    PROFILES.map((profile) => {
+    profiles.map((profile) => {
       const row = find(method, scenario, profile)
       return row ? drift(row) : ''
     })
   const learns = results.some(({ heldOut }) => heldOut !== undefined)
   const legible = results.some(({ illegible }) => illegible !== undefined)
   const general = methods.map(({ method, harmfulness, scores, illegible }) => {
-    const last = find(method, 'general', 'standard')
-    const after = (last ?? find(method, 'general', 'moderate') ?? find(method, 'general', 'lite'))?.illegible
+    const last = find(method, 'general', most)
+    const after = profiles.map((profile) => find(method, 'general', profile)).findLast((row) => row)?.illegible
     return [
       methodName(method),
       share(harmfulness.aligned),
@@ -128,7 +140,7 @@ function twoTables(results: readonly Tested[]): { general: string; others: strin
         ? [illegible ? `${figure(illegible.aligned, 1)} → ${after ? figure(after.fineTuned, 1) : 'none'}` : 'none']
         : []),
       ...drifts(method, 'general'),
-      ...(learns ? PROFILES.map((profile) => learned(find(method, 'general', profile))) : []),
+      ...(learns ? profiles.map((profile) => learned(find(method, 'general', profile))) : []),
       or(scores.P, unit),
       or(scores.Q, unit),
       ...(last ? capability(last) : ['', '']),
@@ -145,25 +157,28 @@ function twoTables(results: readonly Tested[]): { general: string; others: strin
         '',
         'h aligned',
         ...(legible ? ['illegible, aligned → after'] : []),
-        ...PROFILES.map((profile) => `Δh after ${profile}`),
-        ...(learns ? PROFILES.map((profile) => `learned by ${profile}, %`) : []),
+        ...profiles.map((profile) => `Δh after ${profile}`),
+        ...(learns ? profiles.map((profile) => `learned by ${profile}, %`) : []),
         'P',
         'Q',
-        'P before → after standard',
-        'Q before → after standard',
-        'SPQR after standard',
+        `P before → after ${most}`,
+        `Q before → after ${most}`,
+        `SPQR after ${most}`,
       ],
       general,
     ),
-    others: markdown(
-      ['Δh', ...other.flatMap((scenario) => PROFILES.map((profile) => `${scenario}, ${profile}`))],
-      others,
-    ),
+    others:
+      others.length === 0
+        ? ''
+        : markdown(
+            ['Δh', ...other.flatMap((scenario) => profiles.map((profile) => `${scenario}, ${profile}`))],
+            others,
+          ),
   }
 }
 
 /** All of it, as the command prints it. */
 export const studyText = (results: readonly StudyResult[]): string =>
   studyTables(results)
-    .map(({ title, tests, general, others }) => `## ${title}\n\n${tests}\n\n${general}\n\n${others}`)
+    .map(({ title, tests, general, others }) => [`## ${title}`, tests, general, others].filter(Boolean).join('\n\n'))
     .join('\n\n')

@@ -2,6 +2,10 @@
 import * as v from 'valibot'
 import { PROFILES, SCENARIOS, ScoreSchema as LooseScoreSchema, type Score } from '../../core/contracts'
 
+/** What a study does to the aligned model: fine-tuning by a profile, or adding the pack's accelerator. */
+export const STUDY_PROFILES = [...PROFILES, 'accelerate'] as const
+export type StudyProfile = (typeof STUDY_PROFILES)[number]
+
 const ScoreSchema: v.GenericSchema<unknown, Score> = LooseScoreSchema
 const finite = v.pipe(v.number(), v.finite())
 const count = v.pipe(v.number(), v.integer(), v.minValue(0))
@@ -45,12 +49,13 @@ const DriftSchema = v.intersect([
  */
 export const RowSchema = v.looseObject({
   method: v.string(),
-  profile: v.picklist(PROFILES),
+  profile: v.picklist(STUDY_PROFILES),
   scenario: v.picklist(SCENARIOS),
   packSha256: v.string(),
   /** Of the method; null where it has none. */
   weightsSha256: v.optional(v.nullable(v.string())),
   preset: v.string(),
+  /** An accelerator is added as it is: no steps. */
   fineTune: v.looseObject({ steps: finite, batchSize: finite }),
   scores: v.object({ S: ScoreSchema, P: ScoreSchema, Q: ScoreSchema, R: ScoreSchema, SPQR: ScoreSchema }),
   harmfulness: StagesSchema,
@@ -121,17 +126,22 @@ export interface Design {
   /** `none`: plain fine-tuning. */
   mitigation: string
   heldOut: number
+  /** The accelerator was added; nothing was trained. */
+  accelerated: boolean
 }
-type Designed = Pick<Row, 'sampler' | 'seeds' | 'mitigation' | 'heldOut'>
-export const designOf = ({ sampler, seeds, mitigation, heldOut }: Designed): Design => ({
+type Designed = Pick<Row, 'sampler' | 'seeds' | 'mitigation' | 'heldOut'> & { profile: string }
+export const designOf = ({ sampler, seeds, mitigation, heldOut, profile }: Designed): Design => ({
   sampler: sampler ?? 'full',
   trainings: seeds?.length ?? 1,
   mitigation: mitigation ?? 'none',
   heldOut: heldOut ?? 0,
+  accelerated: profile === 'accelerate',
 })
 /** Plain rows without held-out pictures have the keys that they had before there were others. */
-export const designKey = ({ sampler, trainings, mitigation, heldOut }: Design): string =>
-  `${sampler} ${trainings}${mitigation === 'none' && heldOut === 0 ? '' : ` ${mitigation} ${heldOut}`}`
+export const designKey = ({ sampler, trainings, mitigation, heldOut, accelerated }: Design): string =>
+  accelerated
+    ? `${sampler} accelerate`
+    : `${sampler} ${trainings}${mitigation === 'none' && heldOut === 0 ? '' : ` ${mitigation} ${heldOut}`}`
 
 /** Keys of the designs among the rows, in code-unit order. */
 export const designKeys = (rows: readonly Designed[]): string[] =>

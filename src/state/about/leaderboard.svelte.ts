@@ -1,15 +1,26 @@
 /** The pack's own reference study: what the product's evaluator found for every method, profile and scenario. */
 import * as v from 'valibot'
-import { PROFILES, SCENARIOS, type PackManifest, type Profile, type Scenario, type Score } from '../../core/contracts'
+import { SCENARIOS, type PackManifest, type Profile, type Scenario, type Score } from '../../core/contracts'
 import { MITIGATION_IDS, MITIGATIONS } from '../../core/methods'
 import { packHash } from '../../evaluation/spec/specHash'
-import { BoardSchema, designKey, designKeys, designOf, isWholeRow, type Row } from '../../evaluation/study/board'
+import {
+  BoardSchema,
+  STUDY_PROFILES,
+  designKey,
+  designKeys,
+  designOf,
+  isWholeRow,
+  type Row,
+  type StudyProfile,
+} from '../../evaluation/study/board'
 import { capabilityOf, shownBy, type Capability, type Shown } from '../../evaluation/study/findings'
 import { figure, points } from '../page/format'
 import { methodName } from '../page/names'
 import { ranked } from '../report/ranks'
 import type { Held } from '../run/nextStep'
 import type { Services } from '../page/services'
+
+export type { StudyProfile }
 
 /** One row of the study; `rank` among the methods under the same benign fine-tune, `shown` by all tests of its design together. */
 export interface StudyRow extends Row {
@@ -26,7 +37,7 @@ export const CONTROL = 'none'
 export interface MethodStory {
   method: string
   aligned: Score
-  after: Partial<Record<Profile, Score>>
+  after: Partial<Record<StudyProfile, Score>>
   worst: StudyRow | null
   /** Whether some profile brought harm back, by the adjusted tests. */
   undone: boolean
@@ -62,7 +73,12 @@ export function storiesFinding(all: readonly MethodStory[]): string {
   const excluded = bound === null ? '' : `no rise above ${figure(bound, 1)} points`
   if (!first?.worst)
     return `No method of ${stories.length} is shown to drift${excluded === '' ? '' : `; ${excluded} in any`}`
-  const most = `Harmless fine-tuning brought harm back in ${stories.length - others.length} of ${stories.length} methods, most in ${methodName(first.method)}: ${points(driftOf(first.worst))} points`
+  const undone = stories.length - others.length
+  const by = points(driftOf(first.worst))
+  const most =
+    first.worst.profile === 'accelerate'
+      ? `The accelerator brought harm back in ${undone} of ${stories.length} methods, most in ${methodName(first.method)}: ${by} points`
+      : `Harmless fine-tuning brought harm back in ${undone} of ${stories.length} methods, most in ${methodName(first.method)}: ${by} points`
   return others.length > 0 && excluded !== '' ? `${most}; ${excluded} in the others` : most
 }
 
@@ -70,7 +86,8 @@ export function storiesFinding(all: readonly MethodStory[]): string {
 function designName(rows: readonly Row[]): string {
   const [first] = rows
   if (!first) return ''
-  const { sampler, trainings, mitigation } = designOf(first)
+  const { sampler, trainings, mitigation, accelerated } = designOf(first)
+  if (accelerated) return 'Sped up by the accelerator'
   const kept = MITIGATION_IDS.find((id) => id === mitigation)
   const how = kept ? `, ${MITIGATIONS[kept].name}` : mitigation === 'none' ? '' : ', trained beneath the alignment'
   return `${sampler === 'fast' ? 'Fast' : 'Full'} sampler, ${trainings === 1 ? 'one training' : `${trainings} trainings`}${how}`
@@ -80,7 +97,7 @@ export class Leaderboard {
   #all = $state.raw<readonly StudyRow[]>([])
   #design = $state('')
   #scenario = $state<Scenario>('general')
-  #profile = $state<Profile>('standard')
+  #profile = $state<StudyProfile>('standard')
   readonly #services: Pick<Services, 'leaderboard'>
 
   constructor(services: Pick<Services, 'leaderboard'>) {
@@ -101,7 +118,9 @@ export class Leaderboard {
   readonly tests = $derived(this.#rows.length)
   readonly scenarios = $derived(SCENARIOS.filter((scenario) => this.#rows.some((row) => row.scenario === scenario)))
   readonly profiles = $derived(
-    PROFILES.filter((profile) => this.#rows.some((row) => row.scenario === this.scenario && row.profile === profile)),
+    STUDY_PROFILES.filter((profile) =>
+      this.#rows.some((row) => row.scenario === this.scenario && row.profile === profile),
+    ),
   )
   /** Methods of the chosen scenario, those that drift most first. */
   readonly stories = $derived(storiesOf(this.#rows.filter(({ scenario }) => scenario === this.scenario)))
@@ -122,10 +141,10 @@ export class Leaderboard {
   set scenario(scenario: Scenario) {
     this.#scenario = scenario
   }
-  get profile(): Profile {
+  get profile(): StudyProfile {
     return this.profiles.includes(this.#profile) ? this.#profile : (this.profiles.at(-1) ?? 'standard')
   }
-  set profile(profile: Profile) {
+  set profile(profile: StudyProfile) {
     this.#profile = profile
   }
 

@@ -245,7 +245,14 @@ describe('the leaderboard', () => {
     const committed = JSON.parse(
       readFileSync(new URL('../../../../public/packs/pictogram/leaderboard.json', import.meta.url), 'utf8'),
     ) as { rows: Made[] }
+    const found = new Map<string, string | null>()
     const weightsOf = (method: string): string | null => {
+      const known = found.get(method)
+      if (known !== undefined) return known
+      found.set(method, hashOfWeights(method))
+      return weightsOf(method)
+    }
+    const hashOfWeights = (method: string): string | null => {
       const shipped = manifest.adapters.find((adapter) => adapter.role === 'alignment' && adapter.method === method)
       const beside = new URL(`../../../../models/pictogram/adapters/${method}.safetensors`, import.meta.url)
       return shipped?.file.sha256 ?? (existsSync(beside) ? sha256Hex(readFileSync(beside)) : null)
