@@ -84,6 +84,21 @@ describe('one sentence, and the engine goes on', () => {
     expect(results.map(({ status }) => status)).toEqual(['judged'])
   })
 
+  test('weights beside the graph with a number that is not finite', async () => {
+    const { disk } = await family('lcm')
+    const spoilt = disk.map(async (file) => {
+      if (file.path !== 'unet/model.onnx_data') return file
+      const bytes = new Uint8Array(await file.blob.arrayBuffer())
+      bytes.set([0, 0, 0xc0, 0x7f], 4096)
+      return { path: file.path, blob: new Blob([bytes]) }
+    })
+    const refused = await rejection(opened(folder(await Promise.all(spoilt))))
+    expect(refused).toMatchObject({
+      code: 'WEIGHTS_INVALID',
+      message: expect.stringMatching(/^The weight ".+" of the U-Net holds a number that is not finite\.$/) as unknown,
+    })
+  })
+
   test.each<[string, () => ModelChoice, string, string]>([
     [
       'an id that does not exist',

@@ -1,3 +1,3 @@
 /** Reading ONNX files without running them. */
-export { assertFinite } from './finite'
+export { assertFinite, assertFiniteData } from './finite'
 export { readOnnx, type OnnxModel, type OnnxPort } from './model'

@@ -1,8 +1,8 @@
 /** One ONNX graph as a session: ports asserted against the manifest, values converted to the ports' types. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web'
-import { halfBits, toFloats } from '../../core/adapters'
+import { halfBits, toFloats, type ByteSource } from '../../core/adapters'
 import { SpqrError, type Component, type GraphPort } from '../../core/contracts'
-import { assertFinite } from '../../core/onnx'
+import { assertFinite, assertFiniteData } from '../../core/onnx'
 import { ortError, type OrtRuntime } from '../ort'
 
 export interface Values {
@@ -106,6 +106,17 @@ const portOf =
     return { name: port.name, dtype: port.type, dims: [...port.shape] }
   }
 
+/** External data read in pieces, wherever they are. */
+function sourceOf(data: Uint8Array | Blob | undefined): ByteSource | undefined {
+  if (data === undefined) return undefined
+  return data instanceof Uint8Array
+    ? { size: data.length, slice: (at, length) => Promise.resolve(data.subarray(at, at + length)) }
+    : {
+        size: data.size,
+        slice: async (at, length) => new Uint8Array(await data.slice(at, at + length).arrayBuffer()),
+      }
+}
+
 export class Graph {
   private constructor(
     private readonly runtime: OrtRuntime,
@@ -177,6 +188,7 @@ export class Graph {
     })
     try {
       await assertFinite(onnx, what)
+      await assertFiniteData(onnx, what, (location) => sourceOf(data.find(({ path }) => path === location)?.data))
       const [inputs, outputs] = [session.inputMetadata.map(portOf(what)), session.outputMetadata.map(portOf(what))]
       return new Graph(runtime, session, { inputs, outputs }, what)
     } catch (thrown) {

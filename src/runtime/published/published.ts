@@ -1,5 +1,5 @@
 /** Published ONNX files as sessions: weights inside the graph or beside it, with adapters merged into their bytes. */
-import { applyAdapters, fromFloats, toFloats, type Adapter } from '../../core/adapters'
+import { applyAdapters, fromFloats, halfBits, toFloats, type Adapter } from '../../core/adapters'
 import { SpqrError, type OnnxComponent, type OnnxWeight, type RepositoryFile } from '../../core/contracts'
 import { throwIfAborted, type OnEvent } from '../events'
 import { Graph } from '../generator/graph'
@@ -13,6 +13,7 @@ export interface PublishedFiles {
 
 /** Number formats that a merged weight is written back in. */
 const WRITABLE = ['F32', 'F16'] as const
+const HALF_INFINITY = 0x7c00
 
 async function bytesOf(blob: Blob): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await blob.arrayBuffer())
@@ -55,6 +56,12 @@ export async function mergeInto(
       )
     const values = await readWeight(blob, weight)
     applyAdapters(adapters, weight.name, values)
+    if (dtype === 'F16' && values.some((value) => halfBits(Math.abs(value)) === HALF_INFINITY))
+      throw new SpqrError(
+        'ADAPTER_NAN',
+        `After merging, the weight "${weight.name}" is too large for the half precision it is stored in.`,
+        'Lower the strength of the adapters, or use the float32 export of the model.',
+      )
     // A Blob at once: the browser keeps its bytes, on disk where they are many, and this heap is free of them.
     pieces.push(blob.slice(end, weight.offset), new Blob([new Uint8Array(fromFloats(dtype, values))]))
     end = weight.offset + weight.length
