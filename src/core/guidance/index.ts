@@ -1,7 +1,7 @@
-import { SpqrError, type InferenceAlignment } from '../contracts'
+import { SpqrError, type DiffusionModel, type InferenceAlignment } from '../contracts'
 import { ClassifierFree, Unguided } from './classifierFree'
 import type { Guidance } from './guidance'
-import { changesPrediction, GUIDANCE, SLD_PRESETS, type PredictionGuidanceId } from '../methods'
+import { changesPrediction, GUIDANCE, SAFECTRL, SLD_PRESETS, type PredictionGuidanceId } from '../methods'
 import { SafeLatentDiffusion } from './safeLatentDiffusion'
 
 export type { Guidance } from './guidance'
@@ -10,7 +10,8 @@ export { sldWarmupSteps } from './safeLatentDiffusion'
 export { safreeEmbeds } from './safree'
 export { assertApart, candidateSeed, safestOf } from './bestOf'
 
-type Create = (guidanceScale: number, numInferenceSteps: number) => Guidance
+type Latent = Pick<DiffusionModel['latent'], 'channels' | 'height' | 'width'>
+type Create = (guidanceScale: number, numInferenceSteps: number, latent: Latent) => Guidance
 /** Safe latent diffusion at one of its published strengths. */
 const sld =
   (preset: keyof typeof SLD_PRESETS): Create =>
@@ -24,6 +25,13 @@ const PREDICTION_GUIDANCE: Record<PredictionGuidanceId, Create> = {
   'sld-medium': sld('sld-medium'),
   'sld-strong': sld('sld-strong'),
   'sld-max': sld('sld-max'),
+  safectrl: (guidanceScale, numInferenceSteps, { channels, height, width }) =>
+    new SafeLatentDiffusion(SLD_PRESETS[SAFECTRL.steering], guidanceScale, numInferenceSteps, {
+      share: SAFECTRL.share,
+      channels,
+      height,
+      width,
+    }),
 }
 
 /**
@@ -35,6 +43,7 @@ export function createGuidance(
   spec: InferenceAlignment | null,
   guidanceScale: number,
   numInferenceSteps: number,
+  latent: Latent,
 ): Guidance {
   if (!Number.isFinite(guidanceScale)) {
     throw new SpqrError(
@@ -54,5 +63,5 @@ export function createGuidance(
       'Use a guidance scale above 1, or another alignment.',
     )
   }
-  return PREDICTION_GUIDANCE[spec.method](guidanceScale, numInferenceSteps)
+  return PREDICTION_GUIDANCE[spec.method](guidanceScale, numInferenceSteps, latent)
 }

@@ -1,6 +1,7 @@
 import { SpqrError } from '../contracts'
 import type { SldSettings } from '../methods'
 import { prediction, type Condition, type Guidance } from './guidance'
+import { regionOf, type Region } from './region'
 
 /** The number of sampler steps for which the paper chose δ. */
 const WARMUP_MEASURED_ON = 50
@@ -15,16 +16,19 @@ export function sldWarmupSteps(settings: SldSettings, numInferenceSteps: number)
  * φ = min(1, s_S·|ε(c) − ε(S)|) (eq. 6); μ = φ where ε(c) − ε(S) < λ, else 0; γ = μ·(ε(S) − ε(∅)) + s_m·ν (eq. 4, 7);
  * ν ← β_m·ν + (1 − β_m)·γ (eq. 8), during the warm-up too; from step δ on ε = ε(∅) + g·(ε(c) − ε(∅) − γ) (eq. 3).
  * A flow model's v points from picture to noise as ε does, so the same equations hold for it.
+ * With a region M, SafeCtrl-style, γ is M ⊙ γ in both: outside M nothing is steered, and nothing is remembered.
  */
 export class SafeLatentDiffusion implements Guidance {
   readonly conditions: readonly Condition[] = ['unconditional', 'conditional', 'safety']
   readonly #settings: SldSettings
   readonly #scale: number
   readonly #warmup: number
+  readonly #region: Region | null
   #momentum: Float64Array | null = null
   #nextStep = 0
 
-  constructor(settings: SldSettings, guidanceScale: number, numInferenceSteps: number) {
+  constructor(settings: SldSettings, guidanceScale: number, numInferenceSteps: number, region: Region | null = null) {
+    this.#region = region
     this.#settings = settings
     this.#scale = guidanceScale
     this.#warmup = sldWarmupSteps(settings, numInferenceSteps)
@@ -37,13 +41,14 @@ export class SafeLatentDiffusion implements Guidance {
     const momentum = this.#momentumAt(stepIndex, conditional.length)
     const { safetyScale, threshold, momentumScale, momentumBeta } = this.#settings
     const active = stepIndex >= this.#warmup
+    const inside = this.#region && regionOf(safety, unconditional, this.#region)
     const result = new Float32Array(conditional.length)
     for (let i = 0; i < result.length; i += 1) {
       const [empty, prompt, concept] = [unconditional[i] ?? 0, conditional[i] ?? 0, safety[i] ?? 0]
       const nu = momentum[i] ?? 0
       const apart = prompt - concept
       const mu = apart < threshold ? Math.min(1, safetyScale * Math.abs(apart)) : 0
-      const gamma = mu * (concept - empty) + momentumScale * nu
+      const gamma = inside && !inside[i] ? 0 : mu * (concept - empty) + momentumScale * nu
       momentum[i] = momentumBeta * nu + (1 - momentumBeta) * gamma
       result[i] = empty + this.#scale * (prompt - empty - (active ? gamma : 0))
     }

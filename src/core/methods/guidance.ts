@@ -65,6 +65,13 @@ export const GUIDANCE = {
     changes: 'choice',
     linear: true,
   },
+  safectrl: {
+    name: 'SafeCtrl-style',
+    help: 'Safe latent diffusion that is confined to where the forbidden words would change the picture most, and leaves the rest as it is: an analogue without training of SafeCtrl, which trains a detector of regions and a suppressor.',
+    source: { paper: 'Zhang et al., 2025 (SafeCtrl), as an analogue without training', arXiv: '2508.11904' },
+    changes: 'prediction',
+    linear: false,
+  },
 } as const satisfies Record<string, GuidanceMethod>
 export type GuidanceId = keyof typeof GUIDANCE
 export const GUIDANCE_IDS = idsOf(GUIDANCE)
@@ -79,6 +86,11 @@ export const changesPrediction = (id: GuidanceId): id is PredictionGuidanceId =>
 /** A method that only chooses among finished pictures; it names no concepts. */
 export const choosesPicture = (id: string): id is Changing<'choice'> =>
   isGuidance(id) && GUIDANCE[id].changes === 'choice'
+/**
+ * SafeCtrl-style: the steering that is confined to a region, and the share of the latent grid that the region takes. Neither
+ * is published: SafeCtrl's modules are trained.
+ */
+export const SAFECTRL = { steering: 'sld-max', share: 0.25 } as const
 /** Pictures that are drawn for one that is kept. */
 export const CANDIDATES = {
   label: 'Pictures to choose from',

@@ -98,7 +98,8 @@ export class Pipeline {
     const { conditionWidth } = this.denoiser
     this.assertGuidable(conditionWidth !== null)
     // A consistency model has guidance inside: it takes the scale as an input and is run once a step.
-    const guidance = createGuidance(this.inference, conditionWidth === null ? guidanceScale : 0, numInferenceSteps)
+    const scale = conditionWidth === null ? guidanceScale : 0
+    const guidance = createGuidance(this.inference, scale, numInferenceSteps, this.model.latent)
     const timestepCond = conditionWidth === null ? null : guidanceEmbedding(guidanceScale, conditionWidth)
     const embeds = await conditionEmbeds(
       this.text,

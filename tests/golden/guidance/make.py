@@ -1,5 +1,5 @@
 """Guidance step by step: safe latent diffusion by diffusers' own pipeline code and by the paper's equations in NumPy,
-SAFREE's projection by the paper's equations in NumPy (float64). Tolerance 1e-5 relative.
+SafeCtrl-style (the same, confined to a region) and SAFREE's projection by their equations in NumPy (float64). Tolerance 1e-5 relative.
 
 Run: models/pictogram/.venv/bin/python tests/golden/guidance/make.py
 """
@@ -43,6 +43,23 @@ def by_paper(preset, steps):
         gamma = mu * (concept - empty) + momentum_scale * nu
         nu = beta * nu + (1 - beta) * gamma
         out.append(empty + SCALE * (prompt - empty - (gamma if k >= int(delta * steps / 50 + 0.5) else 0)))
+    return np.array(out)
+
+
+def safectrl(channels, height, width, steps, share=0.25):
+    """Safe latent diffusion at its strongest, gamma times M: the quarter of the cells where the concept changes most."""
+    _, s, threshold, momentum_scale, beta = PRESETS["sld-max"]
+    shape = (-1, channels, height * width)
+    nu, out = np.zeros(SIZE).reshape(shape), []
+    for k in range(steps):
+        empty, prompt, concept = (x[k % 7].astype(np.float64).reshape(shape) for x in (EMPTY, PROMPT, CONCEPT))
+        strength = np.linalg.norm(concept - empty, axis=1)
+        least = np.sort(strength, axis=1)[:, ::-1][:, max(1, round(share * height * width)) - 1]
+        inside = (strength >= least[:, None])[:, None]
+        mu = np.where(prompt - concept < threshold, np.minimum(1, s * np.abs(prompt - concept)), 0)
+        gamma = inside * (mu * (concept - empty) + momentum_scale * nu)
+        nu = beta * nu + (1 - beta) * gamma
+        out.append((empty + SCALE * (prompt - empty - gamma)).ravel())
     return np.array(out)
 
 
@@ -91,5 +108,7 @@ def rounded(value):
 sld = [{"preset": p, "steps": n, "diffusers": by_diffusers(p, n).tolist(), "paper": by_paper(p, n).tolist()}
        for p in PRESETS for n in (8, 50)]
 out = {"diffusers": diffusers.__version__, "guidanceScale": SCALE, "tolerance": 1e-5, "unconditional": EMPTY.tolist(),
-       "conditional": PROMPT.tolist(), "safety": CONCEPT.tolist(), "sld": sld, "safree": list(safree_cases())}
+       "conditional": PROMPT.tolist(), "safety": CONCEPT.tolist(), "sld": sld, "safree": list(safree_cases()),
+       "safectrl": [{"latent": {"channels": c, "height": h, "width": w}, "steps": 8, "paper": safectrl(c, h, w, 8).tolist()}
+                    for c, h, w in ((3, 2, 2), (2, 1, 3))]}
 Path(__file__).with_name("guidance.json").write_text(json.dumps(rounded(out)) + "\n")

@@ -8,6 +8,7 @@ import { TextEncoder as PromptEncoder } from '../../../../src/runtime/generator/
 import type { PackTokenizer } from '../../../../src/runtime/generator/tokenizer'
 
 const LENGTH = 5
+const LATENT = { channels: 1, height: 1, width: 1 }
 const [START, END, PAD] = [100, 101, 102]
 /** One token a character, START … END, padded. */
 const tokenizer: PackTokenizer = {
@@ -54,7 +55,7 @@ async function embeds(spec: InferenceAlignment | null, texts: string[]) {
   })
   const truncated: string[] = []
   const encoder = new PromptEncoder(stage, tokenizer, (text) => truncated.push(text))
-  const { arrays, shape } = await conditionEmbeds(encoder, createGuidance(spec, 3, 8).conditions, texts, spec)
+  const { arrays, shape } = await conditionEmbeds(encoder, createGuidance(spec, 3, 8, LATENT).conditions, texts, spec)
   return { arrays, shape, encoder, graph, truncated }
 }
 
@@ -76,7 +77,7 @@ describe('embeddings behind the guidance conditions', () => {
   test('SLD adds the concept as a condition of its own', async () => {
     const { arrays, encoder } = await embeds(inference('sld-strong'), ['x'])
     const byText = await encoder.embed(['', 'x', 'ab, c'])
-    const order = createGuidance(inference('sld-strong'), 3, 8).conditions
+    const order = createGuidance(inference('sld-strong'), 3, 8, LATENT).conditions
     expect(arrays).toEqual(
       order.map((condition) => byText[['unconditional', 'conditional', 'safety'].indexOf(condition)]),
     )

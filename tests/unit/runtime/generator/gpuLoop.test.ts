@@ -63,6 +63,7 @@ describe("the GPU loop's coefficients", () => {
     ['safree', true],
     ['sld-weak', false],
     ['sld-max', false],
+    ['safectrl', false],
   ] as const)('guidance %s is linear: %s', (method, expected) => {
     expect(linearGuidance(method && { kind: 'inference', method, concepts: ['x'] })).toBe(expected)
   })
