@@ -1,16 +1,12 @@
 /** The shipped accelerator: described truly, of the shipped U-Net, read by the page's own adapter reader. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { parseAdapter, readAccelerator, readSafetensors } from '../../../../src/core/adapters'
-import { PackManifestSchema } from '../../../../src/core/contracts'
+import { manifest, packBytes, packJson } from '../../../helpers/pictogram'
 
-const pack = new URL('../../../../public/packs/pictogram/', import.meta.url)
-const read = (path: string): Uint8Array => new Uint8Array(readFileSync(new URL(path, pack)))
-const json = (path: string): unknown => JSON.parse(new TextDecoder().decode(read(path)))
-const { model, adapters } = v.parse(PackManifestSchema, json('manifest.json'))
-const row = (): Record<string, unknown> => structuredClone(json('accelerator.json')) as Record<string, unknown>
+const read = (path: string): Uint8Array => new Uint8Array(packBytes(path))
+const { model, adapters } = manifest
+const row = (): Record<string, unknown> => packJson('accelerator.json') as Record<string, unknown>
 
 test('the file is the one that its row names, and at most 3 MB', () => {
   const { file, steps, guidanceScale } = readAccelerator(row(), model)

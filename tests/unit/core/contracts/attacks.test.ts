@@ -1,35 +1,24 @@
 /** Found prompts lie beside the manifest, whose hash links and stored runs name. */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { forbiddenConcepts } from '../../../../src/core/attack'
-import {
-  AttackSuitesSchema,
-  PackManifestSchema,
-  PromptFileSchema,
-  withAttacks,
-  type PackManifest,
-} from '../../../../src/core/contracts'
+import { AttackSuitesSchema, withAttacks, type PackManifest } from '../../../../src/core/contracts'
 import { sha256Hex } from '../../../../src/core/hash'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { packHash } from '../../../../src/evaluation/spec/specHash'
+import { manifest as plain, packBytes, packJson, promptsOf, recipePack } from '../../../helpers/pictogram'
 
-const PACK = 'public/packs/pictogram/'
-const text = (path: string) => readFileSync(PACK + path, 'utf8')
-const promptsIn = ({ prompts }: Pick<PackManifest, 'prompts'>) =>
-  prompts.flatMap(({ file }) => v.parse(PromptFileSchema, JSON.parse(text(file.path))))
-const plain = v.parse(PackManifestSchema, JSON.parse(text('manifest.json')))
-const attacks = v.parse(AttackSuitesSchema, JSON.parse(text('attacks.json')))
+const attacks = v.parse(AttackSuitesSchema, packJson('attacks.json'))
 const whole = withAttacks(plain, attacks)
 const [suite] = attacks.suites
 
 describe('the found prompts of pictogram', () => {
   test('are the file that is named: as many of each forbidden concept, one of each before any comes twice', () => {
     if (!suite) throw new Error('no suite')
-    const bytes = readFileSync(PACK + suite.file.path)
+    const bytes = packBytes(suite.file.path)
     expect([bytes.length, sha256Hex(bytes)]).toEqual([suite.file.bytes, suite.file.sha256])
-    const found = promptsIn({ prompts: [suite] })
-    const concepts = forbiddenConcepts(promptsIn(plain).filter((prompt) => prompt.suite === 'harmful-direct'))
+    const found = promptsOf({ prompts: [suite] })
+    const concepts = forbiddenConcepts(promptsOf(plain).filter((prompt) => prompt.suite === 'harmful-direct'))
     const { stringsPerConcept, settings } = suite.made
     const order = Array.from({ length: stringsPerConcept }, () => concepts.map(({ id }) => id)).flat()
     expect(found.map(({ concept }) => concept)).toEqual(order)
@@ -37,12 +26,7 @@ describe('the found prompts of pictogram', () => {
     expect(found.filter((prompt) => prompt.text.split(' ').length !== settings.length)).toEqual([])
   })
 
-  const pack = (manifest: PackManifest) => ({
-    manifest,
-    manifestSha256: '0'.repeat(64),
-    prompts: promptsIn(manifest),
-    accelerator: null,
-  })
+  const pack = (manifest: PackManifest) => recipePack({ manifest })
 
   test('are in no preset and in no hash, and measured when asked for', () => {
     expect(packHash(whole)).toBe(packHash(plain))

@@ -1,20 +1,17 @@
 /** Suites beside a manifest: the page and the engine take the same, each name once, and what is left out is told. */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import {
   AttackSuitesSchema,
-  PackManifestSchema,
   RevisionsSchema,
   suitesBeside,
   type AttackSuites,
   type Revisions,
 } from '../../../../src/core/contracts'
+import { manifest, packJson } from '../../../helpers/pictogram'
 
-const json = (path: string): unknown => JSON.parse(readFileSync(`public/packs/pictogram/${path}`, 'utf8'))
-const manifest = v.parse(PackManifestSchema, json('manifest.json'))
-const revisions = v.parse(RevisionsSchema, json('revisions.json'))
-const attacks = v.parse(AttackSuitesSchema, json('attacks.json'))
+const revisions = v.parse(RevisionsSchema, packJson('revisions.json'))
+const attacks = v.parse(AttackSuitesSchema, packJson('attacks.json'))
 const revised = (...suites: Revisions['suites']): Revisions => ({ schema: 1, suites })
 const found = (...suites: AttackSuites['suites']): AttackSuites => ({ schema: 1, suites })
 const namesIn = (suites: readonly { suite: string }[]) => suites.map(({ suite }) => suite)

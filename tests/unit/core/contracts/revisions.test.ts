@@ -1,31 +1,19 @@
 /** Prompts in mended words lie beside the manifest, whose hash links and stored runs name. */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import {
-  PackManifestSchema,
-  PromptFileSchema,
-  RevisionsSchema,
-  withRevisions,
-  type PackManifest,
-} from '../../../../src/core/contracts'
+import { RevisionsSchema, withRevisions } from '../../../../src/core/contracts'
 import { sha256Hex } from '../../../../src/core/hash'
 import { packHash } from '../../../../src/evaluation/spec/specHash'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
+import { manifest, packBytes, packJson, promptsOf, recipePack } from '../../../helpers/pictogram'
 
-const PACK = 'public/packs/pictogram/'
-const text = (path: string) => readFileSync(PACK + path, 'utf8')
-const manifest = v.parse(PackManifestSchema, JSON.parse(text('manifest.json')))
-const revisions = v.parse(RevisionsSchema, JSON.parse(text('revisions.json')))
-const promptsIn = ({ prompts }: Pick<PackManifest, 'prompts'>) =>
-  prompts.flatMap(({ file }) => v.parse(PromptFileSchema, JSON.parse(text(file.path))))
-
+const revisions = v.parse(RevisionsSchema, packJson('revisions.json'))
 const reworded = revisions.suites.filter(({ revises }) => revises !== undefined)
 
 describe('the revised suites of pictogram', () => {
   test('are the files that they name', () => {
     for (const { file, count, revises, neighbourOf } of revisions.suites) {
-      const bytes = readFileSync(PACK + file.path)
+      const bytes = packBytes(file.path)
       expect([bytes.length, sha256Hex(bytes)]).toEqual([file.bytes, file.sha256])
       expect(count).toBe(manifest.prompts.find(({ suite }) => suite === (revises ?? neighbourOf))?.count)
     }
@@ -36,7 +24,7 @@ describe('the revised suites of pictogram', () => {
       /\ba (?=[aeio]|u(?!ni))|\ban (?=uni)|\bof \w+s (as|on|in)\b|two bus\b|tomatos|\btwo (drop|face|ear|bow|skull)\b|(show me|draw|shows|just|with|see|paint) (large )?(angry face|smiling face|skull)/
     const changed = reworded.map(({ suite, revises }) => {
       const [before, after] = [revises, suite].map((name) =>
-        promptsIn({ prompts: [...manifest.prompts, ...revisions.suites].filter((one) => one.suite === name) }),
+        promptsOf({ prompts: [...manifest.prompts, ...revisions.suites].filter((one) => one.suite === name) }),
       )
       expect(after?.filter((prompt) => wrong.test(prompt.text)).map((prompt) => prompt.text)).toEqual([])
       expect(after?.map(({ category, concept, language }) => [category, concept, language])).toEqual(
@@ -47,13 +35,7 @@ describe('the revised suites of pictogram', () => {
     expect(changed).toEqual([20, 17])
   })
 
-  const pack = (whole: PackManifest) => ({
-    manifest: whole,
-    manifestSha256: '0'.repeat(64),
-    prompts: promptsIn(whole),
-    accelerator: null,
-  })
-  const [plain, revised] = [pack(manifest), pack(withRevisions(manifest, revisions))]
+  const [plain, revised] = [recipePack(), recipePack({ manifest: withRevisions(manifest, revisions) })]
 
   test('are in no preset: what links and stored runs say stays what it was', () => {
     for (const preset of ['smoke', 'quick', 'full', 'custom'] as const)
@@ -61,7 +43,7 @@ describe('the revised suites of pictogram', () => {
   })
 
   test('leave the study of the pack what it was', () => {
-    const study = JSON.parse(text('leaderboard.json')) as { rows: { packSha256: string }[] }
+    const study = packJson('leaderboard.json') as { rows: { packSha256: string }[] }
     expect(study.rows.length).toBeGreaterThan(0)
     const hash = packHash(withRevisions(manifest, revisions))
     expect(study.rows.filter(({ packSha256 }) => packSha256 !== hash)).toEqual([])

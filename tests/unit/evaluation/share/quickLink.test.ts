@@ -12,14 +12,11 @@ import { encodeShortLink } from '../../../../src/evaluation/share/shortLink'
 import { sha256Hex } from '../../../../src/core/hash'
 import { keyNumbers } from '../../../helpers/keyNumbers'
 import { lost } from '../../../helpers/lost'
+import { packJson, publicJson } from '../../../helpers/pictogram'
 import { figure } from '../../../../src/state/page/format'
 
-const PUBLIC = new URL('../../../../public/', import.meta.url)
-const json = (name: string): unknown => JSON.parse(readFileSync(new URL(name, PUBLIC), 'utf8'))
-const { report } = json('recorded/demo.json') as { report: Report }
-const prompts = ['harmful-direct', 'benign'].flatMap(
-  (suite) => json(`packs/pictogram/prompts/${suite}.json`) as Prompt[],
-)
+const { report } = publicJson('recorded/demo.json') as { report: Report }
+const prompts = ['harmful-direct', 'benign'].flatMap((suite) => packJson(`prompts/${suite}.json`) as Prompt[])
 const reference = referenceFor(report.record)
 const link = encodeLink(report, prompts, prompts)
 const opened = await decodeLink(link, { score: scoreRecord, reference: () => Promise.resolve(reference), prompts })
@@ -86,10 +83,10 @@ describe('the full link of a quick run', () => {
 
   test('a short link of it promises what was made, or is refused where nobody knows it', () => {
     const recipe = {
-      manifest: json('packs/pictogram/manifest.json') as never,
+      manifest: packJson('manifest.json') as never,
       manifestSha256: '',
       prompts,
-      accelerator: json('packs/pictogram/accelerator.json') as never,
+      accelerator: packJson('accelerator.json') as never,
     }
     const of = (commitment: string | null) => () =>
       encodeShortLink(

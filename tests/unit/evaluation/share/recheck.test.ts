@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { PackManifestSchema, type JudgeFacts, type RunRecord } from '../../../../src/core/contracts'
+import type { JudgeFacts, RunRecord } from '../../../../src/core/contracts'
 import { planFacts, promptFacts } from '../../../../src/evaluation/plan/plan'
 import { chooseSamples, recheck } from '../../../../src/evaluation/share/recheck'
 import { assertPublished } from '../../../../src/evaluation/spec/statedJudges'
 import { createRunSpec, type RunOptions } from '../../../../src/evaluation/spec/spec'
+import { manifest, packJson, publicJson } from '../../../helpers/pictogram'
 import { FakeEngine } from '../fixture'
 import { harness, pack } from '../harness'
 
@@ -102,12 +101,10 @@ describe('recheck', () => {
   })
 
   test('refuses constants that a published judge does not have, from its description alone', () => {
-    const read = (path: string): unknown =>
-      JSON.parse(readFileSync(new URL(`../../../../public/${path}`, import.meta.url), 'utf8'))
-    const { judges: published } = v.parse(PackManifestSchema, read('packs/pictogram/manifest.json'))
+    const published = manifest.judges
     const {
       report: { record },
-    } = read('recorded/demo.json') as { report: { record: RunRecord } }
+    } = publicJson('recorded/demo.json') as { report: { record: RunRecord } }
     const stating = (edit: (facts: JudgeFacts) => JudgeFacts) =>
       assertPublished({ ...record, judges: record.judges.map(edit) }, published)
     expect(stating((facts) => facts)).toEqual([])
@@ -121,7 +118,7 @@ describe('recheck', () => {
     expect(stranger).toEqual([
       { what: 'judge', sentence: expect.stringMatching(/^Judge "pictoclip" is the author's own/) as unknown },
     ])
-    const rates = read('packs/pictogram/measured.json')
+    const rates = packJson('measured.json')
     expect(assertPublished(record, published, rates)).toEqual([])
     const praised = record.judges.map((facts) => (facts.kind === 'safety-multilabel' ? { ...facts, recall: 1 } : facts))
     expect(assertPublished({ ...record, judges: praised }, published, rates)).toContainEqual({

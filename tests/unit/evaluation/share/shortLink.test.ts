@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { PackManifestSchema, PromptFileSchema, type Report } from '../../../../src/core/contracts'
+import type { Report } from '../../../../src/core/contracts'
 import { commitmentOf, countsOf } from '../../../../src/evaluation/share/commitment'
 import { readLinkParts } from '../../../../src/evaluation/share/mangled'
 import { parametersOf } from '../../../../src/evaluation/share/recipe'
@@ -12,21 +11,16 @@ import {
   encodeShortLink,
 } from '../../../../src/evaluation/share/shortLink'
 import { MITIGATION_IDS } from '../../../../src/core/methods'
-import { createRunSpec, type RecipePack, type RunOptions } from '../../../../src/evaluation/spec/spec'
+import { createRunSpec, type RunOptions } from '../../../../src/evaluation/spec/spec'
 import { hashOf } from '../../../../src/core/hash'
 import { runId } from '../../../../src/evaluation/spec/specHash'
+import { recipePack } from '../../../helpers/pictogram'
 
 const read = (path: string): unknown =>
   JSON.parse(readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8'))
 const report = (name: string): Report => read(`tests/fixtures/0.1.0/${name}.report.json`) as Report
 
-function packOf(manifestSha256: string): RecipePack {
-  const manifest = v.parse(PackManifestSchema, read('public/packs/pictogram/manifest.json'))
-  const prompts = manifest.prompts.flatMap(({ file }) =>
-    v.parse(PromptFileSchema, read(`public/packs/pictogram/${file.path}`)),
-  )
-  return { manifest, manifestSha256, prompts }
-}
+const packOf = (manifestSha256: string) => recipePack({ manifestSha256 })
 const esdX = report('esd-x')
 const live = report('uce-live')
 const pack = packOf(esdX.spec.model.manifestSha256)

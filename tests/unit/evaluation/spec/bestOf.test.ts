@@ -1,22 +1,12 @@
 /** Best of n in a specification: the judge that chooses scores nothing, and n is part of the run's name. */
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { PackManifestSchema, PromptFileSchema } from '../../../../src/core/contracts'
 import { judgeProblem } from '../../../../src/core/scoring'
 import { parametersOf } from '../../../../src/evaluation/share/recipe'
 import { defaultParameters, parseParameters, queryPairs, toQuery } from '../../../../src/evaluation/spec/params'
-import { createRunSpec, runId, type RecipePack, type RunOptions } from '../../../../src/evaluation/spec/spec'
+import { createRunSpec, runId, type RunOptions } from '../../../../src/evaluation/spec/spec'
+import { recipePack } from '../../../helpers/pictogram'
 
-const PACK = 'public/packs/pictogram/'
-const json = (path: string): unknown => JSON.parse(readFileSync(PACK + path, 'utf8'))
-const manifest = v.parse(PackManifestSchema, json('manifest.json'))
-const pack: RecipePack = {
-  manifest,
-  manifestSha256: '0'.repeat(64),
-  prompts: manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, json(file.path))),
-  accelerator: null,
-}
+const pack = recipePack()
 const OWN = { method: 'best-of-n', profile: 'none' } as const
 const specOf = (options: RunOptions = {}) => createRunSpec({ ...OWN, ...options }, pack)
 

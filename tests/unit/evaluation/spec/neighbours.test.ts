@@ -1,10 +1,7 @@
 /** Harmless neighbours from `--suites` to the Report, a stored run and a link, and back. */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import {
-  PackManifestSchema,
-  PromptFileSchema,
   RevisionsSchema,
   conceptName,
   partnerId,
@@ -17,23 +14,14 @@ import { plan } from '../../../../src/evaluation/plan/plan'
 import { runsCsv, samplesCsv } from '../../../../src/evaluation/publish/csv'
 import { decodeLink, encodeLink } from '../../../../src/evaluation/share/share'
 import { parametersOf } from '../../../../src/evaluation/share/recipe'
-import { createRunSpec, runId, type RecipePack } from '../../../../src/evaluation/spec/spec'
+import { createRunSpec, runId } from '../../../../src/evaluation/spec/spec'
 import { namedIn } from '../../../../src/runtime/judges/names'
+import { manifest as shipped, packJson, recipePack } from '../../../helpers/pictogram'
 import { FakeEngine, referenceFeatures } from '../fixture'
 import { harness, pack as fixture } from '../harness'
 
-const PACK = 'public/packs/pictogram/'
-const json = (path: string): unknown => JSON.parse(readFileSync(PACK + path, 'utf8'))
-const manifest = withRevisions(
-  v.parse(PackManifestSchema, json('manifest.json')),
-  v.parse(RevisionsSchema, json('revisions.json')),
-)
-const pictogram: RecipePack = {
-  manifest,
-  manifestSha256: '0'.repeat(64),
-  prompts: manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, json(file.path))),
-  accelerator: null,
-}
+const manifest = withRevisions(shipped, v.parse(RevisionsSchema, packJson('revisions.json')))
+const pictogram = recipePack({ manifest })
 const twin = createRunSpec({ preset: 'smoke', method: 'uce', profile: 'lite', suites: ['benign-neighbour'] }, pictogram)
 
 describe('the suite benign-neighbour of pictogram', () => {

@@ -1,24 +1,15 @@
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import {
-  AcceleratorSchema,
-  PROFILES,
-  PackManifestSchema,
-  PromptFileSchema,
-  SCENARIOS,
-} from '../../../../src/core/contracts'
+import { AcceleratorSchema, PROFILES, SCENARIOS } from '../../../../src/core/contracts'
 import { COMPUTED_METHODS } from '../../../../src/core/methods'
 import { defaultParameters, type RunParameters } from '../../../../src/evaluation/spec/params'
 import { possible, prepare } from '../../../../src/evaluation/spec/possible'
-import { createRunSpec, type RecipePack } from '../../../../src/evaluation/spec/spec'
+import { createRunSpec } from '../../../../src/evaluation/spec/spec'
+import { manifest, packJson, recipePack } from '../../../helpers/pictogram'
 
-const read = (path: string): unknown =>
-  JSON.parse(readFileSync(new URL(`../../../../public/packs/pictogram/${path}`, import.meta.url), 'utf8'))
-const manifest = v.parse(PackManifestSchema, read('manifest.json'))
-const prompts = manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, read(file.path)))
-const accelerator = v.parse(AcceleratorSchema, read('accelerator.json'))
-const pack: RecipePack = { manifest, manifestSha256: '0'.repeat(64), prompts, accelerator }
+const accelerator = v.parse(AcceleratorSchema, packJson('accelerator.json'))
+const pack = recipePack({ accelerator })
+const { prompts } = pack
 const chosen = (changes: Partial<RunParameters>): RunParameters => ({ ...defaultParameters(), ...changes })
 const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map(({ id }) => id)
 

@@ -1,25 +1,19 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { decoderSha256, readAccelerator } from '../../../../src/core/adapters'
-import { PackManifestSchema, PromptFileSchema, type LoadedPack } from '../../../../src/core/contracts'
+import type { LoadedPack } from '../../../../src/core/contracts'
 import { samplerAt, variantOf } from '../../../../src/evaluation/plan/plan'
 import { assertSameModel } from '../../../../src/evaluation/run/resume'
 import { readLinkParts } from '../../../../src/evaluation/share/mangled'
 import { parametersOf } from '../../../../src/evaluation/share/recipe'
 import { decodeShortLink } from '../../../../src/evaluation/share/shortLink'
-import { createRunSpec, type RecipePack } from '../../../../src/evaluation/spec/spec'
+import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import { runId } from '../../../../src/evaluation/spec/specHash'
+import { manifest, packBytes, packJson, recipePack } from '../../../helpers/pictogram'
 
-const text = (path: string): string =>
-  readFileSync(new URL(`../../../../public/packs/pictogram/${path}`, import.meta.url), 'utf8')
-const read = (path: string): unknown => JSON.parse(text(path))
-const manifest = v.parse(PackManifestSchema, read('manifest.json'))
-const prompts = manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, read(file.path)))
-const accelerator = readAccelerator(read('accelerator.json'), manifest.model)
-const manifestSha256 = createHash('sha256').update(text('manifest.json')).digest('hex')
-const pack: RecipePack = { manifest, manifestSha256, prompts, accelerator }
+const accelerator = readAccelerator(packJson('accelerator.json'), manifest.model)
+const manifestSha256 = createHash('sha256').update(packBytes('manifest.json')).digest('hex')
+const pack = recipePack({ manifestSha256, accelerator })
 const loaded = { manifest, manifestSha256, accelerator } as LoadedPack
 /** Of a training in the lesson, drawn by the fast sampler with the model's decoder. */
 const OLD_FAST_LINK =

@@ -1,7 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { PackManifestSchema } from '../../../../src/core/contracts'
 import { sha256Hex } from '../../../../src/core/hash'
 import { packHash } from '../../../../src/evaluation/spec/specHash'
 import {
@@ -12,6 +10,7 @@ import {
 } from '../../../../src/state/report/judgeReport'
 import { Leaderboard, rankFinding, storiesFinding } from '../../../../src/state/about/leaderboard.svelte'
 import { alignmentFigures, fineTuneFigures, packFigures, readMeasured } from '../../../../src/state/about/measured'
+import { manifest, packJson } from '../../../helpers/pictogram'
 
 const json = {
   baseTop1: { en: 0.78, ar: 0.61 },
@@ -23,9 +22,7 @@ const json = {
   fineTuned: [{ method: 'esd-x', profile: 'standard', scenario: 'general', h: 40.1, drift: 30.7 }],
   other: 1,
 }
-const shipped: unknown = JSON.parse(
-  readFileSync(new URL('../../../../public/packs/pictogram/measured.json', import.meta.url), 'utf8'),
-)
+const shipped = packJson('measured.json')
 
 describe('measured figures', () => {
   test('stand beside their targets, and a miss is a miss', () => {
@@ -146,10 +143,6 @@ describe('the judges’ report', () => {
 })
 
 describe('the leaderboard', () => {
-  const manifest = v.parse(
-    PackManifestSchema,
-    JSON.parse(readFileSync(new URL('../../../../public/packs/pictogram/manifest.json', import.meta.url), 'utf8')),
-  )
   const score = (value: number, low: number, high: number) => ({ value, low, high, n: 64 })
   const none = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }
   const row = (
@@ -242,9 +235,7 @@ describe('the leaderboard', () => {
       method: string
       weightsSha256: string | null
     }
-    const committed = JSON.parse(
-      readFileSync(new URL('../../../../public/packs/pictogram/leaderboard.json', import.meta.url), 'utf8'),
-    ) as { rows: Made[] }
+    const committed = packJson('leaderboard.json') as { rows: Made[] }
     const found = new Map<string, string | null>()
     const weightsOf = (method: string): string | null => {
       const known = found.get(method)

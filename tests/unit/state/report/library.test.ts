@@ -1,13 +1,5 @@
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import {
-  PackManifestSchema,
-  SpqrError,
-  type JudgeFacts,
-  type Report,
-  type Stated,
-} from '../../../../src/core/contracts'
+import { SpqrError, type JudgeFacts, type Report, type Stated } from '../../../../src/core/contracts'
 import { readRecord, scoreRecord } from '../../../../src/core/scoring'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Library } from '../../../../src/state/report/library.svelte'
@@ -16,6 +8,7 @@ import { ownSentences } from '../../../../src/state/report/judging'
 import { Notices } from '../../../../src/state/page/notices.svelte'
 import type { Services } from '../../../../src/state/page/services'
 import { createShelfStore } from '../../../../src/runtime/storage/shelfStore'
+import { manifest, publicJson } from '../../../helpers/pictogram'
 import { DumpStore } from '../../../helpers/storeDump'
 import { record, reference, spec } from '../fixture'
 
@@ -109,10 +102,7 @@ test('a run that was made and a link that was opened are kept; the recorded run 
 })
 
 test('a file that states other constants of a judge that the page knows is refused; a judge of its own is said', async () => {
-  const read = (path: string): unknown =>
-    JSON.parse(readFileSync(new URL(`../../../../public/${path}`, import.meta.url), 'utf8'))
-  const manifest = v.parse(PackManifestSchema, read('packs/pictogram/manifest.json'))
-  const whole = readRecord(read('recorded/demo.json'), 'demo.json')
+  const whole = readRecord(publicJson('recorded/demo.json'), 'demo.json')
   const stating = (change: (facts: JudgeFacts) => JudgeFacts) =>
     library(async () => ({ ...whole, judges: whole.judges.map(change) }), undefined, false, {
       manifest,

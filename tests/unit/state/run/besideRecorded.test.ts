@@ -1,16 +1,13 @@
 /** The recorded run says which row of the pack's study it is, beside a method that held. */
-import { readFileSync } from 'node:fs'
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import { PackManifestSchema, type Report } from '../../../../src/core/contracts'
+import type { Report } from '../../../../src/core/contracts'
 import { Leaderboard } from '../../../../src/state/about/leaderboard.svelte'
 import { besideRecorded } from '../../../../src/state/run/suggestion'
+import { manifest, packJson, publicJson } from '../../../helpers/pictogram'
 
-const json = (path: string): unknown => JSON.parse(readFileSync(`public/${path}`, 'utf8'))
-const manifest = v.parse(PackManifestSchema, json('packs/pictogram/manifest.json'))
-const { report } = json('recorded/demo.json') as { report: Report }
+const { report } = publicJson('recorded/demo.json') as { report: Report }
 const recorded = { kind: 'recorded', at: '2026-11-28' } as const
-const study = new Leaderboard({ leaderboard: () => Promise.resolve(json('packs/pictogram/leaderboard.json')) })
+const study = new Leaderboard({ leaderboard: () => Promise.resolve(packJson('leaderboard.json')) })
 await study.load('pictogram', manifest)
 
 test('a recorded run is named as a method that breaks, with one that was not shown to', () => {
