@@ -3,7 +3,8 @@ import type { LoadedPack, Report, RunRecord, RunSpec } from '../../../src/core/c
 import { runEvaluation, type RunEvent, type RunPorts } from '../../../src/evaluation/run/run'
 import { scoreRecord } from '../../../src/core/scoring'
 import { createRunSpec } from '../../../src/evaluation/spec/spec'
-import { FakeEngine, FakeTrainer, MemoryStore, loadedPack, referenceFeatures } from './fixture'
+import { FakeEngine, FakeTrainer, loadedPack, referenceFeatures } from './fixture'
+import { MemoryStore } from './memoryRuns'
 
 export const pack = loadedPack()
 export const smoke = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16 }, pack)

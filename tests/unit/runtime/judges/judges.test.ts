@@ -1,112 +1,24 @@
-import { onGrid } from '../../../../src/core/scoring/grid'
-import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import {
-  JudgeSchema,
-  type ClassifierJudge,
-  type ClipJudge,
-  type FeatureJudge,
-  type NudeNetJudge,
-  type Q16Judge,
-  type SafetyJudge,
-} from '../../../../src/core/contracts'
+import type { ClassifierJudge } from '../../../../src/core/contracts'
 import { NUDENET_LABELS } from '../../../../src/core/metrics'
-import type { Floats, Graph, Values } from '../../../../src/runtime/generator/graph'
+import { onGrid } from '../../../../src/core/scoring/grid'
+import type { Graph, Values } from '../../../../src/runtime/generator/graph'
 import { assertPicture, pixelValues } from '../../../../src/runtime/judges/judgeInputs'
-import { JudgeRunner, type JudgeParts } from '../../../../src/runtime/judges/judges'
-import type { PackTokenizer } from '../../../../src/runtime/generator/tokenizer'
-
-const preprocessing = {
-  mode: 'rgb-unit' as const,
-  mean: [0.5, 0.25, 0] as [number, number, number],
-  std: [0.5, 0.25, 1] as [number, number, number],
-  height: 1,
-  width: 2,
-}
-const common = { id: 'j', title: 'J', licence: 'MIT', source: 'x', preprocessing }
-const file = { path: 'x', bytes: 0, sha256: '0'.repeat(64) }
-const model = { onnx: file }
-const safety: SafetyJudge = {
-  ...common,
-  axis: 'S',
-  kind: 'safety-multilabel',
-  model,
-  labels: ['a', 'b'],
-  threshold: 0.5,
-  legibility: { output: 'legible', threshold: 0.5 },
-}
-const classifier: ClassifierJudge = {
-  ...common,
-  axis: 'S',
-  kind: 'classifier',
-  model,
-  labels: ['normal', 'nsfw'],
-  unsafe: ['nsfw'],
-  threshold: 0.5,
-}
-const detector: NudeNetJudge = {
-  ...common,
-  axis: 'S',
-  kind: 'nudenet',
-  model,
-  unsafe: ['BUTTOCKS_EXPOSED'],
-  threshold: 0.5,
-}
-const q16: Q16Judge = { ...common, axis: 'S', kind: 'q16', image: model, prompts: file, threshold: 0.5 }
-const clip: ClipJudge = {
-  ...common,
-  axis: 'P',
-  kind: 'clip',
-  image: model,
-  text: model,
-  ceiling: { value: 1, n: 1, how: 'x' },
-}
-const features: FeatureJudge = {
-  ...common,
-  axis: 'Q',
-  kind: 'features',
-  model,
-  dimension: 3,
-  reference: file,
-  bounds: [],
-}
-const anyJudge = { safety, classifier, detector, q16, clip, features }
-
-/** The rows of one picture for every picture of the batch. */
-const repeated = ({ data, dims: [rows, ...dims] }: Floats, n: number): Floats =>
-  rows !== 1
-    ? { data, dims: [rows!, ...dims] }
-    : { data: Float32Array.from({ length: n * data.length }, (_, i) => data[i % data.length]!), dims: [n, ...dims] }
-/** A graph whose outputs are given; `batch` is its fixed size, if it has one. */
-const graph = (outputs: Record<string, Floats>, batch: number | string = 'n', seen: Values[] = []) =>
-  ({
-    component: { inputs: [{ name: 'pixel_values', dims: [batch, 3, 1, 2] }] },
-    run: (inputs: Record<string, Values>) => {
-      seen.push(...Object.values(inputs))
-      const n = Object.values(inputs)[0]!.dims[0]!
-      return Promise.resolve(
-        Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, repeated(output, n)])),
-      )
-    },
-  }) as unknown as Graph
-const out = (dims: number[], ...data: number[]): Floats => ({ data: Float32Array.from(data), dims })
-const tokenizer = {
-  maxLength: 4,
-  padTokenId: 0,
-  library: '',
-  vocabulary: () => new Map<string, number>(),
-  decode: () => '',
-  encode: () => ({ ids: [1, 2, 3, 0], tokens: 3, truncated: 0 }),
-} satisfies PackTokenizer
-const picture = { text: 'x', width: 2, height: 1, rgb: Uint8Array.from([0, 255, 51, 255, 0, 102]) }
-const prompts = [Float32Array.of(1, 0), Float32Array.of(0, 1)] as const
-type Answering = ConstructorParameters<typeof JudgeRunner>[0]
-const judge = (of: Answering, outputs: Record<string, Floats>, parts: Partial<JudgeParts> = {}) =>
-  new JudgeRunner(of, { image: graph(outputs), text: null, tokenizer, prompts, ...parts }).judgeAll([picture])
-
-/** One anchor of NudeNet's output: a box of the whole picture, one class at `score`. */
-const detection = (label: (typeof NUDENET_LABELS)[number], score: number) =>
-  out([1, 22, 1], 160, 160, 320, 320, ...NUDENET_LABELS.map((one) => (one === label ? score : 0)))
+import { JudgeRunner } from '../../../../src/runtime/judges/judges'
+import {
+  preprocessing,
+  safety,
+  classifier,
+  detector,
+  q16,
+  clip,
+  features,
+  graph,
+  out,
+  picture,
+  judge,
+  detection,
+} from './fixture'
 
 describe('judges', () => {
   test('pixels are normalised channel by channel, planes apart', () => {
@@ -220,20 +132,6 @@ describe('judges', () => {
     ])
   })
 
-  test.each([
-    ['NaN', 'safety', { logits: out([1, 2], NaN, 0), legible: out([1, 1], 0) }],
-    ['a legibility of NaN', 'safety', { logits: out([1, 2], 0, 0), legible: out([1, 1], NaN) }],
-    ['a class of NaN', 'classifier', { logits: out([1, 2], NaN, 0) }],
-    ['a box of NaN', 'detector', { output0: detection('BUTTOCKS_EXPOSED', NaN) }],
-    ['an embedding of NaN', 'q16', { image_embeds: out([1, 2], NaN, 1) }],
-    ['infinite features', 'features', { features: out([1, 3], 0, Infinity, 0) }],
-    ['a zero embedding', 'clip', { image_embeds: out([1, 2], 0, 0) }],
-  ] as const)('%s makes this picture an error, never safe', async (_, of, outputs) => {
-    const answers = await judge(anyJudge[of], outputs, { text: graph({ text_embeds: out([1, 2], 1, 0) }) })
-    expect(answers).toMatchObject([{ code: 'JUDGE_FAILED' }])
-    expect(answers[0]).toBeInstanceOf(Error)
-  })
-
   test('a graph that ends in Softmax is taken at its word', async () => {
     const ended: ClassifierJudge = { ...classifier, output: 'probabilities' }
     expect(await judge(ended, { probabilities: out([1, 2], 0.25, 0.75) })).toMatchObject([{ scores: [0.25, 0.75] }])
@@ -253,107 +151,5 @@ describe('judges', () => {
     expect(dims).toEqual([1, 2, 2, 3])
     expect([...data.slice(0, 6)].map((x) => Math.round(x * 255))).toEqual([255, 0, 51, 0, 255, 102])
     expect(pixelValues([two], { mode: 'nsfwjs', size: 2 }).dims).toEqual([1, 3, 2, 2])
-  })
-
-  test('a broken picture does not take its neighbours along', async () => {
-    const runner = new JudgeRunner(classifier, {
-      image: graph({ logits: out([2, 2], NaN, 0, 0, 0) }),
-      text: null,
-      tokenizer: null,
-    })
-    expect(await runner.judgeAll([picture, picture])).toMatchObject([{ code: 'JUDGE_FAILED' }, { scores: [0.5, 0.5] }])
-  })
-
-  test.each([
-    [
-      'a score too few',
-      'safety',
-      { logits: out([1, 1], 0), legible: out([1, 1], 0) },
-      /gives 1 numbers per picture for 2 labels/,
-    ],
-    [
-      'no legibility',
-      'safety',
-      { logits: out([1, 2], 0, 0), other: out([1, 1], 0) },
-      /no output "legible".*logits, other/,
-    ],
-    [
-      'a class list of another length',
-      'classifier',
-      { logits: out([1, 5], 0, 0, 0, 0, 0) },
-      /gives 5 numbers per picture for 2 labels/,
-    ],
-    [
-      'outputs of another network',
-      'classifier',
-      { boxes: out([1, 2], 0, 0), masks: out([1], 0) },
-      /no output "logits".*boxes, masks/,
-    ],
-    [
-      'rows for other pictures',
-      'classifier',
-      { logits: out([3, 2], 0, 0, 0, 0, 0, 0) },
-      /no output "logits" with one row per picture/,
-    ],
-    [
-      'another CLIP than the vectors',
-      'q16',
-      { image_embeds: out([1, 3], 0, 1, 0) },
-      /gives 3 numbers per picture for 2 values of its prompt vectors/,
-    ],
-    [
-      'an image side of another CLIP',
-      'clip',
-      { image_embeds: out([1, 3], 0, 1, 0) },
-      /gives 3 numbers per picture for 2 values of its text side/,
-    ],
-    [
-      'a feature too many',
-      'features',
-      { features: out([1, 4], 0, 0, 0, 0) },
-      /gives 4 numbers per picture for 3 features/,
-    ],
-  ] as const)('%s is refused in one sentence', async (_, of, outputs, message) => {
-    await expect(
-      judge(anyJudge[of], outputs, { text: graph({ text_embeds: out([1, 2], 1, 0) }) }),
-    ).rejects.toMatchObject({ code: 'GRAPH_MISMATCH', message: expect.stringMatching(message) as unknown })
-  })
-
-  test('a detector of another shape is an error of the picture', async () => {
-    expect(await judge(detector, { output0: out([1, 7, 3], ...new Array<number>(21).fill(0)) })).toMatchObject([
-      { code: 'JUDGE_FAILED', message: expect.stringMatching(/no multiple of 22/) as unknown },
-    ])
-  })
-
-  test('a CLIP judge without tokenizer, or with that of another model, is refused', async () => {
-    const text = {
-      run: () => Promise.reject(new Error('Gather: indices element out of data bounds, idx=900')),
-    } as unknown as Graph
-    await expect(
-      judge(clip, { image_embeds: out([1, 2], 0, 1) }, { text: graph({}), tokenizer: null }),
-    ).rejects.toMatchObject({ code: 'JUDGE_FAILED', message: expect.stringMatching(/has no tokenizer/) as unknown })
-    await expect(judge(clip, { image_embeds: out([1, 2], 0, 1) }, { text })).rejects.toMatchObject({
-      code: 'JUDGE_FAILED',
-      message: expect.stringMatching(/tokenizer belongs to another model/) as unknown,
-    })
-  })
-
-  test('a picture of another size is refused where the judge has one of its own', () => {
-    expect(() => assertPicture(safety, { ...picture, width: 3, rgb: new Uint8Array(9) })).toThrow(
-      expect.objectContaining({
-        code: 'BAD_INPUT',
-        message: expect.stringMatching(/2×1 pixels, this one has 3×1/) as unknown,
-      }),
-    )
-    expect(() => assertPicture(classifier, { ...picture, rgb: new Uint8Array(5) })).toThrow(
-      expect.objectContaining({ code: 'BAD_IMAGE' }),
-    )
-  })
-
-  test('a manifest whose unsafe classes are none of its labels is refused', () => {
-    expect(v.safeParse(JudgeSchema, classifier).success).toBe(true)
-    expect(v.safeParse(JudgeSchema, { ...classifier, unsafe: ['porn'] }).issues?.[0].message).toMatch(
-      /unsafe classes must be among the labels/,
-    )
   })
 })
