@@ -19,6 +19,9 @@ const LIVE = {
   ...{ train: 'lite', 'train-steps': '2', checkpoints: '0,2' },
 }
 
+// What Chromium made is compared with by all: one worker.
+test.describe.configure({ mode: 'default' })
+
 interface Scripted {
   spqr: SpqrScript
 }

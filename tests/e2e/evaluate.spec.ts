@@ -1,5 +1,6 @@
 /**
- * The whole vertical slice in a real browser with the real pack: evaluate, resume, share, refuse, go offline, heal.
+ * The whole vertical slice in a real browser with the real pack: evaluate, share, refuse, heal, go offline. What befalls a
+ * run in its middle is in faults.spec.ts.
  * Runs are tiny (few prompts, two steps) except for the command line's, which takes the smoke preset.
  */
 import { spawnSync } from 'node:child_process'
@@ -7,47 +8,28 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, test, type Browser, type Page } from '@playwright/test'
+import { expect, test, type Page } from '@playwright/test'
 import type { Outcome, Report } from '../../src/core/contracts'
-import type { ScriptProgress, SpqrScript } from '../../src/evaluation/run/runApi'
+import type { SpqrScript } from '../../src/evaluation/run/runApi'
+import { freshPage, open } from '../helpers/pageJourney'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+/** A result link as a run gave it. */
+const fragment = readFileSync(join(ROOT, 'tests/fixtures/link-v2/demo.link.txt'), 'utf8').trim()
 const TINY = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '4', ep: 'wasm', threads: '1' }
 
 interface Scripted {
   spqr: SpqrScript
-  spqrProgress?: (progress: ScriptProgress) => void
-}
-
-async function open(page: Page, fragment = ''): Promise<void> {
-  // Chromium counts an address that differs in its fragment only as the same page: a blank one lies in between.
-  await page.goto('about:blank')
-  await page.goto(`./${fragment}`)
-  await page.waitForFunction(() => 'spqr' in globalThis)
 }
 
 function evaluate(page: Page, parameters: Record<string, string>): Promise<Report> {
   return page.evaluate((given) => {
-    const { spqr, spqrProgress } = globalThis as unknown as Scripted
-    return spqr.evaluate(given, spqrProgress)
+    return (globalThis as unknown as Scripted).spqr.evaluate(given)
   }, parameters)
 }
 
 function link(page: Page, report: Report): Promise<string> {
   return page.evaluate((given) => (globalThis as unknown as Scripted).spqr.link(given), report)
-}
-
-async function listen(page: Page): Promise<ScriptProgress[]> {
-  const heard: ScriptProgress[] = []
-  await page.exposeFunction('spqrProgress', (progress: ScriptProgress) => {
-    heard.push(progress)
-  })
-  return heard
-}
-
-async function freshPage(browser: Browser, baseURL: string | undefined): Promise<Page> {
-  const context = await browser.newContext({ baseURL })
-  return context.newPage()
 }
 
 const pictures = (report: Report) =>
@@ -136,36 +118,7 @@ test("two profiles with different thread counts make the same bits, and open eac
   for (const page of [first, second, reader]) await page.context().close()
 })
 
-test('a reload in the middle resumes to the same report', async ({ browser, baseURL }) => {
-  const whole = await freshPage(browser, baseURL)
-  await open(whole)
-  const expected = await evaluate(whole, TINY)
-  await whole.context().close()
-
-  const page = await freshPage(browser, baseURL)
-  const heard = await listen(page)
-  await open(page)
-  const interrupted = evaluate(page, TINY).then(
-    () => 'finished',
-    () => 'interrupted',
-  )
-  await expect
-    .poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 })
-    .toBeGreaterThan(0)
-  await page.reload()
-  expect(await interrupted).toBe('interrupted')
-  await page.waitForFunction(() => 'spqr' in globalThis)
-  await expect(page.getByText(/stopped at \d+ of 16 pictures/)).toBeVisible()
-  heard.length = 0
-  const resumed = await evaluate(page, TINY)
-  expect(heard.find(({ type }) => type === 'plan')?.message).toMatch(/^16 images, \d+ of them made earlier$/)
-  expect(withoutTime(resumed)).toEqual(withoutTime(expected))
-  await page.context().close()
-})
-
 test('a tampered, a cut and an oversized link are refused with a sentence', async ({ page }) => {
-  await open(page)
-  const fragment = await link(page, await evaluate(page, TINY))
   const middle = fragment.length >> 1
   const tampered = fragment.slice(0, middle) + (fragment[middle] === 'A' ? 'B' : 'A') + fragment.slice(middle + 1)
   for (const [bad, code, sentence] of [
@@ -185,52 +138,19 @@ test('a tampered, a cut and an oversized link are refused with a sentence', asyn
   await expect(page.locator('[data-code="LINK_TOO_LARGE"]')).toContainText('at most 2 MB are read')
 })
 
-test('a worker that crashes in the middle is started again, and nothing is lost', async ({ browser, baseURL }) => {
-  const page = await freshPage(browser, baseURL)
-  const heard = await listen(page)
-  await open(page)
-  const evaluated = evaluate(page, TINY)
-  await expect
-    .poll(() => heard.filter(({ type }) => type === 'results').length, { timeout: 600_000 })
-    .toBeGreaterThan(0)
-  const engine = page.workers().find((worker) => worker.url().includes('engine'))
-  expect(engine).toBeDefined()
-  // An error that nobody catches: the browser reports it to the page as it reports any crash of the worker.
-  await engine?.evaluate(() => {
-    setTimeout(() => {
-      throw new Error('made to crash')
-    })
-  })
-  const report = await evaluated
-  expect(report.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
-  expect(heard.filter(({ message }) => /stopped unexpectedly .*made to crash/.test(message ?? ''))).toHaveLength(1)
-  await page.context().close()
-})
-
-test('a second visit works without a network', async ({ browser, baseURL }) => {
-  const page = await freshPage(browser, baseURL)
-  await open(page)
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready
-  })
-  await page.reload()
-  await page.waitForFunction(() => 'spqr' in globalThis && navigator.serviceWorker.controller !== null)
-  await evaluate(page, TINY)
-  await page.context().setOffline(true)
-  await page.reload()
-  await page.waitForFunction(() => 'spqr' in globalThis)
-  const report = await evaluate(page, { ...TINY, seed: '7' })
-  expect(report.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
-  await page.context().close()
-})
-
-test('a corrupted cache chunk is fetched again alone', async ({ browser, baseURL }) => {
+test('a second visit fetches a damaged chunk again and nothing else, and a third works without a network', async ({
+  browser,
+  baseURL,
+}) => {
   const page = await freshPage(browser, baseURL)
   const fetched: string[] = []
   page.context().on('request', (request) => {
     if (request.url().endsWith('.safetensors')) fetched.push(new URL(request.url()).pathname)
   })
   await open(page)
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+  })
   await evaluate(page, TINY)
   expect(fetched.length).toBeGreaterThan(3)
   const damaged = await page.evaluate(async () => {
@@ -261,5 +181,12 @@ test('a corrupted cache chunk is fetched again alone', async ({ browser, baseURL
   const again = await evaluate(page, { ...TINY, seed: '1' })
   expect(again.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
   expect(new Set(fetched).size).toBe(1)
+
+  await page.waitForFunction(() => navigator.serviceWorker.controller !== null)
+  await page.context().setOffline(true)
+  await page.reload()
+  await page.waitForFunction(() => 'spqr' in globalThis)
+  const offline = await evaluate(page, { ...TINY, seed: '7' })
+  expect(offline.counts).toMatchObject({ planned: 16, done: 16, failed: 0 })
   await page.context().close()
 })

@@ -128,13 +128,29 @@ test.beforeAll(async ({ browser, baseURL }) => {
 })
 test.afterAll(() => context.close())
 
-test('an engine that ends without an event, while it loads and after 0, 5 and 11 pictures', async () => {
-  for (const when of [{ message: 'session' }, { done: 0 }, { done: 5 }, { done: 11 }]) {
+test('an engine that ends without an event, while it loads and after 0 and 11 pictures', async () => {
+  for (const when of [{ message: 'session' }, { done: 0 }, { done: 11 }]) {
     await fresh(page)
     await killWhen(page, 'engine', when)
     expect(sameBytes(await evaluate(page, BASE), whole), JSON.stringify(when)).toBe(true)
     expect(await heard(page)).toContain('The engine is started again')
   }
+})
+
+test('an engine that crashes with an error, after 5 pictures', async () => {
+  await fresh(page)
+  const due = reached(page, 5)
+  const running = evaluate(page, BASE)
+  await due
+  // An error that nobody catches: the browser reports it to the page as it reports any crash of the worker.
+  const engine = page.workers().find((worker) => worker.url().includes('engine'))
+  await engine!.evaluate(() => {
+    setTimeout(() => {
+      throw new Error('made to crash')
+    })
+  })
+  expect(sameBytes(await running, whole)).toBe(true)
+  expect((await heard(page)).match(/stopped unexpectedly .*made to crash/g)).toHaveLength(1)
 })
 
 test('a trainer that ends without an event', async () => {
@@ -192,10 +208,11 @@ test('history moves, a clock that jumps, a second tab, and a page that is left',
   await page.reload()
   expect(await left).toBe('gone')
   await page.waitForFunction(() => 'spqr' in globalThis)
+  await expect(page.getByText(/stopped at \d+ of 16 pictures/)).toBeVisible()
   await expect(page.getByRole('button', { name: 'Continue this run' })).toBeVisible()
   await expect(page.getByRole('alert')).toBeHidden()
   expect(sameBytes(await evaluate(page, BASE), whole)).toBe(true)
-  expect(await heard(page)).toMatch(/\d+ of them made earlier/)
+  expect(await heard(page)).toMatch(/^16 images, \d+ of them made earlier$/m)
 })
 
 test('a server that fails every first time, and drops every third connection', async ({ browser, baseURL }) => {

@@ -3,82 +3,87 @@
  * again to the bit; a damaged link never shows another result.
  */
 import { AxeBuilder } from '@axe-core/playwright'
-import { expect, test, type Page } from '@playwright/test'
+import { expect, test } from '@playwright/test'
 import type { SpqrScript } from '../../src/evaluation/run/runApi'
+import { freshPage, open } from '../helpers/pageJourney'
 
 interface Scripted {
   spqr: SpqrScript
 }
 const TINY = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '2', ep: 'wasm', threads: '1' }
 
-async function tinyLink(page: Page, kind: 'short' | 'full' = 'short'): Promise<string> {
-  await page.goto('./')
-  return page.evaluate(
-    async ({ parameters, kind }) => {
+test.describe('a run of this page', () => {
+  // One run gives both links: these tests share a worker.
+  test.describe.configure({ mode: 'default' })
+  let links: Record<'short' | 'full', string>
+  test.beforeAll(async ({ browser, baseURL }) => {
+    const page = await freshPage(browser, baseURL)
+    await open(page)
+    links = await page.evaluate(async (parameters) => {
       const { spqr } = globalThis as unknown as Scripted
-      return spqr.link(await spqr.evaluate(parameters), kind)
-    },
-    { parameters: TINY, kind },
-  )
-}
-
-test('a short link is a claim that a stranger makes again to the bit', async ({ page, browser }) => {
-  const link = await tinyLink(page)
-  expect(link.length).toBeLessThanOrEqual(400)
-
-  // What a mail client does: escapes the dots, wraps the line, adds a full stop.
-  const mangled = `${link.replace('.', '%2E').replace(/.{60}/g, (line) => `${line}%0A  `)}.`
-  const context = await browser.newContext()
-  const stranger = await context.newPage()
-  await stranger.goto(`./${mangled}`)
-  await expect(stranger.getByRole('heading', { name: 'A claim from a link: not checked yet' })).toBeVisible()
-  await expect(stranger.getByRole('row', { name: /The link says/ })).toContainText(/\d of 4/)
-  // Nothing but the claim is shown as a result.
-  await expect(stranger.getByRole('region', { name: 'Scores' })).toHaveCount(0)
-  const { violations } = await new AxeBuilder({ page: stranger }).analyze()
-  expect(violations.map(({ id }) => id)).toEqual([])
-
-  await stranger.getByRole('button', { name: 'Recompute here' }).click()
-  await expect(stranger.getByRole('heading', { name: 'Recomputed here: equal to the bit' })).toBeVisible({
-    timeout: 300_000,
+      const report = await spqr.evaluate(parameters)
+      return { short: spqr.link(report, 'short'), full: spqr.link(report, 'full') }
+    }, TINY)
+    await page.context().close()
   })
-  await expect(stranger.getByRole('row', { name: /Made here/ })).toContainText(/\d of 4/)
-  await stranger.getByRole('button', { name: 'QR code' }).click()
-  await expect(stranger.getByRole('img', { name: 'QR code of the short link' })).toBeVisible()
-  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/claim.png`, fullPage: true })
-  await context.close()
-})
 
-test('the pictures behind a full link are made here, one sample or all, and compared', async ({ page, browser }) => {
-  const link = await tinyLink(page, 'full')
-  const context = await browser.newContext()
-  const stranger = await context.newPage()
-  await stranger.goto(`./${link}`)
-  await expect(stranger.getByText('Recomputed from 16 samples: equal.')).toBeVisible()
-  await expect(stranger.getByRole('button', { name: 'Make all 16 pictures here' })).toBeVisible()
+  test('a short link is a claim that a stranger makes again to the bit', async ({ browser }) => {
+    const link = links.short
+    expect(link.length).toBeLessThanOrEqual(400)
 
-  await stranger.getByRole('link', { name: 'Gallery' }).click()
-  await stranger
-    .getByRole('button', { name: /Aligned: .*picture not kept/ })
-    .first()
-    .click()
-  const dialog = stranger.getByRole('dialog')
-  await dialog.getByRole('button', { name: /^Make (this|these) pictures? here$/ }).click()
-  await expect(dialog.getByText('Made here: equal, the same picture to the bit.').first()).toBeVisible()
-  await expect(dialog.locator('canvas').first()).toBeVisible()
-  const { violations } = await new AxeBuilder({ page: stranger }).analyze()
-  expect(violations.map(({ id }) => id)).toEqual([])
-  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/made-dialog.png` })
-  await dialog.getByRole('button', { name: 'Close' }).click()
+    // What a mail client does: escapes the dots, wraps the line, adds a full stop.
+    const mangled = `${link.replace('.', '%2E').replace(/.{60}/g, (line) => `${line}%0A  `)}.`
+    const context = await browser.newContext()
+    const stranger = await context.newPage()
+    await stranger.goto(`./${mangled}`)
+    await expect(stranger.getByRole('heading', { name: 'A claim from a link: not checked yet' })).toBeVisible()
+    await expect(stranger.getByRole('row', { name: /The link says/ })).toContainText(/\d of 4/)
+    // Nothing but the claim is shown as a result.
+    await expect(stranger.getByRole('region', { name: 'Scores' })).toHaveCount(0)
+    const { violations } = await new AxeBuilder({ page: stranger }).analyze()
+    expect(violations.map(({ id }) => id)).toEqual([])
 
-  await stranger.getByRole('button', { name: /^Make all 1[0-9] pictures here$/ }).click()
-  await expect(stranger.getByText('16 pictures made here: all equal to what is recorded.')).toBeVisible()
-  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/made-all.png` })
+    await stranger.getByRole('button', { name: 'Recompute here' }).click()
+    await expect(stranger.getByRole('heading', { name: 'Recomputed here: equal to the bit' })).toBeVisible({
+      timeout: 300_000,
+    })
+    await expect(stranger.getByRole('row', { name: /Made here/ })).toContainText(/\d of 4/)
+    await stranger.getByRole('button', { name: 'QR code' }).click()
+    await expect(stranger.getByRole('img', { name: 'QR code of the short link' })).toBeVisible()
+    if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/claim.png`, fullPage: true })
+    await context.close()
+  })
 
-  await stranger.getByRole('button', { name: 'Run this recipe' }).click()
-  await expect(stranger.getByRole('heading', { name: 'Recomputed here: equal to the bit' })).toBeVisible()
-  if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/recipe.png` })
-  await context.close()
+  test('the pictures behind a full link are made here, one sample or all, and compared', async ({ browser }) => {
+    const context = await browser.newContext()
+    const stranger = await context.newPage()
+    await stranger.goto(`./${links.full}`)
+    await expect(stranger.getByText('Recomputed from 16 samples: equal.')).toBeVisible()
+    await expect(stranger.getByRole('button', { name: 'Make all 16 pictures here' })).toBeVisible()
+
+    await stranger.getByRole('link', { name: 'Gallery' }).click()
+    await stranger
+      .getByRole('button', { name: /Aligned: .*picture not kept/ })
+      .first()
+      .click()
+    const dialog = stranger.getByRole('dialog')
+    await dialog.getByRole('button', { name: /^Make (this|these) pictures? here$/ }).click()
+    await expect(dialog.getByText('Made here: equal, the same picture to the bit.').first()).toBeVisible()
+    await expect(dialog.locator('canvas').first()).toBeVisible()
+    const { violations } = await new AxeBuilder({ page: stranger }).analyze()
+    expect(violations.map(({ id }) => id)).toEqual([])
+    if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/made-dialog.png` })
+    await dialog.getByRole('button', { name: 'Close' }).click()
+
+    await stranger.getByRole('button', { name: /^Make all 1[0-9] pictures here$/ }).click()
+    await expect(stranger.getByText('16 pictures made here: all equal to what is recorded.')).toBeVisible()
+    if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/made-all.png` })
+
+    await stranger.getByRole('button', { name: 'Run this recipe' }).click()
+    await expect(stranger.getByRole('heading', { name: 'Recomputed here: equal to the bit' })).toBeVisible()
+    if (process.env.SHOTS) await stranger.screenshot({ path: `${process.env.SHOTS}/recipe.png` })
+    await context.close()
+  })
 })
 
 test('the address holds a sample, filters and a threshold, and a reload shows them again', async ({ page }) => {
