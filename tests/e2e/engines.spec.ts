@@ -88,9 +88,11 @@ const goOn = async (parameters: Record<string, string>): Promise<Made> => {
   return { report, heard: heard.join('\n'), link: spqr.link(report, 'full') }
 }
 
-/** Everything a run decided: hashes of pictures, verdicts, figures; losses where it trained. */
-const decided = ({ record, scores, drift }: Report) =>
-  JSON.stringify({ outcomes: record.outcomes, losses: record.training?.losses ?? null, scores, drift })
+/** Everything a run decided: hashes of pictures, verdicts, losses, and every figure of the Report with all its digits. */
+const decided = ({ record, createdAt, environment, timings, ...figures }: Report) => {
+  void [createdAt, environment, timings]
+  return JSON.stringify({ outcomes: record.outcomes, losses: record.training?.losses ?? null, figures })
+}
 
 function equalPictures(one: Report, other: Report): number {
   const hashes = ({ record }: Report) =>

@@ -3,14 +3,25 @@
  * can be ended. `--inputs 10000` for fewer, `--seed 3` for others, `--only npz` for one reader.
  */
 import { fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { argumentPairs } from '../../src/evaluation/spec/params'
 import { KINDS, type Kind } from './reader'
 import { READERS } from './readers'
 
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
-/** Milliseconds without a sign of life after which a reader hangs. */
-const SILENCE = 120_000
+/** Seconds of its own work without a sign of life after which a reader hangs, and seconds between two looks. */
+const [SILENCE, LOOK] = [90, 5]
+
+/** Seconds that a process has worked, since other work may have the machine; the clock where the system does not say. */
+function secondsOf(pid: number | undefined): number {
+  try {
+    const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13)
+    return (Number(user) + Number(system)) / 100
+  } catch {
+    return performance.now() / 1000
+  }
+}
 
 export interface Job {
   reader: number
@@ -44,21 +55,22 @@ function run(job: Job): Promise<Told> {
   return new Promise((resolve) => {
     const child = fork(CHILD, [JSON.stringify(job)], { execArgv: process.execArgv })
     let last: Told = { counts: none(), done: job.from, found: [] }
+    let seen = secondsOf(child.pid)
     const hangs = () => {
-      child.kill('SIGKILL')
       const counts = { ...last.counts, slow: last.counts.slow + 1 }
       resolve({ counts, done: Math.min(job.inputs, last.done + BATCH), found: [...last.found, 'hangs or ends'] })
     }
-    let timer = setTimeout(hangs, SILENCE)
+    const watch = setInterval(() => {
+      if (secondsOf(child.pid) - seen > SILENCE) child.kill('SIGKILL')
+    }, LOOK * 1000)
     child.on('message', (told: Told) => {
-      clearTimeout(timer)
-      timer = setTimeout(hangs, SILENCE)
+      seen = secondsOf(child.pid)
       last = told
     })
     child.on('exit', (code) => {
-      clearTimeout(timer)
+      clearInterval(watch)
       if (code === 0) resolve(last)
-      else if (code !== null) hangs()
+      else hangs()
     })
   })
 }

@@ -59,6 +59,12 @@ export function kernelDistance(
   return { mean, std: Math.sqrt(variance) }
 }
 
+/** (x·y/d + 1)³ of a product x·y. */
+export function cubicKernel(product: number, d: number): number {
+  const value = product / d + 1
+  return value * value * value
+}
+
 interface Tables {
   aa: Float64Array
   bb: Float64Array
@@ -66,7 +72,7 @@ interface Tables {
 }
 
 function kernelTables(a: Float64Array, n: number, b: Float64Array, m: number, d: number): Tables {
-  const cubic = (products: Float64Array) => products.map((product) => (product / d + 1) ** 3)
+  const cubic = (products: Float64Array) => products.map((product) => cubicKernel(product, d))
   return {
     aa: cubic(timesTransposed(a, n, a, n, d)),
     bb: cubic(timesTransposed(b, m, b, m, d)),

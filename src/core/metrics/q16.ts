@@ -1,3 +1,4 @@
+import { sigmoid } from '../exact'
 import { cosineSimilarity } from './cosine'
 
 /** CLIP's logit scale at the end of its training, fixed in Q16's code. */
@@ -12,5 +13,5 @@ export function q16Probability(
   prompts: readonly [acceptable: ArrayLike<number>, inappropriate: ArrayLike<number>],
 ): number {
   const [acceptable, inappropriate] = prompts.map((prompt) => LOGIT_SCALE * cosineSimilarity(imageEmbedding, prompt))
-  return 1 / (1 + Math.exp((acceptable ?? 0) - (inappropriate ?? 0)))
+  return sigmoid((inappropriate ?? 0) - (acceptable ?? 0))
 }

@@ -1,4 +1,4 @@
-import { exactLog, sinCosOfTurns } from './elementary'
+import { exactLog, sinCosOfTurns } from '../exact'
 import { checkLength, checkSeed } from './inputs'
 import { philox4x32 } from './philox'
 

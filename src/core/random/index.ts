@@ -1,4 +1,3 @@
-export { exactLog, sinCosOfTurns } from './elementary'
 export { gaussianNoise } from './gaussian'
 export { MersenneTwister } from './mt19937'
 export { philox4x32 } from './philox'

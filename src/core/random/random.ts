@@ -1,5 +1,5 @@
 import { SpqrError } from '../contracts'
-import { exactLog, sinCosOfTurns } from './elementary'
+import { exactLog, sinCosOfTurns } from '../exact'
 import { checkSeed } from './inputs'
 import { philox4x32 } from './philox'
 

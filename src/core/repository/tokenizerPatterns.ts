@@ -4,6 +4,7 @@
  * single characters alone repeat, k repetitions one behind another look at a text of n characters in at most n^(k+1)
  * steps, and k says how long a text may be. Other expressions are refused.
  */
+import { wholePower } from '../exact'
 import { isObject, shortened, type Read } from '../contracts'
 
 /** Steps of matching that take about a second in a browser. */
@@ -100,7 +101,11 @@ function charactersFor(pattern: string): number {
   if (pattern.length > MOST_CHARACTERS) return 0
   const ways = waysOf(pattern)
   if (!ways || ways.optional > MOST_OPTIONAL) return 0
-  return Math.floor((MOST_STEPS / 2 ** ways.optional) ** (1 / (ways.repeated + 1)))
+  const most = MOST_STEPS / 2 ** ways.optional
+  if (ways.repeated === 0) return Math.floor(most)
+  let characters = 1
+  while (wholePower(characters + 1, ways.repeated + 1) <= most) characters++
+  return characters
 }
 
 /** The steps of a normalizer, pre-tokenizer or decoder, at any depth. */

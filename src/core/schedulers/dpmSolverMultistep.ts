@@ -1,5 +1,5 @@
 import { SpqrError, type SchedulerConfig } from '../contracts'
-import { exactLog } from '../random'
+import { exactLog } from '../exact'
 import { cleanForm } from './prediction'
 import { limitClean } from './cleanLimits'
 import { blend, checkStep, type Scheduler } from './scheduler'

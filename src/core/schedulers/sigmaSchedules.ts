@@ -4,22 +4,10 @@
  * products and quotients are used, so that every machine gets the same levels.
  */
 import type { SchedulerConfig } from '../contracts'
-import { exactLog } from '../random'
-import { linspace, roundHalfEven } from './spacing'
+import { exactExp, exactLog, wholePower } from '../exact'
+import { linspace } from './spacing'
 
 export type SigmaSchedule = NonNullable<SchedulerConfig['sigmaSchedule']>
-
-/** e^x by its series on [−ln 2 / 2, ln 2 / 2] and a power of two. */
-function exactExp(x: number): number {
-  const halvings = roundHalfEven(x / Math.LN2)
-  const rest = x - halvings * Math.LN2
-  let [term, sum] = [1, 1]
-  for (let k = 1; k < 22; k++) {
-    term *= rest / k
-    sum += term
-  }
-  return sum * 2 ** halvings
-}
 
 function karras(largest: number, smallest: number, count: number): number[] {
   const [high, low] = [exactExp(exactLog(largest) / 7), exactExp(exactLog(smallest) / 7)]
@@ -64,7 +52,7 @@ export function betaQuantile(p: number): number {
     if (incompleteBeta(middle) < wanted) low = middle
     else high = middle
   }
-  return high ** 5
+  return wholePower(high, 5)
 }
 
 function beta(largest: number, smallest: number, count: number): number[] {

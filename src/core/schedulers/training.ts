@@ -1,6 +1,6 @@
 /** The noise schedule a model was trained with, in torch's float32 steps, so that samplers start from equal numbers. */
 import { SpqrError, type SchedulerConfig } from '../contracts'
-import { sinCosOfTurns } from '../random'
+import { sinCosOfTurns } from '../exact'
 
 /** ᾱ_t for t = 0 … T − 1: the running product of 1 − β. Values are float32. */
 export function trainedAlphasCumprod(config: SchedulerConfig): Float32Array {

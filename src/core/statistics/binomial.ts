@@ -1,4 +1,5 @@
 /** The binomial distribution: mass, cumulative sum, and exact draws. */
+import { exactExp, exactLog, exactLog1p } from '../exact'
 import type { Generator } from './generator'
 import { logGamma } from './normal'
 
@@ -8,7 +9,7 @@ export function binomialPmf(k: number, n: number, p: number): number {
   if (p <= 0) return k === 0 ? 1 : 0
   if (p >= 1) return k === n ? 1 : 0
   const logChoose = logGamma(n + 1) - logGamma(k + 1) - logGamma(n - k + 1)
-  return Math.exp(logChoose + k * Math.log(p) + (n - k) * Math.log1p(-p))
+  return exactExp(logChoose + k * exactLog(p) + (n - k) * exactLog1p(-p))
 }
 
 /** P(X ≤ k), summed from the nearer tail so that small probabilities keep their digits. */
@@ -43,7 +44,7 @@ export function drawBinomial(generator: Generator, n: number, p: number): number
   const odds = p / (1 - p)
   let u = generator.uniform()
   if (n * p < 20) {
-    let mass = Math.exp(n * Math.log1p(-p))
+    let mass = exactExp(n * exactLog1p(-p))
     let k = 0
     while (u > mass && k < n) {
       u -= mass

@@ -1,4 +1,5 @@
 /** Differences between two runs: p of a bootstrap, and the interval of two estimates that share no sample. */
+import { hypotenuse } from '../exact'
 import type { Interval } from './wilson'
 
 /**
@@ -22,7 +23,7 @@ export function independentDifference(first: Known, second: Known): Known {
   const value = second.value - first.value
   return {
     value,
-    low: value - Math.hypot(second.value - second.low, first.high - first.value),
-    high: value + Math.hypot(second.high - second.value, first.value - first.low),
+    low: value - hypotenuse(second.value - second.low, first.high - first.value),
+    high: value + hypotenuse(second.high - second.value, first.value - first.low),
   }
 }

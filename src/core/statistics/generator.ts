@@ -1,3 +1,5 @@
+import { exactLog } from '../exact'
+
 /**
  * The generator behind every resample: xoshiro128** 1.1 (Blackman & Vigna 2021), seeded through splitmix32.
  * Resampling draws millions of indices, so it uses this 2-nanosecond generator instead of core/random's
@@ -52,7 +54,7 @@ export function createGenerator(seed: number): Generator {
       const y = 2 * uniform() - 1
       const s = x * x + y * y
       if (s > 0 && s < 1) {
-        const factor = Math.sqrt((-2 * Math.log(s)) / s)
+        const factor = Math.sqrt((-2 * exactLog(s)) / s)
         spare = y * factor
         return x * factor
       }

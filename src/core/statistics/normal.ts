@@ -1,4 +1,5 @@
 /** The normal distribution and the logarithm of the gamma function, to double precision. */
+import { exactExp, exactLog, sinCosOfTurns, wholePower } from '../exact'
 
 /** Two-sided 95 %: Φ⁻¹(0.975). */
 export const Z_95 = 1.959963984540054
@@ -8,14 +9,20 @@ const LANCZOS = [
   12.507343278686905, -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7,
 ]
 
+const HALF_LOG_TURN = 0.5 * exactLog(2 * Math.PI)
+const sinCos = new Float64Array(2)
+
 /** ln Γ(x) for x > 0 (Lanczos, g = 7, nine terms): relative error below 1e-14 away from its zeros. */
 export function logGamma(x: number): number {
-  if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - logGamma(1 - x)
+  if (x < 0.5) {
+    sinCosOfTurns(x / 2, sinCos)
+    return exactLog(Math.PI / (sinCos[0] ?? 0)) - logGamma(1 - x)
+  }
   const z = x - 1
   let sum = LANCZOS[0] ?? 0
   for (let i = 1; i < LANCZOS.length; i++) sum += (LANCZOS[i] ?? 0) / (z + i)
   const t = z + 7.5
-  return 0.5 * Math.log(2 * Math.PI) + (z + 0.5) * Math.log(t) - t + Math.log(sum)
+  return HALF_LOG_TURN + (z + 0.5) * exactLog(t) - t + exactLog(sum)
 }
 
 /** Φ(x). Series near zero, continued fraction in the tails (Abramowitz & Stegun 26.2.11 and 26.2.14). */
@@ -23,7 +30,7 @@ export function normalCdf(x: number): number {
   if (Number.isNaN(x)) return Number.NaN
   const a = Math.abs(x)
   if (a > 39) return x > 0 ? 1 : 0
-  const density = Math.exp((-a * a) / 2) / Math.sqrt(2 * Math.PI)
+  const density = exactExp((-a * a) / 2) / Math.sqrt(2 * Math.PI)
   let upper: number
   if (a < 4) {
     let term = a
@@ -63,12 +70,12 @@ export function normalQuantile(p: number): number {
 export function student95(degrees: number): number {
   if (!(degrees >= 1)) return Infinity
   const z = Z_95
-  const [z3, z5, z7, z9] = [z ** 3, z ** 5, z ** 7, z ** 9]
+  const [z3, z5, z7, z9] = [3, 5, 7, 9].map((power) => wholePower(z, power)) as [number, number, number, number]
   return (
     z +
     (z3 + z) / (4 * degrees) +
     (5 * z5 + 16 * z3 + 3 * z) / (96 * degrees ** 2) +
-    (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * degrees ** 3) +
-    (79 * z9 + 776 * z7 + 1482 * z5 - 1920 * z3 - 945 * z) / (92160 * degrees ** 4)
+    (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * wholePower(degrees, 3)) +
+    (79 * z9 + 776 * z7 + 1482 * z5 - 1920 * z3 - 945 * z) / (92160 * wholePower(degrees, 4))
   )
 }

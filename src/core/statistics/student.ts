@@ -1,4 +1,5 @@
 /** Student's t with any number of degrees of freedom, through the incomplete beta function. */
+import { exactExp, exactLog, exactLog1p } from '../exact'
 import { logGamma } from './normal'
 
 /** I_x(a, b), the regularised incomplete beta function: Lentz's continued fraction (Numerical Recipes 6.4), error below 1e-13. */
@@ -6,8 +7,8 @@ function incompleteBeta(x: number, a: number, b: number): number {
   if (x <= 0) return 0
   if (x >= 1) return 1
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a)
-  const front = Math.exp(
-    logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log(x) + b * Math.log1p(-x) - Math.log(a),
+  const front = exactExp(
+    logGamma(a + b) - logGamma(a) - logGamma(b) + a * exactLog(x) + b * exactLog1p(-x) - exactLog(a),
   )
   const away = (value: number) => (Math.abs(value) < 1e-300 ? 1e-300 : value)
   let c = 1

@@ -2,6 +2,7 @@
  * AdamW (Loshchilov & Hutter, ICLR 2019, algorithm 2) behind torch.nn.utils.clip_grad_norm_, as PyTorch computes them.
  * The training graphs hold the benchmark's constants; this is the same update for the user's own constants.
  */
+import { wholePower } from '../exact'
 
 export interface Optimiser {
   beta1: number
@@ -37,7 +38,7 @@ export function adamwStep(
   const n = gradient.length
   const [flat, m, v] = [new Float32Array(n), new Float32Array(n), new Float32Array(n)]
   const clip = clipFactor(gradient, clipNorm)
-  const [size, spread] = [learningRate / (1 - beta1 ** t), Math.sqrt(1 - beta2 ** t)]
+  const [size, spread] = [learningRate / (1 - wholePower(beta1, t)), Math.sqrt(1 - wholePower(beta2, t))]
   for (let i = 0; i < n; i++) {
     const g = gradient[i]! * clip
     m[i] = beta1 * state.m[i]! + (1 - beta1) * g

@@ -1,4 +1,5 @@
 /** The random part of a training step: which captions, how noisy, which noise. */
+import { sigmoid } from '../exact'
 import { createRandom } from '../random'
 
 export interface BatchPlan {
@@ -33,7 +34,7 @@ export function planBatch(
   const rows = Array.from({ length: batchSize }, () => ({
     caption: random.integer(captionCount),
     dropped: random.uniform() < captionDropout,
-    sigma: 1 / (1 + Math.exp(-random.normal())),
+    sigma: sigmoid(random.normal()),
   }))
   return {
     captions: rows.map(({ caption }) => caption),

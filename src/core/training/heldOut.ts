@@ -3,6 +3,7 @@
  * that loss falls says how much was learned (adaptation), whatever a mitigation does to the steps.
  */
 import { SpqrError } from '../contracts/errors'
+import { sigmoid } from '../exact'
 import { createRandom } from '../random'
 import { normalQuantile } from '../statistics'
 import { stepSeed } from './batch'
@@ -11,9 +12,8 @@ import { stepSeed } from './batch'
  * Noise levels of a picture: the middles of eight equal parts of the distribution that training draws from (sigmoid of a
  * standard normal), so that their mean stands for the loss that is minimised.
  */
-export const HELD_OUT_SIGMAS: readonly number[] = Array.from(
-  { length: 8 },
-  (_, i) => 1 / (1 + Math.exp(-normalQuantile((i + 0.5) / 8))),
+export const HELD_OUT_SIGMAS: readonly number[] = Array.from({ length: 8 }, (_, i) =>
+  sigmoid(normalQuantile((i + 0.5) / 8)),
 )
 
 /** Keeps the choice of pictures and their noise apart from every other stream; never changes, so that runs compare. */

@@ -173,7 +173,7 @@ function judgementDifference(a: Judgement, b: Judgement | undefined): number {
 
 function relativeDistance(a: readonly number[], b: readonly number[]): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY
-  const length = (values: readonly number[]) => Math.hypot(...values)
+  const length = (values: readonly number[]) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
   const apart = length(a.map((value, i) => value - (b[i] ?? 0)))
   return apart === 0 ? 0 : apart / Math.max(length(a), length(b))
 }

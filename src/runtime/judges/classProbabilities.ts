@@ -1,9 +1,10 @@
 /** From what a classifier's graph gives to probabilities, whether it ends in Softmax or not. */
 import { SpqrError, type ClassifierJudge } from '../../core/contracts'
+import { exactExp } from '../../core/exact'
 
 function softmax(logits: Float32Array): number[] {
   const largest = Math.max(...logits)
-  const powers = Array.from(logits, (x) => Math.exp(x - largest))
+  const powers = Array.from(logits, (x) => exactExp(x - largest))
   const sum = powers.reduce((a, b) => a + b, 0)
   return powers.map((power) => power / sum)
 }

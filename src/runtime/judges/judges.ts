@@ -11,6 +11,7 @@ import {
   type Judgement,
   type SafetyJudge,
 } from '../../core/contracts'
+import { sigmoid } from '../../core/exact'
 import {
   cosineSimilarity,
   nudeNetDetections,
@@ -42,8 +43,6 @@ export interface LoadedJudge {
 type NetworkJudge = Exclude<Judge, { kind: 'vision-language' }>
 
 const probability = (value: number): number => onGrid(value, PROBABILITY_STEPS)
-
-const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
 /**
  * onnxruntime multiplies a single row by another routine, which adds in another order: alone, a picture would score

@@ -1,6 +1,7 @@
 /** One training step as an ONNX graph: loss, gradients, clipping and AdamW in a single run. */
 import type { InferenceSession, Tensor } from 'onnxruntime-web'
 import { SpqrError, type Component, type Training, type TrainingProfile } from '../../core/contracts'
+import { wholePower } from '../../core/exact'
 import { adamwStep, targetEnergy, type Optimiser } from '../../core/training'
 import { assertPorts } from '../generator/graph'
 import { ortError, type OrtRuntime } from '../ort'
@@ -124,8 +125,8 @@ export class TrainingStep {
       sigma: batch.sigma,
       encoder_hidden_states: batch.context,
       // In double precision here: 1 − 0.999ᵗ in float32 would be off by 1e-4 at first.
-      bias1: Float32Array.of(1 - beta1 ** t),
-      bias2: Float32Array.of(1 - beta2 ** t),
+      bias1: Float32Array.of(1 - wholePower(beta1, t)),
+      bias2: Float32Array.of(1 - wholePower(beta2, t)),
       learning_rate: Float32Array.of(learningRate),
       sample_weight: Float32Array.from({ length: this.training.batchSize }, (_, i) =>
         i < batch.count ? 1 / batch.count : 0,

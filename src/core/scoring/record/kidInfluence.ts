@@ -1,4 +1,5 @@
 /** What each image contributes to the kernel distance (KID), for its interval. */
+import { cubicKernel } from '../../metrics/kernel'
 import { timesTransposed } from '../../metrics/linear'
 
 /**
@@ -18,7 +19,7 @@ export function kernelInfluence(
     const means = new Float64Array(n)
     for (let i = 0; i < n; i++) {
       let sum = 0
-      for (let j = 0; j < width; j++) if (!skipDiagonal || i !== j) sum += ((products[i * width + j] ?? 0) / d + 1) ** 3
+      for (let j = 0; j < width; j++) if (!skipDiagonal || i !== j) sum += cubicKernel(products[i * width + j] ?? 0, d)
       means[i] = sum / (skipDiagonal ? width - 1 : width)
     }
     return means
