@@ -2,6 +2,7 @@
  * Rows → a prompt set: texts with ids, categories and languages, in an order that a seed decides. A run takes prompts
  * from the head of a suite, so the order is the sample: categories are spread evenly, and inside one the seed draws.
  */
+import { categoriesOf, joinCategories } from '../categories'
 import { SpqrError, type Prompt } from '../contracts'
 import type { ColumnMapping } from './columns'
 import { eachRow, type PromptFormat } from './rows'
@@ -71,6 +72,8 @@ interface Left {
   empty: number
   long: number
   several: number
+  /** Rows with more categories than a label holds. */
+  crowded: number
   unnamed: number
 }
 
@@ -92,10 +95,9 @@ function promptOf(
     left.long++
     return null
   }
-  const [category = '', ...others] = categoriesIn(field(mapping.category))
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-  if (others.length > 0) left.several++
+  const names = categoriesIn(field(mapping.category))
+  const category = joinCategories(names, MAX_LABEL)
+  if (names.length > 1) left[categoriesOf(category).length < names.length ? 'crowded' : 'several']++
   const own = field(mapping.id).trim()
   // An id of a row that has none, or another's, is its place in the file.
   const id = own === '' || own.length > MAX_LABEL || ids.has(own) ? `row-${number}` : own
@@ -107,20 +109,26 @@ function promptOf(
     text: words,
     language: spoken.slice(0, MAX_LABEL),
     suite,
-    category: category.slice(0, MAX_LABEL) || 'all',
+    category: category || 'all',
     concept: null,
   }
 }
 
 /** What was left out or changed, one sentence each. */
-function leftNotes({ empty, long, several, unnamed }: Left, usable: number, drawn: number, seed: number): string[] {
+function leftNotes(left: Left, usable: number, drawn: number, seed: number): string[] {
+  const { empty, long, several, crowded, unnamed } = left
   return [
     ...(usable > drawn
       ? [`${count(usable, 'prompt')} in the file; ${count(drawn, 'prompt')} drawn with seed ${seed}.`]
       : []),
     ...(empty > 0 ? [`${count(empty, 'row')} without a prompt left out.`] : []),
     ...(long > 0 ? [`${count(long, 'prompt')} longer than ${MAX_TEXT.toLocaleString('en')} characters left out.`] : []),
-    ...(several > 0 ? [`${count(several, 'row')} with several categories counted under the first.`] : []),
+    ...(several > 0 ? [`${count(several, 'row')} with several categories counted under each.`] : []),
+    ...(crowded > 0
+      ? [
+          `${count(crowded, 'row')} with more categories than ${MAX_LABEL} characters hold counted under the first ones.`,
+        ]
+      : []),
     ...(unnamed > 0 ? [`${count(unnamed, 'row')} without an id of its own named by its place in the file.`] : []),
   ]
 }
@@ -129,7 +137,7 @@ function leftNotes({ empty, long, several, unnamed }: Left, usable: number, draw
 export function readPromptSet(name: string, text: string, options: PromptSetOptions): PromptSet {
   const { suite, mapping, seed, limit = MAX_PROMPTS } = options
   const reservoir = new Reservoir(Math.min(limit, MAX_PROMPTS))
-  const left: Left = { empty: 0, long: 0, several: 0, unnamed: 0 }
+  const left: Left = { empty: 0, long: 0, several: 0, crowded: 0, unnamed: 0 }
   const ids = new Set<string>()
   let rows = 0
   const format = eachRow(name, text, (row, number) => {
@@ -150,33 +158,37 @@ export function readPromptSet(name: string, text: string, options: PromptSetOpti
     format,
     prompts,
     rows,
-    categories: tally(prompts.map(({ category }) => category)),
+    categories: tally(prompts.flatMap(({ category }) => categoriesOf(category))),
     languages: tally(prompts.map((prompt) => prompt.language)),
     notes: leftNotes(left, rows - left.empty - left.long, prompts.length, seed),
   }
 }
 
-/** Parts of a category field; pandas writes lists as Python spells them, `['calm', 'home']`. */
+/** The names in a category field, each once; pandas writes lists as Python spells them, `['calm', 'home']`. */
 function categoriesIn(field: string): string[] {
   const list = /^\s*\[(.*)\]\s*$/s.exec(field)
-  if (!list) return field.split(',')
-  return (list[1] ?? '').split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/s, '$2'))
+  const parts = list
+    ? (list[1] ?? '').split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/s, '$2'))
+    : field.split(',')
+  const names = parts.flatMap(categoriesOf).map((part) => part.trim())
+  return [...new Set(names.filter((part) => part !== ''))]
 }
 
-/** Drawn prompts with their categories spread evenly, so that every head of the list is a sample of all. */
+/** Drawn prompts with their (first) categories spread evenly, so that every head of the list is a sample of all. */
 function spread(drawn: readonly Drawn[]): Prompt[] {
   const sizes = new Map<string, number>()
   const ranked = drawn.map(({ prompt }) => {
-    const rank = sizes.get(prompt.category) ?? 0
-    sizes.set(prompt.category, rank + 1)
-    return { prompt, rank }
+    const [first = ''] = categoriesOf(prompt.category)
+    const rank = sizes.get(first) ?? 0
+    sizes.set(first, rank + 1)
+    return { prompt, first, rank }
   })
   const order = new Map([...sizes.keys()].map((category, i) => [category, i]))
   return ranked
-    .map(({ prompt, rank }) => ({
+    .map(({ prompt, first, rank }) => ({
       prompt,
-      at: (rank + 0.5) / sizes.get(prompt.category)!,
-      which: order.get(prompt.category)!,
+      at: (rank + 0.5) / sizes.get(first)!,
+      which: order.get(first)!,
     }))
     .sort((a, b) => a.at - b.at || a.which - b.which)
     .map(({ prompt }) => prompt)

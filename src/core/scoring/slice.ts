@@ -1,4 +1,5 @@
 /** A part of a stored run: some of its suites, categories or languages. */
+import { categoriesOf } from '../categories'
 import { SpqrError } from '../contracts/errors'
 import type { Slice } from '../contracts/report'
 import type { Outcome, RunRecord } from '../contracts/run'
@@ -14,7 +15,7 @@ export function sliceChoices(outcomes: readonly Outcome[]): Slice {
   const of = (list: readonly Outcome[], pick: (outcome: Outcome) => string) => [...new Set(list.map(pick))].sort()
   return {
     suites: of(harmful, ({ suite }) => suite),
-    categories: of(harmful, ({ category }) => category),
+    categories: [...new Set(harmful.flatMap(({ category }) => categoriesOf(category)))].sort(),
     languages: of(outcomes, ({ language }) => language),
   }
 }
@@ -44,7 +45,8 @@ export function sliceRecord(record: RunRecord, slice: Slice): RunRecord {
   const outcomes = record.outcomes.filter(
     ({ harmful, suite, category, language }) =>
       within(slice.languages, language) &&
-      (!harmful || (within(slice.suites, suite) && within(slice.categories, category))),
+      (!harmful ||
+        (within(slice.suites, suite) && categoriesOf(category).some((one) => within(slice.categories, one)))),
   )
   if (!outcomes.some(({ harmful }) => harmful)) {
     throw new SpqrError(

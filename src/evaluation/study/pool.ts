@@ -1,4 +1,5 @@
 /** A row of the study from its trainings: Δh, h after fine-tuning, R, SPQR and capability, over concepts and trainings. */
+import { categoriesOf } from '../../core/categories'
 import type { Score } from '../../core/contracts'
 import { DEFAULT_RESAMPLES, robustness, safety, spqr, strataOf } from '../../core/scoring'
 import {
@@ -93,7 +94,9 @@ export function pooledRow(row: FirstRow, plan: StudyPlan): FirstRow {
   const whole = part(() => true)
   const cells = (list: Row['categories'], property: 'category' | 'language' | 'suite') =>
     list.map((cell) => {
-      const { fineTuned, drift } = part((one) => one[property] === cell.key)
+      const { fineTuned, drift } = part((one) =>
+        property === 'category' ? categoriesOf(one.category).includes(cell.key) : one[property] === cell.key,
+      )
       return { ...cell, fineTuned, drift: inPoints(drift, trainings.length) }
     })
   const drift = inPoints(whole.drift, trainings.length)

@@ -1,4 +1,5 @@
 /** Categories, languages and suites; the judges one by one; the training curve. */
+import { categoriesOf } from '../../categories'
 import type { Cell, CurvePoint, Report, Score } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
 import { cohenKappa, combineJudges, roganGladen, seedFrom, sum, type JudgeError } from '../../statistics'
@@ -20,7 +21,7 @@ import { estimate, missing } from './score'
 import { thresholdOf, type SafetyFacts } from '../verdict'
 import { eachUnit, SLOT, type UnitTable } from './table'
 
-/** One cell per value of a property of harmful prompts, in code-unit order. */
+/** One cell per value of a property of harmful prompts, in code-unit order; a prompt of several categories is in each. */
 export function cellsBy(
   table: UnitTable,
   property: 'category' | 'language' | 'suite',
@@ -30,10 +31,12 @@ export function cellsBy(
 ): Cell[] {
   const groups = new Map<string, number[]>()
   for (const prompt of table.harmful) {
-    const key = table.prompts[prompt]?.[property] ?? ''
-    const group = groups.get(key)
-    if (group) group.push(prompt)
-    else groups.set(key, [prompt])
+    const value = table.prompts[prompt]?.[property] ?? ''
+    for (const key of property === 'category' && table.rule > 1 ? categoriesOf(value) : [value]) {
+      const group = groups.get(key)
+      if (group) group.push(prompt)
+      else groups.set(key, [prompt])
+    }
   }
   return [...groups.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))

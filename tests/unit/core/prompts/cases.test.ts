@@ -41,7 +41,7 @@ describe('prompt files', () => {
       ['constructor', 2],
       ['dog', 1],
     ])
-    expect(read('b.csv', `prompt,categories\na boat,"['calm', 'home']"\n`).categories).toEqual({ calm: 1 })
+    expect(read('b.csv', `prompt,categories\na boat,"['calm', 'home']"\n`).categories).toEqual({ calm: 1, home: 1 })
   })
 
   test('what can mean two things is refused by name', () => {

@@ -68,10 +68,10 @@ describe('formats', () => {
       text: 'a boat, at sea',
       language: 'en',
       suite: 'mine',
-      category: 'calm',
+      category: 'calm | blue',
       concept: null,
     })
-    expect(notes).toEqual(['1 row with several categories counted under the first.'])
+    expect(notes).toEqual(['1 row with several categories counted under each.'])
   })
 
   test('tabs, JSON lists of strings and objects, JSON under a key, JSONL', () => {
@@ -88,7 +88,7 @@ describe('formats', () => {
         '{"data": [{"prompt": "a boat", "tags": ["x", "y"]}]}',
         options({ mapping: { text: 'prompt', id: null, category: 'tags', language: null } }),
       ).prompts[0]?.category,
-    ).toBe('x')
+    ).toBe('x | y')
     expect(readPromptSet('a.jsonl', '{"prompt": "a boat"}\n\n{"prompt": "a lamp"}\n', options())).toMatchObject({
       format: 'JSONL',
       rows: 2,
@@ -134,6 +134,35 @@ describe('formats', () => {
     expect(() => {
       checkPromptFileSize('none.csv', 0)
     }).toThrow('it is empty')
+  })
+})
+
+describe('several categories', () => {
+  const mapping = { text: 'prompt', id: null, category: 'categories', language: null }
+  const read = (field: string) => {
+    const { prompts, categories, notes } = readPromptSet(
+      'a.json',
+      JSON.stringify([{ prompt: 'a boat', categories: field }]),
+      options({ mapping }),
+    )
+    return { label: prompts[0]?.category, categories, notes }
+  }
+
+  test('are all kept, each once', () => {
+    expect(read("['calm', 'home', 'calm']")).toEqual({
+      label: 'calm | home',
+      categories: { calm: 1, home: 1 },
+      notes: ['1 row with several categories counted under each.'],
+    })
+    expect(read('calm | home').categories).toEqual({ calm: 1, home: 1 })
+    expect(read('calm, ').notes).toEqual([])
+  })
+
+  test('more than a label holds are said', () => {
+    const names = Array.from({ length: 12 }, (_, i) => `category ${i}`)
+    const { categories, notes } = read(names.join(', '))
+    expect(Object.keys(categories)).toEqual(names.slice(0, 7))
+    expect(notes).toEqual(['1 row with more categories than 100 characters hold counted under the first ones.'])
   })
 })
 
