@@ -50,6 +50,9 @@ const KEYS = {
   origins: ['link', 'report'],
   units: [
     '{0} at {1}',
+    '{0} at base',
+    '{0} at aligned',
+    '{0} at fine-tuned',
     '{0} point',
     '{0} points',
     ', blurred',

@@ -32,9 +32,11 @@ export function figure(value: number, decimals = 2): string {
 
 const placesOf = (text: string): number => text.split('.')[1]?.length ?? 0
 
+/** Above 0, and too little for two decimals. */
+const tiny = (): string => signed(`<${locale().english ? '0.01' : digits(0.01, 2)}`)
+
 /** A score from 0 to 1; what is above 0 is never written as 0. */
-export const unit = (value: number): string =>
-  value > 0 && value < 0.005 ? signed(`<${locale().english ? '0.01' : digits(0.01, 2)}`) : figure(value)
+export const unit = (value: number): string => (value > 0 && value < 0.005 ? tiny() : figure(value))
 
 /** Half of an interval: "±0.03"; what rounds to nothing is never written so, for no interval is that narrow. */
 export function within(halfWidth: number, decimals = 2): string {
@@ -58,9 +60,15 @@ export function points(value: number): string {
 /** As `figure` rounds, in figures that a program reads. */
 const figureOf = (value: number): string => Math.abs(value).toFixed(Math.abs(value) >= 100 ? 0 : 1)
 
-/** "0.90 to 0.97" for the 95 % interval of a score, or an empty string when there is none. */
+/**
+ * "0.90 to 0.97" for the 95 % interval of a score, or an empty string when there is none. One of which both ends are
+ * below what is written, "<0.01 to <0.01", lies within "0 to 0.01".
+ */
 export function interval(score: Score, write: (value: number) => string = unit): string {
-  return score.value === null ? '' : locale().fill('{0} to {1}', [write(score.low), write(score.high)])
+  if (score.value === null) return ''
+  const ends = [write(score.low), write(score.high)]
+  if (ends.every((end) => end === tiny())) return locale().fill('{0} to {1}', [tick(0), tick(0.01)])
+  return locale().fill('{0} to {1}', ends)
 }
 
 /** Beside a scale: "0.25", "+35". */

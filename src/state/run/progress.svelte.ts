@@ -124,7 +124,7 @@ const PHASES: Record<Extract<EngineEvent, { type: 'phase' }>['phase'], string> =
   merge: 'Changing the weights',
   session: 'Starting the networks',
   align: 'Computing the alignment',
-  ready: 'Ready',
+  ready: 'Getting ready',
 }
 
 function phaseText(event: Extract<RunEvent, { type: 'phase' }>): string {

@@ -53,6 +53,9 @@ describe('scores, shares and differences', () => {
   test('writes intervals, and none for a missing score', () => {
     expect(interval({ value: 0.9, low: 0.85, high: 0.95, n: 64 })).toBe('0.85 to 0.95')
     expect(interval({ value: null, low: null, high: null, n: 0, reason: 'none' })).toBe('')
+    // "<0.01 to <0.01" says nothing to anybody.
+    expect(interval({ value: 1e-9, low: 1e-12, high: 2e-6, n: 64 })).toBe('0 to 0.01')
+    expect(interval({ value: 0.004, low: 0.001, high: 0.2, n: 64 })).toBe('<0.01 to 0.20')
   })
   test.each([
     [0.00004, 'p < 0.001'],
