@@ -16,7 +16,7 @@ import {
 import { capabilityOf, shownBy, type Capability, type Shown } from '../../evaluation/study/findings'
 import { figure, points } from '../page/format'
 import { methodName } from '../page/names'
-import { ranked } from '../report/ranks'
+import { ranked } from '../compare/ranks'
 import type { Held } from '../run/nextStep'
 import type { Services } from '../page/services'
 

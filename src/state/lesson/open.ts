@@ -1,5 +1,5 @@
 /** Makes the lesson and the teacher's page; loaded when somebody opens one of them. */
-import type { Sharing } from '../report/sharing.svelte'
+import type { Sharing } from '../share/sharing.svelte'
 import { ClassPool } from './classPool.svelte'
 import { Lesson, type LessonParts } from './lesson.svelte'
 import { Teach } from './teach.svelte'

@@ -2,7 +2,7 @@
 import type { EqualAdaptation, LiveFineTune, Report, Score } from '../../core/contracts'
 import { MITIGATIONS } from '../../core/methods'
 import { figure, interval, percent, points, pValue } from '../page/format'
-import type { Named, Pair } from './pairs'
+import type { Named, Pair } from '../compare/pairs'
 
 export interface AdaptationPoint {
   step: number

@@ -1,6 +1,6 @@
 /** Many runs in one plot: safety against another axis, and what fine-tuning did to each. */
 import type { ShelfEntry } from '../../core/contracts'
-import { AXIS_NAMES } from './findings'
+import { AXIS_NAMES } from '../report/findings'
 
 /** What safety is plotted against. */
 export const AGAINST = ['P', 'Q', 'R'] as const

@@ -4,7 +4,7 @@ import type { Report, RunRecord, SpqrError } from '../../../../src/core/contract
 import { readSealedText, scoreRecord, sealOf } from '../../../../src/core/scoring'
 import { createRunStore } from '../../../../src/runtime/storage/runStore'
 import { createShelfStore } from '../../../../src/runtime/storage/shelfStore'
-import { RECORDED, Shelf } from '../../../../src/state/report/shelf.svelte'
+import { RECORDED, Shelf } from '../../../../src/state/compare/shelf.svelte'
 import type { Services } from '../../../../src/state/page/services'
 import { readFileSync } from 'node:fs'
 import { DumpStore, putBack, type StoreDump } from '../../../helpers/storeDump'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { SpqrError, type Report } from '../../../../src/core/contracts'
 import type { Services } from '../../../../src/state/page/services'
-import { Rechecking } from '../../../../src/state/report/rechecking.svelte'
+import { Rechecking } from '../../../../src/state/share/rechecking.svelte'
 import { PromptShelf } from '../../../../src/state/settings/promptShelf'
 import { harness, pack, smoke } from '../../evaluation/harness'
 

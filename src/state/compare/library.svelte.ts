@@ -14,7 +14,7 @@ import { firstSentences } from '../../evaluation/spec/params'
 import type { Exhibit, Origin } from '../run/exhibit.svelte'
 import type { Guard, Notices } from '../page/notices.svelte'
 import type { Services } from '../page/services'
-import { checkJudging, type Known } from './judging'
+import { checkJudging, type Known } from '../share/judging'
 import { Shelf } from './shelf.svelte'
 
 /** Said of files of version 0.1.0, and of those that something else wrote. */

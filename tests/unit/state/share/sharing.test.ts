@@ -3,7 +3,7 @@ import type { Report, RunRecord, ScoringPreset } from '../../../../src/core/cont
 import { scoreRecord } from '../../../../src/core/scoring'
 import { PackInfo } from '../../../../src/state/page/pack.svelte'
 import type { Services } from '../../../../src/state/page/services'
-import { Sharing } from '../../../../src/state/report/sharing.svelte'
+import { Sharing } from '../../../../src/state/share/sharing.svelte'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { PromptShelf } from '../../../../src/state/settings/promptShelf'
 import { referenceFeatures } from '../../evaluation/fixture'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ComparisonPage, Report, ScoreDifference } from '../../../../src/core/contracts'
-import { comparePairs, rowsOf } from '../../../../src/state/report/pairs'
+import { comparePairs, rowsOf } from '../../../../src/state/compare/pairs'
 
 const missing = { value: null, low: null, high: null, n: 0, reason: 'None.' } as const
 const row = (p: number | null, ruler: string | null = null): ScoreDifference => ({

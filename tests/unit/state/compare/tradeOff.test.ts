@@ -1,7 +1,7 @@
 /** The plot of many runs: who is beaten by none, what the title claims, and where numbers stand. */
 import { expect, test } from 'vitest'
 import type { ShelfEntry } from '../../../../src/core/contracts'
-import { driftScale, placeNumbers, scaleOf, tradeOff, tradeOffFinding } from '../../../../src/state/report/tradeOff'
+import { driftScale, placeNumbers, scaleOf, tradeOff, tradeOffFinding } from '../../../../src/state/compare/tradeOff'
 
 const estimate = (value: number) => ({ value, low: value - 0.05, high: value + 0.05, n: 64 })
 const run = (name: string, S: number | null, P: number | null): ShelfEntry => ({

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Score } from '../../../../src/core/contracts'
-import { ranked, ranksOf } from '../../../../src/state/report/ranks'
+import { ranked, ranksOf } from '../../../../src/state/compare/ranks'
 
 const score = (value: number, low: number, high: number): Score => ({ value, low, high, n: 64 })
 const none: Score = { value: null, low: null, high: null, n: 0, reason: 'no bounds' }

@@ -7,7 +7,7 @@ import { figure } from '../page/format'
 import type { Services } from '../page/services'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { PromptShelf } from '../settings/promptShelf'
-import { VERDICT_LABELS, verdictOf } from './verdict'
+import { VERDICT_LABELS, verdictOf } from '../report/verdict'
 
 /** What a picture that was made again says of the recorded one. */
 export interface Made {

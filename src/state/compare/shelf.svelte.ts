@@ -13,7 +13,7 @@ import {
 import { cleanLabel, entryOf, now } from '../../evaluation/shelf/entry'
 import { headLine, readShelf, recordLine } from '../../evaluation/shelf/shelfFile'
 import type { Services } from '../page/services'
-import { checkJudging, type Known } from './judging'
+import { checkJudging, type Known } from '../share/judging'
 import { found, sorted, type Sort } from './shelfOrder'
 
 /** Key of the recorded run, which is no run of the reader's and is not stored. */

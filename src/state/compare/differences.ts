@@ -2,7 +2,7 @@
 import type { ComparedName, Score, ScoreDifference } from '../../core/contracts'
 import { toldApart } from '../../core/scoring'
 import { figure, points, unit } from '../page/format'
-import { AXIS_NAMES } from './findings'
+import { AXIS_NAMES } from '../report/findings'
 
 /** Scores in percentage points; the others lie between 0 and 1. */
 const inPoints = (name: ComparedName): boolean => name === 'drift' || name === 'fineTuned'

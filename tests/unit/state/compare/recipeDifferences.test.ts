@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { RunSpec } from '../../../../src/core/contracts'
 import { compareReports, scoreRecord } from '../../../../src/core/scoring'
-import { recipeDifferences } from '../../../../src/state/report/recipeDifferences'
+import { recipeDifferences } from '../../../../src/state/compare/recipeDifferences'
 import { record, spec } from '../fixture'
 
 const changesTo = (other: RunSpec) => {
