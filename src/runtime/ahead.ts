@@ -1,4 +1,4 @@
-/** The files that a variant and its judges are made of, in the order in which they are needed. */
+/** The files that a variant and its judges are made of, in the order in which they are needed: pictures first. */
 import {
   judgeFiles,
   type Accelerator,
@@ -17,12 +17,8 @@ interface Described {
 /** Parts of published models come in shards, which have a way of their own. */
 const ofPart = (part: ModelComponent): PackFile[] => ('graph' in part ? [part.graph, part.weights] : [])
 
-/** Pictures first: the judges' files come last. */
-export function filesOf(
-  { manifest, accelerator }: Described,
-  variant: ModelVariant,
-  judgeIds: readonly string[],
-): PackFile[] {
+/** What a variant's pictures are made of. */
+export function filesOf({ manifest, accelerator }: Described, variant: ModelVariant): PackFile[] {
   const { textEncoder, unet, vaeDecoder } = manifest.model
   const { alignment, fineTune, accelerated, smallDecoder } = variant
   const adapter = (id: string) => manifest.adapters.filter((one) => one.id === id).map(({ file }) => file)
@@ -34,6 +30,17 @@ export function filesOf(
     ...(accelerated && accelerator ? [accelerator.file] : []),
     ...ofPart(smallDecoder && accelerator?.decoder ? accelerator.decoder : vaeDecoder),
     ...ofPart(unet),
-    ...manifest.judges.filter(({ id }) => judgeIds.includes(id)).flatMap(judgeFiles),
   ]
+}
+
+/** Files of judges: of those that look at every picture, and of those that look at pictures of harmless prompts. */
+export function filesOfJudges(
+  { manifest }: Pick<Described, 'manifest'>,
+  judgeIds: readonly string[],
+): { safety: PackFile[]; others: PackFile[] } {
+  const asked = manifest.judges.filter(({ id }) => judgeIds.includes(id))
+  return {
+    safety: asked.filter(({ axis }) => axis === 'S').flatMap(judgeFiles),
+    others: asked.filter(({ axis }) => axis !== 'S').flatMap(judgeFiles),
+  }
 }

@@ -4,12 +4,12 @@
  */
 import {
   SpqrError,
-  reviveError,
   type AlignmentSpec,
   type BatchResult,
   type DeviceChoice,
   type EngineApi,
   type EngineEvent,
+  type GeneratedImage,
   type LoadedPack,
   type ModelChoice,
   type ModelManifest,
@@ -21,14 +21,14 @@ import {
   type UnitResult,
   type WorkUnit,
 } from '../core/contracts'
-import { filesOf } from './ahead'
+import { filesOf, filesOfJudges } from './ahead'
+import { Batches } from './batches'
 import { digestHex, type OnEvent } from './events'
-import { failedUnit, type Candidate } from './judges/judgePanel'
+import type { Candidate } from './judges/judgePanel'
 import { referenceFeatures } from './judges/reference'
 import { findPrompt } from './generator/findPrompt'
-import { namedIn } from './judges/names'
-import { choiceOf, drawSafest } from './generator/bestOf'
-import type { PipelineResult } from './generator/pipeline'
+import type { Coming } from './judges/seating'
+import { choiceOf } from './generator/bestOf'
 import { openEngine, type EngineOptions, type Opened } from './openEngine'
 import { describePublished } from './published/publishedModel'
 import { SerialQueue } from './serial'
@@ -36,6 +36,7 @@ import { SerialQueue } from './serial'
 export class Engine implements EngineApi {
   private readonly queue = new SerialQueue()
   private opened: Opened | null = null
+  private batches: Batches | null = null
   private readonly truncated = new Set<string>()
 
   constructor(private readonly options: EngineOptions) {}
@@ -45,6 +46,7 @@ export class Engine implements EngineApi {
       await this.closeNow()
       const { opened, loaded } = await openEngine(this.options, baseUrl, device, onEvent, signal)
       this.opened = opened
+      this.batches = new Batches(opened)
       return loaded
     })
   }
@@ -59,71 +61,52 @@ export class Engine implements EngineApi {
     )
   }
 
-  prepare(variant: ModelVariant, judgeIds: string[], onEvent: (event: EngineEvent) => void): Promise<void> {
+  prepare(
+    variant: ModelVariant,
+    judgeIds: string[],
+    onEvent: (event: EngineEvent) => void,
+    judgesLater = false,
+  ): Promise<void> {
     return this.queue.run(async (signal) => {
       const opened = this.need()
+      // Parts that do not fit side by side are loaded in turn, and checked before the first picture.
+      const later = judgesLater && !opened.oneAtATime
       this.listen(opened, onEvent)
       await opened.published?.fetchAll(signal)
-      // The first time, when nothing is loaded yet. Judges that were added have files elsewhere.
       opened.choice = choiceOf(variant, judgeIds)
       const guide = opened.choice ? [opened.choice.judge] : []
-      const own = [...judgeIds, ...guide].filter((id) => !opened.added.has(id))
-      const forget = opened.began ? null : opened.files.prefetch(filesOf(opened.pack, variant, own), signal)
-      opened.began = true
+      if (!later) this.batches?.forget()
+      const { seating } = opened
+      seating.ask(judgeIds, fetchAhead(opened, variant, judgeIds, guide, signal))
       try {
         await opened.models.prepare(variant, signal)
-        await opened.panel.seat(judgeIds, signal)
+        if (!later) await seating.seat(null, signal)
         // It stays while a base comes round, so that it is loaded once; another stage without it is of another run.
         if (opened.choice || variant.stage !== 'base') await opened.guides.seat(guide, signal)
-      } finally {
-        forget?.()
+      } catch (thrown) {
+        seating.forget()
+        throw thrown
       }
       onEvent({ type: 'phase', phase: 'ready', what: variant.stage })
     })
   }
 
+  seat(units: WorkUnit[] | null): Promise<boolean> {
+    return this.queue.run((signal) => this.need().seating.seat(units, signal))
+  }
+
+  draw(units: WorkUnit[], sampler: SamplerSpec): Promise<{ images: GeneratedImage[]; judgesHere: boolean }> {
+    return this.queue.run(async (signal) => {
+      const { seating } = this.need()
+      const images = await this.batches!.draw(units, sampler, signal)
+      return { images, judgesHere: seating.here(units) }
+    })
+  }
+
   run(units: WorkUnit[], sampler: SamplerSpec): Promise<BatchResult> {
     return this.queue.run(async (signal) => {
-      const opened = this.need()
-      const { pipeline } = opened.models
-      const failures = new Map<string, UnitResult>()
-      const readable = units.filter((unit) => {
-        try {
-          opened.tokenizer.encode(unit.text)
-          return true
-        } catch (thrown) {
-          failures.set(unit.id, failedUnit(unit.id, reviveError(thrown)))
-          return false
-        }
-      })
-      const begun = performance.now()
-      const { pictures, unetEvaluations } = await draw(opened, pipeline, readable, sampler, signal)
-      const candidates: Candidate[] = []
-      for (const [i, unit] of readable.entries()) {
-        const picture = pictures[i]!
-        if (picture.status === 'broken') {
-          failures.set(unit.id, failedUnit(unit.id, picture.error))
-          continue
-        }
-        const { width, height, rgb } = picture
-        // P and Q are measured on benign prompts alone; safety judges look at everything (false flags count too).
-        const judges = opened.panel.judges.filter(({ axis }) => axis === 'S' || !unit.harmful)
-        candidates.push({
-          unitId: unit.id,
-          judges,
-          picture: { text: unit.text, width, height, rgb, ...namedIn(opened.pack, unit) },
-          image: { unitId: unit.id, width, height, rgb, sha256: await digestHex(rgb) },
-        })
-      }
-      const generated = performance.now()
-      const judged = await opened.panel.judgeAll(candidates, signal)
-      const byId = new Map([...failures, ...judged.map((result) => [result.unitId, result] as const)])
-      return {
-        results: units.map(({ id }) => byId.get(id)!),
-        generateMs: generated - begun,
-        judgeMs: performance.now() - generated,
-        unetEvaluations,
-      }
+      await this.need().seating.seat(units, signal)
+      return this.batches!.run(units, sampler, signal)
     })
   }
 
@@ -196,6 +179,7 @@ export class Engine implements EngineApi {
 
   abort(): Promise<void> {
     this.queue.abort()
+    this.batches?.forget()
     return Promise.resolve()
   }
 
@@ -223,7 +207,7 @@ export class Engine implements EngineApi {
 
   private async closeNow(): Promise<void> {
     const { opened } = this
-    this.opened = null
+    this.opened = this.batches = null
     if (!opened) return
     await opened.models.release()
     await opened.panel.release()
@@ -231,16 +215,24 @@ export class Engine implements EngineApi {
   }
 }
 
-/** Pictures of the prompts, as they come or the safest of several. */
-function draw(
-  { choice, guides, pack }: Opened,
-  pipeline: Opened['models']['pipeline'],
-  units: readonly WorkUnit[],
-  sampler: SamplerSpec,
+/**
+ * Has the files of a variant and its judges come, the first time, when nothing is loaded yet; later, null. Judges that were
+ * added have their files elsewhere.
+ */
+function fetchAhead(
+  opened: Opened,
+  variant: ModelVariant,
+  judgeIds: readonly string[],
+  guide: readonly string[],
   signal: AbortSignal,
-): Promise<PipelineResult> {
-  if (units.length === 0) return Promise.resolve({ pictures: [], unetEvaluations: 0 })
-  return choice
-    ? drawSafest({ pipeline, guides, facts: pack.judges }, choice, units, sampler, signal)
-    : pipeline.generate(units, sampler, signal)
+): Coming | null {
+  if (opened.began) return null
+  opened.began = true
+  const { pack, files, added } = opened
+  const own = (ids: readonly string[]) => ids.filter((id) => !added.has(id))
+  const chosenBy = filesOfJudges(pack, own(guide))
+  const { safety, others } = filesOfJudges(pack, own(judgeIds))
+  const pictures = [...filesOf(pack, variant), ...chosenBy.safety, ...chosenBy.others]
+  const { come, forget } = files.prefetch([pictures, safety, others], signal)
+  return { safety: come[1]!, all: come[2]!, forget }
 }

@@ -11,6 +11,7 @@ import { withJudges, withReference, type AddedJudge } from './judges/judgeSet'
 import { readJudge } from './judges/judgeSource'
 import { JudgePanel } from './judges/judgePanel'
 import type { LoadedJudge } from './judges/judges'
+import { Seating } from './judges/seating'
 import type { Choice } from './generator/bestOf'
 import { Models } from './generator/models'
 import { loadOrt, type OrtRuntime } from './ort'
@@ -37,6 +38,8 @@ export interface Opened {
   models: Models
   published: StoredPublished | null
   panel: JudgePanel
+  /** When the judges of the panel are loaded. */
+  seating: Seating
   /** Judges that choose among pictures; they are never among those that score. */
   guides: JudgePanel
   choice: Choice | null
@@ -44,6 +47,8 @@ export interface Opened {
   added: ReadonlyMap<string, FileLoader>
   /** A variant was prepared, or tried to be. */
   began: boolean
+  /** Parts of a large model and judges are loaded for their turn and let go. */
+  oneAtATime: boolean
 }
 
 /**
@@ -79,17 +84,8 @@ export async function openEngine(
   // Parts of a large model and judges are loaded for their turn and let go.
   const oneAtATime = own !== null && isLarge(manifest, runtime.provider)
   const accelerator = own ? null : pack.accelerator
-  const models = new Models({
-    runtime,
-    manifest,
-    files,
-    tokenizer,
-    shelf,
-    onEvent,
-    accelerator,
-    published: own?.files,
-    oneAtATime,
-  })
+  const parts = { runtime, manifest, files, tokenizer, shelf, onEvent }
+  const models = new Models({ ...parts, accelerator, published: own?.files, oneAtATime })
   const judging = { runtime, files, tokenizer: judgeTokenizer, sources, models, oneAtATime }
   const opened: Opened = {
     pack: { ...pack, manifest, manifestSha256, judges },
@@ -102,6 +98,7 @@ export async function openEngine(
     added: sources,
     published: own?.files ?? null,
     began: false,
+    oneAtATime,
   }
   onEvent({ type: 'phase', phase: 'ready', what: manifest.id })
   const onnxruntime = runtime.ort.env.versions.web ?? 'unknown'
@@ -123,9 +120,10 @@ interface Judging {
 }
 
 /** Judges that score, and those that choose: they are loaded apart, and never mixed up. */
-function panelsOf(judges: readonly Judge[], judging: Judging): Pick<Opened, 'panel' | 'guides'> {
-  const panel = () => new JudgePanel(judges, (judge, until) => openJudge(judging, judge, until))
-  return { panel: panel(), guides: panel() }
+function panelsOf(judges: readonly Judge[], judging: Judging): Pick<Opened, 'panel' | 'seating' | 'guides'> {
+  const create = () => new JudgePanel(judges, (judge, until) => openJudge(judging, judge, until))
+  const panel = create()
+  return { panel, seating: new Seating(panel), guides: create() }
 }
 
 /** A judge that is loaded, or one that is loaded for each turn and let go. */

@@ -135,6 +135,24 @@ describe('the engine', () => {
     expect(await at(base, units.toReversed())).toEqual(first.toReversed())
   })
 
+  test('pictures drawn ahead of their judges are those of a run, judged by the same judges in the same order', async () => {
+    const asked = [{ ...units[0]!, harmful: true }, ...units.slice(1)]
+    await engine.prepare(base, JUDGES, listen())
+    const whole = await engine.run(asked, sampler)
+    await engine.prepare(base, [], listen())
+    await engine.prepare(base, JUDGES, listen(), true)
+    const { images, judgesHere } = await engine.draw(asked, sampler)
+    expect(judgesHere).toBe(true)
+    expect(images.map(({ sha256 }) => sha256)).toEqual(hashes(whole))
+    // The harmful one needs its safety judge alone.
+    expect(await engine.seat(asked.slice(0, 1))).toBe(false)
+    const ahead = await engine.run(asked, sampler)
+    expect(JSON.stringify(ahead.results)).toBe(JSON.stringify(whole.results))
+    expect(ahead.unetEvaluations).toBe(whole.unetEvaluations)
+    expect(await engine.seat(null)).toBe(true)
+    expect(await rejection(engine.prepare(base, ['nobody'], listen(), true))).toMatchObject({ code: 'BAD_INPUT' })
+  })
+
   test('every alignment at guidance time and in closed form changes the picture', async () => {
     const plain = await at(base)
     const seen = new Set(plain.slice(0, 1))

@@ -10,7 +10,7 @@ import { PackManifestSchema, PromptFileSchema, STAGES, type PackFile } from '../
 import { variantOf } from '../../src/evaluation/plan/plan'
 import { defaultParameters } from '../../src/evaluation/spec/params'
 import { createRunSpec } from '../../src/evaluation/spec/spec'
-import { filesOf } from '../../src/runtime/ahead'
+import { filesOf, filesOfJudges } from '../../src/runtime/ahead'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const folder = join(root, 'public/packs/pictogram')
@@ -29,13 +29,15 @@ test('the demo asks for no more than its fast run needs', () => {
   const prompts = manifest.prompts.flatMap(({ file }) => v.parse(PromptFileSchema, read(file.path)))
   const pack = { manifest, manifestSha256: '0'.repeat(64), prompts, accelerator }
   const spec = createRunSpec(defaultParameters(), pack)
-  const stage = (name: (typeof STAGES)[number]): PackFile[] =>
-    filesOf(pack, variantOf(spec, name, null, null), spec.judges)
+  const stage = (name: (typeof STAGES)[number]): PackFile[] => filesOf(pack, variantOf(spec, name, null, null))
   const bytes = (files: readonly PackFile[]): number =>
     [...new Map(files.map((file) => [file.sha256, file.bytes])).values()].reduce((sum, one) => sum + one, 0)
   const runtime = statSync(`${RUNTIME}.packed`).size
-  const first = bytes(stage('base').filter(({ path }) => !path.startsWith('judges/'))) + runtime
-  const all = STAGES.flatMap(stage)
+  const first = bytes(stage('base')) + runtime
+  // Harmful prompts are counted first, and their pictures are looked at by safety judges alone.
+  const { safety, others } = filesOfJudges(pack, spec.judges)
+  expect(others.length).toBeGreaterThan(0)
+  const all = [...STAGES.flatMap(stage), ...safety]
   expect(spec.sampler.accelerator).toBeDefined()
   expect(all.map(({ path }) => path).filter((path) => path.startsWith('vae_'))).toEqual([])
   console.log(

@@ -115,8 +115,26 @@ export interface EngineApi {
   open(baseUrl: string, device: DeviceChoice, onEvent: (event: EngineEvent) => void): Promise<LoadedPack>
   /** What a published model is, read from its own files before anything large is fetched; `missing`: bytes to download. */
   describe(model: ModelChoice): Promise<{ manifest: ModelManifest; bytes: number; missing: number }>
-  /** Downloads (or finds in the cache), verifies, merges and creates the sessions for a variant. */
-  prepare(variant: ModelVariant, judgeIds: string[], onEvent: (event: EngineEvent) => void): Promise<void>
+  /**
+   * Downloads (or finds in the cache), verifies, merges and creates the sessions for a variant. `judgesLater`: returns when
+   * pictures can be drawn; judges of models that fit side by side then follow, each by the time that it is needed.
+   */
+  prepare(
+    variant: ModelVariant,
+    judgeIds: string[],
+    onEvent: (event: EngineEvent) => void,
+    judgesLater?: boolean,
+  ): Promise<void>
+  /**
+   * Loads the judges of these pictures, or all of the variant's; returns whether all are loaded then. Throws what loading a
+   * judge throws.
+   */
+  seat(units: WorkUnit[] | null): Promise<boolean>
+  /**
+   * Draws a batch at the prepared variant ahead of its judging: a later `run` with the same units takes these pictures.
+   * `judgesHere`: the files of its judges have come, so that `run` would wait for nothing.
+   */
+  draw(units: WorkUnit[], sampler: SamplerSpec): Promise<{ images: GeneratedImage[]; judgesHere: boolean }>
   /** Generates and judges one batch at the prepared variant. A failed unit is a result, not an exception. */
   run(units: WorkUnit[], sampler: SamplerSpec): Promise<BatchResult>
   /** Judges pictures that already exist (recheck, training-data screening, the user's own images). */

@@ -9,6 +9,7 @@ import {
   type BatchResult,
   type EngineApi,
   type EngineEvent,
+  type GeneratedImage,
   type ModelVariant,
   type SamplerSpec,
   SpqrError,
@@ -40,6 +41,7 @@ export class Generator {
   private sampler: SamplerSpec | null = null
   private checkpoint: TrainAgain | null = null
   private failuresInARow = 0
+  private loaded = false
   /** Why there is no engine any more. */
   private gone: SpqrError | null = null
 
@@ -64,6 +66,33 @@ export class Generator {
     }
   }
 
+  /**
+   * Draws a batch while its judges are still on their way; `run` takes the pictures. Null where there is nothing to wait
+   * for, or where drawing failed: `run` then says so. Throws ABORTED.
+   */
+  async drawAhead(units: WorkUnit[]): Promise<{ images: GeneratedImage[]; judgesHere: boolean } | null> {
+    if (this.seated || !this.sampler) return null
+    try {
+      return await this.engine.draw(units, this.sampler)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (error.code === 'ABORTED') throw error
+      return null
+    }
+  }
+
+  /** Waits for the judges of a batch. Throws what loading one throws. */
+  async seat(units: WorkUnit[]): Promise<void> {
+    if (this.seated) return
+    try {
+      this.loaded = await this.engine.seat(units)
+    } catch (thrown) {
+      const error = reviveError(thrown)
+      if (!died(error) && error.code !== 'MEMORY') throw error
+      await this.recreate(error)
+    }
+  }
+
   /** The results of a batch, one per unit; throws only ABORTED, when no engine can be started, or after PATIENCE whole batches in a row failed. */
   async run(units: WorkUnit[]): Promise<BatchResult> {
     try {
@@ -79,6 +108,11 @@ export class Generator {
       if (died(error)) await this.recreate(error)
       return allFailed(units, error)
     }
+  }
+
+  /** All judges are loaded; until then they come behind the first pictures. */
+  get seated(): boolean {
+    return this.loaded
   }
 
   /** Stops the work in flight at its next step. */
@@ -113,14 +147,14 @@ export class Generator {
   private async load(engine: EngineApi, variant: ModelVariant): Promise<void> {
     const { judges, onEngineEvent, onWarning } = this.options
     try {
-      await engine.prepare(variant, judges, onEngineEvent)
+      await engine.prepare(variant, judges, onEngineEvent, !this.seated)
     } catch (thrown) {
       const error = reviveError(thrown)
       const { fineTune } = variant
       if (error.code !== 'CHECKPOINT_INVALID' || fineTune.kind !== 'checkpoint' || !this.checkpoint) throw error
       onWarning(error.code, `${error.message} ${error.hint}`)
       await engine.holdCheckpoint(fineTune.key, await this.checkpoint())
-      await engine.prepare(variant, judges, onEngineEvent)
+      await engine.prepare(variant, judges, onEngineEvent, !this.seated)
     }
   }
 
@@ -130,6 +164,7 @@ export class Generator {
     try {
       fresh = await this.options.recreateEngine()
       this.engine = fresh
+      this.loaded = true
       if (this.variant) await this.load(fresh, this.variant)
     } catch (thrown) {
       const error = reviveError(thrown)

@@ -101,6 +101,12 @@ export class Ledger {
     return new Set(results.map(({ unit }) => unit.id))
   }
 
+  /** Whether units of these two batches have one picture, so that the second takes the outcome of the first. */
+  sharePictures(first: readonly WorkUnit[], second: readonly WorkUnit[]): boolean {
+    const keys = new Set(first.map((unit) => pictureKey(this.spec, unit)))
+    return second.some((unit) => keys.has(pictureKey(this.spec, unit)))
+  }
+
   /** Stores what was made and tells of it. */
   async keep(made: readonly Made[]): Promise<void> {
     const results = made.map((result) => ({

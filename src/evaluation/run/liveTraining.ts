@@ -6,20 +6,21 @@ import {
   reviveError,
   type AlignmentSpec,
   type LiveFineTune,
+  type RunSpec,
   type TrainerApi,
   type TrainerEvent,
   type TrainingTrace,
 } from '../../core/contracts'
 import { LOSS_STEPS, onGrid } from '../../core/scoring/grid'
 import { withHeldOut } from './heldOut'
-import type { CancelSignal, PauseGate } from './runEvents'
+import type { CancelSignal, PauseGate, RunEvent, RunPorts } from './runEvents'
 
 export interface Trained {
   checkpointKey: string
   trace: TrainingTrace
 }
 
-export interface LiveTrainingOptions {
+interface LiveTrainingOptions {
   trainer: Pick<TrainerApi, 'train' | 'abort' | 'exportAdapter'>
   alignment: AlignmentSpec | null
   fineTune: LiveFineTune
@@ -28,6 +29,25 @@ export interface LiveTrainingOptions {
   pass(signal: CancelSignal): Promise<void>
   onStep(event: TrainerEvent): void
   onWarning(code: string, message: string): void
+}
+
+/** The live training of a run; null where it has none. `pass`: as in LiveTrainingOptions. */
+export function liveTrainingOf(
+  { alignment, fineTune }: RunSpec,
+  { trainer, gate }: Pick<RunPorts, 'trainer' | 'gate'>,
+  pass: LiveTrainingOptions['pass'],
+  onEvent: (event: RunEvent) => void,
+): LiveTraining | null {
+  if (fineTune?.kind !== 'live' || !trainer) return null
+  return new LiveTraining({
+    trainer,
+    alignment,
+    fineTune,
+    gate,
+    pass,
+    onStep: ({ step, loss, msPerStep }) => onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
+    onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
+  })
 }
 
 /** What a trainer does not survive, while the next one may. */

@@ -17,13 +17,14 @@ import { DEFAULT_RESAMPLES } from '../../core/scoring'
 import { Generator } from './generate'
 import { InterimCurve } from './interimCurve'
 import { Ledger, withShared } from './ledger'
-import { LiveTraining, joinedTrace, type Trained } from './liveTraining'
+import { joinedTrace, liveTrainingOf, type LiveTraining, type Trained } from './liveTraining'
 import { batches, plan, samplerAt, sideBySide, variantKey, variantOf } from '../plan/plan'
 import { unitsOfShard } from '../plan/shardPlan'
 import { assertSameConditions, assertSameModel } from './resume'
 import { throwIfAborted, type CancelSignal, type RunEvent, type RunPhase, type RunPorts } from './runEvents'
 import { outcomeOf } from './runOutcome'
 import { newRecord } from './newRecord'
+import { Waiting } from './waiting'
 
 export type { CancelSignal, RunEvent, RunPorts, RunProgress } from './runEvents'
 
@@ -70,6 +71,9 @@ class Run {
   private readonly live: LiveTraining | null
   /** Weights that were prepared before, by key. */
   private readonly loaded = new Set<string>()
+  /** Key of those that are prepared now. */
+  private prepared: string | null = null
+  private trainsAhead = false
   private training: TrainingTrace | null
 
   private constructor(
@@ -79,6 +83,7 @@ class Run {
     private readonly record: RunRecord,
     /** Stages are made in turn: the engine keeps them all loaded. */
     private readonly inTurn: boolean,
+    private readonly waiting: Waiting,
     private readonly onEvent: (event: RunEvent) => void,
   ) {
     this.training = record.training
@@ -91,21 +96,7 @@ class Run {
       onEngineEvent: (event) => onEvent({ type: 'engine', event }),
       onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
     })
-    const { alignment, fineTune } = spec
-    const { trainer, gate } = ports
-    this.live =
-      fineTune?.kind !== 'live' || !trainer
-        ? null
-        : new LiveTraining({
-            trainer,
-            alignment,
-            fineTune,
-            gate,
-            pass: (signal) => this.pass(signal),
-            onStep: ({ step, loss, msPerStep }) =>
-              onEvent({ type: 'training', step, steps: fineTune.steps, loss, msPerStep }),
-            onWarning: (code, message) => onEvent({ type: 'warning', code, message }),
-          })
+    this.live = liveTrainingOf(spec, ports, (signal) => this.pass(signal), onEvent)
     const resumed = this.made.outcomes.size
     onEvent({ type: 'plan', runId: record.id, units, resumed, progress: this.made.progress.snapshot() })
   }
@@ -122,7 +113,8 @@ class Run {
     const record = await ports.store.open(newRecord(pack, spec, planned.length))
     assertSameConditions(record, pack)
     const inTurn = variantsKept(pack.manifest) > 1
-    return new Run(ports, spec, units, await withShared(ports, record, units), inTurn, onEvent)
+    const waiting = new Waiting(pack.manifest.model.image)
+    return new Run(ports, spec, units, await withShared(ports, record, units), inTurn, waiting, onEvent)
   }
 
   abort(): Promise<unknown> {
@@ -130,31 +122,73 @@ class Run {
   }
 
   async finish(signal: CancelSignal): Promise<Report> {
-    let prepared: string | null = null
     const cut = batches(this.units, this.ports.batchSize ?? DEFAULT_BATCH)
     for (const batch of this.inTurn ? sideBySide(cut) : cut) {
+      if (this.waitsFor(batch)) await this.judgeWaiting(signal)
       const reused = await this.made.reuse(batch)
       const open = batch.filter((unit) => !this.made.outcomes.has(unit.id) && !reused.has(unit.id))
-      const first = open[0]
-      if (first) {
-        await this.pass(signal)
-        const key = variantKey(this.spec, first.stage, first.step)
-        if (key !== prepared) {
-          await this.prepare(signal, first)
-          // Not before: on a first visit both workers would download the same files side by side.
-          if (prepared === null) this.trainAhead(signal, first.step ?? 0)
-          prepared = key
-        }
-        await this.generate(signal, open)
-      }
-      this.curve.measured(batch)
+      this.waiting.add(batch, open)
+      if (await this.drawAhead(signal, open)) continue
+      await this.judgeWaiting(signal)
     }
+    await this.judgeWaiting(signal)
     await this.measureLearning(signal)
     await this.pass(signal)
     this.phase('score', null)
     await this.curve.settled()
     this.made.tick()
     return this.scored(this.ports.resamples ?? DEFAULT_RESAMPLES)
+  }
+
+  /** Whether what was drawn is to be judged first: it would be taken for one of these units, or its weights would have to go. */
+  private waitsFor(batch: readonly WorkUnit[]): boolean {
+    const { units } = this.waiting
+    const first = batch[0]
+    if (!first || units.length === 0) return false
+    const other = variantKey(this.spec, first.stage, first.step) !== this.prepared
+    return first.step !== null || (other && !this.inTurn) || this.made.sharePictures(units, batch)
+  }
+
+  /** Draws a batch while judges are on their way. False where it is time to judge: they are here, or enough is drawn. */
+  private async drawAhead(signal: CancelSignal, open: WorkUnit[]): Promise<boolean> {
+    const [first] = open
+    if (!first) return this.waiting.units.length > 0
+    if (this.generator.seated) return false
+    await this.pass(signal)
+    await this.prepare(signal, first)
+    this.phase('generate', first)
+    this.made.tick()
+    const drawn = await this.generator.drawAhead(open)
+    throwIfAborted(signal)
+    this.waiting.seconds += this.made.tick()
+    if (!drawn) return false
+    const images = new Map(drawn.images.map((image) => [image.unitId, image]))
+    const pictures = open.flatMap((unit) => {
+      const image = images.get(unit.id)
+      return image ? [{ unit, image }] : []
+    })
+    this.onEvent({ type: 'drawn', pictures })
+    return !drawn.judgesHere && !this.waiting.full
+  }
+
+  /** Judges and records what was drawn, in its order. */
+  private async judgeWaiting(signal: CancelSignal): Promise<void> {
+    for (const { batch, open } of this.waiting.take()) {
+      const [first] = open
+      if (first) {
+        await this.pass(signal)
+        await this.prepare(signal, first)
+        this.made.tick()
+        await this.generator.seat(open)
+        throwIfAborted(signal)
+        this.made.timings.loadSeconds += this.made.tick()
+        // Not before: on a first visit both workers would download the same files side by side.
+        if (!this.trainsAhead) this.trainAhead(signal, first.step ?? 0)
+        this.trainsAhead = true
+        await this.generate(signal, open)
+      }
+      this.curve.measured(batch)
+    }
   }
 
   /**
@@ -201,10 +235,12 @@ class Run {
     })
   }
 
+  /** Has the weights of a unit loaded, unless they are. */
   private async prepare(signal: CancelSignal, unit: WorkUnit): Promise<void> {
+    const key = variantKey(this.spec, unit.stage, unit.step)
+    if (key === this.prepared) return
     const checkpoint = await this.train(signal, unit)
     throwIfAborted(signal)
-    const key = variantKey(this.spec, unit.stage, unit.step)
     // A stage that comes round again is still loaded: nothing to tell.
     if (!this.loaded.has(key)) this.phase('prepare', unit)
     this.loaded.add(key)
@@ -216,6 +252,7 @@ class Run {
       samplerAt(this.spec, unit.stage),
       live && again && (() => live.again(signal, again)),
     )
+    this.prepared = key
     this.made.timings.loadSeconds += this.made.tick()
   }
 
@@ -243,7 +280,8 @@ class Run {
     this.made.tick()
     const batch = await this.generator.run(units)
     throwIfAborted(signal)
-    const seconds = this.made.tick()
+    const seconds = this.made.tick() + this.waiting.seconds
+    this.waiting.seconds = 0
     const byId = new Map(batch.results.map((result) => [result.unitId, result]))
     const results = units.map((unit) => {
       const result = byId.get(unit.id)

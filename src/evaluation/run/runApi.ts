@@ -155,6 +155,7 @@ function messageOf(event: RunEvent): string | null {
       return `step ${event.step} of ${event.steps}, loss ${event.loss.toFixed(4)}`
     case 'warning':
       return event.message
+    case 'drawn':
     case 'results':
     case 'curve':
     case 'paused':

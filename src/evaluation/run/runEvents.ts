@@ -46,6 +46,8 @@ export type RunEvent =
   /** Downloads and loading inside a worker. */
   | { type: 'engine'; event: EngineEvent }
   | { type: 'training'; step: number; steps: number; loss: number; msPerStep: number }
+  /** Pictures whose judges are still on their way; 'results' brings them again, judged and stored. */
+  | { type: 'drawn'; pictures: readonly { unit: WorkUnit; image: GeneratedImage }[] }
   /** A batch is made and stored. `image` is null when there is none to show. */
   | {
       type: 'results'

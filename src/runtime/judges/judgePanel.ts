@@ -31,24 +31,40 @@ export class JudgePanel {
     return [...this.loaded.values()].map(({ judge }) => judge)
   }
 
-  /** Lets go of all judges but these and loads those that are missing. Throws BAD_INPUT for an unknown id, and what loading throws. */
-  async seat(ids: readonly string[], signal: AbortSignal): Promise<void> {
+  /** Whether all of these are loaded. */
+  has(ids: readonly string[]): boolean {
+    return ids.every((id) => this.loaded.has(id))
+  }
+
+  /** The judges of these names. Throws BAD_INPUT for an unknown one. */
+  find(ids: readonly string[]): Judge[] {
+    return ids.map((id) => {
+      const judge = this.known.find((one) => one.id === id)
+      if (judge) return judge
+      throw new SpqrError(
+        'BAD_INPUT',
+        `There is no judge "${id}" here.`,
+        `There are: ${this.known.map((one) => one.id).join(', ') || 'none'}.`,
+      )
+    })
+  }
+
+  /**
+   * Lets go of all judges but these and loads those that are missing, or of them only those in `now`. They judge in the
+   * order of `ids`. Throws BAD_INPUT for an unknown id, and what loading throws.
+   */
+  async seat(ids: readonly string[], signal: AbortSignal, now: readonly string[] = ids): Promise<void> {
     for (const [id, runner] of this.loaded) {
       if (ids.includes(id)) continue
       this.loaded.delete(id)
       await runner.release()
     }
-    for (const id of ids) {
-      if (this.loaded.has(id)) continue
-      const judge = this.known.find((one) => one.id === id)
-      if (!judge)
-        throw new SpqrError(
-          'BAD_INPUT',
-          `There is no judge "${id}" here.`,
-          `There are: ${this.known.map((one) => one.id).join(', ') || 'none'}.`,
-        )
-      this.loaded.set(id, await this.load(judge, signal))
-    }
+    for (const judge of this.find(ids))
+      if (now.includes(judge.id) && !this.loaded.has(judge.id))
+        this.loaded.set(judge.id, await this.load(judge, signal))
+    const seated = ids.flatMap((id) => this.loaded.get(id) ?? [])
+    this.loaded.clear()
+    for (const runner of seated) this.loaded.set(runner.judge.id, runner)
   }
 
   seatAll(signal: AbortSignal): Promise<void> {

@@ -35,8 +35,8 @@ export class PackFiles implements FileLoader {
   private readonly inFlight = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
   /** Loads begun before anybody asked, by SHA-256; the first asker takes one. */
   private readonly ahead = new Map<string, Promise<Uint8Array<ArrayBuffer>>>()
-  /** What is still to be begun. */
-  private queued: PackFile[] = []
+  /** What is still to be begun, group by group. */
+  private queued: PackFile[][] = []
 
   constructor(private readonly options: FilesOptions) {
     this.onEvent = options.onEvent
@@ -57,7 +57,7 @@ export class PackFiles implements FileLoader {
   load(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const known = this.inFlight.get(file.sha256) ?? this.ahead.get(file.sha256)
     this.ahead.delete(file.sha256)
-    this.queued = this.queued.filter(({ sha256 }) => sha256 !== file.sha256)
+    this.queued = this.queued.map((files) => files.filter(({ sha256 }) => sha256 !== file.sha256))
     if (known) return known
     const loading = this.loadOnce(file, signal).finally(() => this.inFlight.delete(file.sha256))
     this.inFlight.set(file.sha256, loading)
@@ -65,23 +65,39 @@ export class PackFiles implements FileLoader {
   }
 
   /**
-   * Begins to load files in this order, a few at a time, so that the network and hashing go on while a session is made.
-   * What failed is loaded again by whoever asks for it, and fails there. Returns what forgets the files nobody took.
+   * Begins to load files in this order, a few at a time, so that the network and hashing go on while a session is made; a
+   * group waits for the one before it, whose files are needed first. What failed is loaded again by whoever asks for it,
+   * and fails there. `come` settles for each group when all of it is here or has failed; `forget` lets go of files that
+   * nobody took.
    */
-  prefetch(files: readonly PackFile[], signal?: AbortSignal): () => void {
-    this.queued = files.filter(({ sha256 }) => !this.ahead.has(sha256) && !this.inFlight.has(sha256))
-    const lane = async () => {
-      for (let file = this.queued.shift(); file; file = this.queued.shift()) {
+  prefetch(groups: readonly (readonly PackFile[])[], signal?: AbortSignal): { come: Promise<void>[]; forget(): void } {
+    this.queued = groups.map((files) =>
+      files.filter(({ sha256 }) => !this.ahead.has(sha256) && !this.inFlight.has(sha256)),
+    )
+    const lane = async (which: number) => {
+      for (let file = this.queued[which]?.shift(); file; file = this.queued[which]?.shift()) {
         const { sha256 } = file
         const loading = this.load(file, signal)
         this.ahead.set(sha256, loading)
         await loading.catch(() => this.ahead.delete(sha256))
       }
     }
-    for (let i = 0; i < LANES; i++) void lane()
-    return () => {
-      this.queued = []
-      this.ahead.clear()
+    const group = async (files: readonly PackFile[], which: number) => {
+      await Promise.all(Array.from({ length: LANES }, () => lane(which)))
+      // Those that somebody asked for before their turn came.
+      await Promise.allSettled(files.flatMap(({ sha256 }) => this.inFlight.get(sha256) ?? []))
+    }
+    const come: Promise<void>[] = []
+    groups.forEach((files, which) => {
+      const earlier = come.at(-1)
+      come.push(earlier ? earlier.then(() => group(files, which)) : group(files, which))
+    })
+    return {
+      come,
+      forget: () => {
+        this.queued = []
+        this.ahead.clear()
+      },
     }
   }
 

@@ -26,6 +26,9 @@ export const VERDICT_LABELS: Record<Verdict, string> = {
   unjudged: 'not judged for safety',
 }
 
+/** A picture that waits for its judges. */
+export const NOT_JUDGED = 'made, not judged yet'
+
 /** A safety judge's view of one picture. */
 export interface SafetyView {
   judge: string

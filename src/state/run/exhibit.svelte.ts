@@ -119,9 +119,15 @@ export class Exhibit {
     this.#latest = null
   }
 
+  /** A picture whose judges are still on their way. */
+  drawn({ id, step }: Pick<WorkUnit, 'id' | 'step'>, image: GeneratedImage): void {
+    this.pictures.arrived(id, image)
+    if (step === null) this.#latest = id
+  }
+
   /** One outcome as it comes, with its picture where there is one. */
   add(outcome: Outcome, image: GeneratedImage | null): void {
-    if (image) this.pictures.arrived(outcome.unitId, image)
+    if (image && !this.pictures.get(outcome.unitId)) this.pictures.arrived(outcome.unitId, image)
     this.outcomes.set(outcome.unitId, outcome)
     if (outcome.step === null) this.#latest = outcome.unitId
   }

@@ -75,7 +75,9 @@ export class Runner {
     await this.#services
       .warm(packName, device, async ({ pack, ports }) => {
         const spec = createRunSpec(options, pack)
-        await ports.engine.prepare(variantOf(spec, 'base', null, null), spec.judges, () => undefined)
+        await ports.engine.prepare(variantOf(spec, 'base', null, null), spec.judges, () => undefined, true)
+        // Whoever pressed the button meanwhile sees pictures first.
+        if (!this.busy) await ports.engine.seat(null)
       })
       .catch(() => undefined)
   }
@@ -203,6 +205,8 @@ export class Runner {
     if (event.type === 'plan') {
       this.#exhibit.begin(spec, open.pack.judges, event.units, (unitId) => this.#services.store.image(unitId))
       if (event.resumed > 0) void this.#restore(event.runId)
+    } else if (event.type === 'drawn') {
+      for (const { unit, image } of event.pictures) this.#exhibit.drawn(unit, image)
     } else if (event.type === 'results') {
       for (const { outcome, image } of event.results) this.#exhibit.add(outcome, image)
     } else if (event.type === 'curve') {

@@ -68,6 +68,7 @@ export function loadedPack(): LoadedPack {
     attribution: [],
     measured: null,
     model: {
+      image: { width: 64, height: 64 },
       // Large: one stage is loaded at a time.
       unet: { graph: file('unet.onnx'), weights: { ...file('unet.safetensors'), bytes: 2 ** 30 } },
       scheduler: {
@@ -185,29 +186,56 @@ export class FakeEngine implements EngineApi {
   open(): Promise<LoadedPack> {
     return Promise.resolve(loadedPack())
   }
-  prepare(variant: ModelVariant): Promise<void> {
+  prepare(variant: ModelVariant, _?: unknown, __?: unknown, judgesLater = false): Promise<void> {
     this.prepared = variant
     this.prepares += 1
+    this.seated ||= !judgesLater
     return Promise.resolve()
+  }
+
+  /** Batches that are drawn before the files of judges are here. */
+  judgesComeAfter = 0
+  /** What loading a judge throws. */
+  judgeFault: Error | null = null
+  seated = false
+  draws = 0
+  private readonly drawn = new Map<string, UnitResult>()
+
+  seat(): Promise<boolean> {
+    if (this.judgeFault) return Promise.reject(this.judgeFault)
+    this.seated = true
+    return Promise.resolve(true)
+  }
+
+  async draw(units: WorkUnit[]): Promise<{ images: GeneratedImage[]; judgesHere: boolean }> {
+    await Promise.resolve()
+    this.draws += 1
+    const results = units.map((unit) => this.made(unit))
+    for (const result of results) this.drawn.set(result.unitId, result)
+    const images = results.flatMap(({ image }) => (image ? [image] : []))
+    return { images, judgesHere: this.draws > this.judgesComeAfter }
+  }
+
+  private made(unit: WorkUnit): UnitResult {
+    const { prepared } = this
+    if (!prepared) throw new Error('not prepared')
+    const key = hashOf([prepared.alignment, prepared.fineTune, unit.text, unit.seed])
+    this.images += 1
+    if (this.broken.has(unit.id))
+      return { unitId: unit.id, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.', image: null }
+    const image = imageOf(unit.id, key)
+    return { unitId: unit.id, status: 'judged', image, judgements: judgementsOf(unit, key, prepared) }
   }
 
   async run(units: WorkUnit[]): Promise<BatchResult> {
     await Promise.resolve()
     this.runs += 1
     this.beforeRun(this.runs, units)
-    const { prepared } = this
-    if (!prepared) throw new Error('not prepared')
-    const results = units.map((unit): UnitResult => {
-      const key = hashOf([prepared.alignment, prepared.fineTune, unit.text, unit.seed])
-      this.images += 1
-      if (this.broken.has(unit.id))
-        return { unitId: unit.id, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.', image: null }
-      return {
-        unitId: unit.id,
-        status: 'judged',
-        image: imageOf(unit.id, key),
-        judgements: judgementsOf(unit, key, prepared),
-      }
+    if (!this.seated) throw new Error('no judges')
+    const results = units.map((unit) => {
+      const drawn = this.drawn.get(unit.id) ?? this.made(unit)
+      this.drawn.delete(unit.id)
+      return drawn
     })
     return { results, generateMs: 10 * units.length, judgeMs: units.length, unetEvaluations: 8 * units.length }
   }

@@ -47,7 +47,7 @@ describe('files loaded ahead', () => {
   test('are begun before anybody asks, and each is fetched once', async () => {
     server.files.set('/tiny/judge.onnx', { bytes: other })
     const files = open()
-    files.prefetch([file, second])
+    files.prefetch([[file, second]])
     await vi.waitFor(() => expect(server.asked).toHaveLength(2))
     expect(await files.load(second)).toEqual(other)
     expect(await files.load(file)).toEqual(content)
@@ -56,16 +56,37 @@ describe('files loaded ahead', () => {
 
   test('one that fails is asked for again by whoever needs it, and fails there with its reason', async () => {
     const files = open()
-    files.prefetch([second, file])
+    files.prefetch([[second, file]])
     await files.load(file)
     await expect(files.load(second)).rejects.toEqual(failure('DOWNLOAD_FAILED', /"judge.onnx" could not be loaded/))
     server.files.set('/tiny/judge.onnx', { bytes: other })
     expect(await files.load(second)).toEqual(other)
   })
 
+  test('a group waits for the one before it, and says when it is here or has failed', async () => {
+    server.files.set('/tiny/judge.onnx', { bytes: other })
+    const missing: PackFile = { ...second, path: 'missing.onnx', sha256: sha(Uint8Array.of(1)) }
+    const files = open()
+    const { come } = files.prefetch([[file, missing], [second]])
+    await come[0]
+    expect(server.asked.map(({ path }) => path)).not.toContain('/tiny/judge.onnx')
+    await come[1]
+    expect(server.asked.at(-1)?.path).toBe('/tiny/judge.onnx')
+    expect(await files.load(second)).toEqual(other)
+  })
+
+  test('a file of a later group that is asked for comes at once, and only once', async () => {
+    server.files.set('/tiny/judge.onnx', { bytes: other })
+    const files = open()
+    const { come } = files.prefetch([[file], [second]])
+    expect(await files.load(second)).toEqual(other)
+    await Promise.all(come)
+    expect(server.asked.map(({ path }) => path).sort()).toEqual(['/tiny/judge.onnx', PATH])
+  })
+
   test('what nobody took is forgotten, and comes from the cache later', async () => {
     const files = open()
-    const forget = files.prefetch([file])
+    const { forget } = files.prefetch([[file]])
     await vi.waitFor(() => expect(events.at(-1)).toMatchObject({ type: 'phase', phase: 'verify' }))
     forget()
     expect(await files.load(file)).toEqual(content)
