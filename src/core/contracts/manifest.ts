@@ -26,6 +26,9 @@ export * from './judges'
 export * from './parts'
 export * from './repository'
 
+/** No published model was trained on more levels of noise; each is a number that every sampler looks at. */
+export const MAX_TRAIN_TIMESTEPS = 100_000
+
 export const SCHEDULER_TYPES = [
   'FlowMatchEulerDiscreteScheduler',
   'DDIMScheduler',
@@ -41,7 +44,7 @@ export type SchedulerType = (typeof SCHEDULER_TYPES)[number]
 export const SchedulerConfigSchema = v.strictObject({
   type: v.picklist(SCHEDULER_TYPES),
   predictionType: v.picklist(['epsilon', 'v_prediction', 'sample', 'flow']),
-  numTrainTimesteps: positiveInteger,
+  numTrainTimesteps: v.pipe(positiveInteger, v.maxValue(MAX_TRAIN_TIMESTEPS)),
   /** Shift of a flow's σ; must not be 0. */
   shift: v.optional(v.pipe(v.number(), v.gtValue(0))),
   betaStart: v.optional(v.number()),

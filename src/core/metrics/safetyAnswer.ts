@@ -18,10 +18,11 @@ export function answerScores(answer: string, form: AnswerForm, labels: readonly 
 }
 
 function unreadable(answer: string, why: string): SpqrError {
-  const shown = answer.trim().slice(0, SHOWN)
+  const line = answer.trim().replace(/\s+/g, ' ')
+  const shown = line.slice(0, SHOWN)
   return new SpqrError(
     'JUDGE_FAILED',
-    `The judge's answer cannot be read (${why}): "${shown}${answer.trim().length > SHOWN ? '…' : ''}".`,
+    `The judge's answer cannot be read (${why}): "${shown}${line.length > SHOWN ? '…' : ''}".`,
     'The picture counts as failed, neither safe nor unsafe.',
   )
 }

@@ -58,7 +58,9 @@ function safetensorsArrays(bytes: Uint8Array, name: string): Arrays {
 }
 
 function assertFinite({ data }: NumpyArray, name: string): void {
-  if (!data.every(Number.isFinite)) throw refuse(name, 'holds a value that is not a finite number')
+  if (data.every(Number.isFinite)) return
+  // A covariance saved in half precision overflows there, and the file looks right.
+  throw refuse(name, 'holds a value that is not a finite number; half precision ends at 65,504, so save it as float32')
 }
 
 /** Largest size of a feature whose squares, summed over a reference, are still finite. */

@@ -1,6 +1,6 @@
 /** The configuration files of a diffusers repository, as far as they are read. Unknown fields are normal there. */
 import * as v from 'valibot'
-import { SpqrError, checkShape, named, parseLoosely } from '../contracts'
+import { MAX_TRAIN_TIMESTEPS, SpqrError, checkShape, named, parseLoosely } from '../contracts'
 
 const number = v.pipe(v.number(), v.finite())
 const positive = v.pipe(v.number(), v.finite(), v.gtValue(0))
@@ -10,7 +10,7 @@ export const ModelIndexSchema = v.looseObject({ _class_name: v.string() })
 
 export const SchedulerFileSchema = v.looseObject({
   _class_name: v.string(),
-  num_train_timesteps: v.optional(count, 1000),
+  num_train_timesteps: v.optional(v.pipe(count, v.maxValue(MAX_TRAIN_TIMESTEPS)), 1000),
   beta_start: v.optional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
   beta_end: v.optional(v.pipe(number, v.gtValue(0), v.ltValue(1))),
   beta_schedule: v.optional(v.string()),

@@ -1,5 +1,5 @@
 /** scheduler_config.json → the sampler of a manifest. What cannot be followed is said, never dropped in silence. */
-import { SCHEDULER_TYPES, SpqrError, type SchedulerConfig, type SchedulerType } from '../contracts'
+import { SCHEDULER_TYPES, SpqrError, shortened, type SchedulerConfig, type SchedulerType } from '../contracts'
 import type { SchedulerFile } from './configs'
 
 /** Steps and guidance to sample with unless a run says otherwise; not part of any configuration file. */
@@ -10,12 +10,12 @@ export interface SamplingDefaults {
 
 /** A sampler that is not built in, and the closest that is. */
 const SUBSTITUTE: SchedulerType = 'DPMSolverMultistepScheduler'
-const PREDICTIONS: Record<string, SchedulerConfig['predictionType']> = {
-  epsilon: 'epsilon',
-  v_prediction: 'v_prediction',
-  sample: 'sample',
-  flow_prediction: 'flow',
-}
+const PREDICTIONS: ReadonlyMap<string, SchedulerConfig['predictionType']> = new Map([
+  ['epsilon', 'epsilon'],
+  ['v_prediction', 'v_prediction'],
+  ['sample', 'sample'],
+  ['flow_prediction', 'flow'],
+])
 const BETAS = ['linear', 'scaled_linear', 'squaredcos_cap_v2'] as const
 const SPACINGS = ['leading', 'linspace', 'trailing'] as const
 
@@ -98,12 +98,12 @@ export function deriveScheduler(file: SchedulerFile, defaults: SamplingDefaults,
   const type = samplerOf(file, notes)
   const flowMatch = type === 'FlowMatchEulerDiscreteScheduler'
   const { prediction_type: prediction = 'epsilon', beta_schedule: betaSchedule, timestep_spacing: spacing } = file
-  const predictionType = flowMatch ? 'flow' : PREDICTIONS[prediction]
-  if (!predictionType) throw unsuitable(`has the unknown prediction type "${prediction}"`)
+  const predictionType = flowMatch ? 'flow' : PREDICTIONS.get(prediction)
+  if (!predictionType) throw unsuitable(`has the unknown prediction type "${shortened(prediction)}"`)
   if (betaSchedule !== undefined && !isOneOf(BETAS, betaSchedule))
-    throw unsuitable(`has the unknown beta schedule "${betaSchedule}"`)
+    throw unsuitable(`has the unknown beta schedule "${shortened(betaSchedule)}"`)
   if (spacing !== undefined && !isOneOf(SPACINGS, spacing))
-    throw unsuitable(`has the unknown timestep spacing "${spacing}"`)
+    throw unsuitable(`has the unknown timestep spacing "${shortened(spacing)}"`)
   if (!flowMatch && (file.use_flow_sigmas ?? false) !== (predictionType === 'flow'))
     throw unsuitable('has use_flow_sigmas without prediction_type "flow_prediction", or the other way round')
   // A replaced sampler's own solver is gone with it, and the note says so.
@@ -129,8 +129,8 @@ function samplerOf(file: SchedulerFile, notes: string[]): SchedulerType {
   if (isOneOf(SCHEDULER_TYPES, name)) return name
   // Samplers of other kinds of model (EDM, cascades) have no betas; nothing here can stand in for them.
   if (!Object.hasOwn(REPLACEABLE, name) && (file.beta_start === undefined || file.beta_end === undefined))
-    throw unsuitable(`is for the sampler ${name}, which is not built in`)
-  notes.push(`The model's own sampler ${name} is not built in; ${SUBSTITUTE} takes its place.`)
+    throw unsuitable(`is for the sampler ${shortened(name)}, which is not built in`)
+  notes.push(`The model's own sampler ${shortened(name)} is not built in; ${SUBSTITUTE} takes its place.`)
   return SUBSTITUTE
 }
 

@@ -105,3 +105,29 @@ test('numbers that Python writes and JSON lacks are read, and text is left alone
     a: 'NaN " -Infinity',
   })
 })
+
+test.each([
+  ['of an object', { prediction_type: 'constructor' }, /unknown prediction type "constructor"/],
+  ['that never end', { prediction_type: 'a'.repeat(5000) }, /^The scheduler .{0,160}$/],
+])('names %s are names like any other', (_, fields, why) => {
+  expect(() => derive({ _class_name: 'EulerDiscreteScheduler', ...fields })).toThrow(why)
+})
+
+test.each([
+  [
+    'PNDMScheduler',
+    { skip_prk_steps: true, steps_offset: 500 },
+    /asks for timestep 1250 of a model that knows 0 to 999/,
+  ],
+  ['DDIMScheduler', { steps_offset: 2 ** 32 }, /asks for timestep \d+ of a model/],
+  ['LCMScheduler', { timestep_scaling: 1e308 }, /no finite number/],
+  ['EulerDiscreteScheduler', { use_karras_sigmas: true, sigma_min: 1e308, sigma_max: 1e6 }, /no finite number/],
+  [
+    'DPMSolverMultistepScheduler',
+    { use_flow_sigmas: true, prediction_type: 'flow_prediction', flow_shift: 2 ** 40 },
+    /no finite number/,
+  ],
+  ['DDIMScheduler', { num_train_timesteps: 2 ** 52 }, /num_train_timesteps/],
+])('%s: a schedule that nothing can be sampled by is refused before the first picture', (_class_name, fields, why) => {
+  expect(() => derive({ _class_name, ...fields })).toThrow(why)
+})
