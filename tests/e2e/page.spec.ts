@@ -106,7 +106,7 @@ test('a wrong setting is told beside its field and does not count', async ({ pag
 
 test('an unknown parameter of the address is reported', async ({ page }) => {
   await open(page, '?colour=red')
-  await expect(page.getByText(/Unknown parameter "colour"/)).toBeVisible()
+  await expect(page.getByText(/The address names "colour", which this page has no setting for/)).toBeVisible()
 })
 
 test('what is no report is refused with a sentence, and nothing is lost', async ({ page }) => {

@@ -53,15 +53,22 @@ export function parseParameters(pairs: Iterable<readonly [string, string]>): Par
   return { values: values as unknown as Parameters, given: [...given], unknown }
 }
 
+function firstNames(unknown: readonly string[]): string {
+  const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : ''
+  const first = unknown.slice(0, 3).map((name) => `"${shortened(name)}"`)
+  return first.join(', ') + more
+}
+
+/** The same for readers of a page, who did not write the address; null when there is nothing to say. */
+export function strangeSentence(unknown: readonly string[]): string | null {
+  if (unknown.length === 0) return null
+  return `The address names ${firstNames(unknown)}, which this page has no setting for.`
+}
+
 /** One sentence naming the unknown parameters, or null when there are none. */
 export function unknownSentence(unknown: readonly string[]): string | null {
   if (unknown.length === 0) return null
-  const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : ''
-  const names =
-    unknown
-      .slice(0, 3)
-      .map((name) => `"${shortened(name)}"`)
-      .join(', ') + more
+  const names = firstNames(unknown)
   const known = Object.keys(PARAMETERS).join(', ')
   return unknown.length === 1
     ? `Unknown parameter ${names}: known are ${known}.`

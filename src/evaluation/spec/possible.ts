@@ -14,12 +14,16 @@ import { PRESET_SIZES, createRunSpec, type RecipePack, type RunOptions } from '.
 import { packFineTunes } from './specMethods'
 import { accelerates } from './specSampler'
 
-/** What of the parameters decides the fine-tune. */
-export type FineTuneChoice = Partial<Pick<RunParameters, 'profile' | 'scenario' | 'train' | 'train-steps'>>
+/** What of the parameters decides the fine-tune; where none is to blame, another method or other numbers of prompts. */
+export type FineTuneChoice = Partial<
+  Pick<RunParameters, 'profile' | 'scenario' | 'train' | 'train-steps' | 'method' | 'n' | 'n-benign'>
+>
 
 export interface Possible {
   /** Why the chosen combination cannot be run, in one sentence; null when it can. */
   problem: string | null
+  /** What to do about it; empty where `instead` says it. */
+  hint: string
   /** Whether the pack's fast sampler would draw the pictures. */
   fast: boolean
   /** Fine-tunes that come with the pack for this alignment. */
@@ -62,13 +66,15 @@ export function possible(options: RunOptions & RunParameters, pack: RecipePack):
   const trainable = (pack.manifest.training?.profiles ?? []).map(({ profile }) => profile)
   const planned = planOf(options, pack)
   const { problem } = planned
+  const instead = problem === null ? [] : nearest(options, pack, offers.shipped, trainable)
   const fast = planned.spec ? planned.spec.sampler.accelerator !== undefined : options.sampler === 'fast'
   return {
     problem,
+    hint: problem !== null && instead.length === 0 ? planned.hint : '',
     fast,
     ...offers,
     trainable,
-    instead: problem === null ? [] : nearest(options, pack, offers.shipped, trainable),
+    instead,
   }
 }
 
@@ -86,14 +92,22 @@ function offersFor(options: RunOptions, pack: RecipePack): Pick<Possible, 'shipp
 function planOf(
   options: RunOptions,
   pack: RecipePack,
-): { spec: RunSpec; problem: null } | { spec: null; problem: string } {
+): { spec: RunSpec; problem: null; hint: '' } | { spec: null; problem: string; hint: string } {
   try {
-    return { spec: createRunSpec(options, pack), problem: null }
+    return { spec: createRunSpec(options, pack), problem: null, hint: '' }
   } catch (error) {
     if (!(error instanceof SpqrError)) throw error
-    return { spec: null, problem: error.message }
+    return { spec: null, problem: error.message, hint: error.hint }
   }
 }
+
+/** An address may name a method that nobody has, and a field more prompts than there are. */
+const USUAL: readonly FineTuneChoice[] = [
+  { method: '' },
+  { n: null },
+  { 'n-benign': null },
+  { n: null, 'n-benign': null },
+]
 
 /** The same profile with other data, then the next smaller and larger profiles, then training here, then none. */
 function nearest(
@@ -113,5 +127,7 @@ function nearest(
     ...(here ? [{ train: here, scenario: options.scenario, 'train-steps': SHORT_TRAINING }] : []),
     { profile: 'none', train: 'none' },
   ]
-  return offers.filter((offer) => planOf({ ...options, ...offer }, pack).spec !== null)
+  const works = (offer: FineTuneChoice): boolean => planOf({ ...options, ...offer }, pack).spec !== null
+  const working = offers.filter(works)
+  return working.length > 0 ? working : USUAL.filter(works).slice(0, 1)
 }

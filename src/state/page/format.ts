@@ -13,8 +13,18 @@ const ISOLATE = ['\u2066', '\u2069'] as const
 /** In right-to-left text a sign at the beginning would move behind the figure. */
 const signed = (text: string): string => (locale().rightToLeft ? ISOLATE.join(text) : text)
 
+/** By language and options: a list of runs writes thousands of figures, and to make a format takes longer than to use it. */
+const numberFormats = new Map<string, Intl.NumberFormat>()
+function numberFormat(options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const { tag } = locale()
+  const key = `${tag ?? ''} ${JSON.stringify(options)}`
+  const format = numberFormats.get(key) ?? new Intl.NumberFormat(tag, options)
+  numberFormats.set(key, format)
+  return format
+}
+
 const digits = (value: number, decimals: number): string =>
-  new Intl.NumberFormat(locale().tag, {
+  numberFormat({
     minimumFractionDigits: decimals,
     maximumFractionDigits: decimals,
     useGrouping: Math.abs(value) >= 1000,
@@ -73,7 +83,7 @@ export function interval(score: Score, write: (value: number) => string = unit):
 
 /** Beside a scale: "0.25", "+35". */
 export const tick = (value: number): string =>
-  locale().english ? String(value) : new Intl.NumberFormat(locale().tag, { maximumFractionDigits: 3 }).format(value)
+  locale().english ? String(value) : numberFormat({ maximumFractionDigits: 3 }).format(value)
 export const signedTick = (value: number): string => points(value).replace(/[.,]0(?!\d)/, '')
 
 /** McNemar's p: "p = 0.012", "p < 0.001". */
@@ -99,9 +109,8 @@ export function duration(seconds: number): string {
 
 /** A number with its unit, as the language writes both. */
 function measured(value: number, unit: string, english: string, places = 0): string {
-  const { english: plain, tag } = locale()
-  if (plain) return `${figure(value, places)} ${english}`
-  return new Intl.NumberFormat(tag, {
+  if (locale().english) return `${figure(value, places)} ${english}`
+  return numberFormat({
     style: 'unit',
     unit,
     unitDisplay: 'short',

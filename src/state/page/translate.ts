@@ -24,11 +24,14 @@ export interface Translator {
 const FEWEST_LETTERS = 9
 /** A beginning such as "Run " is as good as many letters. */
 const FEWEST_AT_START = 3
-const REMEMBERED = 5000
+/** Sentences and parts of them: a list of hundreds of runs says thousands. */
+const REMEMBERED = 20_000
 const PLACE = /\{(\d+)\}/g
 
 interface Pattern {
   start: string
+  /** The longest of its fixed parts: a text without it needs no closer look. */
+  needle: string
   test: RegExp
   /** Which part stands at which place of the English sentence. */
   order: number[]
@@ -64,12 +67,30 @@ function patternOf([english, translation]: readonly [string, string]): Pattern {
   const start = fixed[0] ?? ''
   return {
     start,
+    needle: fixed.reduce((longest, part) => (part.length > longest.length ? part : longest), ''),
     test: new RegExp(`^${escaped.join('(.*?)')}$`, 's'),
     order: [...english.matchAll(PLACE)].map(([, index]) => Number(index)),
     translation,
     weight,
     strict: weight < FEWEST_LETTERS && letters(start) < FEWEST_AT_START,
   }
+}
+
+/** Letters of a beginning by which patterns are looked up. */
+const KEY_LETTERS = 3
+
+/** Those of many patterns that a text may fit, heaviest first: by how it begins, and by what must stand in it. */
+function lookUp(patterns: readonly Pattern[]): (text: string) => Pattern[] {
+  const byStart = new Map<string, [Pattern, number][]>()
+  for (const [rank, pattern] of patterns.entries()) {
+    const key = pattern.start.slice(0, KEY_LETTERS)
+    byStart.set(key, [...(byStart.get(key) ?? []), [pattern, rank]])
+  }
+  return (text) =>
+    Array.from({ length: KEY_LETTERS + 1 }, (_, letters) => byStart.get(text.slice(0, letters)) ?? [])
+      .flatMap((some) => some.filter(([{ needle }]) => text.includes(needle)))
+      .sort(([, a], [, b]) => a - b)
+      .map(([pattern]) => pattern)
 }
 
 interface Ways {
@@ -93,16 +114,18 @@ function byParts(text: string, { say, item, between }: Ways): string {
 
 export function createTranslator({ sentences, counted, formOf, rightToLeft = false }: Phrases): Translator {
   const whole = new Map(sentences)
-  const patterns = sentences
-    .filter(([english]) => /\{\d+\}/.test(english) && letters(english) > 0)
-    .map(patternOf)
-    .sort((a, b) => b.weight - a.weight)
+  const fitting = lookUp(
+    sentences
+      .filter(([english]) => /\{\d+\}/.test(english) && letters(english) > 0)
+      .map(patternOf)
+      .sort((a, b) => b.weight - a.weight),
+  )
   const known = new Map<string, string>()
 
   const familiar = (part: string): boolean => !/\p{L}/u.test(part) || whole.has(part) || quoted(part) !== undefined
 
   function matched(text: string): string | null {
-    for (const { start, test, order, translation, strict } of patterns) {
+    for (const { start, test, order, translation, strict } of fitting(text)) {
       if (!text.startsWith(start)) continue
       const found = test.exec(text)
       if (!found || (strict && !found.slice(1).every(familiar))) continue

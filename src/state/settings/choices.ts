@@ -11,6 +11,8 @@ function choiceName(profile: string): string {
 
 /** "Take lite", "Train lite here, 30 steps", "No fine-tuning". */
 export function offerText(choice: FineTuneChoice): string {
+  if (choice.method !== undefined) return 'Take the first method of the model'
+  if (choice.n !== undefined || choice['n-benign'] !== undefined) return 'Take as many prompts as there usually are'
   if (choice.train && choice.train !== 'none') return `Train ${choice.train} here, ${choice['train-steps']} steps`
   if (!choice.profile || choice.profile === 'none') return 'No fine-tuning'
   return `Take ${choice.profile}, ${choice.scenario} data`

@@ -8,7 +8,7 @@ import {
   queryPairs,
   toQuery,
   firstSentences,
-  unknownSentence,
+  strangeSentence,
   type ParameterName,
   type Parameters,
 } from '../../evaluation/spec/params'
@@ -135,7 +135,7 @@ export class Settings {
     const { right, wrong } = sorted(settings.filter(([name]) => name !== 'lang' && name !== 'embed'))
     const { values, unknown } = parseParameters(right)
     this.values = values
-    const sentences = [...problems, unknownSentence(unknown), ...wrong].flatMap((one) => one ?? [])
+    const sentences = [...problems, strangeSentence(unknown), ...wrong].flatMap((one) => one ?? [])
     if (sentences.length > 0)
       throw new SpqrError('BAD_INPUT', firstSentences(sentences), 'The rest of the address was followed.')
   }

@@ -5,6 +5,7 @@ import {
   defaultParameters,
   parseParameters,
   queryPairs,
+  strangeSentence,
   toQuery,
   unknownSentence,
 } from '../../../../src/evaluation/spec/params'
@@ -33,6 +34,8 @@ describe('parameters', () => {
     expect(unknown).toEqual(['colour'])
     expect(unknownSentence(unknown)).toContain('Unknown parameter "colour": known are preset, method')
     expect(unknownSentence([])).toBeNull()
+    expect(strangeSentence(unknown)).toBe('The address names "colour", which this page has no setting for.')
+    expect(strangeSentence([])).toBeNull()
     expect(parseParameters(queryPairs('?')).values).toEqual(defaultParameters())
   })
 

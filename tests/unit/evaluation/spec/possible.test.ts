@@ -46,9 +46,25 @@ test('the nearest fine-tune of UCE where standard is wanted comes with the pack,
   ])
 })
 
-test('what cannot be mended by another fine-tune offers nothing', () => {
+test('a method that nobody has and more prompts than there are: said, and what runs is offered', () => {
+  for (const [changes, problem, offer] of [
+    [{ method: 'nope' }, 'no alignment method "nope"', { method: '' }],
+    [{ n: 200 }, 'Suite "harmful-direct" has 152 prompts, fewer than the 200', { n: null }],
+    [{ 'n-benign': 90_000 }, 'fewer than the 90000', { 'n-benign': null }],
+    [{ n: 200, 'n-benign': 90_000 }, 'fewer than the', { n: null, 'n-benign': null }],
+  ] as const) {
+    const options = chosen({ preset: 'smoke', ...changes })
+    const found = possible(options, pack)
+    expect(found.problem).toContain(problem)
+    expect([found.instead, found.hint]).toEqual([[offer], ''])
+    expect(() => createRunSpec({ ...options, ...offer }, pack)).not.toThrow()
+  }
+})
+
+test('what cannot be mended by another fine-tune says what to do', () => {
   expect(possible(chosen({ judges: ['nobody'] }), pack)).toMatchObject({
     problem: expect.stringContaining('no judge "nobody"') as string,
+    hint: expect.stringContaining('Choose from') as string,
     instead: [],
   })
 })

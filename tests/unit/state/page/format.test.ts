@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import {
   bytes,
   count,
@@ -12,6 +12,7 @@ import {
   unit,
   within,
 } from '../../../../src/state/page/format'
+import { followLocale, locale } from '../../../../src/state/page/locale'
 
 describe('figure', () => {
   test.each([
@@ -87,4 +88,26 @@ describe('quantities', () => {
     expect(date('2026-11-24T03:00:00.000Z', 'en')).toBe('November 24, 2026')
     expect(date('someday')).toBe('someday')
   })
+})
+
+test('a list of hundreds of figures makes no format twice', () => {
+  const english = locale()
+  followLocale(() => ({ ...english, english: false, tag: 'fr' }))
+  const Real = Intl.NumberFormat
+  const made = vi.spyOn(Intl, 'NumberFormat').mockImplementation(function (...given) {
+    return new Real(...given)
+  })
+  try {
+    const written = Array.from({ length: 300 }, (_, i) => [
+      figure(i / 300),
+      percent(i / 3),
+      duration(i),
+      bytes(1500 + i),
+    ])
+    expect(written[150]?.join('; ').replaceAll(/\s/g, ' ')).toBe('0,50; 50,0 %; 2 min 30 s; 1,7 ko')
+    expect(made.mock.calls.length).toBeLessThan(20)
+  } finally {
+    made.mockRestore()
+    followLocale(() => english)
+  }
 })
