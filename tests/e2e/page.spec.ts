@@ -97,7 +97,7 @@ test('a wrong setting is told beside its field and does not count', async ({ pag
   const guidance = page.getByLabel('Guidance')
   await guidance.fill('a lot')
   await guidance.blur()
-  await expect(page.getByText('Parameter "guidance" must be a number from 0 to 100; it is "a lot".')).toBeVisible()
+  await expect(page.getByText('Guidance must be a number from 0 to 100; it is "a lot".')).toBeVisible()
   await expect(guidance).toHaveAttribute('aria-invalid', 'true')
   await guidance.fill('2.5')
   await guidance.blur()

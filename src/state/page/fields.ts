@@ -67,3 +67,12 @@ export const hasName = (key: string): boolean => Object.hasOwn(NAMES, key)
 
 /** What a setting or a part is called; one without a name is written with its words apart. */
 export const fieldName = (key: string): string => NAMES[key] ?? key.replaceAll('-', ' ')
+
+/** What the parameters' parser says of a value. */
+const WRONG = /^Parameter "([^"]*)" must be (.*); it is "(.*)"\.$/s
+
+/** The same with the name that the page gives the setting. */
+export function wrongSetting(message: string): string {
+  const [, name = '', wanted = '', given = ''] = WRONG.exec(message) ?? []
+  return hasName(name) ? `${fieldName(name)} must be ${wanted}; it is "${given}".` : message
+}

@@ -22,6 +22,7 @@ import { sorted } from './sorted'
 import { readFolder } from './folder'
 import { JudgeSet, type EngineServices } from './judgeSet.svelte'
 import { Classroom } from '../page/classroom.svelte'
+import { wrongSetting } from '../page/fields'
 import type { PackInfo } from '../page/pack.svelte'
 import type { RunRequest } from '../run/runner.svelte'
 
@@ -152,7 +153,7 @@ export class Settings {
       Object.assign(this.values, { [name]: values[name] })
       this.problems = { ...this.problems, [name]: undefined }
     } catch (thrown) {
-      this.problems = { ...this.problems, [name]: reviveError(thrown).message }
+      this.problems = { ...this.problems, [name]: wrongSetting(reviveError(thrown).message) }
       return
     }
     if (name === 'sampler') Object.assign(this.values, taken(text))

@@ -1,6 +1,7 @@
 /** Pairs of an address, one by one: those that can be read, and what is wrong with the others. */
 import { reviveError } from '../../core/contracts'
 import { parseParameters } from '../../evaluation/spec/params'
+import { wrongSetting } from '../page/fields'
 
 type Pair = readonly [string, string]
 
@@ -12,7 +13,7 @@ export function sorted(pairs: readonly Pair[]): { right: Pair[]; wrong: string[]
       parseParameters([pair])
       return true
     } catch (thrown) {
-      wrong.push(reviveError(thrown).message)
+      wrong.push(wrongSetting(reviveError(thrown).message))
       return false
     }
   })

@@ -40,7 +40,7 @@ test('settings follow an address that Back brings, and its copy gives them again
 test('a wrong value is told in one sentence, and the others count', () => {
   const settings = new Settings(new PackInfo(), {} as Services)
   expect(() => settings.readQuery('?steps=many&preset=smoke')).toThrow(
-    'Parameter "steps" must be a whole number from 1 to 1000; it is "many".',
+    'Drawing steps must be a whole number from 1 to 1000; it is "many".',
   )
   expect([settings.values.preset, settings.values.steps]).toEqual(['smoke', null])
   const setUp = new SetUp(settings, '?steps=many&preset=smoke')
