@@ -7,6 +7,7 @@
  * pictures are what counts. `npx playwright test -c tests/playwright.config.ts look --update-snapshots` renews them.
  */
 import { expect, test, type Page } from '@playwright/test'
+import { layoutFaults } from '../helpers/layout'
 
 const SIZES = {
   phone: { width: 390, height: 844, shrink: 6 },
@@ -14,42 +15,6 @@ const SIZES = {
   projector: { width: 1920, height: 1080, shrink: 16 },
 } as const
 type Size = keyof typeof SIZES
-
-/** What is wrong with the layout of what is on the page now, one sentence each. */
-function faults(): string[] {
-  const found: string[] = []
-  const name = (element: Element): string =>
-    `${element.tagName.toLowerCase()} “${(element.getAttribute('aria-label') ?? element.textContent ?? '').trim().slice(0, 30)}”`
-  const root = document.documentElement
-  if (root.scrollWidth > root.clientWidth) found.push(`the page is ${root.scrollWidth - root.clientWidth} px too wide`)
-  const shown = (element: Element): boolean =>
-    element.checkVisibility({ visibilityProperty: true, opacityProperty: true }) &&
-    element.getBoundingClientRect().width > 2 &&
-    !element.closest('.visually-hidden, [popover]:not(:popover-open)')
-  for (const element of document.querySelectorAll('h1, h2, h3, p, button, a, label, li, legend, summary')) {
-    if (!shown(element) || getComputedStyle(element).display === 'inline') continue
-    if (element.scrollWidth > element.clientWidth + 2 && getComputedStyle(element).overflowX !== 'visible')
-      found.push(`${name(element)} is cut off`)
-  }
-  const pressed = [
-    ...document.querySelectorAll('button, select, textarea, summary, input[type=range], nav a, a.button'),
-  ]
-    .filter(shown)
-    // On a projector the way on and back stays at the foot, and what is long goes by behind it.
-    .filter((element) => !element.closest('.wall, .term, p, .projector .turn'))
-    .map((element) => ({ element, box: element.getBoundingClientRect() }))
-  for (const [i, { element, box }] of pressed.entries()) {
-    // A slider's track is thin; its thumb and the keyboard move it.
-    if (box.height < 24 && !element.matches('[type=range]')) found.push(`${name(element)} is ${box.height} px high`)
-    for (const other of pressed.slice(i + 1)) {
-      if (element.contains(other.element) || other.element.contains(element)) continue
-      const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left)
-      const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top)
-      if (across > 2 && down > 2) found.push(`${name(element)} and ${name(other.element)} cover each other`)
-    }
-  }
-  return found
-}
 
 /** The screenshot with a letter of a few pixels: averaged in a page of its own, where no policy forbids it. */
 async function shrunk(shooter: Page, page: Page, by: number): Promise<Buffer> {
@@ -140,7 +105,7 @@ for (const size of Object.keys(SIZES) as Size[]) {
     })
     const [page, shooter] = [await context.newPage(), await context.newPage()]
     await walk(page, size, async (screen) => {
-      expect.soft(await page.evaluate(faults), `${screen}, ${size}`).toEqual([])
+      expect.soft(await page.evaluate(layoutFaults, 'screen' as const), `${screen}, ${size}`).toEqual([])
       expect
         .soft(await shrunk(shooter, page, shrink), `${screen}, ${size}`)
         .toMatchSnapshot(`${screen}-${size}.png`, { threshold: 0.25, maxDiffPixelRatio: 0.15 })
@@ -160,7 +125,7 @@ test('nothing is lost at 200 % zoom, nor in colours that the reader forces', asy
   })
   const page = await context.newPage()
   await walk(page, 'phone', async (screen) => {
-    expect.soft(await page.evaluate(faults), screen).toEqual([])
+    expect.soft(await page.evaluate(layoutFaults, 'screen' as const), screen).toEqual([])
     if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/forced-${screen}.png`, fullPage: true })
   })
   await context.close()

@@ -9,33 +9,11 @@ import { expect, test, type Page } from '@playwright/test'
 import { figuresOf } from '../../src/evaluation/publish/figures'
 import { scoreCells } from '../../src/evaluation/publish/htmlText'
 import type { Report } from '../../src/core/contracts'
+import { layoutFaults } from '../helpers/layout'
 import { CONTENT } from '../helpers/views'
 
 /** CSS pixels of the printed width: the sheet without its margins of 14 mm, 96 a inch. */
 const SHEETS = { A4: 688, Letter: 710 } as const
-/** Texts that stand over each other or run out of the sheet, as the print style lays them out. */
-function faults(): string[] {
-  const found: string[] = []
-  const root = document.documentElement
-  if (root.scrollWidth > root.clientWidth + 1) found.push(`${root.scrollWidth - root.clientWidth} px too wide`)
-  const boxes = [...document.querySelectorAll('h1, h2, h3, h4, main p, main td, main th, main dt, main dd')]
-    .filter((element) => element.checkVisibility({ visibilityProperty: true }) && element.textContent?.trim() !== '')
-    .filter((element) => !element.closest('.visually-hidden, [popover]'))
-    .map((element) => ({ element, box: element.getBoundingClientRect() }))
-    .filter(({ box }) => box.width > 2)
-  const name = (element: Element): string => `“${(element.textContent ?? '').trim().slice(0, 40)}”`
-  for (const [i, { element, box }] of boxes.entries()) {
-    if (box.right > root.clientWidth + 1) found.push(`${name(element)} is cut at the right`)
-    if (!/^H\d$/.test(element.tagName)) continue
-    for (const [j, other] of boxes.entries()) {
-      if (i === j || element.contains(other.element) || other.element.contains(element)) continue
-      const across = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left)
-      const down = Math.min(box.bottom, other.box.bottom) - Math.max(box.top, other.box.top)
-      if (across > 2 && down > 4) found.push(`${name(element)} stands over ${name(other.element)}`)
-    }
-  }
-  return found
-}
 
 async function saved(page: Page, button: string, folder: string): Promise<string> {
   const [download] = await Promise.all([
@@ -55,7 +33,7 @@ test('every view prints on A4 and Letter: nothing overprints, nothing is cut', a
     await expect(page.locator(content).first()).toBeVisible()
     for (const [format, width] of Object.entries(SHEETS)) {
       await page.setViewportSize({ width, height: 980 })
-      expect.soft(await page.evaluate(faults), `${view} on ${format}`).toEqual([])
+      expect.soft(await page.evaluate(layoutFaults, 'paper' as const), `${view} on ${format}`).toEqual([])
       const path = process.env.SHOTS ? { path: `${process.env.SHOTS}/${view}-${format}.pdf` } : {}
       expect((await page.pdf({ format, ...path })).length).toBeGreaterThan(10_000)
     }
