@@ -126,7 +126,9 @@ export default defineConfig({
           name: 'browser',
           include: ['tests/browser/**/*.test.ts'],
           globalSetup: ['tests/helpers/mirrorSetup.ts'],
-          testTimeout: 120_000,
+          // Some train a dozen times; a machine that other work keeps busy takes minutes over it.
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           fileParallelism: false,
           browser: {
             enabled: true,
