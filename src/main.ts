@@ -4,6 +4,7 @@ import appPackage from '../package.json'
 import { App } from './state/page/app.svelte'
 import { Language } from './state/page/language.svelte'
 import { registerServiceWorker } from './state/page/serviceWorker'
+import { loadCodec } from './state/share/codec'
 import Page from './ui/page/App.svelte'
 import { createScript } from './wiring/script'
 import { createServices } from './wiring/services'
@@ -40,6 +41,8 @@ if (target && embedded)
   })
 else if (target) mount(Page, { target, props: { app, language } })
 void app.notices.guard(() => app.start(embedded))
+// Behind the button; where it cannot be loaded, whoever needs it is told.
+void loadCodec().catch(() => undefined)
 // A frame is not reloaded for threads that it does not need.
 if (import.meta.env.PROD && !embedded)
   void registerServiceWorker(new URL('service-worker.js', base), () => !services.engineUse.busy)

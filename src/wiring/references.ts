@@ -1,9 +1,7 @@
 /** Reference features for FID: the user's own, kept in this browser, and those of the pack that the page began with. */
-import type { FeatureJudge, PackManifest } from '../core/contracts'
+import { loadPart, type FeatureJudge, type PackManifest } from '../core/contracts'
 import { digestHex } from '../runtime/events'
-import { readReference } from '../runtime/judges/reference'
 import { idbKeyValue, PACK_DATABASE, type KeyValue } from '../runtime/storage/cache'
-import { PackFiles } from '../runtime/storage/files'
 import type { Services } from '../state/page/services'
 
 export interface ReferenceParts {
@@ -50,6 +48,9 @@ export function referenceServices({
       )
       if (!judge) return null
       const baseUrl = new URL(`packs/${name}/`, base).href
+      const [{ readReference }, { PackFiles }] = await loadPart(() =>
+        Promise.all([import('../runtime/judges/reference'), import('../runtime/storage/files')]),
+      )
       return readReference(
         new PackFiles({ baseUrl, store: idbKeyValue(PACK_DATABASE), onEvent: () => undefined }),
         judge,

@@ -4,8 +4,6 @@ import { JudgeCardSchema, SpqrError, type EngineEvent, type PackManifest } from 
 import { CHECKPOINT_DATABASE } from '../runtime/storage/adapterShelf'
 import { PACK_DATABASE, idbKeyValue, type KeyValue } from '../runtime/storage/cache'
 import { createPromptStore } from '../runtime/storage/promptStore'
-import { createRunStore } from '../runtime/storage/runStore'
-import { createShelfStore } from '../runtime/storage/shelfStore'
 import { Desk } from '../state/page/desk'
 import type { Services } from '../state/page/services'
 import { EngineUse } from '../state/run/engineUse.svelte'
@@ -13,6 +11,7 @@ import { fileServices } from './files'
 import { engineLife } from './openEngine'
 import { openPack } from './openPack'
 import { referenceServices } from './references'
+import { runStore, shelfStore } from './stores'
 import { promptService, startEngine, startStatistics, startTrainer, storageService } from './workers'
 
 /** Descriptions of judges that ship with the page; checked as anything from outside is. */
@@ -80,7 +79,7 @@ export interface ServiceParts {
 }
 
 export function createServices({ version, base, leaderboards, pagePack, notify }: ServiceParts): Services {
-  const store = createRunStore({ onMemory: notify, onDamage: notify })
+  const store = runStore(notify)
   const engineUse = new EngineUse()
   const references = referenceServices({ base, pagePack })
   const statistics = new Desk(startStatistics, references.reference)
@@ -92,7 +91,7 @@ export function createServices({ version, base, leaderboards, pagePack, notify }
     version,
     statistics,
     store,
-    shelf: createShelfStore(undefined, notify),
+    shelf: shelfStore(notify),
     persistence,
     prompts: promptService(),
     promptStore: createPromptStore(undefined, notify),

@@ -1,11 +1,11 @@
 /** What somebody states of a run, in a short link or with every sample, and what making that run again here found. */
 import type { DeviceChoice, Report } from '../../core/contracts'
 import { readLinkParts } from '../../evaluation/share/mangled'
-import { checkClaim, decodeShortLink, type Claim, type ClaimCheck } from '../../evaluation/share/shortLink'
+import type { Claim, ClaimCheck } from '../../evaluation/share/shortLink'
 import { countsOf, roundedScores } from '../../evaluation/share/commitment'
-import { checkReport } from '../../evaluation/share/sameSamples'
 import { alignmentName, fineTuneName, methodName } from '../page/names'
 import type { RunRequest } from '../run/runner.svelte'
+import { linkCodec, loadCodec } from './codec'
 
 export type { Count } from '../../evaluation/share/commitment'
 
@@ -47,8 +47,10 @@ export class Claims {
   )
 
   /** Reads a short link. @throws {SpqrError} LINK_INVALID; what was open stays open then. */
-  open(fragment: string): void {
-    this.#state(statedByLink(decodeShortLink(readLinkParts(fragment))))
+  async open(fragment: string): Promise<void> {
+    const parts = readLinkParts(fragment)
+    const { decodeShortLink } = await loadCodec()
+    this.#state(statedByLink(decodeShortLink(parts)))
   }
 
   /** States what a report says, so that its recipe can be run here and compared; `ordinary` is the reader's own request. */
@@ -99,7 +101,7 @@ function statedByLink(claim: Claim): Stated {
     }),
     check: (report) => {
       const sameRun = report.record.id.startsWith(claim.run)
-      return checkClaim(sameRun ? claim : { ...claim, run: report.record.id.slice(0, 32) }, report)
+      return linkCodec().checkClaim(sameRun ? claim : { ...claim, run: report.record.id.slice(0, 32) }, report)
     },
   }
 }
@@ -123,6 +125,6 @@ function statedByReport(report: Report, ordinary: RunRequest): Stated {
       batchSize,
       resume: spec,
     }),
-    check: (made) => checkReport(report, made),
+    check: (made) => linkCodec().checkReport(report, made),
   }
 }

@@ -1,11 +1,11 @@
 /** Result links: making one, opening one, and checking what it says. */
 import { SpqrError, type Report } from '../../core/contracts'
 import type { PromptFacts } from '../../evaluation/plan/plan'
-import { decodeLink, encodeLink, type OpenedLink } from '../../evaluation/share/share'
+import type { OpenedLink } from '../../evaluation/share/share'
 import { readLinkParts } from '../../evaluation/share/mangled'
-import { encodeShortLink } from '../../evaluation/share/shortLink'
 import { hashOf } from '../../core/hash'
 import { assertPublished } from '../../evaluation/spec/statedJudges'
+import { linkCodec, loadCodec } from './codec'
 import { ownSentences } from './judging'
 import type { Exhibit } from '../run/exhibit.svelte'
 import type { PackInfo } from '../page/pack.svelte'
@@ -70,7 +70,7 @@ export class Sharing {
         'Export the report as a file instead.',
       )
     return kind === 'full'
-      ? encodeLink(report, this.#prompts(report), this.#pack.prompts, this.#commitment(report))
+      ? linkCodec().encodeLink(report, this.#prompts(report), this.#pack.prompts, this.#commitment(report))
       : this.#short(report)
   }
 
@@ -88,7 +88,7 @@ export class Sharing {
         'Reload the page and try again.',
       )
     const { manifestSha256 } = report.spec.model
-    return encodeShortLink(
+    return linkCodec().encodeShortLink(
       report,
       name,
       { manifest, manifestSha256, prompts: [...prompts], accelerator },
@@ -115,6 +115,7 @@ export class Sharing {
     const number = ++this.#started
     this.#opening = true
     try {
+      const { decodeLink } = await loadCodec()
       const opened = await decodeLink(fragment, {
         score: (record, preset, reference, resamples) =>
           this.#services.statistics.score(record, preset, reference, resamples),

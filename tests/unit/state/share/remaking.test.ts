@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { Outcome, Report } from '../../../../src/core/contracts'
 import type { Services } from '../../../../src/state/page/services'
+import { loadCodec } from '../../../../src/state/share/codec'
 import { Claims } from '../../../../src/state/share/claims.svelte'
 import { Remaking } from '../../../../src/state/share/remaking.svelte'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
@@ -14,7 +15,10 @@ const device = { executionProvider: 'wasm', threads: 2 } as const
 const report = await harness().start(smoke)
 const trained = await harness().start(live)
 
-beforeAll(() => stubImageData())
+beforeAll(async () => {
+  stubImageData()
+  await loadCodec()
+})
 
 type Work = (open: unknown) => Promise<unknown>
 function opened(of: Report) {

@@ -1,13 +1,16 @@
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import type { Report, RunRecord, ScoringPreset } from '../../../../src/core/contracts'
 import { scoreRecord } from '../../../../src/core/scoring'
 import { PackInfo } from '../../../../src/state/page/pack.svelte'
 import type { Services } from '../../../../src/state/page/services'
+import { loadCodec } from '../../../../src/state/share/codec'
 import { Sharing } from '../../../../src/state/share/sharing.svelte'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { PromptShelf } from '../../../../src/state/settings/promptShelf'
 import { referenceFeatures } from '../../evaluation/fixture'
 import { harness, pack, smoke } from '../../evaluation/harness'
+
+beforeAll(() => loadCodec())
 
 const report = await harness({ resamples: 2000 }).start(smoke)
 
