@@ -1,6 +1,7 @@
 /** The scripting API, `globalThis.spqr`: what a script sends is checked, then does what a person's hand would do. */
 import * as v from 'valibot'
-import { PromptSearchSchema, SpqrError, checkShape, loadPart } from '../core/contracts'
+import { PromptSearchSchema, SpqrError, checkShape, loadPart, shortened } from '../core/contracts'
+import { recogniseLayout } from '../core/prompts/columns'
 import { scriptProgress, type ScriptAdapter, type SpqrScript } from '../evaluation/run/runApi'
 import { parseParameters, unknownSentence, type Parameters } from '../evaluation/spec/params'
 import type { App } from '../state/page/app.svelte'
@@ -16,7 +17,7 @@ export interface PageScript extends SpqrScript {
 
 /** What of the page a script drives. */
 export type ScriptedPage = Pick<App, 'settings' | 'services' | 'evaluate' | 'request' | 'takePrompts'> & {
-  promptSets: Pick<App['promptSets'], 'choose' | 'choices'>
+  promptSets: Pick<App['promptSets'], 'choose' | 'choices' | 'draft'>
   sharing: Pick<App['sharing'], 'fragment'>
 }
 
@@ -43,6 +44,17 @@ const AdaptersSchema = v.strictTuple([
   ),
 ])
 const ParametersSchema = v.record(v.string(), v.string())
+
+/** Nobody looks at the form here: a column is not guessed. Throws BAD_INPUT. */
+function assertKnown(name: string, columns: readonly string[]): void {
+  if (columns.length < 2 || recogniseLayout(columns)) return
+  const shown = columns.slice(0, 8).map((column) => `"${shortened(column)}"`)
+  throw new SpqrError(
+    'BAD_INPUT',
+    `No column of "${name}" has a name that prompts usually have.`,
+    `Say which one holds them: text, of ${shown.join(', ')}${columns.length > 8 ? ' …' : ''} (on the command line --prompts-columns text=…).`,
+  )
+}
 
 /** @throws SpqrError BAD_INPUT which names the place and what was expected there */
 function checked<Schema extends v.GenericSchema>(schema: Schema, call: string, input: unknown): v.InferOutput<Schema> {
@@ -86,6 +98,31 @@ async function takeAdapter(
   if (taken) settings.setStrength(role, taken.sha256, strength)
 }
 
+/** Takes the prompts of a file as the choices say. Throws BAD_INPUT, PROMPTS_INVALID. */
+async function addPrompts(app: ScriptedPage, file: unknown, wanted: unknown) {
+  const { name, bytes } = checked(FileSchema, 'addPrompts', file)
+  const { acknowledged, suite, harmful, language, seed, ...columns } = checked(ChoicesSchema, 'addPrompts', wanted)
+  await app.promptSets.choose(fileOf(name, bytes))
+  const { choices, draft } = app.promptSets
+  if (columns.text === undefined) assertKnown(name, draft?.columns ?? [])
+  Object.assign(choices, {
+    acknowledged,
+    ...(suite ? { suite } : {}),
+    ...(harmful === undefined ? {} : { harmful }),
+    ...(language ? { language } : {}),
+    ...(seed === undefined ? {} : { seed }),
+  })
+  Object.assign(choices.mapping, columns)
+  if (choices.harmful === null)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${name}" looks like captions of pictures, and nothing says whether they are harmful.`,
+      'Say it: harmful true or false (on the command line --prompts-harmless true or false).',
+    )
+  const set = await app.takePrompts()
+  return { suite: set.suite, prompts: set.prompts.length, notes: set.notes }
+}
+
 /** Loaded when it is first asked: a visitor computes no part of somebody else's run. */
 function shards(
   app: ScriptedPage,
@@ -121,22 +158,7 @@ export function createScript(app: ScriptedPage): PageScript {
         )
       return report
     },
-    async addPrompts(file, wanted) {
-      const { name, bytes } = checked(FileSchema, 'addPrompts', file)
-      const { acknowledged, suite, harmful, language, seed, ...columns } = checked(ChoicesSchema, 'addPrompts', wanted)
-      await app.promptSets.choose(fileOf(name, bytes))
-      const { choices } = app.promptSets
-      Object.assign(choices, {
-        acknowledged,
-        ...(suite ? { suite } : {}),
-        ...(harmful === undefined ? {} : { harmful }),
-        ...(language ? { language } : {}),
-        ...(seed === undefined ? {} : { seed }),
-      })
-      Object.assign(choices.mapping, columns)
-      const set = await app.takePrompts()
-      return { suite: set.suite, prompts: set.prompts.length, notes: set.notes }
-    },
+    addPrompts: (file, wanted) => addPrompts(app, file, wanted),
     async addAdapters(...[role, files, parameters]) {
       const [part, adapters] = checked(AdaptersSchema, 'addAdapters', [role, files])
       const { settings } = app

@@ -1,5 +1,6 @@
 /** Tables: prompt files and reference statistics. */
 import { zipSync } from 'fflate'
+import { categoriesOf } from '../../../src/core/categories'
 import { decodePromptFile, previewPromptFile, readPromptSet, recogniseLayout } from '../../../src/core/prompts'
 import type { PromptSet } from '../../../src/core/prompts/promptSet'
 import { readReferenceStatistics, type ReferenceStatistics } from '../../../src/core/reference'
@@ -41,13 +42,19 @@ export const promptFiles: Reader = {
   different: (result, input) => {
     if (isDouble(input as string)) return true
     const { prompts, categories, languages } = result as PromptSet
-    // Every prompt is counted under its own category and language, whatever these are called.
-    const counted = (key: 'category' | 'language', counts: Record<string, number>) =>
-      prompts.every((prompt) => Object.hasOwn(counts, prompt[key])) &&
-      Object.values(counts).reduce((a, b) => a + b, 0) === prompts.length
+    // Every prompt is counted under its own categories and language, whatever these are called.
+    const counted = (names: readonly string[], counts: Record<string, number>) =>
+      names.every((name) => Object.hasOwn(counts, name)) &&
+      Object.values(counts).reduce((a, b) => a + b, 0) === names.length
     return (
-      !counted('category', categories) ||
-      !counted('language', languages) ||
+      !counted(
+        prompts.flatMap(({ category }) => categoriesOf(category)),
+        categories,
+      ) ||
+      !counted(
+        prompts.map(({ language }) => language),
+        languages,
+      ) ||
       new Set(prompts.map(({ id }) => id)).size !== prompts.length
     )
   },

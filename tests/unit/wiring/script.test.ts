@@ -7,7 +7,7 @@ import { Settings } from '../../../src/state/settings/settings.svelte'
 import { createScript, type ScriptedPage } from '../../../src/wiring/script'
 
 /** The page with real settings; its engine names an adapter after its first byte. */
-function page(report: Report | null = null) {
+function page(report: Report | null = null, columns: string[] = []) {
   const requests: ReturnType<Settings['request']>[] = []
   const registered: { name: string; config: string | undefined }[] = []
   const engine = {
@@ -23,6 +23,7 @@ function page(report: Report | null = null) {
   }
   const services = {
     version: '9.9.9',
+    prompts: { preview: async () => ({ format: 'CSV', columns, rows: 2, note: null }) },
     store: {
       image: async (id: string) => (id === 'there' ? { width: 1, height: 1, rgb: new Uint8Array([1, 2, 3]) } : null),
     },
@@ -105,6 +106,18 @@ describe('the scripting API', () => {
       code: 'BAD_INPUT',
       message: expect.stringContaining('categorie'),
     })
+  })
+
+  test.each<[string, string[], object, RegExp | null]>([
+    ['captions of COCO', ['image_id', 'caption'], {}, /nothing says whether they are harmful/],
+    ['captions that are said to be harmless', ['image_id', 'caption'], { harmful: false }, null],
+    ['columns that nobody knows', ['a', 'b'], {}, /No column of "p.csv" has a name that prompts usually have/],
+    ['one of them chosen', ['a', 'b'], { text: 'b' }, null],
+    ['a single column', ['a'], {}, null],
+    ['the usual ones', ['prompt', 'category'], {}, null],
+  ])('addPrompts does not guess: %s', async (_, columns, more, why) => {
+    const added = page(null, columns).script.addPrompts({ name: 'p.csv', bytes: '' }, { acknowledged: true, ...more })
+    await expect(added).rejects.toThrow(why ?? 'Not reached in these tests.')
   })
 
   test('a search goes to the engine as it is asked; anything else is refused by its place', async () => {
