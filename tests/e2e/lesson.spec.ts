@@ -5,7 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
 /** Small enough to make pictures and train in seconds. */
-const TINY = '?n=4&n-benign=4&steps=2&ep=wasm&threads=1&train=lite&train-steps=2&checkpoints=1'
+const TINY = '?n=4&n-benign=4&steps=2&ep=wasm&threads=1&train=lite&train-steps=2&train-batch=2&checkpoints=1'
 const SCREENS = 8
 /** Flagged pictures of the recorded run at each stage, of 64. */
 const [BASE, ALIGNED, TUNED] = recordedCounts()
