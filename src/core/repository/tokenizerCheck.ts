@@ -8,6 +8,9 @@ import { patternLimit } from './tokenizerPatterns'
 /** Ids of real vocabularies are dense; one far beyond their number is damage, and no embedding has a row for it. */
 const SPARSE = 1024
 
+/** How texts are cut into tokens; an older file leaves it out. */
+const MODELS: readonly unknown[] = ['BPE', 'WordPiece', 'Unigram', 'WordLevel']
+
 const isId = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
 const quoted = (token: unknown): string => `"${shortened(String(token))}"`
 
@@ -17,6 +20,8 @@ type Ids = Map<string, number>
 export function tokenizerProblem(json: Readonly<Record<string, unknown>>): string | null {
   const { model, added_tokens: added = [] } = json
   if (!isObject(model)) return 'it describes no model'
+  if (model.type !== undefined && !MODELS.includes(model.type))
+    return `its model is of the unknown type ${quoted(model.type)}`
   const ids = idsOf(model.vocab)
   if (typeof ids === 'string') return ids
   const vocabulary = new Set(ids.keys())

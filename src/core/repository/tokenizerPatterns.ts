@@ -120,6 +120,18 @@ function* stepsIn(steps: unknown): Generator<Record<string, unknown>> {
   }
 }
 
+/** What a step does with what its pattern finds, in the words of the tokenizers library. */
+const BEHAVIORS = ['removed', 'isolated', 'mergedwithprevious', 'mergedwithnext', 'contiguous']
+
+/** What a step lacks that would be passed over without a word, as the end of a sentence. */
+function stepProblem({ type, pattern, behavior = 'Isolated', invert = false }: Record<string, unknown>): string | null {
+  if (type !== 'Split' && type !== 'Replace') return null
+  if (pattern === undefined) return `one of its steps, a "${type}", has no pattern`
+  if (typeof behavior !== 'string' || !BEHAVIORS.includes(behavior.toLowerCase()))
+    return `one of its steps does something unknown with what it finds: ${shortened(String(JSON.stringify(behavior)))}`
+  return typeof invert === 'boolean' ? null : 'one of its steps has an "invert" that is neither true nor false'
+}
+
 /** One character, or a run of them: it is never found in an empty text. */
 const ONE_OR_MORE = /^(?:\\[a-z]|[^\\()[\]?*+{|^$]|\[[^\]\\]*\])(?:\+|\{[1-9]\d*,?\d*\})?$/
 
@@ -147,6 +159,8 @@ export function patternLimit({
   let longest = Infinity
   let growth = 1
   for (const step of stepsIn([normalizer, split, decoder])) {
+    const problem = stepProblem(step)
+    if (problem !== null) return refused(problem)
     growth *= growthOf(step)
     const { pattern } = step
     if (pattern === undefined) continue

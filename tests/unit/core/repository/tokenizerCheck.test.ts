@@ -40,6 +40,17 @@ test.each<[string, Record<string, unknown>, string]>([
     { ...clip(), normalizer: { type: 'Replace', pattern: { R8gex: 'a' }, content: '' } },
     'one of its steps has a pattern that is neither a text nor an expression',
   ],
+  [
+    'a step that lost its pattern',
+    { ...clip(vocabulary, 'a b</w>'), pre_tokenizer: { type: 'Split', behavior: 'Removed', invert: true } },
+    'one of its steps, a "Split", has no pattern',
+  ],
+  [
+    'a step of an unknown kind',
+    { ...clip(vocabulary, 'a b</w>'), pre_tokenizer: { type: 'Split', pattern: { String: ' ' }, behavior: 'Remove' } },
+    'one of its steps does something unknown with what it finds: "Remove"',
+  ],
+  ['an unknown model', { model: { type: 'BPF', vocab: { a: 0 } } }, 'its model is of the unknown type "BPF"'],
   ['no vocabulary', { model: {} }, 'it has no vocabulary'],
   ['no model', {}, 'it describes no model'],
   [
