@@ -98,10 +98,10 @@ const endToEnd = {
 }
 
 const cores = availableParallelism()
-if (cores >= 4) await abreast([browser], [build, types, lint], [unit(cores - 2)])
+if (cores >= 4) await abreast([browser], [types, lint, build], [unit(cores - 2)])
 else {
-  if (cores > 1) await abreast([browser], [build, types, lint])
-  else await abreast([build, types, lint, browser])
+  if (cores > 1) await abreast([browser], [types, lint, build])
+  else await abreast([types, lint, build, browser])
   await stage(unit('100%'), false)
 }
 await stage(endToEnd, false)

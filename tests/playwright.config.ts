@@ -34,9 +34,10 @@ export default defineConfig({
     launchOptions: { executablePath: findChromium(), args: CHROMIUM_ARGS },
   },
   webServer: {
-    command: `npx vite preview --port ${PORT} --host 127.0.0.1 --strictPort --base /spqr/`,
+    command: `npx tsx tests/helpers/built.ts && npx vite preview --port ${PORT} --host 127.0.0.1 --strictPort --base /spqr/`,
     cwd: '..',
     url: BASE,
     reuseExistingServer: false,
+    timeout: 600_000,
   },
 })
