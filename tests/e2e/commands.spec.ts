@@ -43,6 +43,8 @@ test('evaluate trains, and writes a curve that score and merge take as it is', a
     'lite',
     '--train-steps',
     '2',
+    '--train-batch',
+    '2',
     '--checkpoints',
     '0,1,2',
     '--out',

@@ -7,7 +7,7 @@ import type { Report } from '../../src/core/contracts'
 import type { ScriptProgress, SpqrScript } from '../../src/evaluation/run/runApi'
 
 const BASE = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '2', ep: 'wasm', threads: '1' }
-const LIVE = { ...BASE, train: 'lite', 'train-steps': '3', checkpoints: '0,1,3' }
+const LIVE = { ...BASE, train: 'lite', 'train-steps': '3', 'train-batch': '2', checkpoints: '0,1,3' }
 
 /** Where runs and the checkpoints of trainings are stored. */
 const RUNS = ['spqr-runs', 'spqr-checkpoints']
