@@ -82,7 +82,7 @@ export default defineConfig({
         icons: [{ src: 'icon.svg', sizes: 'any', type: 'image/svg+xml' }],
       },
       injectManifest: {
-        globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg', 'recorded/*'],
+        globPatterns: ['index.html', 'assets/**/*.{js,css}', '*.svg', 'recorded/*', 'reference/*'],
         maximumFileSizeToCacheInBytes: 5e6,
       },
     }),

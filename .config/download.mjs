@@ -56,7 +56,7 @@ function pageBytes(dist) {
     return (
       /^(index\.html|service-worker\.js|[^/]*\.svg)$/.test(path) ||
       /^assets\/.*\.(js|css)$/.test(path) ||
-      path.startsWith('recorded/')
+      /^(recorded|reference)\//.test(path)
     )
   })
   return kept.reduce((sum, file) => sum + size(file), 0)

@@ -50,6 +50,7 @@ const KEYS = {
   origins: ['link', 'report'],
   units: [
     '{0} at {1}',
+    'pictures',
     '{0} at base',
     '{0} at aligned',
     '{0} at fine-tuned',

@@ -69,7 +69,7 @@ test('of 500 runs the list draws the first 50 at once, and finds, plots and show
   await page.getByLabel(/^Search/).fill('')
   await page.getByRole('button', { name: 'Show 50 more' }).click()
   await expect(runs.getByRole('row')).toHaveCount(101)
-  await runs.getByRole('button', { name: 'Run', exact: true }).click()
+  await runs.getByRole('button', { name: 'Name', exact: true }).click()
   await expect(runs.getByRole('row')).toHaveCount(51)
   await expect(runs.getByRole('rowheader').first()).toContainText('Run 0')
   await page.getByRole('button', { name: /^Show all 50/ }).click()

@@ -32,8 +32,8 @@ test('two runs are kept, named, compared, deleted and brought back', async ({ pa
 
   await page.reload()
   await expect(runs.getByRole('rowheader', { name: /Erasing, first try/ })).toBeVisible()
-  await runs.getByRole('button', { name: 'Run', exact: true }).click()
-  await expect(runs.getByRole('columnheader', { name: 'Run' })).toHaveAttribute('aria-sort', 'ascending')
+  await runs.getByRole('button', { name: 'Name', exact: true }).click()
+  await expect(runs.getByRole('columnheader', { name: 'Name' })).toHaveAttribute('aria-sort', 'ascending')
   await page.getByLabel(/^Search/).fill('week esd')
   await expect(runs.getByRole('row')).toHaveCount(2)
   await page.getByLabel(/^Search/).fill('')

@@ -145,7 +145,16 @@ export function createTranslator({ sentences, counted, formOf, rightToLeft = fal
   /** What stands between the parts of a list in this language, from its sentence. */
   const between = (mark: string): string => whole.get(`{0}${mark}{1}`)?.slice(3, -3) ?? mark
 
-  const item = (text: string): string | undefined => whole.get(text) ?? quoted(text) ?? matched(text) ?? undefined
+  /** Sentences of which each is known by itself, before any pattern could take all of them for one. */
+  function bySentences(text: string): string | undefined {
+    const pieces = text.split(/(?<=[.!?]) +(?=\p{Lu})/u)
+    if (pieces.length < 2) return undefined
+    const said = pieces.map((piece) => whole.get(piece) ?? matched(piece) ?? undefined)
+    return said.every((piece) => piece !== undefined) ? said.join(' ') : undefined
+  }
+
+  const item = (text: string): string | undefined =>
+    whole.get(text) ?? quoted(text) ?? bySentences(text) ?? matched(text) ?? undefined
 
   function say(text: string): string {
     if (!/\p{L}/u.test(text)) return text

@@ -11,6 +11,8 @@ const french = createTranslator({
     ['The prompt is empty.', 'La consigne est vide.'],
     ['Type one.', 'Écrivez-en une.'],
     ['Saved {0}. (Twice?)', 'Enregistré : {0}. (Deux fois ?)'],
+    ['The address {0}.', 'L’adresse {0}.'],
+    ['The address names {0}, which nobody knows.', 'L’adresse nomme {0}, que personne ne connaît.'],
   ],
   counted: { '{0} prompt': ['{0} consigne', '{0} consignes'] },
   formOf: (n) => Number(n >= 2),
@@ -26,6 +28,13 @@ describe('a translator', () => {
   test('finds a sentence again by its fixed letters, its parts in the order of the language', () => {
     expect(french.say('3 of 7 methods share the first rank')).toBe('7 méthodes, dont 3 au premier rang')
     expect(french.say('Saved a+b. (Twice?)')).toBe('Enregistré : a+b. (Deux fois ?)')
+  })
+
+  test('takes sentences one by one before it takes all of them for one', () => {
+    expect(french.say('The address names "a", which nobody knows. The prompt is empty. Type one.')).toBe(
+      'L’adresse nomme "a", que personne ne connaît. La consigne est vide. Écrivez-en une.',
+    )
+    expect(french.say('Saved x. (Twice?)')).toBe('Enregistré : x. (Deux fois ?)')
   })
 
   test('never takes a few letters for a sentence: they may be somebody’s text', () => {
