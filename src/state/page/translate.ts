@@ -101,6 +101,14 @@ interface Ways {
   between: (mark: string) => string
 }
 
+/** Sentences of which each is known by itself, before any pattern could take all of them for one. */
+function bySentences(text: string, known: (piece: string) => string | undefined): string | undefined {
+  const pieces = text.split(/(?<=[.!?]) +(?=\p{Lu})/u)
+  if (pieces.length < 2) return undefined
+  const said = pieces.map(known)
+  return said.every((piece) => piece !== undefined) ? said.join(' ') : undefined
+}
+
 /** Sentences that were put one after the other, clauses, lists with a dot between; else what is known of a list. */
 function byParts(text: string, { say, item, between }: Ways): string {
   const sentences = text.split(/( · |; |(?<=[.!?]) +(?=\p{Lu}))/u)
@@ -145,16 +153,9 @@ export function createTranslator({ sentences, counted, formOf, rightToLeft = fal
   /** What stands between the parts of a list in this language, from its sentence. */
   const between = (mark: string): string => whole.get(`{0}${mark}{1}`)?.slice(3, -3) ?? mark
 
-  /** Sentences of which each is known by itself, before any pattern could take all of them for one. */
-  function bySentences(text: string): string | undefined {
-    const pieces = text.split(/(?<=[.!?]) +(?=\p{Lu})/u)
-    if (pieces.length < 2) return undefined
-    const said = pieces.map((piece) => whole.get(piece) ?? matched(piece) ?? undefined)
-    return said.every((piece) => piece !== undefined) ? said.join(' ') : undefined
-  }
-
+  const one = (text: string): string | undefined => whole.get(text) ?? matched(text) ?? undefined
   const item = (text: string): string | undefined =>
-    whole.get(text) ?? quoted(text) ?? bySentences(text) ?? matched(text) ?? undefined
+    whole.get(text) ?? quoted(text) ?? bySentences(text, one) ?? matched(text) ?? undefined
 
   function say(text: string): string {
     if (!/\p{L}/u.test(text)) return text
