@@ -17,6 +17,8 @@ process.env.CHROMIUM_PATH = ensureChromium()
 process.env.SPQR_FARM ??= 'no'
 mkdirSync('test-results', { recursive: true })
 
+/** How long the output of a command that has ended is waited for. */
+const LAST_OUTPUT_MS = 5_000
 const totals = { passed: 0, failed: 0 }
 const seconds = (since) => (performance.now() - since) / 1000
 const stages = [{ name: 'set-up', seconds: seconds(begun), ok: true }]
@@ -34,7 +36,14 @@ function ends(name, [command, ...args], beside) {
       console.error(`${name}: ${error.message}`)
       resolve(false)
     })
-    child.on('close', (code) => resolve(code === 0))
+    child.on('exit', (code) => {
+      // The last of its output follows; what it left running may keep the pipe open for ever.
+      const waiting = setTimeout(() => resolve(code === 0), LAST_OUTPUT_MS)
+      child.on('close', () => {
+        clearTimeout(waiting)
+        resolve(code === 0)
+      })
+    })
   })
 }
 /** One stage: what it prints, what it counts, how long it takes. Without a report it counts as one. */
