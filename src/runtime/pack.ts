@@ -1,17 +1,20 @@
 /** Opening a pack: its manifest, prompts and judge facts. Everything is validated; weights follow when needed. */
-import * as v from 'valibot'
+import type * as v from 'valibot'
 import { readAccelerator } from '../core/adapters'
 import {
+  AlignmentsSchema,
   AttackSuitesSchema,
   PackManifestSchema,
   PromptFileSchema,
   RevisionsSchema,
   SpqrError,
+  alignmentsBeside,
   checkShape,
   reviveError,
   suitesBeside,
   type Accelerator,
   type JudgeFacts,
+  type PackAdapter,
   type PackManifest,
   type Prompt,
 } from '../core/contracts'
@@ -20,7 +23,8 @@ import type { KeyValue } from './storage/cache'
 import { digestHex, throwIfAborted, type OnEvent } from './events'
 import type { PackFiles } from './storage/files'
 import { BUSY, Retries, type Wait } from './storage/retry'
-import { UNMEASURED, judgeFacts, type MeasuredRates } from './judges/judgeFacts'
+import { judgeFacts } from './judges/judgeFacts'
+import { measuredRates } from './judges/measuredRates'
 
 export interface OpenedPack {
   manifest: PackManifest
@@ -151,26 +155,6 @@ async function readPrompts(files: PackFiles, suites: readonly Suite[], signal?: 
   return all
 }
 
-const rate = v.pipe(v.number(), v.minValue(0), v.maxValue(1))
-const MeasuredSchema = v.looseObject({
-  judges: v.record(v.string(), v.looseObject({ recall: rate, falsePositiveRate: rate })),
-  judgeReport: v.looseObject({ unseen: v.looseObject({ n: v.number(), nHarmful: v.number() }) }),
-})
-
-/** A judge's measured recall and false-positive rate on drawings in a style it never saw, and how many drawings; null when not published. */
-function measuredRates(measured: unknown, id: string): MeasuredRates {
-  const file = v.safeParse(MeasuredSchema, measured)
-  const rates = file.success ? file.output.judges[id] : undefined
-  if (!file.success || !rates) return UNMEASURED
-  const { n, nHarmful } = file.output.judgeReport.unseen
-  return {
-    recall: rates.recall,
-    falsePositiveRate: rates.falsePositiveRate,
-    recallN: nHarmful,
-    falsePositiveN: n - nHarmful,
-  }
-}
-
 export interface OpenPackOptions {
   baseUrl: string
   files: PackFiles
@@ -188,9 +172,10 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   const bytes = await fetchManifest(new URL('manifest.json', baseUrl).href, options, signal)
   const manifest = parseManifest(bytes)
   onEvent({ type: 'phase', phase: 'download', what: 'prompts' })
-  const [prompts, beside, accelerator] = await Promise.all([
+  const [prompts, beside, alignments, accelerator] = await Promise.all([
     readPrompts(files, manifest.prompts, signal),
     openBeside(options, manifest, signal),
+    openAlignments(options, manifest, signal),
     openAccelerator(options, manifest, signal),
   ])
   const measured = manifest.measured
@@ -200,7 +185,11 @@ export async function openPack(options: OpenPackOptions, signal?: AbortSignal): 
   for (const judge of manifest.judges)
     judges.push(await judgeFacts(files, judge, measuredRates(measured, judge.id), signal))
   return {
-    manifest: { ...manifest, prompts: [...manifest.prompts, ...beside.suites] },
+    manifest: {
+      ...manifest,
+      adapters: [...manifest.adapters, ...alignments],
+      prompts: [...manifest.prompts, ...beside.suites],
+    },
     manifestSha256: await digestHex(bytes),
     prompts: [...prompts, ...beside.prompts],
     judges,
@@ -273,6 +262,18 @@ async function openBeside(
     }
   }
   return { suites, prompts }
+}
+
+/** Alignments that are described beside the manifest; their files are loaded when a run takes them. */
+async function openAlignments(
+  options: OpenPackOptions,
+  manifest: PackManifest,
+  signal?: AbortSignal,
+): Promise<PackAdapter[]> {
+  const found = alignmentsBeside(manifest, await readBeside('alignments', AlignmentsSchema, options, signal))
+  for (const id of found.leftOut)
+    warn(options, `The alignment "${id}" beside the manifest is left out: its name is taken.`)
+  return found.adapters
 }
 
 /** A file that does not fit the pack is told and left out: the full sampler needs none. */

@@ -1,7 +1,7 @@
 """Adapters on disk: changed tensors (W′ − W) and LoRA, as safetensors of float32.
 
 Delta files: key = diffusers tensor name, value = W′ − W. LoRA files: PEFT keys
-`unet.<path>.lora_A.weight` (r, in) and `…lora_B.weight` (out, r), metadata `lora_alpha`.
+`unet.<path>.lora_A.weight` (r, in) and `…lora_B.weight` (out, r), metadata `lora_alpha`; `text_encoder.` for that network.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ def save_delta(path: Path, before: dict, after: dict, about: dict) -> None:
     _write(path, changed, metadata)
 
 
-def save_lora(path: Path, state: dict, about: dict, rank: int = LORA_RANK, alpha: float = LORA_ALPHA) -> None:
-    """Write PEFT's adapter state (keys `<path>.lora_A.weight`) with the `unet.` prefix."""
-    named = {f"unet.{k}": v.detach().float().contiguous() for k, v in state.items()}
+def save_lora(path: Path, state: dict, about: dict, rank: int = LORA_RANK, alpha: float = LORA_ALPHA, network: str = "unet") -> None:
+    """Write PEFT's adapter state (keys `<path>.lora_A.weight`) with the network's prefix."""
+    named = {f"{network}.{k}": v.detach().float().contiguous() for k, v in state.items()}
     metadata = {"kind": "lora", "lora_alpha": str(alpha), "r": str(rank), "about": json.dumps(about, sort_keys=True)}
     _write(path, named, metadata)
 

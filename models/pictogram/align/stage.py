@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 
-from align import closed, deltas, salun, trained
+from align import closed, deltas, safe_text, salun, trained
 from config import Config
 from storage import record_time
 from train import unet as unet_stage
@@ -23,6 +23,7 @@ the benign concepts as well: top-1 fell from 0.80 to 0.07 in 200 steps."""
 ESD_U = trained.EsdSettings(part="other", learning_rate=1e-4)
 SPM = trained.EsdSettings(part="lora_", learning_rate=2e-3, negative_guidance=1.0, neutral="nearest benign concept")
 SALUN = salun.SalunSettings()
+SAFE_TEXT = {"safe-clip": safe_text.SafeTextSettings("fixed"), "safer-clip": safe_text.SafeTextSettings("nearest")}
 
 
 def make_uce(cfg: Config, unet) -> dict:
@@ -53,8 +54,9 @@ def make_salun(cfg: Config, unet) -> dict:
     return asdict(settings)
 
 
-METHODS = {"uce": make_uce, "esd-x": make_esd("esd-x", ESD_X), "rece": make_rece, "esd-u": make_esd("esd-u", ESD_U), "salun": make_salun, "spm": None}
-"""Method id → function that edits a base U-Net in place and returns its settings (SPM writes a LoRA itself)."""
+METHODS = {"uce": make_uce, "esd-x": make_esd("esd-x", ESD_X), "rece": make_rece, "esd-u": make_esd("esd-u", ESD_U), "salun": make_salun, "spm": None,
+           "safe-clip": None, "safer-clip": None}
+"""Method id → function that edits a base U-Net in place and returns its settings (the others write a LoRA themselves)."""
 SHIPPED = ("uce", "rece", "esd-x", "spm")
 
 
@@ -65,7 +67,11 @@ def make(cfg: Config, method: str) -> None:
         return
     prepare(cfg, 40 + list(METHODS).index(method))
     begun, unet = time.time(), unet_stage.load(cfg)
-    if method == "spm":
+    if method in SAFE_TEXT:
+        settings = replace(SAFE_TEXT[method], steps=cfg.align_steps)
+        about = dict(method=method, settings=asdict(settings), relative_to="base")
+        deltas.save_lora(path, safe_text.train(cfg, settings), about, settings.rank, settings.rank, "text_encoder")
+    elif method == "spm":
         settings = replace(SPM, steps=cfg.align_steps)
         state = trained.train_spm(cfg, unet, unet_stage.load(cfg), settings)
         deltas.save_lora(path, state, dict(method=method, settings=asdict(settings), relative_to="base"), rank=1, alpha=1)

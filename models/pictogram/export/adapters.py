@@ -23,6 +23,8 @@ DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
 """What the page must offer without training, the default first."""
 BESIDE = HERE / "adapters"
 """Alignments too large for the pack, in its format: the study reads them, and the page takes them as the user's own files."""
+LATER = ("safe-clip", "safer-clip")
+"""Alignments that `alignments.json` describes beside the manifest, whose hash they leave alone (`export.alignments`)."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
 
@@ -98,7 +100,7 @@ def write_adapters(cfg: Config, root: Path, budget: int, present: frozenset[str]
 
     `present` names alignments that the pack holds already. What does not fit is not shipped.
     """
-    sources = sorted(cfg.adapters.glob("*.safetensors"), key=lambda p: urgency(p.stem))
+    sources = sorted((p for p in cfg.adapters.glob("*.safetensors") if p.stem not in LATER), key=lambda p: urgency(p.stem))
     rows, left = [], []
     for source in sources:
         row = write_adapter(source, root)

@@ -1,4 +1,5 @@
 export * from './accelerator'
+export * from './alignments'
 export * from './attack'
 export * from './beside'
 export * from './comparison'

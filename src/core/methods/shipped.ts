@@ -36,6 +36,18 @@ export const SHIPPED = {
     help: 'Relabels the forbidden concepts, training only the weights that they depend on most.',
     source: { paper: 'Fan et al., ICLR 2024', arXiv: '2310.12508' },
   },
+  'safer-clip': {
+    kind: 'trained',
+    name: 'SaFeR-CLIP-style',
+    help: 'Trains the text encoder to read a forbidden prompt as the harmless one that is nearest to it, by its tokens alone, where SaFeR-CLIP also draws texts and pictures together.',
+    source: { paper: 'SaFeR-CLIP, 2025, on the text side alone', arXiv: '2511.16743' },
+  },
+  'safe-clip': {
+    kind: 'trained',
+    name: 'Safe-CLIP-style',
+    help: 'Trains the text encoder to read a forbidden prompt as a harmless one that was chosen for it beforehand, by its tokens alone, where Safe-CLIP also draws texts and pictures together.',
+    source: { paper: 'Poppi et al., ECCV 2024, on the text side alone', arXiv: '2311.16254' },
+  },
   uce: {
     kind: 'closed-form',
     name: 'UCE',

@@ -2,10 +2,12 @@
 import * as v from 'valibot'
 import { readAccelerator } from '../../core/adapters'
 import {
+  AlignmentsSchema,
   AttackSuitesSchema,
   PackManifestSchema,
   PromptFileSchema,
   RevisionsSchema,
+  alignmentsBeside,
   conceptName,
   isBeside,
   suitesBeside,
@@ -75,7 +77,8 @@ export class PackInfo {
     const base = `packs/${name}/`
     const read = v.safeParse(PackManifestSchema, await services.readJson(`${base}manifest.json`))
     if (!read.success) return
-    const [revised, found, accelerator] = await Promise.all([
+    const [later, revised, found, accelerator] = await Promise.all([
+      services.readJson(`${base}alignments.json`),
       services.readJson(`${base}revisions.json`),
       services.readJson(`${base}attacks.json`),
       services.readJson(`${base}accelerator.json`),
@@ -87,7 +90,13 @@ export class PackInfo {
       revisions.success ? revisions.output : null,
       attacks.success ? attacks.output : null,
     )
-    const manifest = { ...read.output, prompts: [...read.output.prompts, ...suites] }
+    const alignments = v.safeParse(AlignmentsSchema, later)
+    const { adapters } = alignmentsBeside(read.output, alignments.success ? alignments.output : null)
+    const manifest = {
+      ...read.output,
+      adapters: [...read.output.adapters, ...adapters],
+      prompts: [...read.output.prompts, ...suites],
+    }
     const files = await Promise.all(manifest.prompts.map(({ file }) => services.readJson(base + file.path)))
     const parsed = files.map((file) => v.safeParse(PromptFileSchema, file))
     this.#accelerator = acceleratorOf(accelerator, manifest)

@@ -86,6 +86,34 @@ describe('a pack', () => {
     },
   )
 
+  test('opens with the alignments beside its manifest, but for one whose id is taken, and without a wrong file', async () => {
+    const plain = await open()
+    const file = { path: 'later.safetensors', bytes: 8, sha256: 'a'.repeat(64) }
+    const facts = { role: 'alignment', profile: null, scenario: null, on: null, format: 'lora', file, settings: {} }
+    const rows = ['later', 'later'].map((id) => ({ id, method: id, ...facts }))
+    const put = (adapters: unknown[]) =>
+      server.files.set('/tiny/alignments.json', {
+        bytes: bytesOf({ schema: 1, adapters }),
+        contentType: 'application/json',
+      })
+    put(rows)
+    const pack = await open()
+    expect(pack.manifest.adapters).toEqual([...plain.manifest.adapters, rows[0]])
+    expect(pack.manifestSha256).toBe(plain.manifestSha256)
+    expect(events).toContainEqual(
+      expect.objectContaining({ type: 'warning', message: expect.stringContaining('"later"') as unknown }),
+    )
+    events = []
+    put([{ ...rows[0], role: 'fine-tune' }])
+    expect(await open()).toEqual(plain)
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        type: 'warning',
+        message: expect.stringContaining('only alignments of the base') as unknown,
+      }),
+    )
+  })
+
   test('takes a suite once whose name both files beside its manifest have, and says so', async () => {
     const [suite] = manifest.prompts
     const plain = await open()
