@@ -14,11 +14,6 @@ export interface Made {
   image: GeneratedImage | null
 }
 
-/** Pictures are equal when weights, guidance, sampler, text and noise are. */
-function pictureKey(spec: RunSpec, unit: WorkUnit): string {
-  return hashOf([variantKey(spec, unit.stage, unit.step), spec.sampler, unit.text, unit.seed])
-}
-
 /** The record with what other runs have made of it already: a second fine-tune needs no new base and aligned pictures. */
 export async function withShared(
   { store }: RunPorts,
@@ -45,6 +40,8 @@ export class Ledger {
   private readonly failedBefore: ReadonlyMap<string, Outcome>
   /** Outcome per picture: a live checkpoint at step 0 is the aligned model, and need not be made twice. */
   private readonly pictures = new Map<string, Outcome>()
+  /** Hashed once for each unit. */
+  private readonly keys = new Map<string, string>()
   private lastTick: number
 
   constructor(
@@ -92,7 +89,7 @@ export class Ledger {
   async reuse(batch: readonly WorkUnit[]): Promise<ReadonlySet<string>> {
     const results: Made[] = []
     for (const unit of batch) {
-      const earlier = this.outcomes.has(unit.id) ? undefined : this.pictures.get(pictureKey(this.spec, unit))
+      const earlier = this.outcomes.has(unit.id) ? undefined : this.pictures.get(this.pictureKey(unit))
       if (!earlier) continue
       const image = await this.ports.store.image(earlier.unitId)
       results.push({ unit, outcome: sameOutcome(unit, earlier), image: image && { ...image, unitId: unit.id } })
@@ -103,8 +100,8 @@ export class Ledger {
 
   /** Whether units of these two batches have one picture, so that the second takes the outcome of the first. */
   sharePictures(first: readonly WorkUnit[], second: readonly WorkUnit[]): boolean {
-    const keys = new Set(first.map((unit) => pictureKey(this.spec, unit)))
-    return second.some((unit) => keys.has(pictureKey(this.spec, unit)))
+    const keys = new Set(first.map((unit) => this.pictureKey(unit)))
+    return second.some((unit) => keys.has(this.pictureKey(unit)))
   }
 
   /** Stores what was made and tells of it. */
@@ -127,8 +124,17 @@ export class Ledger {
     this.onEvent({ type: 'results', results, progress: this.progress.snapshot() })
   }
 
+  /** Pictures are equal when weights, guidance, sampler, text and noise are. */
+  private pictureKey({ id, stage, step, text, seed }: WorkUnit): string {
+    const known = this.keys.get(id)
+    if (known !== undefined) return known
+    const key = hashOf([variantKey(this.spec, stage, step), this.spec.sampler, text, seed])
+    this.keys.set(id, key)
+    return key
+  }
+
   private remember(unit: WorkUnit | undefined, outcome: Outcome): void {
     this.outcomes.set(outcome.unitId, outcome)
-    if (unit && outcome.status === 'judged') this.pictures.set(pictureKey(this.spec, unit), outcome)
+    if (unit && outcome.status === 'judged') this.pictures.set(this.pictureKey(unit), outcome)
   }
 }
