@@ -2,6 +2,10 @@
  * The denoising loop with every tensor on the GPU: the U-Net reads and writes GPU buffers, and one small kernel applies
  * guidance and the sampler's step between runs. Only the finished latents come back. For samplers whose step is linear,
  * x ← a·x + b·prediction, without memory or noise; others take the loop through main memory.
+ *
+ * onnxruntime's graph capture (`enableGraphCapture`) is not used. With 1.31.0-dev.20260914 on SwiftShader, shapes fixed and
+ * every tensor in a buffer of ours, the session is made and its first run agrees, but the replays give the first run's
+ * output again although the buffers of the inputs were written anew: silently wrong pictures.
  */
 import { createScheduler } from '../../core/schedulers'
 import { SpqrError, type InferenceAlignment, type SamplerSpec, type SchedulerConfig } from '../../core/contracts'
