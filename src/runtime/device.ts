@@ -41,9 +41,12 @@ function describe(info: GPUAdapterInfo): string {
   return parts.length > 0 ? parts.join(' ').slice(0, 200) : 'WebGPU adapter'
 }
 
+/** A software adapter, by the name that a Report carries. */
+export const isSoftwareName = (name: string): boolean => /swiftshader|llvmpipe|software/i.test(name)
+
 /** A software adapter computes on the CPU and is about 30 times slower than WASM: `auto` does not take it. */
 function isSoftware(info: GPUAdapterInfo): boolean {
-  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|software/i.test(describe(info))
+  return info.isFallbackAdapter === true || isSoftwareName(describe(info))
 }
 
 /**

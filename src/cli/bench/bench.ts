@@ -2,7 +2,8 @@
  * `npm run bench -- --out bench.json`: images/s, U-Net evaluations/s and load times of the page, first visit and weights
  * cached, the U-Net alone beside native onnxruntime on the same graph and threads, a training step of each profile beside
  * PyTorch, alignment, 100 lite steps and the quick re-evaluation together, all in one run, throughput against workers, and a full-size U-Net of 1.3 GB.
- * `--first` measures only what a visitor waits for on a slow line with a slow processor.
+ * `--first` measures only what a visitor waits for on a slow line with a slow processor; `--steps` only the U-Net on every
+ * adapter, into a dated file; `--against` only the denoising loop beside plain calls and PyTorch.
  * `--large no` leaves the full-size U-Net out, `--large only` measures nothing else; `--unet small-sd` takes one of 2.3 GB.
  */
 import { readFileSync } from 'node:fs'
@@ -14,7 +15,7 @@ import { CLOSED_FORM_IDS } from '../../core/methods'
 import { argumentPairs, parseParameters, unknownSentence } from '../../evaluation/spec/params'
 import { compareGraph } from './benchGraph'
 import { compareSteps } from './benchTraining'
-import { benchFirst, firstLines } from './benchFirst'
+import { onlyPart, ownUnet, PARTS } from './benchParts'
 import { benchLarge, largeLine, LAYOUTS, type LargeResult, type Layout } from './benchLarge'
 import { benchScoring } from './benchScoring'
 import { benchWorkers, workersLine } from './benchWorkers'
@@ -80,13 +81,15 @@ type Browser = Parameters<Parameters<typeof withBrowser>[1]>[0]
 const isLayout = (name: string): name is Layout => Object.hasOwn(LAYOUTS, name)
 
 /** Options of the command itself. */
-const OWN: readonly string[] = ['out', 'large', 'unet', 'first']
+const OWN: readonly string[] = ['out', 'large', 'unet', 'first', 'steps', 'against']
 
 /** @throws SpqrError BAD_INPUT for an option that the bench or the page does not have */
 function readOptions(argv: readonly string[]) {
   const pairs = argumentPairs(argv)
   const own = (name: string) => pairs.find(([other]) => other === name)?.[1]
-  const out = own('out')
+  const only = PARTS.find((name) => own(name) !== undefined) ?? null
+  const dated = `bench-steps-${new Date().toISOString().slice(0, 10)}.json`
+  const out = own('out') ?? (only === 'steps' ? dated : undefined)
   const large = own('large') ?? 'yes'
   if (!['yes', 'no', 'only'].includes(large)) throw new SpqrError('BAD_INPUT', '"--large" must be yes, no or only.')
   const layout = own('unet') ?? 'tiny-sd'
@@ -107,7 +110,8 @@ function readOptions(argv: readonly string[]) {
   }
   return {
     large,
-    first: own('first') !== undefined,
+    only,
+    out,
     layout,
     given,
     threads,
@@ -132,13 +136,6 @@ async function onlyLarge({ threads, layout, write }: Options): Promise<void> {
   } finally {
     await served.close()
   }
-}
-
-/** What a visitor waits for, alone. */
-async function onlyFirst({ context, version }: Browser, url: string, { write }: Options): Promise<void> {
-  const first = await benchFirst(context.browser(), url)
-  write({ schema: 1, createdAt: new Date().toISOString(), machine: { ...machine(), browser: version }, first })
-  for (const text of firstLines(first)) console.log(text)
 }
 
 /** One evaluation in a page of its own. */
@@ -170,13 +167,7 @@ async function measure(browser: Browser, url: string, options: Options) {
   console.error('Weights cached …')
   const cached = await visit(browser, url, { ...parameters, seed: '2' })
   console.error('U-Net alone, in the browser and native …')
-  const component = manifest.model.unet
-  if (!('graph' in component))
-    throw new SpqrError(
-      'BAD_INPUT',
-      'The benchmark measures packs, and this is a published model.',
-      'Choose a pack under public/packs.',
-    )
+  const component = ownUnet(manifest)
   const runs = { batch: 2 * options.batch, threads, runs: 5, rounds: 3 }
   const unet = await compareGraph(await browser.plainContext(), url, packPath, folder, component, runs)
   console.error('Alignments computed in the page …')
@@ -271,8 +262,11 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0
   }
   return withBrowser(false, async (browser, url) => {
-    if (options.first) {
-      await onlyFirst(browser, url, options)
+    if (options.only) {
+      const [part, lines] = await onlyPart(options.only, browser, url, options)
+      const where = { ...machine(), browser: browser.version }
+      options.write({ schema: 1, createdAt: new Date().toISOString(), machine: where, ...part })
+      for (const text of lines) console.log(text)
       return 0
     }
     const measured = await measure(browser, url, options)
