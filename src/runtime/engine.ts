@@ -77,8 +77,9 @@ export class Engine implements EngineApi {
       const guide = opened.choice ? [opened.choice.judge] : []
       if (!later) this.batches?.forget()
       const { seating } = opened
-      seating.ask(judgeIds, fetchAhead(opened, variant, judgeIds, guide, signal))
+      opened.panel.find(judgeIds)
       try {
+        seating.ask(judgeIds, fetchAhead(opened, variant, judgeIds, guide, signal))
         await opened.models.prepare(variant, signal)
         if (!later) await seating.seat(null, signal)
         // It stays while a base comes round, so that it is loaded once; another stage without it is of another run.

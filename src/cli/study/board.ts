@@ -67,10 +67,11 @@ export function readSeeds(text: string): number[] {
 }
 
 /**
- * A study's file with the rows that were measured on this pack; empty where there is no file.
+ * A study's file with the rows that were measured on this pack and with its accelerator (SHA-256 of the adapter that was
+ * trained on the base); empty where there is no file.
  * @throws SpqrError BAD_INPUT which names the first wrong field
  */
-export function readBoard(file: string, packSha256: string): Board {
+export function readBoard(file: string, packSha256: string, accelerator: string | null): Board {
   if (!existsSync(file)) return { schema: 1, rows: [], plans: {} }
   const parsed = parseJson(readFileSync(file, 'utf8'))
   const board = parsed.fault === null ? checkShape(BoardSchema, parsed.value) : parsed
@@ -80,7 +81,9 @@ export function readBoard(file: string, packSha256: string): Board {
       `"${file}" is no study: ${board.fault}.`,
       'Repair it, or move it away to begin anew; it may hold hours of work.',
     )
-  return { ...board.value, rows: board.value.rows.filter((row) => row.packSha256 === packSha256) }
+  const ofPack = (row: Row): boolean =>
+    row.packSha256 === packSha256 && (row.profile !== 'accelerate' || row.fineTune['sha256'] === accelerator)
+  return { ...board.value, rows: board.value.rows.filter(ofPack) }
 }
 
 const sameEvaluation =

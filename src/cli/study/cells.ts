@@ -23,7 +23,7 @@ function listOf<T extends string>(text: string, known: readonly T[], what: strin
 
 export interface Cells {
   cells: (Cell & Source)[]
-  /** Methods that were left out, since they act through guidance, which an accelerator has inside. */
+  /** Methods that were left out altogether, since they act through guidance, which an accelerator has inside. */
   left: string[]
   sampler: 'full' | 'fast'
   /** No mitigation is among them. */
@@ -70,6 +70,12 @@ export function cellsOf(options: Options, manifest: PackManifest): Cells {
         ),
     ),
   )
-  const left = methods.filter((method) => profiles.some((profile) => !draws(profile, method)))
+  if (cells.length === 0)
+    throw new SpqrError(
+      'BAD_INPUT',
+      'There is nothing to evaluate by these options.',
+      'The accelerator is one for all data, in scenario general, and goes with no method that acts through guidance.',
+    )
+  const left = methods.filter((method) => cells.every((cell) => cell.method !== method))
   return { cells, left, sampler, plain }
 }

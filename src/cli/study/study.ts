@@ -7,12 +7,13 @@
  * large for the pack are read from the `adapters` folder of its recipe, <method>.safetensors each. At its end it prints
  * the tables of models/pictogram/STUDY.md.
  */
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import type { BrowserContext } from 'playwright'
 import * as v from 'valibot'
 import {
   PackManifestSchema,
+  type PackManifest,
   ReportSchema,
   SCENARIOS,
   SpqrError,
@@ -20,6 +21,7 @@ import {
   reviveError,
   type Report,
 } from '../../core/contracts'
+import { readAccelerator } from '../../core/adapters'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash } from '../../evaluation/spec/specHash'
 import { STUDY_PROFILES, type Row } from '../../evaluation/study/board'
@@ -105,6 +107,14 @@ async function evaluate(
   }
 }
 
+/** SHA-256 of the accelerator that was trained on the base alone; null where the pack has none. */
+function acceleratorOf(folder: string, { model }: PackManifest): string | null {
+  const file = join(folder, 'accelerator.json')
+  return existsSync(file)
+    ? (readAccelerator(JSON.parse(readFileSync(file, 'utf8')), model).onBase?.sha256 ?? null)
+    : null
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const options = readOptions(argv)
   const folder = join(ROOT, 'public', 'packs', options.pack)
@@ -113,7 +123,10 @@ async function main(argv: readonly string[]): Promise<number> {
   const { cells, left, sampler, plain } = cellsOf(options, manifest)
   if (left.length > 0)
     console.error(`Left out, since they act through guidance, which an accelerator has inside: ${left.join(', ')}.`)
+  if (seeds.length > 1 && cells.some(({ profile }) => profile === ACCELERATE))
+    console.error('The accelerator is one, not trained here: its rows have one training, whatever --seeds says.')
   const packSha256 = packHash(manifest)
+  const accelerator = acceleratorOf(folder, manifest)
   const asPublished = (['preset', 'train-steps', 'held-out', 'checkpoints'] as const).every(
     (name) => options[name] === OPTIONS[name],
   )
@@ -126,11 +139,11 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const file = options.out === '' ? join(folder, 'leaderboard.json') : options.out
   assertWritable(file)
-  const study: Study = { options, seeds, sampler, file, packSha256 }
-  const { rows: known } = readBoard(file, packSha256)
+  const study: Study = { options, seeds, sampler, file, packSha256, accelerator }
+  const { rows: known } = readBoard(file, packSha256, accelerator)
   const open = options.tables === 'no' ? cells.filter((cell) => !isKnown(known, cell, study)) : []
   const failed = open.length === 0 ? 0 : await evaluateAll(open, study)
-  const { rows } = readBoard(file, packSha256)
+  const { rows } = readBoard(file, packSha256, accelerator)
   console.log(studyText(rows.filter(({ preset }) => preset === options.preset)))
   console.log(`\n${rows.length} rows in ${basename(file)}, ${failed} evaluations failed`)
   return failed === 0 ? 0 : 1
@@ -142,6 +155,8 @@ interface Study {
   sampler: 'full' | 'fast'
   file: string
   packSha256: string
+  /** SHA-256 of the pack's accelerator of its base; null where it has none. */
+  accelerator: string | null
 }
 
 const stepsOf = ({ profile }: Cell, { options }: Study): number =>
@@ -192,7 +207,7 @@ async function evaluateCell(
   study: Study,
   name: string,
 ): Promise<void> {
-  const { sampler, packSha256, file, options } = study
+  const { sampler, packSha256, accelerator, file, options } = study
   const seeds = seedsOf(cell, study)
   const { method, profile, scenario, weightsSha256, mitigation, heldOut } = cell
   const key = {
@@ -208,7 +223,7 @@ async function evaluateCell(
   }
   const made: Made[] = []
   for (const seed of seeds) {
-    const board = readBoard(file, packSha256)
+    const board = readBoard(file, packSha256, accelerator)
     const known = trainingsAtHand(board.rows, cell, conditionsOf(cell, study)).get(seed)
     const plan = board.plans[known?.[0].plan ?? '']
     if (known && plan && known[0].before) {
@@ -221,7 +236,7 @@ async function evaluateCell(
       )
     }
     const row = rowOfTrainings(key, made)
-    const latest = readBoard(file, packSha256)
+    const latest = readBoard(file, packSha256, accelerator)
     const rows = [...latest.rows.filter((other) => !sameRow(row)(other)), row]
     const plans = { ...latest.plans, [row.plan ?? '']: made[0]?.plan }
     writeFileSync(`${file}.new`, `${JSON.stringify({ schema: 1, rows, plans }, sixDigits)}\n`)

@@ -42,6 +42,8 @@ export class Generator {
   private checkpoint: TrainAgain | null = null
   private failuresInARow = 0
   private loaded = false
+  /** Another engine took over: it loads its judges at once. */
+  private restarted = false
   /** Why there is no engine any more. */
   private gone: SpqrError | null = null
 
@@ -147,14 +149,14 @@ export class Generator {
   private async load(engine: EngineApi, variant: ModelVariant): Promise<void> {
     const { judges, onEngineEvent, onWarning } = this.options
     try {
-      await engine.prepare(variant, judges, onEngineEvent, !this.seated)
+      await engine.prepare(variant, judges, onEngineEvent, !this.restarted)
     } catch (thrown) {
       const error = reviveError(thrown)
       const { fineTune } = variant
       if (error.code !== 'CHECKPOINT_INVALID' || fineTune.kind !== 'checkpoint' || !this.checkpoint) throw error
       onWarning(error.code, `${error.message} ${error.hint}`)
       await engine.holdCheckpoint(fineTune.key, await this.checkpoint())
-      await engine.prepare(variant, judges, onEngineEvent, !this.seated)
+      await engine.prepare(variant, judges, onEngineEvent, !this.restarted)
     }
   }
 
@@ -164,7 +166,7 @@ export class Generator {
     try {
       fresh = await this.options.recreateEngine()
       this.engine = fresh
-      this.loaded = true
+      this.loaded = this.restarted = true
       if (this.variant) await this.load(fresh, this.variant)
     } catch (thrown) {
       const error = reviveError(thrown)

@@ -190,6 +190,7 @@ export class FakeEngine implements EngineApi {
     this.prepared = variant
     this.prepares += 1
     this.seated ||= !judgesLater
+    if (!judgesLater) this.drawn.clear()
     return Promise.resolve()
   }
 
@@ -201,10 +202,11 @@ export class FakeEngine implements EngineApi {
   draws = 0
   private readonly drawn = new Map<string, UnitResult>()
 
-  seat(): Promise<boolean> {
+  /** Pictures of harmful prompts are looked at by safety judges alone: the others may still be on their way. */
+  seat(units: WorkUnit[] | null): Promise<boolean> {
     if (this.judgeFault) return Promise.reject(this.judgeFault)
     this.seated = true
-    return Promise.resolve(true)
+    return Promise.resolve(!units || units.some(({ harmful }) => !harmful))
   }
 
   async draw(units: WorkUnit[]): Promise<{ images: GeneratedImage[]; judgesHere: boolean }> {

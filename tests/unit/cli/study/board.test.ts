@@ -8,7 +8,7 @@ import { BENEATH, worksOn } from '../../../../src/cli/study/sources'
 import { readBoard, readOptions, readSeeds, sameRow, trainingsAtHand } from '../../../../src/cli/study/board'
 
 interface Board {
-  rows: { packSha256: string; scores: Record<string, unknown> }[]
+  rows: { packSha256: string; profile: string; scores: Record<string, unknown> }[]
 }
 const PUBLISHED = 'public/packs/pictogram/leaderboard.json'
 const published = (): Board => JSON.parse(readFileSync(PUBLISHED, 'utf8')) as Board
@@ -23,16 +23,23 @@ const written = (text: string): string => {
 test('the published study is read whole: a study that goes on loses nothing of it', () => {
   const { rows } = published()
   expect(rows.length).toBeGreaterThan(10)
-  expect(readBoard(PUBLISHED, rows[0]?.packSha256 ?? '').rows).toEqual(rows)
-  expect(readBoard(PUBLISHED, 'another pack').rows).toEqual([])
-  expect(readBoard(join(folder, 'none.json'), '')).toEqual({ schema: 1, rows: [], plans: {} })
+  const { onBase } = JSON.parse(
+    readFileSync(new URL('../../../../public/packs/pictogram/accelerator.json', import.meta.url), 'utf8'),
+  ) as { onBase: { sha256: string } }
+  const pack = rows[0]?.packSha256 ?? ''
+  expect(readBoard(PUBLISHED, pack, onBase.sha256).rows).toEqual(rows)
+  expect(readBoard(PUBLISHED, pack, 'another accelerator').rows).toEqual(
+    rows.filter(({ profile }) => profile !== 'accelerate'),
+  )
+  expect(readBoard(PUBLISHED, 'another pack', onBase.sha256).rows).toEqual([])
+  expect(readBoard(join(folder, 'none.json'), '', null)).toEqual({ schema: 1, rows: [], plans: {} })
 })
 
 test('a row without what the tables need is refused by its place', () => {
   const board = published()
   delete board.rows[1]?.scores.P
-  expect(() => readBoard(written(JSON.stringify(board)), '')).toThrow(/is no study: "rows › entry 2 › scores/)
-  expect(() => readBoard(written('{'), '')).toThrow('no valid JSON')
+  expect(() => readBoard(written(JSON.stringify(board)), '', null)).toThrow(/is no study: "rows › entry 2 › scores/)
+  expect(() => readBoard(written('{'), '', null)).toThrow('no valid JSON')
 })
 
 test('an option that the study does not have is refused', () => {

@@ -34,6 +34,10 @@ describe('what a study evaluates', () => {
       expect(() => cellsFor({ profiles: 'accelerate', ...wrong })).toThrow('An accelerator is added, not trained')
     },
   )
+  test('what leaves nothing to evaluate says so', () => {
+    for (const wrong of [{ scenarios: 'multilingual' }, { methods: 'sld-max' }])
+      expect(() => cellsFor({ profiles: 'accelerate', methods: 'uce', ...wrong })).toThrow('nothing to evaluate')
+  })
   test('what is not known is named', () => {
     expect(() => cellsFor({ methods: 'uce,esdx' })).toThrow('There is no method "esdx".')
     expect(() => cellsFor({ sampler: 'slow' })).toThrow('There is no sampler "slow".')

@@ -30,9 +30,11 @@ test.each([
   ['stages in turn, all of it', small, smoke, 99],
   ['with checkpoints', small, live, 99],
 ])('%s: the same record, and nothing drawn twice', async (_, of, spec, batches) => {
-  const waited = harness()
+  const atOnce = new FakeEngine()
+  const waited = harness({ engine: atOnce })
   const whole = await waited.start(spec, undefined, of)
-  const { events, start } = harness({ engine: late(batches) })
+  const engine = late(batches)
+  const { events, start } = harness({ engine })
   const report = await start(spec, undefined, of)
   expect(comparable(report)).toEqual(comparable(whole))
   expect(report.timings.images).toBe(whole.timings.images)
@@ -40,6 +42,7 @@ test.each([
   const drawn = events.flatMap((event) => (event.type === 'drawn' ? event.pictures.map(({ unit }) => unit.id) : []))
   expect(drawn.length).toBeGreaterThan(5)
   expect(new Set(drawn).size).toBe(drawn.length)
+  expect(engine.images).toBe(atOnce.images)
 })
 
 test('pictures are told of before their judges are here, in the order in which they are recorded', async () => {
@@ -52,7 +55,7 @@ test('pictures are told of before their judges are here, in the order in which t
         ? [`judged ${event.results.length}`]
         : [],
   )
-  expect(order.slice(0, 7)).toEqual([
+  expect(order.slice(0, 8)).toEqual([
     'drawn 5',
     'drawn 5',
     // Another stage has other weights: those of this one are judged first.
@@ -60,6 +63,7 @@ test('pictures are told of before their judges are here, in the order in which t
     'judged 5',
     'judged 5',
     'judged 2',
+    'drawn 5',
     'judged 5',
   ])
 })
