@@ -39,7 +39,7 @@ STAGES = (
     Stage("align", "align.stage", ("adapters",), "align the base model"),
     Stage("finetune", "align.finetune", (), "fine-tune the aligned models on harmless pictures"),
     Stage("export", "export.stage", ("pack",), "write the pack"),
-    Stage("alignments", "export.alignments", ("adapters/safe-clip.safetensors", "adapters/safer-clip.safetensors"), "align the text encoder"),
+    Stage("alignments", "export.alignments", ("adapters/safe-clip.safetensors", "adapters/safer-clip.safetensors", "adapters/saferedir.safetensors"), "align the text encoder"),
     Stage("distil", "distil.stage", ("pairs", "checkpoints/fast-base.pt", "checkpoints/fast.pt"), "train the accelerator"),
     Stage("decoder", "distil.decoder", ("decoder", "checkpoints/fast-decoder.pt"), "train the fast sampler's decoder"),
     Stage("measure", "measure.stage", (), "measure the pack"),

@@ -25,6 +25,9 @@ export function filesOf({ manifest, accelerator }: Described, variant: ModelVari
   return [
     ...ofPart(textEncoder),
     ...(alignment?.kind === 'pack' ? adapter(alignment.id) : []),
+    ...(alignment?.kind === 'inference'
+      ? manifest.adapters.map(({ file }) => file).filter(({ sha256 }) => sha256 === alignment.weights)
+      : []),
     ...(fineTune.kind === 'pack' ? adapter(fineTune.id) : []),
     ...(fineTune.kind === 'accelerate' && accelerator?.onBase ? [accelerator.onBase] : []),
     ...(accelerated && accelerator ? [accelerator.file] : []),

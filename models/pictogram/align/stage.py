@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 
-from align import closed, deltas, safe_text, salun, trained
+from align import closed, deltas, safe_text, saferedir, salun, trained
 from config import Config
 from storage import record_time
 from train import unet as unet_stage
@@ -55,8 +55,8 @@ def make_salun(cfg: Config, unet) -> dict:
 
 
 METHODS = {"uce": make_uce, "esd-x": make_esd("esd-x", ESD_X), "rece": make_rece, "esd-u": make_esd("esd-u", ESD_U), "salun": make_salun, "spm": None,
-           "safe-clip": None, "safer-clip": None}
-"""Method id → function that edits a base U-Net in place and returns its settings (the others write a LoRA themselves)."""
+           "safe-clip": None, "safer-clip": None, "saferedir": None}
+"""Method id → function that edits a base U-Net in place and returns its settings (the others write their file themselves)."""
 SHIPPED = ("uce", "rece", "esd-x", "spm")
 
 
@@ -71,6 +71,9 @@ def make(cfg: Config, method: str) -> None:
         settings = replace(SAFE_TEXT[method], steps=cfg.align_steps)
         about = dict(method=method, settings=asdict(settings), relative_to="base")
         deltas.save_lora(path, safe_text.train(cfg, settings), about, settings.rank, settings.rank, "text_encoder")
+    elif method == "saferedir":
+        settings = saferedir.RedirSettings(steps=2 * cfg.align_steps)
+        saferedir.save(path, saferedir.train(cfg, settings), settings)
     elif method == "spm":
         settings = replace(SPM, steps=cfg.align_steps)
         state = trained.train_spm(cfg, unet, unet_stage.load(cfg), settings)

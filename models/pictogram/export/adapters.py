@@ -23,7 +23,7 @@ DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
 """What the page must offer without training, the default first."""
 BESIDE = HERE / "adapters"
 """Alignments too large for the pack, in its format: the study reads them, and the page takes them as the user's own files."""
-LATER = ("safe-clip", "safer-clip")
+LATER = ("safe-clip", "safer-clip", "saferedir")
 """Alignments that `alignments.json` describes beside the manifest, whose hash they leave alone (`export.alignments`)."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
@@ -60,19 +60,19 @@ def write_adapter(source: Path, root: Path) -> dict:
     broken = next((k for k, v in tensors.items() if not np.isfinite(v).all()), None)
     if broken:
         raise SystemExit(f"Adapter {source.name}: the tensor {broken} is not finite; its training went wrong, run that stage again.")
-    lora = metadata.get("kind") == "lora"
+    kind = metadata.get("kind")
     target = root / "adapters" / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    if lora:
-        keep = {k: v for k, v in metadata.items() if k in ("lora_alpha", "r")}
-        save_file({k: v.astype(np.float16) for k, v in tensors.items()}, target, metadata={"format": "lora", **keep})
+    if kind in ("lora", "redirector"):
+        keep = {k: v for k, v in metadata.items() if k in ("lora_alpha", "r", "scale")}
+        save_file({k: v.astype(np.float16) for k, v in tensors.items()}, target, metadata={"format": kind, **keep})
         sort_metadata(target)
     else:
         save_file(quantise(tensors), target, metadata={"format": "delta-int8"})
     about = json.loads(metadata.get("about", "{}"))
     about = {k: v for k, v in about.items() if k not in ("method", "profile", "scenario")}
     print(f"adapter {source.stem}: {target.stat().st_size / 1e6:.2f} MB", flush=True)
-    return {**identity(source.stem), "format": "lora" if lora else "delta-int8", "file": file_entry(root, target), "settings": about}
+    return {**identity(source.stem), "format": kind if kind in ("lora", "redirector") else "delta-int8", "file": file_entry(root, target), "settings": about}
 
 
 def urgency(name: str) -> tuple:

@@ -128,7 +128,8 @@ export const PackAdapterSchema = v.strictObject({
   scenario: v.nullable(v.picklist(SCENARIOS)),
   /** The alignment adapter a fine-tune was trained on; null for an alignment. */
   on: v.nullable(v.string()),
-  format: v.picklist(['lora', 'delta', 'delta-int8']),
+  /** A redirector is the network of a guard and changes no weight; it stands beside a manifest only. */
+  format: v.picklist(['lora', 'delta', 'delta-int8', 'redirector']),
   file: PackFileSchema,
   settings: v.record(v.string(), v.unknown()),
 })

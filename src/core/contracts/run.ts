@@ -4,9 +4,10 @@
  */
 import * as v from 'valibot'
 import { CommitteeSchema, ScoringRuleSchema } from './scoringRule'
-import { CANDIDATES, CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS, GUIDANCE_IDS, choosesPicture } from '../methods'
+import { CLOSED_FORM_IDS, CLOSED_FORM_NUMBERS } from '../methods'
 import { conceptList, count, hash, label, seed } from './fields'
 import { LiveFineTuneSchema, TrainingTraceSchema } from './fineTune'
+import { InferenceAlignmentSchema } from './guided'
 import { SamplerSpecSchema } from './sampler'
 
 export const STAGES = ['base', 'aligned', 'fine-tuned'] as const
@@ -47,26 +48,6 @@ export const ClosedFormAlignmentSchema = v.strictObject({
   ),
 })
 export type ClosedFormAlignment = v.InferOutput<typeof ClosedFormAlignmentSchema>
-
-/** Guidance-time safety; no weight changes, so benign fine-tuning happens beneath it. */
-const GuidedSchema = v.strictObject({
-  kind: v.literal('inference'),
-  method: v.picklist(GUIDANCE_IDS),
-  concepts: conceptList,
-  /** Of best of n: pictures drawn for one that is kept, and the safety judge that chooses; it is none of the run's judges. */
-  candidates: v.optional(v.pipe(v.number(), v.integer(), v.minValue(CANDIDATES.low), v.maxValue(CANDIDATES.high))),
-  guidedBy: v.optional(label),
-})
-/** What only best of n has, it has whole, and no other method has any of it: a run is not described as what it was not. */
-export const InferenceAlignmentSchema = v.pipe(
-  GuidedSchema,
-  v.check(
-    ({ method, candidates, guidedBy }) =>
-      [candidates, guidedBy].every((part) => (part !== undefined) === choosesPicture(method)),
-    'best of n, and no other method, names its judge and how many pictures it draws',
-  ),
-)
-export type InferenceAlignment = v.InferOutput<typeof InferenceAlignmentSchema>
 
 export const AlignmentSpecSchema = v.variant('kind', [
   PackAdapterRefSchema,

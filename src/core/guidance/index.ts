@@ -8,6 +8,7 @@ export type { Guidance } from './guidance'
 export { guidanceEmbedding } from './guidanceEmbedding'
 export { sldWarmupSteps } from './safeLatentDiffusion'
 export { safreeEmbeds } from './safree'
+export { Redirected, Redirector } from './redirector'
 export { assertApart, candidateSeed, safestOf } from './bestOf'
 
 type Latent = Pick<DiffusionModel['latent'], 'channels' | 'height' | 'width'>

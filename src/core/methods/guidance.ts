@@ -21,10 +21,10 @@ export interface SldSettings {
 
 export interface GuidanceMethod extends Method {
   /**
-   * What it changes: the prediction of a step (and so it needs classifier-free guidance), the prompt's embeddings, or only
-   * which of several finished pictures is taken.
+   * What it changes: the prediction of a step (and so it needs classifier-free guidance), the prompt's embeddings once or
+   * anew at every step (by a network that comes with the pack), or only which of several finished pictures is taken.
    */
-  changes: 'prediction' | 'embeddings' | 'choice'
+  changes: 'prediction' | 'embeddings' | 'steps' | 'choice'
   /** Whether a step stays from + g·(to − from) of two predictions, which the GPU can compute without reading them back. */
   linear: boolean
 }
@@ -72,6 +72,13 @@ export const GUIDANCE = {
     changes: 'prediction',
     linear: false,
   },
+  saferedir: {
+    name: 'SafeRedir-style',
+    help: 'Asks a small network before every step whether the picture is turning into something forbidden, and if so moves what is read of the prompt away from it: the parts of SafeRedir in miniature, trained by losses of our own.',
+    source: { paper: 'SafeRedir, 2026, in miniature and with losses of our own', arXiv: '2601.08623' },
+    changes: 'steps',
+    linear: false,
+  },
 } as const satisfies Record<string, GuidanceMethod>
 export type GuidanceId = keyof typeof GUIDANCE
 export const GUIDANCE_IDS = idsOf(GUIDANCE)
@@ -86,6 +93,11 @@ export const changesPrediction = (id: GuidanceId): id is PredictionGuidanceId =>
 /** A method that only chooses among finished pictures; it names no concepts. */
 export const choosesPicture = (id: string): id is Changing<'choice'> =>
   isGuidance(id) && GUIDANCE[id].changes === 'choice'
+/** A method that redirects the prompt's embeddings at every step, by a network of the pack. */
+export const redirectsSteps = (id: string): id is Changing<'steps'> =>
+  isGuidance(id) && GUIDANCE[id].changes === 'steps'
+/** Whether a run names the concepts that the method works with: a choice needs none, a network has learnt its own. */
+export const namesConcepts = (id: GuidanceId): boolean => !choosesPicture(id) && !redirectsSteps(id)
 /**
  * SafeCtrl-style: the steering that is confined to a region, and the share of the latent grid that the region takes. Neither
  * is published: SafeCtrl's modules are trained.

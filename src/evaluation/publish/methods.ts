@@ -45,6 +45,10 @@ function alignmentSentences(alignment: AlignmentSpec | null): string[] {
         return [
           `It was guarded with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight: of ${alignment.candidates ?? 1} pictures drawn for a prompt the one that judge "${alignment.guidedBy}" scored safest was kept; this judge scored nothing.`,
         ]
+      if (alignment.weights !== undefined)
+        return [
+          `It was guarded with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight: a network (SHA-256 ${alignment.weights}) redirected the embeddings of the prompt while a picture was drawn.`,
+        ]
       return [
         `It was aligned with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight and acts while a picture is drawn; concepts: ${quoted(alignment.concepts)}.`,
       ]

@@ -19,6 +19,7 @@ import {
   COMPUTED_METHODS,
   isClosedForm,
   isGuidance,
+  redirectsSteps,
   type ClosedFormId,
 } from '../../core/methods'
 import type { RunParameters } from './params'
@@ -81,6 +82,7 @@ export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suite
   if (method === 'none') return null
   const adapter = shipped.find(({ id }) => id === method) ?? shipped.find((candidate) => candidate.method === method)
   const closedForm = isClosedForm(method) ? method : null
+  if (redirectsSteps(method) || adapter?.format === 'redirector') return redirection(method, adapter, pack)
   if (adapter && !(closedForm && chosen.computed)) return { kind: 'pack', id: adapter.id, sha256: adapter.file.sha256 }
 
   if (choosesPicture(method))
@@ -100,6 +102,21 @@ export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suite
     'BAD_INPUT',
     `There is no alignment method "${method}".`,
     `Choose from ${availableMethods(pack).join(', ')}.`,
+  )
+}
+
+/** A guard whose network comes with the pack. @throws {SpqrError} BAD_INPUT where the pack has none */
+function redirection(
+  method: string,
+  adapter: PackAdapter | undefined,
+  { manifest }: RecipePack,
+): Extract<AlignmentSpec, { kind: 'inference' }> {
+  if (adapter?.format === 'redirector' && redirectsSteps(adapter.method))
+    return { kind: 'inference', method: adapter.method, concepts: [], weights: adapter.file.sha256 }
+  throw new SpqrError(
+    'BAD_INPUT',
+    `Method "${method}" needs a network that was trained with the model, and "${manifest.id}" has none that this version knows.`,
+    'Choose another method.',
   )
 }
 

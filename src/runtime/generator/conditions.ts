@@ -1,7 +1,7 @@
 /** Which embedding stands behind each guidance condition. */
 import { safreeEmbeds, type Guidance } from '../../core/guidance'
 import { SpqrError, type InferenceAlignment } from '../../core/contracts'
-import { changesEmbeddings, choosesPicture, GUIDANCE, type EmbeddingGuidanceId } from '../../core/methods'
+import { changesEmbeddings, GUIDANCE, namesConcepts, type EmbeddingGuidanceId } from '../../core/methods'
 import type { TextEncoder } from './text'
 
 export interface ConditionEmbeds {
@@ -31,7 +31,7 @@ export async function conditionEmbeds(
   texts: readonly string[],
   inference: InferenceAlignment | null,
 ): Promise<ConditionEmbeds> {
-  if (inference && !choosesPicture(inference.method) && inference.concepts.every((concept) => concept.trim() === '')) {
+  if (inference && namesConcepts(inference.method) && inference.concepts.every((concept) => concept.trim() === '')) {
     throw new SpqrError(
       'BAD_INPUT',
       `${GUIDANCE[inference.method].name} has no concept to avoid.`,

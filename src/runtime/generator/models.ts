@@ -107,10 +107,13 @@ export class Models {
     const unet = await this.unet(wanted, own)
     if (text.length === 0) this.known.set(key, wanted)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
+    const weights = inference?.weights
+    const redirector = weights === undefined ? null : await this.options.shelf.redirector(weights, signal)
     const denoiser = new Denoiser(unet, manifest.model.latent)
     this.current = new Pipeline(manifest.model, textEncoder, denoiser, decoder, inference, {
       gpuLoop: () => this.gpuLoop(),
       oneAtATime: this.options.oneAtATime,
+      redirector,
     })
   }
 

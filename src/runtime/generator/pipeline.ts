@@ -2,7 +2,7 @@
  * Text → embeddings → noise → denoising loop under guidance → decoder → RGB, for any model in Stable Diffusion's
  * layout. Latents go to the decoder divided by scalingFactor plus shiftFactor, as diffusers does.
  */
-import { createGuidance, guidanceEmbedding } from '../../core/guidance'
+import { createGuidance, guidanceEmbedding, Redirected, type Redirector } from '../../core/guidance'
 import { createScheduler } from '../../core/schedulers'
 import { type DiffusionModel, type InferenceAlignment, type SamplerSpec, SpqrError } from '../../core/contracts'
 import { changesPrediction, GUIDANCE } from '../../core/methods'
@@ -40,6 +40,8 @@ export interface PipelineOptions {
   gpuLoop?: (() => Promise<GpuLoop | null>) | undefined
   /** Only one part in memory at a time: each is loaded for its turn and let go. */
   oneAtATime?: boolean | undefined
+  /** The network of a guard that redirects the prompt's embeddings at every step. */
+  redirector?: Redirector | null
 }
 
 /** What the denoising loop works on. */
@@ -151,6 +153,9 @@ export class Pipeline {
     trace: PipelineTrace,
   ): Promise<Float32Array> {
     let latents = initial
+    const { redirector } = this.options
+    const prompts = guidance.conditions.indexOf('conditional')
+    const redirected = redirector ? new Redirected(redirector, embeds, prompts, initial.length) : null
     for (const [i, timestep] of scheduler.timesteps.entries()) {
       await yieldToMessages()
       throwIfAborted(signal)
@@ -159,7 +164,7 @@ export class Pipeline {
       guidance.conditions.forEach((_, k) => repeated.set(scaled, k * scaled.length))
       const predicted = await this.denoiser.predict({
         samples: repeated,
-        embeds: embeds.arrays,
+        embeds: redirected ? redirected.next(latents, timestep) : embeds.arrays,
         embedShape: embeds.shape,
         timestep,
         timestepCond,

@@ -1,5 +1,6 @@
 /** Where adapters come from: the pack, the user's own files, the trainer's checkpoints. */
 import { parseAdapter, readSafetensors, stackAdapters, withConfig, type Adapter } from '../../core/adapters'
+import { Redirector } from '../../core/guidance'
 import {
   SpqrError,
   type Accelerator,
@@ -164,8 +165,22 @@ export class AdapterShelf {
     return entry
   }
 
+  /** The network of a guard that redirects embeddings, by its hash. @throws {SpqrError} BAD_INPUT where the pack has none */
+  async redirector(sha256: string, signal?: AbortSignal): Promise<Redirector> {
+    const { id, adapters } = this.manifest
+    const entry = adapters.find(({ format, file }) => format === 'redirector' && file.sha256 === sha256)
+    if (entry) return Redirector.read(readSafetensors(await this.files.load(entry.file, signal)))
+    throw new SpqrError(
+      'BAD_INPUT',
+      `The pack "${id}" does not have the network with SHA-256 ${sha256.slice(0, 12)}… that this run redirects prompts by.`,
+      'Open the version of the page that the run was made with.',
+    )
+  }
+
   private async pack(id: string, signal?: AbortSignal): Promise<Adapter> {
     const { format, file } = this.entry(id)
+    if (format === 'redirector')
+      throw new SpqrError('BAD_INPUT', `"${id}" is a guard and changes no weights.`, 'Choose it as a method.')
     return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, {
       strength: 1,
       name: file.path,

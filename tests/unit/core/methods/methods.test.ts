@@ -83,6 +83,7 @@ test('schemas and the help of a command take every row and nothing else', () => 
       method: id,
       concepts: [],
       ...(id === 'best-of-n' ? { candidates: 4, guidedBy: 'a judge' } : {}),
+      ...(id === 'saferedir' ? { weights: 'a'.repeat(64) } : {}),
     })
     expect([asClosed, asGuidance]).toEqual([id in CLOSED_FORM, id in GUIDANCE])
   }
@@ -91,6 +92,9 @@ test('schemas and the help of a command take every row and nothing else', () => 
   const guided = { kind: 'inference', concepts: [], candidates: 4, guidedBy: 'a judge' }
   expect(v.is(InferenceAlignmentSchema, { ...guided, method: 'sld-weak' })).toBe(false)
   expect(v.is(InferenceAlignmentSchema, { ...guided, method: 'best-of-n', guidedBy: undefined })).toBe(false)
+  const redirected = { kind: 'inference', concepts: [], weights: 'a'.repeat(64) }
+  expect(v.is(InferenceAlignmentSchema, { ...redirected, method: 'safree' })).toBe(false)
+  expect(v.is(InferenceAlignmentSchema, { ...redirected, method: 'saferedir', weights: undefined })).toBe(false)
 })
 
 test("the recipe's RECE and the browser's go by different names", () => {
