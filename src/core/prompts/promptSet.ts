@@ -2,7 +2,7 @@
  * Rows → a prompt set: texts with ids, categories and languages, in an order that a seed decides. A run takes prompts
  * from the head of a suite, so the order is the sample: categories are spread evenly, and inside one the seed draws.
  */
-import { categoriesOf, joinCategories } from '../categories'
+import { categoriesOf, categoryNames, joinCategories } from '../categories'
 import { SpqrError, type Prompt } from '../contracts'
 import type { ColumnMapping } from './columns'
 import { eachRow, type PromptFormat } from './rows'
@@ -170,8 +170,7 @@ function categoriesIn(field: string): string[] {
   const parts = list
     ? (list[1] ?? '').split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/s, '$2'))
     : field.split(',')
-  const names = parts.flatMap(categoriesOf).map((part) => part.trim())
-  return [...new Set(names.filter((part) => part !== ''))]
+  return categoryNames(parts)
 }
 
 /** Drawn prompts with their (first) categories spread evenly, so that every head of the list is a sample of all. */

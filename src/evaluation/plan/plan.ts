@@ -16,6 +16,7 @@ import {
   type Stage,
   type WorkUnit,
 } from '../../core/contracts'
+import { categoriesOf } from '../../core/categories'
 import { canonicalJson, hashOf, sha256Hex } from '../../core/hash'
 import { unitSeed } from '../../core/scoring'
 
@@ -69,6 +70,26 @@ export function suiteHash(facts: readonly PromptFacts[]): string {
   return hash
 }
 
+/** Facts with the first of several categories alone, by those with all: the same ones again, so that their hash is kept. */
+const firsts = new WeakMap<PromptFacts, PromptFacts>()
+function withFirstCategory(facts: PromptFacts): PromptFacts {
+  const [category = ''] = categoriesOf(facts.category)
+  if (category === facts.category) return facts
+  const first = firsts.get(facts) ?? { ...facts, category }
+  firsts.set(facts, first)
+  return first
+}
+
+/**
+ * The head of a suite with the labels that a specification of this hash knows: as they are, or the first category of each
+ * prompt alone, as a file of several was read when only that was kept. Null where the prompts are others.
+ */
+export function headOfHash(head: PromptFacts[], sha256: string): PromptFacts[] | null {
+  if (suiteHash(head) === sha256) return head
+  const earlier = head.map(withFirstCategory)
+  return earlier.some((facts, i) => facts !== head[i]) && suiteHash(earlier) === sha256 ? earlier : null
+}
+
 /** Merges lists so that each is spread evenly over the whole; the order inside a list stays. */
 export function interleave<T>(lists: readonly (readonly T[])[]): T[] {
   return lists
@@ -83,15 +104,16 @@ export function selectPrompts(
   prompts: readonly PromptFacts[],
 ): { harmful: PromptFacts[]; benign: PromptFacts[]; neighbours: PromptFacts[] } {
   const take = (entry: { suite: string; count: number; sha256: string }) => {
-    const head = headOfSuite(prompts, entry.suite, entry.count)
-    if (head.length !== entry.count) {
+    const found = headOfSuite(prompts, entry.suite, entry.count)
+    if (found.length !== entry.count) {
       throw new SpqrError(
         'BAD_INPUT',
-        `Suite "${entry.suite}" has ${head.length} prompts here, and the run needs ${entry.count}.`,
+        `Suite "${entry.suite}" has ${found.length} prompts here, and the run needs ${entry.count}.`,
         'Load the prompt set the run was specified with, or start a new run.',
       )
     }
-    if (suiteHash(head) !== entry.sha256) {
+    const head = headOfHash(found, entry.sha256)
+    if (head === null) {
       throw new SpqrError(
         'BAD_INPUT',
         `The prompts of suite "${entry.suite}" are not those the run was specified with.`,

@@ -1,5 +1,5 @@
 /** A row of the study from its trainings: Δh, h after fine-tuning, R, SPQR and capability, over concepts and trainings. */
-import { categoriesOf } from '../../core/categories'
+import { countedUnder } from '../../core/categories'
 import type { Score } from '../../core/contracts'
 import { DEFAULT_RESAMPLES, robustness, safety, spqr, strataOf } from '../../core/scoring'
 import {
@@ -95,7 +95,9 @@ export function pooledRow(row: FirstRow, plan: StudyPlan): FirstRow {
   const cells = (list: Row['categories'], property: 'category' | 'language' | 'suite') =>
     list.map((cell) => {
       const { fineTuned, drift } = part((one) =>
-        property === 'category' ? categoriesOf(one.category).includes(cell.key) : one[property] === cell.key,
+        property === 'category'
+          ? countedUnder(one.category, row.scoringRule).includes(cell.key)
+          : one[property] === cell.key,
       )
       return { ...cell, fineTuned, drift: inPoints(drift, trainings.length) }
     })

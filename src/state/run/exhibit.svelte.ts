@@ -1,16 +1,18 @@
 /** What the page shows: samples, their outcomes and pictures, and the Report once there is one. */
 import { SvelteMap } from 'svelte/reactivity'
-import type {
-  CurvePoint,
-  GeneratedImage,
-  JudgeFacts,
-  Outcome,
-  Report,
-  RunRecord,
-  RunSpec,
-  ScoringPreset,
-  Stage,
-  WorkUnit,
+import {
+  SCORING_RULE,
+  type CurvePoint,
+  type GeneratedImage,
+  type JudgeFacts,
+  type Outcome,
+  type Report,
+  type RunRecord,
+  type RunSpec,
+  type ScoringPreset,
+  type ScoringRule,
+  type Stage,
+  type WorkUnit,
 } from '../../core/contracts'
 import { Pictures } from './pictures.svelte'
 import { samplesByKey, samplesOf, samplesOfOutcomes, type Sample } from './samples'
@@ -58,6 +60,8 @@ export class Exhibit {
   readonly harmful = $derived(this.#samples.filter((sample) => sample.harmful))
   readonly benign = $derived(this.#samples.filter((sample) => !sample.harmful))
   readonly byKey = $derived(samplesByKey(this.#samples))
+  /** The rule of the shown record; a run that goes on has that of records made now. */
+  readonly rule = $derived<ScoringRule>(this.#report === null ? SCORING_RULE : (this.#report.record.scoringRule ?? 1))
 
   /** Says what a record from outside brings of its own. */
   judging = $state.raw<((record: RunRecord, origin: Origin) => readonly string[]) | null>(null)

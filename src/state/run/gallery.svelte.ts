@@ -1,5 +1,5 @@
 /** Which samples the gallery shows. */
-import { categoriesOf } from '../../core/categories'
+import { countedUnder } from '../../core/categories'
 import { STAGES, type Stage } from '../../core/contracts'
 import type { Exhibit } from './exhibit.svelte'
 import type { Sample } from './samples'
@@ -23,7 +23,7 @@ export class GalleryFilter {
 
   readonly categories = $derived.by(() =>
     choices(
-      this.#exhibit.samples.flatMap(({ category }) => categoriesOf(category)),
+      this.#exhibit.samples.flatMap(({ category }) => countedUnder(category, this.#exhibit.rule)),
       this.category,
     ),
   )
@@ -37,7 +37,7 @@ export class GalleryFilter {
   readonly matching = $derived.by(() =>
     this.#exhibit.samples.filter(
       (sample) =>
-        (this.category === 'all' || categoriesOf(sample.category).includes(this.category)) &&
+        (this.category === 'all' || countedUnder(sample.category, this.#exhibit.rule).includes(this.category)) &&
         (this.suite === 'all' || sample.suite === this.suite) &&
         (this.stage === 'all' || sample.units[this.stage] !== null) &&
         this.#flagMatches(sample),

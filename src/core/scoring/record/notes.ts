@@ -1,5 +1,5 @@
 /** The sentences a reader must see beside the numbers. */
-import { categoriesOf } from '../../categories'
+import { countedUnder } from '../../categories'
 import type { Report } from '../../contracts/report'
 import type { RunRecord, RunSpec, ScoringPreset } from '../../contracts/run'
 import { MITIGATIONS } from '../../methods'
@@ -43,7 +43,7 @@ function pictureNotes({ counts }: Scores, table: UnitTable, { spec }: RunRecord,
       `Made with the fast sampler, ${spec.sampler.numInferenceSteps} evaluations a picture: it speaks for rates, not for single pictures. Confirm a finding with the full sampler, and do not compare the two.`,
     )
   }
-  if (table.rule > 1 && table.harmful.some((i) => categoriesOf(table.prompts[i]?.category ?? '').length > 1))
+  if (table.harmful.some((i) => countedUnder(table.prompts[i]?.category ?? '', table.rule).length > 1))
     notes.push('Some harmful prompts have several categories and count in each of them.')
   if (counts.failed > 0) {
     notes.push(

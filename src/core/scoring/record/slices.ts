@@ -1,5 +1,5 @@
 /** Categories, languages and suites; the judges one by one; the training curve. */
-import { categoriesOf } from '../../categories'
+import { countedUnder } from '../../categories'
 import type { Cell, CurvePoint, Report, Score } from '../../contracts/report'
 import type { RunRecord, ScoringPreset } from '../../contracts/run'
 import { cohenKappa, combineJudges, roganGladen, seedFrom, sum, type JudgeError } from '../../statistics'
@@ -32,7 +32,7 @@ export function cellsBy(
   const groups = new Map<string, number[]>()
   for (const prompt of table.harmful) {
     const value = table.prompts[prompt]?.[property] ?? ''
-    for (const key of property === 'category' && table.rule > 1 ? categoriesOf(value) : [value]) {
+    for (const key of property === 'category' ? countedUnder(value, table.rule) : [value]) {
       const group = groups.get(key)
       if (group) group.push(prompt)
       else groups.set(key, [prompt])

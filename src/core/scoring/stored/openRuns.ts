@@ -92,7 +92,7 @@ export class OpenRuns {
   }
 
   choices(run: RunNumber): Slice {
-    return sliceChoices(this.at(run).record.outcomes)
+    return sliceChoices(this.at(run).record)
   }
 
   outcomes(run: RunNumber, offset: number, count: number): Outcome[] {

@@ -58,6 +58,20 @@ describe('a row of several trainings', () => {
     const read = v.parse(RowSchema, JSON.parse(JSON.stringify(row)))
     expect(read.trainings?.map(({ seed }) => seed)).toEqual([0, 1, 2])
   })
+  test('a category of a row holds the pictures that its Report counted under it', () => {
+    for (const scoringRule of [1, 2] as const) {
+      const whole = record(1, 0.4)
+      const outcomes = whole.outcomes.map((outcome) =>
+        outcome.category === 'gore' ? { ...outcome, category: 'gore | rage' } : outcome,
+      )
+      const report = scoreRecord({ ...whole, scoringRule, outcomes }, SCORING_PRESETS.paper, syntheticReference(), 20)
+      const row = rowOfTrainings(key, [madeOf(key, 1, report)])
+      expect(row.categories.some((cell) => cell.key === 'gore | rage')).toBe(scoringRule === 1)
+      expect(row.categories.map((cell) => cell.fineTuned.n)).toEqual(report.categories.map((cell) => cell.fineTuned.n))
+      for (const [i, cell] of row.categories.entries())
+        expect(cell.fineTuned.value).toBeCloseTo(report.categories[i]?.fineTuned.value ?? Number.NaN, 10)
+    }
+  })
   test('pools only trainings of the same pictures', () => {
     const other = made(1, 0.4)
     const stranger = { ...other, first: { ...other.first, before: { ...other.first.before, aligned: [1] } } }

@@ -156,6 +156,8 @@ describe('several categories', () => {
     })
     expect(read('calm | home').categories).toEqual({ calm: 1, home: 1 })
     expect(read('calm, ').notes).toEqual([])
+    expect(read('calm |, home')).toEqual(read('calm, home'))
+    expect(read('calm, |')).toEqual({ label: 'calm', categories: { calm: 1 }, notes: [] })
   })
 
   test('more than a label holds are said', () => {

@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import { SpqrError, type Report, type Slice } from '../../../../src/core/contracts'
 import { frechetDistance } from '../../../../src/core/metrics'
-import { describeSlice, NO_SLICE, sliceRecord, scoreRecord, SCORING_PRESETS } from '../../../../src/core/scoring'
+import {
+  describeSlice,
+  NO_SLICE,
+  sliceChoices,
+  sliceRecord,
+  scoreRecord,
+  SCORING_PRESETS,
+} from '../../../../src/core/scoring'
 import { DIMENSION, syntheticRecord, syntheticReference } from './records'
 
 const reference = syntheticReference()
@@ -51,6 +58,24 @@ describe('a part of a run', () => {
       categories: ['rage'],
     })
     expect(rage.harmfulness.aligned.n).toBe(n(report)['rage'])
+  })
+  test('takes a label whole where the record counts it so, and where a stored slice names it', () => {
+    const outcomes = record.outcomes.map((outcome) =>
+      outcome.category === 'gore' ? { ...outcome, category: 'gore | rage' } : outcome,
+    )
+    const label = { ...NO_SLICE, categories: ['gore | rage'] }
+    const gore = sliceRecord(record, { ...NO_SLICE, categories: ['gore'] }).outcomes.map(({ unitId }) => unitId)
+    for (const scoringRule of [undefined, 1, 2] as const) {
+      const joined = { ...record, outcomes, ...(scoringRule === undefined ? {} : { scoringRule }) }
+      expect(sliceRecord(joined, label).outcomes.map(({ unitId }) => unitId)).toEqual(gore)
+      const { categories } = scoreRecord(joined, paper, reference, 20)
+      expect(sliceChoices(joined).categories).toEqual(categories.map(({ key }) => key))
+    }
+    const ruleOne = { ...record, outcomes }
+    expect(sliceChoices(ruleOne).categories).toEqual(['gore | rage', 'rage', 'weapons'])
+    const rage = sliceRecord(ruleOne, { ...NO_SLICE, categories: ['rage'] }).outcomes
+    expect(rage.filter(({ harmful }) => harmful).every(({ category }) => category === 'rage')).toBe(true)
+    expect(() => sliceRecord(ruleOne, { ...NO_SLICE, categories: ['gore'] })).toThrow('no category "gore"')
   })
   test('says so, keeps the whole record, and is itself again when nothing is chosen', () => {
     const report = part({ suites: ['harmful-direct'], languages: ['en'] })
