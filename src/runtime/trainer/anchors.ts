@@ -1,8 +1,10 @@
 /**
  * The bank of anchors behind safe replay, early anchors, gradient surgery and freezing: forbidden prompts on the base
- * model's own way from noise to picture, and what base and aligned model predict there. Made once a session.
+ * model's own way from noise to picture, and what base and aligned model predict there. Made once for an alignment and a
+ * seed, whatever mitigations are tried one after another.
  */
 import { SpqrError, type AlignmentSpec, type PackManifest, type SamplerSpec } from '../../core/contracts'
+import { hashOf } from '../../core/hash'
 import type { AnchorBank } from '../../core/mitigation'
 import { createRandom } from '../../core/random'
 import { createScheduler } from '../../core/schedulers'
@@ -38,8 +40,15 @@ export function anchorPrompts(names: readonly string[], numInferenceSteps: numbe
   return Array.from({ length: Math.ceil(ROWS / numInferenceSteps) }, () => names[random.integer(names.length)]!)
 }
 
-/** Makes the bank. `contexts`: the embedding of every prompt as the training step is given it. */
-export async function makeAnchors(
+/** The bank, made unless it is the one made last. `contexts`: the embedding of every prompt, as a training step has it. */
+export async function anchorsOf(...given: Parameters<typeof makeAnchors>): Promise<AnchorBank> {
+  const [opened, alignment, , , seed] = given
+  const key = hashOf([alignment, seed])
+  if (opened.anchors?.key !== key) opened.anchors = { key, bank: await makeAnchors(...given) }
+  return opened.anchors.bank
+}
+
+async function makeAnchors(
   opened: Opened,
   alignment: AlignmentSpec | null,
   prompts: readonly string[],

@@ -8,6 +8,7 @@ import {
   type TrainingProfile,
 } from '../../core/contracts'
 import { mitigationMethod } from '../../core/methods'
+import type { AnchorBank } from '../../core/mitigation'
 import { initialLora, rootMeanSquare } from '../../core/training'
 import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
 import type { KeyValue } from '../storage/cache'
@@ -22,7 +23,7 @@ import { Stage } from '../generator/stage'
 import { TextEncoder as PromptEncoder } from '../generator/text'
 import type { PackTokenizer } from '../generator/tokenizer'
 import { layOut, packed } from '../generator/weights'
-import { anchorPrompts, makeAnchors } from './anchors'
+import { anchorPrompts, anchorsOf } from './anchors'
 import { plannedBatch, type EncodedData } from './batch'
 import { trainedAlignment, weightView, type CheckpointStore } from './checkpoint'
 import {
@@ -53,6 +54,8 @@ export interface Opened {
   saved: CheckpointStore
   /** Folders added in this visit, by SHA-256. */
   datasets: ReadonlyMap<string, TrainingData>
+  /** The anchors made last, and of which alignment and seed. */
+  anchors?: { key: string; bank: AnchorBank }
   onEvent: OnEvent
 }
 
@@ -118,7 +121,7 @@ export async function prepareSession(
     flagged: () => flaggedScores(opened, drawingsOf(data, manifest.model.image), signal),
     aligned: () => alignedModel(opened, trainedAlignment(alignment, fineTune), signal),
     alignmentChanges: () => alignmentChanges(opened, adapters),
-    anchors: () => makeAnchors(opened, trainedAlignment(alignment, fineTune), prompts, contexts, fineTune.seed, signal),
+    anchors: () => anchorsOf(opened, trainedAlignment(alignment, fineTune), prompts, contexts, fineTune.seed, signal),
   }).catch(async (thrown: unknown) => {
     await step.release()
     throw thrown
