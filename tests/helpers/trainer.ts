@@ -1,5 +1,6 @@
 /** The trainer in its worker, on the demo pack, and the fine-tune that its tests vary. */
 import { proxy, wrap, type Remote } from 'comlink'
+import { readSafetensors } from '../../src/core/adapters'
 import type { AlignmentSpec, LiveFineTune, TrainerApi } from '../../src/core/contracts'
 import { CHECKPOINT_DATABASE, idbKeyValue } from '../../src/runtime'
 import { WASM } from './engine'
@@ -29,6 +30,21 @@ export const uce: AlignmentSpec = {
   preserveScale: 1,
   lambda: 0.5,
   rounds: 1,
+}
+
+/** The first harmless pictures of the pack with their captions, as a folder of the user's. */
+export async function firstPictures(count: number) {
+  const get = (name: string) => fetch(`${PACK}training/${name}`)
+  const captions = (await (await get('general.json')).json()) as { image: number; text: string }[]
+  const images = readSafetensors(new Uint8Array(await (await get('general.safetensors')).arrayBuffer())).tensors
+  const pixels = images.get('images')!.bytes
+  const [width, height] = [64, 64]
+  const size = width * height * 3
+  return Array.from({ length: count }, (_, i) => ({
+    file: `${i}.png`,
+    caption: captions.find(({ image }) => image === i)?.text ?? null,
+    ...{ width, height, rgb: pixels.slice(i * size, (i + 1) * size) },
+  }))
 }
 
 /** A worker of its own with the demo pack open; `stop` ends it. */
