@@ -1,4 +1,5 @@
 import { SpqrError } from '../contracts'
+import { roundHalfEven } from '../schedulers/spacing'
 
 /** How a batch of latents is laid out, [n, channels, height, width], and which share of height × width a region takes. */
 export interface Region {
@@ -10,8 +11,8 @@ export interface Region {
 
 /**
  * Where the concept would change each picture most: the cells of the latent grid with the largest ‖v(S) − v(∅)‖ over the
- * channels, `share` of them and at least one; of equal ones the first. A cell whose norm is no number belongs to the region,
- * so that a broken prediction stays visible.
+ * channels, `share` of them (a half rounded to even) and at least one; of equal ones the first. A cell whose norm is no
+ * number belongs to the region, so that a broken prediction stays visible.
  * @returns 1 inside and 0 outside, for every value of the batch
  * @throws {SpqrError} BAD_INPUT where the values are no whole number of such latents
  */
@@ -26,7 +27,7 @@ export function regionOf(concept: Float32Array, empty: Float32Array, region: Reg
       'Use the model that made the predictions.',
     )
   const inside = new Uint8Array(concept.length)
-  const taken = Math.max(1, Math.round(share * cells))
+  const taken = Math.max(1, roundHalfEven(share * cells))
   for (let start = 0; start < concept.length; start += channels * cells) {
     const norms = Array.from({ length: cells }, (_, cell) => {
       let sum = 0

@@ -46,6 +46,13 @@ def by_paper(preset, steps):
     return np.array(out)
 
 
+def region(empty, concept, share):
+    """True in the `share` of the cells [n, cells] where the concept [n, channels, cells] changes most, half to even."""
+    strength = np.linalg.norm(concept - empty, axis=1)
+    least = np.sort(strength, axis=1)[:, ::-1][:, max(1, round(share * strength.shape[1])) - 1]
+    return strength >= least[:, None]
+
+
 def safectrl(channels, height, width, steps, share=0.25):
     """Safe latent diffusion at its strongest, gamma times M: the quarter of the cells where the concept changes most."""
     _, s, threshold, momentum_scale, beta = PRESETS["sld-max"]
@@ -53,14 +60,20 @@ def safectrl(channels, height, width, steps, share=0.25):
     nu, out = np.zeros(SIZE).reshape(shape), []
     for k in range(steps):
         empty, prompt, concept = (x[k % 7].astype(np.float64).reshape(shape) for x in (EMPTY, PROMPT, CONCEPT))
-        strength = np.linalg.norm(concept - empty, axis=1)
-        least = np.sort(strength, axis=1)[:, ::-1][:, max(1, round(share * height * width)) - 1]
-        inside = (strength >= least[:, None])[:, None]
+        inside = region(empty, concept, share)[:, None]
         mu = np.where(prompt - concept < threshold, np.minimum(1, s * np.abs(prompt - concept)), 0)
         gamma = inside * (mu * (concept - empty) + momentum_scale * nu)
         nu = beta * nu + (1 - beta) * gamma
         out.append((empty + SCALE * (prompt - empty - gamma)).ravel())
     return np.array(out)
+
+
+def halves():
+    """Regions of ten cells: 2.5 and 3.5 of them are 2 and 4."""
+    empty, concept = (x.ravel()[:80].astype(np.float64).reshape(4, 2, 10) for x in (EMPTY, CONCEPT))
+    for share in (0.25, 0.35):
+        yield {"share": share, "channels": 2, "height": 2, "width": 5,
+               "inside": region(empty, concept, share).astype(int).tolist()}
 
 
 def projector(rows):
@@ -110,5 +123,5 @@ sld = [{"preset": p, "steps": n, "diffusers": by_diffusers(p, n).tolist(), "pape
 out = {"diffusers": diffusers.__version__, "guidanceScale": SCALE, "tolerance": 1e-5, "unconditional": EMPTY.tolist(),
        "conditional": PROMPT.tolist(), "safety": CONCEPT.tolist(), "sld": sld, "safree": list(safree_cases()),
        "safectrl": [{"latent": {"channels": c, "height": h, "width": w}, "steps": 8, "paper": safectrl(c, h, w, 8).tolist()}
-                    for c, h, w in ((3, 2, 2), (2, 1, 3))]}
+                    for c, h, w in ((3, 2, 2), (2, 1, 3))], "regions": list(halves())}
 Path(__file__).with_name("guidance.json").write_text(json.dumps(rounded(out)) + "\n")

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import type { InferenceAlignment } from '../../../../src/core/contracts'
 import { createGuidance, safreeEmbeds, sldWarmupSteps } from '../../../../src/core/guidance'
-import { regionOf } from '../../../../src/core/guidance/region'
+import { regionOf, type Region } from '../../../../src/core/guidance/region'
 import { SLD_PRESETS } from '../../../../src/core/methods'
 
 type SldName = 'sld-weak' | 'sld-medium' | 'sld-strong' | 'sld-max'
@@ -14,6 +14,7 @@ const golden = JSON.parse(readFileSync(new URL('../../../golden/guidance/guidanc
   safety: number[][]
   sld: { preset: SldName; steps: number; diffusers: number[][]; paper: number[][] }[]
   safectrl: { latent: { channels: number; height: number; width: number }; steps: number; paper: number[][] }[]
+  regions: (Region & { inside: number[][] })[]
   safree: {
     name: string
     d: number
@@ -95,6 +96,12 @@ describe('SafeCtrl-style', () => {
         )
     },
   )
+
+  test.each(golden.regions)('half a cell is rounded to even: $share of ten', ({ inside, ...region }) => {
+    const [concept, empty] = [golden.safety, golden.unconditional].map((rows) => Float32Array.from(rows.flat()))
+    const taken = regionOf(concept!.subarray(0, 80), empty!.subarray(0, 80), region)
+    expect([...taken]).toEqual(inside.flatMap((cells) => [...cells, ...cells]))
+  })
 
   test('takes the strongest cells of each latent, at least one, and leaves the rest unsteered', () => {
     const region = { share: 0.01, channels: 2, height: 1, width: 3 }
