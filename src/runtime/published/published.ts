@@ -69,6 +69,18 @@ export async function mergeInto(
   return touched.length === 0 ? blob : new Blob([...pieces, blob.slice(end)])
 }
 
+/**
+ * Components whose weights were found finite, by the opened model, or by the adapters that were merged into them: one that
+ * is loaded for every batch is read through once.
+ */
+const sound = new WeakMap<PublishedFiles | readonly Adapter[], Set<string>>()
+
+function soundOf(owner: PublishedFiles | readonly Adapter[]): Set<string> {
+  const known = sound.get(owner) ?? new Set<string>()
+  sound.set(owner, known)
+  return known
+}
+
 /** Graph and external data of a component, merged with adapters, as a session. Throws download, adapter and graph errors. */
 export async function createPublished(
   runtime: OrtRuntime,
@@ -87,5 +99,9 @@ export async function createPublished(
     data.push({ path: location, data: await mergeInto(await files.blob(file, signal), lying(location), adapters) })
   throwIfAborted(signal)
   onEvent({ type: 'phase', phase: 'session', what })
-  return Graph.fromOnnx(runtime, what, await bytesOf(graph), data)
+  const known = soundOf(adapters.length > 0 ? adapters : files)
+  const key = JSON.stringify([component.onnx, component.data])
+  const made = await Graph.fromOnnx(runtime, what, await bytesOf(graph), data, known.has(key))
+  known.add(key)
+  return made
 }
