@@ -12,6 +12,8 @@ import { READERS } from './readers'
 const CHILD = fileURLToPath(new URL('child.ts', import.meta.url))
 /** Seconds of its own work without a sign of life after which a reader hangs, and seconds between two looks. */
 const [SILENCE, LOOK] = [90, 5]
+/** Seconds by the clock after which one hangs that waits and does no work. */
+const STANDSTILL = 20 * SILENCE
 
 /** Seconds that a process has worked, since other work may have the machine; the clock where the system does not say. */
 function secondsOf(pid: number | undefined): number {
@@ -55,16 +57,17 @@ function run(job: Job): Promise<Told> {
   return new Promise((resolve) => {
     const child = fork(CHILD, [JSON.stringify(job)], { execArgv: process.execArgv })
     let last: Told = { counts: none(), done: job.from, found: [] }
-    let seen = secondsOf(child.pid)
+    let [seen, heard] = [secondsOf(child.pid), performance.now()]
     const hangs = () => {
       const counts = { ...last.counts, slow: last.counts.slow + 1 }
       resolve({ counts, done: Math.min(job.inputs, last.done + BATCH), found: [...last.found, 'hangs or ends'] })
     }
     const watch = setInterval(() => {
-      if (secondsOf(child.pid) - seen > SILENCE) child.kill('SIGKILL')
+      const waited = (performance.now() - heard) / 1000
+      if (secondsOf(child.pid) - seen > SILENCE || waited > STANDSTILL) child.kill('SIGKILL')
     }, LOOK * 1000)
     child.on('message', (told: Told) => {
-      seen = secondsOf(child.pid)
+      ;[seen, heard] = [secondsOf(child.pid), performance.now()]
       last = told
     })
     child.on('exit', (code) => {
