@@ -230,9 +230,11 @@ export class App {
   ): Promise<AdapterDownload | null> =>
     adapterFile(this.services, this.settings.values.pack, this.settings.device(), what, report, onStep)
 
-  /** Opens a result link; what was made again for an earlier one says nothing about it. Throws SpqrError. */
+  /** Opens a result link, the last one of those asked for; what was made again for an earlier one goes. Throws SpqrError. */
   async openLink(fragment: string): Promise<void> {
-    if (readLinkParts(fragment).kind === 's1') return this.claims.open(fragment)
+    const short = readLinkParts(fragment).kind === 's1'
+    ;(short ? this.sharing : this.claims).abandon()
+    if (short) return this.claims.open(fragment)
     const before = this.sharing.opened
     await this.sharing.openLink(fragment)
     if (this.sharing.opened === before) return

@@ -69,7 +69,10 @@ export class Permalink {
     return [...(sample ? [['sample', sample.key]] : []), ...filters, ...tried, ...run]
   }
 
-  /** The fragment of a sample that leads a stranger there: with the link of the run where it can have one. */
+  /**
+   * The fragment of a sample that leads a stranger there: with the link of the run where it can have one.
+   * @throws {SpqrError} DOWNLOAD_FAILED while what makes links is not loaded
+   */
   ofSample(report: Report, { key }: Sample): string {
     const pair = joined(['sample', key])
     const { exhibit } = this.#parts
@@ -79,7 +82,7 @@ export class Permalink {
     try {
       return `${this.#parts.link(report)}&${pair}`
     } catch (thrown) {
-      if (thrown instanceof SpqrError) return here
+      if (thrown instanceof SpqrError && thrown.code !== 'DOWNLOAD_FAILED') return here
       throw thrown
     }
   }

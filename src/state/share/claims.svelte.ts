@@ -25,6 +25,8 @@ export class Claims {
   #check = $state.raw<ClaimCheck | null>(null)
   /** The report that was made here from the claim's recipe. */
   #report = $state.raw<Report | null>(null)
+  /** How many statements were asked for or closed: the last one counts. */
+  #started = 0
 
   /** The claim that is open; null when none is. */
   get claim(): Stated | null {
@@ -49,8 +51,15 @@ export class Claims {
   /** Reads a short link. @throws {SpqrError} LINK_INVALID; what was open stays open then. */
   async open(fragment: string): Promise<void> {
     const parts = readLinkParts(fragment)
+    const number = ++this.#started
     const { decodeShortLink } = await loadCodec()
+    if (number !== this.#started) return
     this.#state(statedByLink(decodeShortLink(parts)))
+  }
+
+  /** Gives up a short link that is being read: another link is opened. What is open stays open. */
+  abandon(): void {
+    this.#started++
   }
 
   /** States what a report says, so that its recipe can be run here and compared; `ordinary` is the reader's own request. */
@@ -59,12 +68,14 @@ export class Claims {
   }
 
   #state(stated: Stated): void {
+    this.#started++
     this.#claim = stated
     this.#check = null
     this.#report = null
   }
 
   close(): void {
+    this.#started++
     this.#claim = null
     this.#check = null
     this.#report = null

@@ -12,9 +12,10 @@ export async function loadCodec(): Promise<LinkCodec> {
   return loaded
 }
 
-/** What `loadCodec` has loaded. @throws {SpqrError} DOWNLOAD_FAILED before that */
+/** What `loadCodec` has loaded. @throws {SpqrError} DOWNLOAD_FAILED before that; it is then loaded for the next time */
 export function linkCodec(): LinkCodec {
   if (loaded) return loaded
+  void loadCodec().catch(() => undefined)
   throw new SpqrError(
     'DOWNLOAD_FAILED',
     'The part of the page that makes links is not loaded yet.',

@@ -8,6 +8,7 @@ import type { Exhibit } from '../run/exhibit.svelte'
 import type { Picture } from '../run/pictures.svelte'
 import { spansStages } from '../run/samples'
 import { veil } from '../run/veil'
+import { loadCodec } from './codec'
 import type { Sharing } from './sharing.svelte'
 
 export { FORMAT_NAMES, FORMATS, type FormatName }
@@ -34,7 +35,10 @@ export class Publishing {
     return this.#busy
   }
 
-  /** Files of one format. @throws {SpqrError} BAD_INPUT for a run that is too large for the page. */
+  /**
+   * Files of one format. @throws {SpqrError} BAD_INPUT for a run that is too large for the page, DOWNLOAD_FAILED where a
+   * part of the page cannot be loaded.
+   */
   async files(report: Report, format: FormatName): Promise<Publication> {
     const away = this.#services.statistics.away(report.record)
     if (away > 0)
@@ -46,6 +50,7 @@ export class Publishing {
     this.#busy = true
     try {
       const { publish } = await loadPart(() => import('../../evaluation/publish/publish'))
+      await loadCodec()
       const walls = format === 'html' && report === this.#exhibit.report ? await this.#walls() : null
       return publish(format, [{ report, link: this.#link(report), walls }])
     } finally {
@@ -63,7 +68,7 @@ export class Publishing {
     try {
       return this.#sharing.address(report, 'short')
     } catch (thrown) {
-      if (thrown instanceof SpqrError) return null
+      if (thrown instanceof SpqrError && thrown.code !== 'DOWNLOAD_FAILED') return null
       throw thrown
     }
   }

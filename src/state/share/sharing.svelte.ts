@@ -107,6 +107,12 @@ export class Sharing {
     return `<iframe src="${address}" title="SPQR result" width="100%" height="900" loading="lazy" style="border: 0"></iframe>`
   }
 
+  /** Gives up a link that is being read: another one is opened. What is shown stays. */
+  abandon(): void {
+    this.#started++
+    this.#opening = false
+  }
+
   /** Validates a link, recomputes its scores and shows them; a mismatch throws and changes nothing. */
   async openLink(fragment: string): Promise<void> {
     const { kind, body, check } = readLinkParts(fragment)

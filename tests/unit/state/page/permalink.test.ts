@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Report } from '../../../../src/core/contracts'
+import { SpqrError, type Report } from '../../../../src/core/contracts'
 import { Permalink } from '../../../../src/state/page/permalink.svelte'
 import { Route } from '../../../../src/state/page/route.svelte'
 import { Thresholds } from '../../../../src/state/report/thresholds.svelte'
@@ -9,7 +9,7 @@ import { desk, scored } from '../report/scored'
 
 const LINK = `v1.${'Ab-_'.repeat(40)}.0123456789abcdef`
 
-function page(hash: string, link: string | null = null, report: Report = scored()) {
+function page(hash: string, link: string | null = null, report: Report = scored(), make = () => `#${LINK}`) {
   const { exhibit, services } = desk(report)
   if (link !== null) exhibit.show(report, { kind: 'link' }, null)
   const route = new Route(hash)
@@ -20,7 +20,7 @@ function page(hash: string, link: string | null = null, report: Report = scored(
     ...{ route, exhibit, gallery, thresholds },
     opened: () => parts.opened,
     open: (sample) => (parts.opened = sample),
-    link: () => `#${LINK}`,
+    link: make,
     openedLink: () => link,
   })
   return { permalink, gallery, thresholds, exhibit, parts, route }
@@ -38,6 +38,18 @@ describe('an address', () => {
     expect(there.parts.opened?.key).toBe(KEY)
     expect(there.permalink.fragment).toBe(`#sample=${KEY}&run=${RUN}`)
     expect(permalink.ofSample(scored(), sample)).toBe(`#${LINK}&sample=${KEY}`)
+  })
+
+  test.each([
+    ['LINK_TOO_LARGE', `#sample=${KEY}&run=${RUN}`],
+    ['DOWNLOAD_FAILED', null],
+  ] as const)('without a link (%s) leads back in this browser, or is none', (code, address) => {
+    const { permalink, exhibit } = page('#run', null, scored(), () => {
+      throw new SpqrError(code, 'There is no link.', 'Try again.')
+    })
+    const made = () => permalink.ofSample(scored(), exhibit.byKey.get(KEY)!)
+    if (address === null) expect(made).toThrow('There is no link.')
+    else expect(made()).toBe(address)
   })
 
   test('holds the filters of the gallery and opens them again', () => {

@@ -68,3 +68,19 @@ test('a run that began while a link was read keeps the stage', async () => {
   await opening
   expect([exhibit.origin.kind, exhibit.report, view.opened]).toEqual(['live', null, null])
 })
+
+test('a link that is given up for another one shows nothing, and its successor does', async () => {
+  const { view, exhibit, pending } = sharing({ held: true })
+  const opening = view.openLink(view.fragment(report))
+  await expect.poll(() => pending.length).toBe(1)
+  view.abandon()
+  expect(view.opening).toBe(false)
+  pending[0]?.()
+  await opening
+  expect([exhibit.origin.kind, view.opened]).toEqual(['nothing', null])
+  const again = view.openLink(view.fragment(report))
+  await expect.poll(() => pending.length).toBe(2)
+  pending[1]?.()
+  await again
+  expect(exhibit.origin.kind).toBe('link')
+})
