@@ -18,10 +18,10 @@ const LAYERS = [
 type Layers = Record<(typeof LAYERS)[number], Linear>
 
 /** Steps for which embeddings are held after they were moved; the published code's default. */
-export const HELD_STEPS = 2
+const HELD_STEPS = 2
 
 /** What a redirector says of one picture on its way. */
-export interface Redirection {
+interface Redirection {
   /** Whether it is on the way to something forbidden. */
   unsafe: boolean
   /** E′ [tokens, width], whatever the verdict. */
