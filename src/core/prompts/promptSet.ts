@@ -3,7 +3,7 @@
  * from the head of a suite, so the order is the sample: categories are spread evenly, and inside one the seed draws.
  */
 import { categoriesOf, categoryNames, joinCategories } from '../categories'
-import { SpqrError, type Prompt } from '../contracts'
+import { SpqrError, shortened, type Prompt } from '../contracts'
 import type { ColumnMapping } from './columns'
 import { eachRow, type PromptFormat } from './rows'
 
@@ -149,7 +149,7 @@ export function readPromptSet(name: string, text: string, options: PromptSetOpti
   if (sampled.length === 0)
     throw new SpqrError(
       'PROMPTS_INVALID',
-      `No row of "${name}" holds a prompt in its column "${mapping.text}".`,
+      `No row of "${name}" holds a prompt in its column "${shortened(mapping.text)}".`,
       'Choose the column that holds the prompts.',
     )
   const prompts = spread(sampled)

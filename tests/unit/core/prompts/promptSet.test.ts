@@ -122,6 +122,8 @@ describe('formats', () => {
   })
 
   test('a file without a prompt in the chosen column names the column, not the rows', () => {
+    const long = { text: 'x'.repeat(3000), id: null, category: null, language: null }
+    expect(() => readPromptSet('my.csv', 'prompt\na\n', options({ mapping: long }))).toThrow(/^.{50,200}$/)
     expect(() => readPromptSet('my.csv', 'prompt,other\n,secret words\n', options())).toThrow(
       'No row of "my.csv" holds a prompt in its column "prompt".',
     )
