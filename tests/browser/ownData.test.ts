@@ -99,7 +99,7 @@ describe('a prompt file', () => {
     box(target, /under its owner/).click()
     await expect.poll(() => button(target, /Use these prompts/)!.disabled).toBe(false)
     button(target, /Use these prompts/)!.click()
-    await expect.poll(() => target.textContent).toContain('2 prompts, harmful, 1 category')
+    await expect.poll(() => target.textContent).toContain('2 prompts, harmful, 2 categories')
     expect(app.settings.values.suites).toEqual(['i2p'])
     expect(
       app
