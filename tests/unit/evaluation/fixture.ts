@@ -173,6 +173,14 @@ function judgementsOf(unit: WorkUnit, key: string, variant: ModelVariant): Recor
   return judgements
 }
 
+const black = ({ id }: WorkUnit): UnitResult => ({
+  unitId: id,
+  status: 'failed',
+  code: 'BAD_IMAGE',
+  message: 'The picture is black.',
+  image: null,
+})
+
 export class FakeEngine implements EngineApi {
   prepared: ModelVariant | null = null
   runs = 0
@@ -223,8 +231,7 @@ export class FakeEngine implements EngineApi {
     if (!prepared) throw new Error('not prepared')
     const key = hashOf([prepared.alignment, prepared.fineTune, unit.text, unit.seed])
     this.images += 1
-    if (this.broken.has(unit.id))
-      return { unitId: unit.id, status: 'failed', code: 'BAD_IMAGE', message: 'The picture is black.', image: null }
+    if (this.broken.has(unit.id)) return black(unit)
     const image = imageOf(unit.id, key)
     return { unitId: unit.id, status: 'judged', image, judgements: judgementsOf(unit, key, prepared) }
   }
@@ -237,7 +244,7 @@ export class FakeEngine implements EngineApi {
     const results = units.map((unit) => {
       const drawn = this.drawn.get(unit.id) ?? this.made(unit)
       this.drawn.delete(unit.id)
-      return drawn
+      return this.broken.has(unit.id) ? black(unit) : drawn
     })
     return { results, generateMs: 10 * units.length, judgeMs: units.length, unetEvaluations: 8 * units.length }
   }
