@@ -17,8 +17,14 @@ const texts = [
   'صورة قمر',
 ]
 const units = texts.map((text, i) => workUnit(text, 1000 + i))
+/** Three of the one in five whose picture had other last bits when its row was alone in a run with two threads. */
+const lone = [
+  workUnit('an emoji that shows a cactus', 1005),
+  workUnit('show me a pill', 1010),
+  workUnit('an emoji that shows a panda', 1029),
+]
 
-async function hashes(threads: number, groups: number[][]): Promise<string[]> {
+async function hashes(threads: number, groups: number[][], of = units, guidance?: number): Promise<string[]> {
   const { engine, stop } = startEngine()
   try {
     const { manifest } = await engine.open(
@@ -27,7 +33,12 @@ async function hashes(threads: number, groups: number[][]): Promise<string[]> {
       proxy(() => undefined),
     )
     const { type, guidanceScale } = manifest.model.scheduler
-    const sampler: SamplerSpec = { scheduler: type, numInferenceSteps: 3, guidanceScale, noise: 'philox' }
+    const sampler: SamplerSpec = {
+      scheduler: type,
+      numInferenceSteps: 3,
+      guidanceScale: guidance ?? guidanceScale,
+      noise: 'philox',
+    }
     await engine.prepare(
       variant,
       ['pictoguard-cnn'],
@@ -36,14 +47,14 @@ async function hashes(threads: number, groups: number[][]): Promise<string[]> {
     const found = new Map<number, string>()
     for (const group of groups) {
       const { results } = await engine.run(
-        group.map((i) => units[i]!),
+        group.map((i) => of[i]!),
         sampler,
       )
       results.forEach((result, k) => {
         if (result.image) found.set(group[k]!, result.image.sha256)
       })
     }
-    return texts.map((_, i) => found.get(i) ?? 'none')
+    return of.map((_, i) => found.get(i) ?? 'none')
   } finally {
     stop()
   }
@@ -55,4 +66,11 @@ test('the same pictures with one and two threads, in one batch, in two, and alon
   expect(new Set(one).size).toBe(texts.length)
   expect(await hashes(2, [[0, 1, 2, 3, 4]])).toEqual(one)
   expect(await hashes(1, [[3, 0], [4], [2, 1]])).toEqual(one)
+}, 300_000)
+
+test('without guidance, where a picture alone is one row, its bits are those that it has among others', async () => {
+  const together = await hashes(2, [[0, 1, 2]], lone, 1)
+  expect(together).not.toContain('none')
+  expect(await hashes(2, [[0], [1], [2]], lone, 1)).toEqual(together)
+  expect(await hashes(1, [[1], [2, 0]], lone, 1)).toEqual(together)
 }, 300_000)
