@@ -74,6 +74,14 @@ export function wholePower(base: number, n: number): number {
 /** √(a² + b²) of numbers far from the ends of the range. */
 export const hypotenuse = (a: number, b: number): number => Math.sqrt(a * a + b * b)
 
+/** Rounds halves to even, as NumPy, Python and C's rint do. */
+export function roundHalfEven(x: number): number {
+  const floor = Math.floor(x)
+  const rest = x - floor
+  if (rest !== 0.5) return Math.round(x)
+  return floor % 2 === 0 ? floor : floor + 1
+}
+
 /** sin(2πu) and cos(2πu) for 0 ≤ u ≤ 1, written to `output` as [sin, cos]. */
 export function sinCosOfTurns(u: number, output: Float64Array): void {
   const quadrant = Math.floor(u * 4 + 0.5)

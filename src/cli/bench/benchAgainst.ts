@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import type { Page } from 'playwright'
 import type { Component, DiffusionModel, Report } from '../../core/contracts'
 import { ROOT, inPage, openPage, type OpenBrowser } from '../page'
-import { PYTHON, externalData, ortPage, readTimed, timedInPage, timing, type Timed } from './benchGraph'
+import { PYTHON, externalData, median, ortPage, readTimed, timedInPage, timing, type Timed } from './benchGraph'
 
 export interface Contender {
   name: string
@@ -100,9 +100,6 @@ async function ours(page: Page, parameters: Record<string, string>): Promise<num
   const { timings } = await inPage<Report>(page, `globalThis.spqr.evaluate(${JSON.stringify(parameters)})`)
   return timings.generateSeconds / timings.images
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN
 
 /** `folder`: the pack on disk; `packPath`: the same below `url`. */
 export async function benchAgainst(

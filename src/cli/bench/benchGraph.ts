@@ -62,7 +62,7 @@ export interface GraphComparison {
   maxDifference: number | null
 }
 
-function median(values: readonly number[]): number {
+export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const half = sorted.length >> 1
   return sorted.length % 2 === 1

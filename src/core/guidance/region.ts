@@ -1,5 +1,5 @@
 import { SpqrError } from '../contracts'
-import { roundHalfEven } from '../schedulers/spacing'
+import { roundHalfEven } from '../exact'
 
 /** How a batch of latents is laid out, [n, channels, height, width], and which share of height × width a region takes. */
 export interface Region {

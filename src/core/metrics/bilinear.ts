@@ -1,4 +1,5 @@
 /** Bilinear interpolation without antialiasing: TensorFlow 1.x's (torch-fidelity) and OpenCV's (NudeNet). */
+import { roundHalfEven } from '../exact'
 import { checkImage, checkSize, toPlanes, type Planes, type RgbImage } from './image'
 
 /** Where output sample i reads: `low` and `high`, and the share of `high`. */
@@ -45,12 +46,6 @@ function interpolate(image: RgbImage, width: number, height: number, position: P
 /** tf.image.resize_bilinear of TensorFlow 1.x, align_corners false: sample i reads at i·scale. Planes, 0–255. */
 export function resizeTensorFlow1(image: RgbImage, width: number, height: number): Planes {
   return interpolate(image, width, height, (i, scale) => Math.fround(i * Math.fround(scale)))
-}
-
-/** As C's rint. */
-const roundHalfEven = (x: number): number => {
-  const floor = Math.floor(x)
-  return x - floor === 0.5 ? floor + (floor % 2) : Math.round(x)
 }
 
 /** One in OpenCV's 11-bit fixed-point weights. */

@@ -1,10 +1,10 @@
 import { SpqrError, type SchedulerConfig } from '../contracts'
-import { exactLog } from '../exact'
+import { exactLog, roundHalfEven } from '../exact'
 import { cleanForm } from './prediction'
 import { limitClean } from './cleanLimits'
 import { blend, checkStep, type Scheduler } from './scheduler'
 import { sigmaLevels, timestepsOf } from './sigmaSchedules'
-import { checkStepCount, leadingTimesteps, linspace, roundHalfEven, sigmasAt, trailingTimesteps } from './spacing'
+import { checkStepCount, leadingTimesteps, linspace, sigmasAt, trailingTimesteps } from './spacing'
 import { noiseToSignal, trainedAlphasCumprod } from './training'
 
 /** One noise level: x = α·x₀ + σ·noise. */

@@ -1,13 +1,6 @@
 /** Which of the trained timesteps are visited (Lin et al., WACV 2024, table 2), from high to low. */
 import { SpqrError, type SchedulerConfig } from '../contracts'
-
-/** Rounds halves to even, as NumPy does. */
-export function roundHalfEven(x: number): number {
-  const floor = Math.floor(x)
-  const rest = x - floor
-  if (rest !== 0.5) return Math.round(x)
-  return floor % 2 === 0 ? floor : floor + 1
-}
+import { roundHalfEven } from '../exact'
 
 /** `count` values from start to end, as numpy.linspace in float64. */
 export function linspace(start: number, end: number, count: number): number[] {

@@ -1,14 +1,8 @@
 /** From the decoder's output to bytes, and the refusal of pictures that are none. */
 import { SpqrError } from '../../core/contracts'
+import { roundHalfEven } from '../../core/exact'
 
 const clampUnit = (x: number): number => (x < 0 ? 0 : x > 1 ? 1 : x)
-
-/** Nearest integer, halves to the even one, as numpy's round. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x)
-  const rest = x - floor
-  return rest > 0.5 || (rest === 0.5 && floor % 2 === 1) ? floor + 1 : floor
-}
 
 /** [3, height, width] in [−1, 1] → RGB bytes, row-major: (x/2 + 0.5) clamped, × 255, rounded, in float32 as diffusers. */
 export function toRgb(sample: Float32Array, height: number, width: number): Uint8Array<ArrayBuffer> {
