@@ -23,7 +23,7 @@ function listOf<T extends string>(text: string, known: readonly T[], what: strin
 
 export interface Cells {
   cells: (Cell & Source)[]
-  /** Methods that were left out altogether, since they act through guidance, which an accelerator has inside. */
+  /** What was left out, since a method acts through guidance, which an accelerator has inside: methods, or profiles of one. */
   left: string[]
   sampler: 'full' | 'fast'
   /** No mitigation is among them. */
@@ -76,6 +76,9 @@ export function cellsOf(options: Options, manifest: PackManifest): Cells {
       'There is nothing to evaluate by these options.',
       'The accelerator is one for all data, in scenario general, and goes with no method that acts through guidance.',
     )
-  const left = methods.filter((method) => cells.every((cell) => cell.method !== method))
+  const left = methods.flatMap((method) => {
+    const without = profiles.filter((profile) => !draws(profile, method))
+    return without.length === profiles.length ? [method] : without.map((profile) => `${method} × ${profile}`)
+  })
   return { cells, left, sampler, plain }
 }

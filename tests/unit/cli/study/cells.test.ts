@@ -27,6 +27,7 @@ describe('what a study evaluates', () => {
       ['safree', 'accelerate', 'general'],
     ])
     expect(left).toEqual(['sld-max'])
+    expect(cellsFor({ methods: 'uce,sld-max', profiles: 'lite,accelerate' }).left).toEqual(['sld-max × accelerate'])
   })
   test.each([{ sampler: 'fast' }, { 'held-out': '64' }, { mitigations: 'ema' }])(
     'an accelerator is not trained, and not drawn by itself: %o',
