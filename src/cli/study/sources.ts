@@ -1,7 +1,15 @@
 /** What a study measures: methods with their weights, and which mitigations work on which method. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import type { PackManifest } from '../../core/contracts'
+import {
+  AlignmentsSchema,
+  SpqrError,
+  alignmentsBeside,
+  checkShape,
+  parseJson,
+  type PackAdapter,
+  type PackManifest,
+} from '../../core/contracts'
 import { sha256Hex } from '../../core/hash'
 import {
   COMPUTED_METHODS,
@@ -13,15 +21,17 @@ import {
 } from '../../core/methods'
 import { ROOT } from '../page'
 
-/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own and for what is computed. */
+/** Where a method's weights come from; `file`: beside the recipe, null for the pack's own, those that came after its manifest too, and for what is computed. */
 export interface Source {
   method: string
   weightsSha256: string | null
   file: string | null
 }
 
-export function sourcesOf({ id, adapters }: PackManifest): Source[] {
-  const shipped = adapters
+/** @throws SpqrError BAD_INPUT where the pack's `alignments.json` is wrong */
+export function sourcesOf(manifest: PackManifest, packs = join(ROOT, 'public', 'packs')): Source[] {
+  const { id, adapters } = manifest
+  const shipped = [...adapters, ...laterAlignments(manifest, join(packs, id, 'alignments.json'))]
     .filter(({ role }) => role === 'alignment')
     .map(({ method, file }): Source => ({ method, weightsSha256: file.sha256, file: null }))
   const beside = filesIn(join(ROOT, 'models', id, 'adapters')).map((file): Source => ({
@@ -35,6 +45,20 @@ export function sourcesOf({ id, adapters }: PackManifest): Source[] {
     (method) => !choosesPicture(method) && known.every((source) => source.method !== method),
   )
   return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]
+}
+
+/** Alignments that came after the manifest: the page offers them as the pack's own. */
+function laterAlignments(manifest: PackManifest, file: string): PackAdapter[] {
+  if (!existsSync(file)) return []
+  const parsed = parseJson(readFileSync(file, 'utf8'))
+  const read = parsed.fault === null ? checkShape(AlignmentsSchema, parsed.value) : parsed
+  if (read.fault !== null)
+    throw new SpqrError(
+      'BAD_INPUT',
+      `"${file}" describes no alignments: ${read.fault}.`,
+      'Write it again by "python -m export.alignments" in the recipe.',
+    )
+  return alignmentsBeside(manifest, read.value).adapters
 }
 
 const filesIn = (folder: string): string[] =>
