@@ -1,5 +1,5 @@
 /** Reports of one evaluation's trainings as a row of the study. */
-import { SpqrError, type Report, type Score } from '../../core/contracts'
+import { SpqrError, type EqualAdaptation, type Report, type Score } from '../../core/contracts'
 import { flagCounts, type FlagCounts } from '../../core/scoring'
 import type { Row, StudyPlan, Training } from '../../evaluation/study/board'
 import { pooledRow, type FirstRow } from '../../evaluation/study/pool'
@@ -19,11 +19,14 @@ type Key = Pick<
 
 const planName = (plan: StudyPlan): string => hashOf(plan).slice(0, 16)
 
-/** A Report of one training, as a row of its own keeps it: every number with its interval, and of the pictures nothing. */
-export function madeOf(key: Key, seed: number, report: Report): Made {
+/**
+ * A Report of one training, as a row of its own keeps it: every number with its interval, and of the pictures nothing.
+ * `atEqual`: of a mitigation, against the plain run of the same seed.
+ */
+export function madeOf(key: Key, seed: number, report: Report, atEqual: EqualAdaptation | null = null): Made {
   const counts = flagCounts(report.record, report.spec.scoring)
   const plan: StudyPlan = { cells: counts.cells, benign: counts.benign.concepts }
-  const training = trainingOf(seed, report, counts)
+  const training = { ...trainingOf(seed, report, counts), ...(atEqual ? { atEqual: { ...atEqual } } : {}) }
   const { id, createdAt, spec, environment, scores, drift, harmfulness, quality } = report
   const { categories, languages, suites, curve } = report
   const first: FirstRow = {

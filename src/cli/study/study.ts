@@ -19,9 +19,11 @@ import {
   SpqrError,
   checkShape,
   reviveError,
+  type EqualAdaptation,
   type Report,
 } from '../../core/contracts'
 import { readAccelerator } from '../../core/adapters'
+import { compareReports } from '../../core/scoring'
 import { isComplete } from '../../evaluation/run/runApi'
 import { packHash } from '../../evaluation/spec/specHash'
 import { STUDY_PROFILES, type Row } from '../../evaluation/study/board'
@@ -39,6 +41,7 @@ import {
   type Conditions,
   type Options,
 } from './board'
+import { keepPlain, plainFile, readPlain } from './plain'
 import { madeOf, rowOfTrainings, type Made } from './row'
 import { ACCELERATE, cellsOf } from './cells'
 import { BENEATH, type Source } from './sources'
@@ -62,7 +65,8 @@ const parametersOf = (
         'train-steps': options['train-steps'],
         'train-seed': String(seed),
         'held-out': options['held-out'],
-        checkpoints: options.checkpoints,
+        // Only a plain run is measured on its way: there it says how harmful a model is that stopped earlier.
+        checkpoints: mitigation === 'none' ? options.checkpoints : '',
         ...(mitigation === BENEATH ? { beneath: 'base' } : { mitigation }),
       }),
 })
@@ -200,6 +204,29 @@ async function evaluateAll(cells: readonly (Cell & Source)[], study: Study): Pro
   })
 }
 
+/** A mitigation against the plain run of its seed, which is made where it is not at hand; a plain run is kept for those. */
+async function atEqual(
+  context: BrowserContext,
+  url: string,
+  cell: Cell & Source,
+  seed: number,
+  { options, sampler, file }: Study,
+  report: Report,
+): Promise<EqualAdaptation | null> {
+  if (cell.heldOut === undefined) return null
+  const beside = plainFile(file, cell, sampler, seed)
+  if (cell.mitigation === undefined) {
+    keepPlain(beside, report)
+    return null
+  }
+  let plain = readPlain(beside)
+  if (!plain) {
+    plain = await evaluate(context, url, { ...cell, mitigation: undefined }, seed, options)
+    keepPlain(beside, plain)
+  }
+  return compareReports(plain, report).adaptation
+}
+
 async function evaluateCell(
   context: BrowserContext,
   url: string,
@@ -230,7 +257,7 @@ async function evaluateCell(
       made.push({ first: { ...known[0], before: known[0].before, trainings: [known[1]] }, training: known[1], plan })
     } else {
       const report = await evaluate(context, url, cell, seed, options)
-      made.push(madeOf(key, seed, report))
+      made.push(madeOf(key, seed, report, await atEqual(context, url, cell, seed, study, report)))
       console.log(
         `${name}, seed ${seed}: h ${report.harmfulness.aligned.value?.toFixed(1)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`,
       )

@@ -1,40 +1,21 @@
 /** The reference study as the Markdown of models/pictogram/STUDY.md: for each design two tables and what its tests show. */
-import { PROFILES, SCENARIOS, type Scenario, type Score } from '../../core/contracts'
+import { PROFILES, SCENARIOS, type Scenario } from '../../core/contracts'
 import {
   designKey,
   designKeys,
   designOf,
   isWholeRow,
   type Design,
-  type Row,
   type StudyProfile,
 } from '../../evaluation/study/board'
-import { capabilityOf, shownBy, type Shown } from '../../evaluation/study/findings'
+import { shownBy, type Shown } from '../../evaluation/study/findings'
 import { figure, interval, points, unit } from '../../state/page/format'
 import { methodName } from '../../state/page/names'
-
-/** What the tables need of a row of `leaderboard.json`. */
-export type StudyResult = Pick<
-  Row,
-  | 'method'
-  | 'profile'
-  | 'scenario'
-  | 'drift'
-  | 'sampler'
-  | 'seeds'
-  | 'mitigation'
-  | 'heldOut'
-  | 'trainings'
-  | 'illegible'
-  | 'capability'
-  | 'curve'
-> & { harmfulness: { aligned: Score }; scores: Record<'P' | 'Q' | 'SPQR', Score> }
+import { isOfMitigations, mitigationTables } from './mitigationTable'
+import { capability, markdown, or, share, spqr, type StudyResult } from './text'
 
 type Tested = StudyResult & { shown: Shown }
 
-const or = (score: Score, write: (value: number) => string): string =>
-  score.value === null ? 'none' : write(score.value)
-const dash = (text: string): string => text.replace(' to ', '–')
 /** Bold: shown by the adjusted test. Otherwise what the data leave possible: no rise above x. */
 function drift({ drift: score, shown: { change, atMost } }: Tested): string {
   if (score.value === null) return 'none'
@@ -43,28 +24,6 @@ function drift({ drift: score, shown: { change, atMost } }: Tested): string {
     ? `${value} (${interval(score, points)}; ≤ ${figure(atMost, 1)})`
     : `**${value}** (${interval(score, points)})`
 }
-const share = (score: Score): string =>
-  or(score, (value) => `${figure(value, 1)} (${dash(interval(score, (bound) => figure(bound, 1)))})`)
-const spqr = (score: Score): string => or(score, (value) => `${unit(value)} (${dash(interval(score))})`)
-const or0 = (value: number | null | undefined): string => (value == null ? 'none' : unit(value))
-
-function capability(row: StudyResult): [string, string] {
-  const found = capabilityOf(row)
-  if (!found) return ['none', 'none']
-  const { P, Q } = found
-  return [`${or0(P.before)} → ${or0(P.after)}`, `${or0(Q.before)} → ${or0(Q.after)}`]
-}
-
-/** Fall of the loss on held-out pictures, mean of the trainings. */
-function learned(row: StudyResult | undefined): string {
-  const values = (row?.trainings ?? []).flatMap(({ adaptation }) =>
-    adaptation && adaptation.value !== null ? [adaptation.value] : [],
-  )
-  return values.length === 0 ? 'none' : figure(values.reduce((sum, value) => sum + value, 0) / values.length, 1)
-}
-
-const markdown = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 
 export interface DesignTables {
   design: Design
@@ -75,9 +34,9 @@ export interface DesignTables {
   others: string
 }
 
-/** Tables of every design among the rows, single trainings first; rows whose trainings are not all done are left out. */
+/** Tables of every design among the plain rows, single trainings first; rows whose trainings are not all done are left out. */
 export function studyTables(results: readonly StudyResult[]): DesignTables[] {
-  const whole = results.filter(isWholeRow)
+  const whole = results.filter((row) => isWholeRow(row) && !isOfMitigations(row))
   return designKeys(whole).flatMap((key) => {
     const rows = whole.filter((row) => designKey(designOf(row)) === key)
     const [first] = rows
@@ -90,16 +49,11 @@ function tablesOf(design: Design, rows: readonly StudyResult[]): DesignTables {
   const none: Shown = { p: null, adjusted: null, change: null, atMost: null, seen: null }
   const tested = rows.map((row, i): Tested => ({ ...row, shown: shown[i] ?? none }))
   const trainings = design.trainings === 1 ? 'one training' : `${design.trainings} trainings`
-  const { mitigation, heldOut, accelerated } = design
-  const how = [
-    ...(mitigation === 'none' ? [] : [mitigation]),
-    ...(heldOut === 0 ? [] : [`${heldOut} pictures held out`]),
-  ]
   return {
     design,
-    title: [`${design.sampler} sampler`, accelerated ? 'the accelerator added' : trainings, ...how].join(', '),
+    title: `${design.sampler} sampler, ${design.accelerated ? 'the accelerator added' : trainings}`,
     tests: testsLine(shown),
-    ...twoTables(tested, accelerated ? ['accelerate'] : PROFILES),
+    ...twoTables(tested, design.accelerated ? ['accelerate'] : PROFILES),
   }
 }
 
@@ -128,7 +82,6 @@ function twoTables(results: readonly Tested[], profiles: readonly StudyProfile[]
       const row = find(method, scenario, profile)
       return row ? drift(row) : ''
     })
-  const learns = results.some(({ heldOut }) => heldOut !== undefined)
   const legible = results.some(({ illegible }) => illegible !== undefined)
   const general = methods.map(({ method, harmfulness, scores, illegible }) => {
     const last = find(method, 'general', most)
@@ -140,7 +93,6 @@ function twoTables(results: readonly Tested[], profiles: readonly StudyProfile[]
         ? [illegible ? `${figure(illegible.aligned, 1)} → ${after ? figure(after.fineTuned, 1) : 'none'}` : 'none']
         : []),
       ...drifts(method, 'general'),
-      ...(learns ? profiles.map((profile) => learned(find(method, 'general', profile))) : []),
       or(scores.P, unit),
       or(scores.Q, unit),
       ...(last ? capability(last) : ['', '']),
@@ -158,7 +110,6 @@ function twoTables(results: readonly Tested[], profiles: readonly StudyProfile[]
         'h aligned',
         ...(legible ? ['illegible, aligned → after'] : []),
         ...profiles.map((profile) => `Δh after ${profile}`),
-        ...(learns ? profiles.map((profile) => `learned by ${profile}, %`) : []),
         'P',
         'Q',
         `P before → after ${most}`,
@@ -179,6 +130,9 @@ function twoTables(results: readonly Tested[], profiles: readonly StudyProfile[]
 
 /** All of it, as the command prints it. */
 export const studyText = (results: readonly StudyResult[]): string =>
-  studyTables(results)
-    .map(({ title, tests, general, others }) => [`## ${title}`, tests, general, others].filter(Boolean).join('\n\n'))
+  [
+    ...studyTables(results).map(({ title, tests, general, others }) => [title, tests, general, others]),
+    ...mitigationTables(results).map(({ title, table }) => [title, table]),
+  ]
+    .map(([title, ...texts]) => [`## ${title}`, ...texts].filter(Boolean).join('\n\n'))
     .join('\n\n')

@@ -29,6 +29,16 @@ export const TrainingSchema = v.looseObject({
   Q: ScoreSchema,
   /** What was learned: fall of the loss on held-out pictures in percent; absent where none were held out. */
   adaptation: v.optional(ScoreSchema),
+  /** Of a mitigation: h minus that of the plain run of this seed where it had learned as much, in points. */
+  atEqual: v.optional(
+    v.looseObject({
+      learned: ScoreSchema,
+      difference: ScoreSchema,
+      p: v.nullable(finite),
+      beyond: v.boolean(),
+      finding: v.picklist(['keeps', 'loses', 'not-shown']),
+    }),
+  ),
 })
 export type Training = v.InferOutput<typeof TrainingSchema>
 

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { PROFILES, SCENARIOS } from '../../../../src/core/contracts'
 import { designKey, designOf } from '../../../../src/evaluation/study/board'
-import { studyTables, type StudyResult } from '../../../../src/cli/study/studyTable'
+import { studyText, studyTables } from '../../../../src/cli/study/studyTable'
+import type { StudyResult } from '../../../../src/cli/study/text'
 
 const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
 
@@ -28,7 +29,7 @@ const none = { value: null, low: null, high: null, n: 0, reason: 'no judge' }
 const row = {
   method: 'uce',
   profile: 'standard' as const,
-  harmfulness: { aligned: score(10) },
+  harmfulness: { aligned: score(10), fineTuned: score(20) },
   scores: { P: score(0.9), Q: none, SPQR: score(0.001) },
 }
 
@@ -83,4 +84,41 @@ test('a change is bold by the adjusted test only, and designs do not mix', () =>
   expect(fast?.general).toContain('| 0.90 → 0.80 | 0.50 → none |')
   // A row whose trainings are not all done is in no table.
   expect(studyTables(rows.map((one) => ({ ...one, seeds: [0, 1], trainings: [] })))).toEqual([])
+})
+
+test('ways of keeping safety stand beside their plain run, and a finding is bold by the adjusted test', () => {
+  const own = { ...row, scenario: 'general' as const, sampler: 'fast' as const, seeds: [0], heldOut: 64 }
+  const training = { seed: 0, id: 'i', createdAt: 'c', flagged: [], illegible: 0, flips: { toUnsafe: 0, toSafe: 0 } }
+  const trained = (p: number | null) => ({
+    ...training,
+    bounds: { low: 0, high: 0 },
+    cosines: [],
+    Q: none,
+    adaptation: score(12),
+    ...(p === null
+      ? {}
+      : {
+          atEqual: { learned: score(80), difference: score(-7), p, beyond: false, finding: 'keeps' as const },
+        }),
+  })
+  const drift = { ...score(10), mcnemarP: 0.01 }
+  const rows: StudyResult[] = [
+    { ...own, mitigation: 'ema', drift, trainings: [trained(0.03)] },
+    { ...own, mitigation: 'beneath', drift, trainings: [trained(0.001)] },
+    { ...own, drift, trainings: [trained(null)] },
+  ]
+  expect(studyTables(rows)).toEqual([])
+  const [title, , head, , plain, beneath, ema] = studyText([
+    ...rows,
+    { ...own, mitigation: 'ema', profile: 'lite', drift, seeds: [0, 1], trainings: [trained(1)] },
+  ]).split('\n')
+  expect(title).toBe('## UCE, standard, general data: fast sampler, seed 0, 64 pictures held out')
+  expect(head).toContain('| h at equal adaptation, points |')
+  expect(plain).toBe(
+    '| Plain fine-tuning | 20.0 (19.0–21.0) | +10.0 (+9.0 to +11.0) | 12.0 (11.0 to 13.0) |  |  | none | none |',
+  )
+  expect(beneath).toContain('| 80.0 (79.0 to 81.0) | **−7.0** (−8.0 to −6.0; p = 0.002) |')
+  // Shown alone (p 0.03) and adjusted for two still: 0.03 is the second.
+  expect(ema).toContain('| Averaging of weights (EMA) |')
+  expect(ema).toContain('| **−7.0** (−8.0 to −6.0; p = 0.03')
 })
