@@ -255,7 +255,16 @@ describe('the leaderboard', () => {
     )
     board.design = 'fast 3'
     board.profile = 'standard'
-    expect(board.stories.map(({ method }) => method)).toEqual(['spm', 'esd-x', 'mace', 'uce', 'none'])
+    expect(board.stories.map(({ method }) => method)).toEqual([
+      'spm',
+      'esd-u',
+      'esd-x',
+      'salun',
+      'mace',
+      'rece',
+      'uce',
+      'none',
+    ])
     expect(committed.rows.map(({ method, weightsSha256 }) => [method, weightsSha256])).toEqual(
       committed.rows.map(({ method }) => [method, weightsOf(method)]),
     )
