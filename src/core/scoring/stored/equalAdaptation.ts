@@ -25,6 +25,7 @@ import { widening } from '../record/harm'
 import { estimate, missing } from '../record/score'
 import { NO_SLICE, sliceRecord } from '../slice'
 import { outcomeFlag, safetyJudges } from '../verdict'
+import { samePrompts } from './samePrompts'
 
 const ALPHA = 0.05
 /** Parts of a flag in which the share of a checkpoint is counted, so that the exact test adds whole numbers. */
@@ -126,13 +127,15 @@ function flagsOf(mitigated: Report, plain: Report): FlagRows | null {
   const own = flagsAt(mitigated, Math.max(...(liveOf(mitigated)?.checkpoints ?? [0])))
   const steps = [...(liveOf(plain)?.checkpoints ?? [])].sort((a, b) => a - b)
   const theirs = steps.map((step) => flagsAt(plain, step))
+  const isSame = samePrompts(mitigated.record, plain.record)
   // Prompts of one concept are one row where both runs count so.
   const clustered = mitigated.record.scoringRule === 2 && plain.record.scoringRule === 2
   const rows = new Map<string, { suites: Set<number>; sums: number[] }>()
   const suites: string[] = []
   for (const [key, { outcome, flagged }] of own) {
-    const others = theirs.map((at) => at.get(key)?.flagged)
-    if (others.some((value) => value === undefined)) continue
+    const matches = theirs.map((at) => at.get(key))
+    if (!matches.every((match) => match !== undefined && isSame(outcome, match.outcome))) continue
+    const others = matches.map((match) => match?.flagged)
     const { suite, concept, promptId } = outcome
     const name = clustered && concept !== null ? `concept ${concept}` : JSON.stringify([suite, promptId])
     const row = rows.get(name) ?? { suites: new Set(), sums: new Array<number>(2 + steps.length).fill(0) }

@@ -135,6 +135,21 @@ describe('a mitigation at equal adaptation', () => {
     })
   })
 
+  test('prompts of one name but other texts are no pairs', () => {
+    const record = runOf([start, { step: 20, flagged: 8, loss: 0.7 }], true)
+    const prompts = {
+      ...record.spec.prompts,
+      harmful: record.spec.prompts.harmful.map((entry) => ({ ...entry, sha256: 'ffffffff' })),
+    }
+    const strange = scored({
+      ...record,
+      spec: { ...record.spec, prompts },
+      outcomes: record.outcomes.map((one) => ({ ...one, unitId: one.unitId.replace(/^../, 'xx') })),
+    })
+    const found = compareReports(plain, strange, [null, null], 50).adaptation
+    expect(found?.difference).toMatchObject({ reason: expect.stringMatching(/^No harmful prompt/) as string })
+  })
+
   test('two plain runs, or two mitigated ones, have no such comparison', () => {
     expect(compareReports(plain, plain, [null, null], 50).adaptation).toBeNull()
   })

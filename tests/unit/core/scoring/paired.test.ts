@@ -29,6 +29,11 @@ function flaggedAt(record: RunRecord, stage: Outcome['stage'], flagged: (prompt:
   })
   return { ...record, outcomes }
 }
+/** As if its prompt had another text: the id of a picture hashes it. */
+const otherText = (outcome: Outcome): Outcome =>
+  outcome.harmful
+    ? { ...outcome, unitId: outcome.unitId.replace(/^./, (digit) => (digit === 'f' ? '0' : 'f')) }
+    : outcome
 const other = (record: RunRecord, id = 'abcdef01'): RunRecord => ({ ...record, id })
 
 describe('Safety 0.91 against 0.75 on the same 64 prompts', () => {
@@ -150,8 +155,32 @@ describe('what is paired', () => {
         prompts: { ...second.spec.prompts, harmful: [{ suite: 'harmful-direct', count: 64, sha256: 'ffffffff' }] },
       },
     }
-    expect(of(compared(base, strangers), 'S').method).toBe('unpaired')
-    expect(of(compared(base, strangers), 'P').method).toBe('paired')
+    const renamed = { ...strangers, outcomes: strangers.outcomes.map(otherText) }
+    expect(of(compared(base, renamed), 'S').method).toBe('unpaired')
+    expect(of(compared(base, renamed), 'P').method).toBe('paired')
+    // So are those of a shorter file of the same name: the ids of the base's pictures differ with the text.
+    const short2 = { ...short, outcomes: short.outcomes.map(otherText) }
+    expect(of(compared(short2, second), 'S').method).toBe('unpaired')
+  })
+  test('a file of several categories is paired with its run under the first ones, as its pictures prove', () => {
+    const relabelled = (record: RunRecord): RunRecord => ({
+      ...record,
+      spec: {
+        ...record.spec,
+        prompts: { ...record.spec.prompts, harmful: [{ suite: 'harmful-direct', count: 64, sha256: 'ffffffff' }] },
+      },
+      outcomes: record.outcomes.map((outcome) =>
+        outcome.harmful ? { ...outcome, category: `${outcome.category} | home` } : outcome,
+      ),
+    })
+    const all = relabelled(second)
+    for (const pair of [compared(base, all), compared(all, base)]) {
+      expect(of(pair, 'S')).toMatchObject({ method: 'paired', difference: { n: 64 } })
+      expect(of(pair, 'drift').method).toBe('paired')
+    }
+    const aligned = { ...all, outcomes: all.outcomes.map((one) => (one.stage === 'base' ? one : otherText(one))) }
+    expect(of(compared(base, aligned), 'S').method).toBe('paired')
+    expect(of(compared(base, { ...all, outcomes: all.outcomes.map(otherText) }), 'S').method).toBe('unpaired')
   })
 })
 
