@@ -4,6 +4,7 @@
  * which that row of ΔW stays zero. s is the mean square of the gradient of ‖v_θ − v_base‖² on anchors, u that of the
  * benign loss, both summed over the row and divided by their total; the rows with the largest s − u are frozen.
  */
+import { roundHalfEven } from '../exact'
 import { createRandom } from '../random'
 import type { Layout } from './layout'
 
@@ -41,7 +42,8 @@ function maskOf({ length }: Layout, units: readonly Unit[]): Uint8Array {
   return mask
 }
 
-const countOf = (units: readonly Unit[], percent: number): number => Math.round((units.length * percent) / 100)
+/** Half a unit goes to the even number, as in NumPy and Python. */
+const countOf = (units: readonly Unit[], percent: number): number => roundHalfEven((units.length * percent) / 100)
 
 /** 1 at every parameter of the `percent` of units that matter most for safety and least for the benign data. */
 export function safetyMask(layout: Layout, safety: Float64Array, benign: Float64Array, percent: number): Uint8Array {

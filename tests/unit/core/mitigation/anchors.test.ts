@@ -154,6 +154,9 @@ describe('freezing', () => {
   test('chooses the rows that NumPy chooses, whole ones', () => {
     const mask = safetyMask(two, squares(200), squares(300), 40)
     expect(rowsOf(mask)).toEqual(golden.freeze.rows)
+    // round(8 * 31.25 / 100) and round(8 * 43.75 / 100) in Python: halves go to the even number.
+    expect(rowsOf(safetyMask(two, squares(200), squares(300), 31.25))).toHaveLength(2)
+    expect(rowsOf(randomMask(two, 43.75, 1))).toHaveLength(4)
     for (const { offset, length } of unitsOf(two)) expect(new Set(mask.subarray(offset, offset + length)).size).toBe(1)
   })
 
