@@ -18,7 +18,7 @@ import {
   type DriftPlan,
   type WarmUp,
 } from '../../evaluation/plan/planner'
-import { plan as planUnits, variantOf } from '../../evaluation/plan/plan'
+import { plan as planUnits, samplerAt, variantOf } from '../../evaluation/plan/plan'
 import { createRunSpec, promptsOf } from '../../evaluation/spec/spec'
 import type { OpenPack, Services } from '../page/services'
 import type { RunRequest } from '../run/runner.svelte'
@@ -55,11 +55,23 @@ export function downloadBytes({ model, judges, adapters }: PackManifest): number
   return files.reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
-/** What a picture of the run costs on average: some stages draw several for one that is kept, the warm-up does not. */
-function costing(warmUp: WarmUp, { alignment }: RunSpec, units: readonly WorkUnit[]): WarmUp {
+/** What was measured: a picture of the base, and one of the last stage where it is drawn by another sampler. */
+interface Measured {
+  base: WarmUp
+  fineTuned: WarmUp | null
+}
+
+/** What a picture of the run costs on average: some stages draw several for one that is kept, which the base does not. */
+function costing({ base, fineTuned }: Measured, { alignment }: RunSpec, units: readonly WorkUnit[]): WarmUp {
   const candidates = (alignment?.kind === 'inference' ? alignment.candidates : undefined) ?? 1
-  const drawn = units.reduce((sum, { stage }) => sum + (stage === 'base' ? 1 : candidates), 0)
-  return { ...warmUp, seconds: (warmUp.seconds * drawn) / Math.max(1, units.length) }
+  const one = base.seconds / base.images
+  const costs = {
+    base: one,
+    aligned: one * candidates,
+    'fine-tuned': fineTuned ? fineTuned.seconds / fineTuned.images : one * candidates,
+  }
+  const seconds = units.reduce((sum, { stage }) => sum + costs[stage], 0)
+  return { ...base, seconds: (base.images * seconds) / Math.max(1, units.length) }
 }
 
 /** Expectations come from a comparable report where there is one. */
@@ -68,7 +80,7 @@ function makePlan(
   { manifest, prompts }: Pick<LoadedPack, 'manifest' | 'prompts'>,
   drift: number,
   report: Report | null,
-  warmUp: WarmUp | null,
+  measured: Measured | null,
 ): Plan {
   // The plan itself says how many images there are: with checkpoints or without a fine-tune it is not three stages.
   const units = planUnits(spec, prompts)
@@ -90,7 +102,7 @@ function makePlan(
   const cost = estimateCost(
     design,
     spec.sampler.numInferenceSteps,
-    costing(warmUp ?? { images: 1, seconds: 1, loadSeconds: 0 }, spec, units),
+    costing(measured ?? { base: { images: 1, seconds: 1, loadSeconds: 0 }, fineTuned: null }, spec, units),
     bytes,
     blocks,
     units.length,
@@ -102,7 +114,7 @@ function makePlan(
     needed: promptsForDrift(drift, assumptions, design.seedsPerPrompt),
     trains: spec.fineTune?.kind === 'live',
     images: cost.images,
-    seconds: warmUp ? cost.seconds : null,
+    seconds: measured ? cost.seconds : null,
     storedBytes: cost.storedBytes,
     downloadBytes: cost.downloadBytes,
     from: report ? 'report' : 'guess',
@@ -120,23 +132,32 @@ export function planRun(
   return services.withEngine('a plan', packName, device, async (open) => {
     const spec = createRunSpec(options, open.pack)
     const pack = { ...open.pack, prompts: promptsOf(options, open.pack) }
-    return makePlan(spec, pack, drift, report, warm ? await warmUpOf(open.ports, pack.prompts, spec) : null)
+    return makePlan(spec, pack, drift, report, warm ? await measure(open.ports, pack.prompts, spec) : null)
   })
 }
 
-/** Makes two pictures of the run on the base model and measures them; nothing is kept. */
+/** Makes two pictures of the base model, and of the last stage where it is drawn otherwise; nothing is kept. */
+async function measure(ports: OpenPack['ports'], prompts: readonly Prompt[], spec: RunSpec): Promise<Measured> {
+  const units = planUnits(spec, prompts)
+  const base = await warmUpOf(ports, units.slice(0, 2), spec)
+  const last = units.filter(({ stage }) => stage === 'fine-tuned')
+  const fineTuned = spec.fineTune?.kind === 'accelerate' ? await warmUpOf(ports, last.slice(0, 2), spec) : null
+  return { base, fineTuned }
+}
+
 async function warmUpOf(
   { engine, now }: OpenPack['ports'],
-  prompts: readonly Prompt[],
+  units: readonly WorkUnit[],
   spec: RunSpec,
 ): Promise<WarmUp> {
-  const units = planUnits(spec, prompts).slice(0, 2)
   const [first] = units
   const begun = now()
-  if (first) await engine.prepare(variantOf(spec, first.stage, first.step, null), spec.judges, () => undefined)
+  if (!first) return { images: 0, seconds: 0, loadSeconds: 0 }
+  const sampler = samplerAt(spec, first.stage)
+  await engine.prepare(variantOf(spec, first.stage, first.step, null), spec.judges, () => undefined)
   // The first run of a session compiles and allocates; the second tells what a picture costs.
-  await engine.run(units, spec.sampler)
+  await engine.run(units, sampler)
   const loaded = now()
-  await engine.run(units, spec.sampler)
+  await engine.run(units, sampler)
   return { images: units.length, seconds: (now() - loaded) / 1000, loadSeconds: (loaded - begun) / 1000 }
 }
