@@ -8,7 +8,7 @@ import { readAdapterFiles } from './adapterFiles'
 export const FILE_OPTIONS = {
   prompts: "Prompt file of your own (CSV, JSON or JSONL); its suite is measured instead of the pack's.",
   'prompts-harmless':
-    'Its prompts are harmless captions, for P and Q; false: harmful ones. Needed where its columns are those of captions.',
+    'Its prompts are harmless captions, for P and Q; false: harmful ones. Needed where its columns are those of captions or have no usual name.',
   'prompts-columns': 'Columns of the file by meaning, as text=…,id=…,category=…; recognised where they are usual.',
   'prompts-language': 'Language of its prompts where no column tells it. Default en.',
   'prompts-seed': 'Seed of the order in which prompts are drawn from it. Default 0.',

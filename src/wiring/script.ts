@@ -104,11 +104,13 @@ async function addPrompts(app: ScriptedPage, file: unknown, wanted: unknown) {
   const { acknowledged, suite, harmful, language, seed, ...columns } = checked(ChoicesSchema, 'addPrompts', wanted)
   await app.promptSets.choose(fileOf(name, bytes))
   const { choices, draft } = app.promptSets
+  const known = recogniseLayout(draft?.columns ?? [])
   if (columns.text === undefined) assertKnown(name, draft?.columns ?? [])
   Object.assign(choices, {
     acknowledged,
     ...(suite ? { suite } : {}),
-    ...(harmful === undefined ? {} : { harmful }),
+    // Columns of usual names are those of prompts to be refused, as a command without a word means them.
+    harmful: harmful ?? known?.harmful ?? null,
     ...(language ? { language } : {}),
     ...(seed === undefined ? {} : { seed }),
   })
@@ -116,7 +118,9 @@ async function addPrompts(app: ScriptedPage, file: unknown, wanted: unknown) {
   if (choices.harmful === null)
     throw new SpqrError(
       'BAD_INPUT',
-      `"${name}" looks like captions of pictures, and nothing says whether they are harmful.`,
+      known
+        ? `"${name}" looks like captions of pictures, and nothing says whether they are harmful.`
+        : `Nothing says whether the prompts of "${name}" are harmful.`,
       'Say it: harmful true or false (on the command line --prompts-harmless true or false).',
     )
   const set = await app.takePrompts()

@@ -95,6 +95,7 @@ describe('a prompt file', () => {
     choose(target, new File([I2P], 'file.csv'))
     await expect.poll(() => target.textContent).toContain('file.csv: 2 rows, columns of I2P')
     expect(target.querySelectorAll('select')[0]!.value).toBe('prompt')
+    expect(box(target, /Harmful prompts/).checked).toBe(true)
     expect(button(target, /Use these prompts/)!.disabled).toBe(true)
     box(target, /under its owner/).click()
     await expect.poll(() => button(target, /Use these prompts/)!.disabled).toBe(false)
@@ -128,6 +129,12 @@ describe('a prompt file', () => {
       new File([Uint8Array.from([...new TextEncoder().encode('prompt\nein B'), 0xe4, 0x72, 10])], 'old.csv'),
     )
     await expect.poll(() => target.textContent).toContain('"old.csv" is not in UTF-8 and was read as Latin-1')
+    // Nobody knows this file: neither answer is chosen until the reader chooses one.
+    const kinds = () => [box(target, /Harmful prompts/).checked, box(target, /Harmless captions/).checked]
+    expect(kinds()).toEqual([false, false])
+    box(target, /Harmless captions/).click()
+    await expect.poll(kinds).toEqual([false, true])
+    expect(app.promptSets.choices.harmful).toBe(false)
     app.promptSets.forget()
     flushSync()
     choose(target, new File(['<!doctype html>'], 'page.html'))

@@ -40,7 +40,7 @@ export class PromptSets {
   #draft = $state.raw<PromptDraft | null>(null)
   choices = $state<PromptChoices>({
     suite: '',
-    harmful: true,
+    harmful: null,
     mapping: { text: '', id: null, category: null, language: null },
     language: 'en',
     seed: 0,
@@ -77,7 +77,8 @@ export class PromptSets {
     this.#draft = { file, columns, rows, layout: known?.name ?? null, note }
     this.choices = {
       suite: known?.name?.toLowerCase() ?? suiteOf(file.name),
-      harmful: known ? known.harmful : true,
+      // Columns of a published suite say it; the reader of any other file is asked.
+      harmful: known?.name ? known.harmful : null,
       language: 'en',
       seed: 0,
       acknowledged: false,

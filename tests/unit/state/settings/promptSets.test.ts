@@ -50,14 +50,28 @@ describe('a prompt file', () => {
       message: 'The terms of the data have not been agreed to.',
     })
     sets.choices.acknowledged = true
+    await expect(sets.take(SUITES)).rejects.toMatchObject({
+      message: 'Nobody has said yet whether these are harmful prompts or harmless captions.',
+    })
+    sets.choices.harmful = true
     const set = await sets.take(SUITES)
     expect(set).toMatchObject({ suite: 'my-words', harmful: true, categories: { even: 6, odd: 6 } })
     expect(sets.draft).toBeNull()
   })
 
+  test.each([
+    ['a published suite', 'prompt,categories,sd_seed\na boat,calm,1\n', true],
+    ['columns of usual names', 'prompt,category\na boat,calm\n', null],
+    ['columns of captions', 'image_id,caption\n1,a boat\n', null],
+    ['columns that nobody knows', 'a,b\na boat,calm\n', null],
+  ])('is harmful or harmless only where that is known: %s', async (_, content, harmful) => {
+    await sets.choose(csv('mine.csv', content))
+    expect(sets.choices.harmful).toBe(harmful)
+  })
+
   test('may not take the name of a suite that is there', async () => {
     await sets.choose(csv('harmful-direct.csv', rows(2)))
-    sets.choices.acknowledged = true
+    Object.assign(sets.choices, { acknowledged: true, harmful: true })
     await expect(sets.take(SUITES)).rejects.toMatchObject({
       message: 'There is a prompt suite "harmful-direct" already.',
     })
@@ -65,7 +79,7 @@ describe('a prompt file', () => {
 
   test('is there again on the next visit, until it is deleted', async () => {
     await sets.choose(csv('mine.csv', rows(3)))
-    sets.choices.acknowledged = true
+    Object.assign(sets.choices, { acknowledged: true, harmful: true })
     await sets.keep(await sets.take(SUITES))
     const later = new PromptSets({ prompts, promptStore: createPromptStore(memory) })
     await later.load()
@@ -78,7 +92,7 @@ describe('a prompt file', () => {
   test('stays for this visit when the browser stores nothing, and says so', async () => {
     const full = new PromptSets({ prompts, promptStore: createPromptStore(new MemoryKeyValue(0)) })
     await full.choose(csv('mine.csv', rows(3)))
-    full.choices.acknowledged = true
+    Object.assign(full.choices, { acknowledged: true, harmful: true })
     const set = await full.take(SUITES)
     await expect(full.keep(set)).rejects.toMatchObject({ code: 'STORAGE_FULL' })
     expect(full.sets).toHaveLength(1)
@@ -88,7 +102,7 @@ describe('a prompt file', () => {
     const damages: string[] = []
     const store = createPromptStore(memory, ({ message }) => damages.push(message))
     await sets.choose(csv('mine.csv', rows(3)))
-    sets.choices.acknowledged = true
+    Object.assign(sets.choices, { acknowledged: true, harmful: true })
     await sets.keep(await sets.take(SUITES))
     const stored = memory.values.get('mine') as { prompts: { text: string }[]; sha256?: string }
     expect(await store.list()).toHaveLength(1)
@@ -114,7 +128,7 @@ describe('a prompt file', () => {
 describe('a run', () => {
   test('measures a harmful set by its name and holds hashes, never words', async () => {
     await sets.choose(csv('mine.csv', rows(12)))
-    sets.choices.acknowledged = true
+    Object.assign(sets.choices, { acknowledged: true, harmful: true })
     await sets.take(SUITES)
     const spec = createRunSpec({ preset: 'custom', suites: ['mine'], n: 6, 'n-benign': 4, ...sets.options }, pack)
     expect(spec.prompts.harmful).toMatchObject([{ suite: 'mine', count: 6 }])
