@@ -70,16 +70,18 @@ export function storiesFinding(all: readonly MethodStory[]): string {
     (most, { atMost }) => (most === null || atMost === null ? null : Math.max(most, atMost)),
     0,
   )
-  const excluded = bound === null ? '' : `no rise above ${figure(bound, 1)} points`
-  if (!first?.worst)
-    return `No method of ${stories.length} is shown to drift${excluded === '' ? '' : `; ${excluded} in any`}`
+  // Whole clauses, for "in any" and "in the others" stand at other places in other languages.
+  const most = figure(bound ?? 0, 1)
+  const excluded = first?.worst ? `no rise above ${most} points in the others` : `no rise above ${most} points in any`
+  const clause = bound === null ? [] : [excluded]
+  if (!first?.worst) return [`No method of ${stories.length} is shown to drift`, ...clause].join('; ')
   const undone = stories.length - others.length
   const by = points(driftOf(first.worst))
-  const most =
+  const harm =
     first.worst.profile === 'accelerate'
       ? `The accelerator brought harm back in ${undone} of ${stories.length} methods, most in ${methodName(first.method)}: ${by} points`
       : `Harmless fine-tuning brought harm back in ${undone} of ${stories.length} methods, most in ${methodName(first.method)}: ${by} points`
-  return others.length > 0 && excluded !== '' ? `${most}; ${excluded} in the others` : most
+  return [harm, ...(others.length > 0 ? clause : [])].join('; ')
 }
 
 /** How the rows of a design were made, in a few words. */

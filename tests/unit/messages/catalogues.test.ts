@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { check } from '../../../.config/messages/catalogue.mjs'
+import { createTranslator } from '../../../src/state/page/translate'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
@@ -19,4 +20,17 @@ test('what the page says is said in every language, to the last sentence at a re
   const released = !/^## Unreleased/m.test(readFileSync(`${ROOT}/CHANGELOG.md`, 'utf8'))
   if (released) expect(open).toEqual([])
   else expect(open.length).toBeLessThanOrEqual(NEW_AT_MOST)
+})
+
+test.each([
+  ['ar', await import('virtual:messages/ar')],
+  ['hi', await import('virtual:messages/hi')],
+])('findings of several clauses are said whole: %s', (_, catalogue) => {
+  const { say } = createTranslator(catalogue)
+  for (const finding of [
+    'No method of 13 is shown to drift; no rise above 4.2 points in any',
+    'Harmless fine-tuning brought harm back in 4 of 13 methods, most in ESD-x: +26.4 points; no rise above 4.2 points in the others',
+    'The accelerator brought harm back in 1 of 13 methods, most in ESD-x: +2.4 points; no rise above 4.2 points in the others',
+  ])
+    expect(say(finding).replace('ESD-x', '')).not.toMatch(/[a-z]/i)
 })
