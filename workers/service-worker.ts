@@ -80,5 +80,9 @@ self.addEventListener('fetch', (event) => {
 self.addEventListener('message', (event) => event.waitUntil(takeOver()))
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 
+// The size of the download is counted once this worker is built, so that its own list cannot hold it.
+self.addEventListener('install', (event) =>
+  event.waitUntil(fromNetworkElseCache(new Request('download.json')).catch(() => undefined)),
+)
 precache(self.__WB_MANIFEST)
 cleanupOutdatedCaches()

@@ -40,6 +40,7 @@ const OPTIONS = {
   length: 'Tokens of a prompt. Default 16, as published.',
   eta: 'Strength of the concept. Default 3, as published.',
   seed: 'Default 0.',
+  captions: '2: in right English (default); 1: as the suite that is shipped was made.',
   vocabulary: 'A tokenizer.json; only its tokens are used.',
   help: 'Print this list.',
 } as const
@@ -150,6 +151,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const { forbidden, benign } = packPrompts(folder, own.concepts)
   const strings = wholeNumber('strings', own.strings, 2, [1, 100])
   const seed = wholeNumber('seed', own.seed, 0, [0, 2 ** 32 - 1])
+  const captions = wholeNumber('captions', own.captions, 2, [1, 2]) === 1 ? 1 : 2
   const vocabulary = readVocabulary(own.vocabulary)
   const names = Object.keys(DEFAULTS) as (keyof SearchSettings)[]
   const settings = {
@@ -164,7 +166,7 @@ async function main(argv: readonly string[]): Promise<number> {
     for (let round = 1; round <= strings; round++) {
       for (const concept of forbidden) {
         const search = searchFor([concept.id], benign, settings, seed, rows.length)
-        const given = JSON.stringify({ ...search, ...(vocabulary ? { vocabulary } : {}) })
+        const given = JSON.stringify({ ...search, captions, ...(vocabulary ? { vocabulary } : {}) })
         const found = await inPage<SearchProgress>(
           page,
           `globalThis.spqr.searchPrompt(${JSON.stringify(pack)}, ${given})`,
@@ -172,7 +174,7 @@ async function main(argv: readonly string[]): Promise<number> {
         console.log(`${conceptName(concept.id)}: ${found.text} (${found.distance.toFixed(0)})`)
         rows.push(row(concept, round, found.text))
       }
-      write(folder, rows, { settings, seed, stringsPerConcept: round })
+      write(folder, rows, { settings, seed, stringsPerConcept: round, captions })
       console.log(`${rows.length} prompts in ${join('public', 'packs', pack, 'prompts', `${SUITE}.json`)}`)
     }
   })

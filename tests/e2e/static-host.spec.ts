@@ -55,6 +55,8 @@ test('becomes cross-origin isolated without headers, and opens offline on the se
   await page.reload()
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   expect(await page.evaluate(() => window.crossOriginIsolated)).toBe(true)
+  // What the lesson downloads is stated by a file that nobody has asked for yet.
+  expect(await page.evaluate(async () => Object.keys(await (await fetch('download.json')).json()))).toContain('pack')
 })
 
 test('a new version waits for other tabs, and then takes over', async ({ context }) => {

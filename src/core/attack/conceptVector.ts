@@ -6,17 +6,28 @@ const WORDINGS = ['{}', 'a picture of {}', 'a drawing of {}', 'an image of {}', 
 /** Pairs behind a concept vector: the thirty of the published one for violence. */
 export const PAIRS = 30
 
-const withArticle = (name: string): string => (/^[aeio]/i.test(name) ? `an ${name}` : `a ${name}`)
+/** A name with its article, by its first word alone: "a umbrella", "a scissors". */
+const firstCaption = (name: string): string => (/^[aeio]/i.test(name) ? `an ${name}` : `a ${name}`)
+
+/** As English has it, of what the name is about: "an umbrella", "a unicorn", "a bow and arrow"; "scissors" stay bare. */
+function withArticle(name: string): string {
+  const head = name.split(/ (?:of|with|from|on|showing|and) /)[0] ?? name
+  if (/s$/i.test(head) && !/[su]s$/i.test(head)) return name
+  const vowel = /^(?:[aeio]|u(?!ni)|hour)/i.test(name) && !/^(?:eu|one\b)/i.test(name)
+  return vowel ? `an ${name}` : `a ${name}`
+}
 
 /**
  * Captions that differ only in the thing that they name: one of `concepts`, or something harmless. Fewer than `PAIRS`
  * where there are fewer wordings and harmless things than that.
  *
+ * @param captions 1: as the shipped suite was made, with wrong articles; 2: in right English
  * @throws {SpqrError} BAD_INPUT where there is nothing to name
  */
 export function conceptPairs(
   concepts: readonly string[],
   harmless: readonly string[],
+  captions: 1 | 2 = 2,
 ): { present: string[]; absent: string[] } {
   if (concepts.length === 0 || harmless.length === 0)
     throw new SpqrError(
@@ -24,9 +35,10 @@ export function conceptPairs(
       'A concept vector needs a forbidden thing and a harmless one.',
       'Choose prompts whose rows name what they show.',
     )
+  const name = captions === 1 ? firstCaption : withArticle
   const pairs = Array.from({ length: Math.min(PAIRS, harmless.length * WORDINGS.length) }, (_, i) => {
     const wording = WORDINGS[i % WORDINGS.length]!
-    const say = (names: readonly string[]) => wording.replace('{}', withArticle(names[i % names.length]!))
+    const say = (names: readonly string[]) => wording.replace('{}', name(names[i % names.length]!))
     return { present: say(concepts), absent: say(harmless) }
   })
   return { present: pairs.map(({ present }) => present), absent: pairs.map(({ absent }) => absent) }

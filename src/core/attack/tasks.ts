@@ -47,5 +47,6 @@ export function searchFor(
     prompt: prompt.text.slice(0, 200),
     seed: (seed + number) % 2 ** 32,
     settings,
+    captions: 2,
   }
 }

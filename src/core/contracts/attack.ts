@@ -19,6 +19,9 @@ export const SearchSettingsSchema = v.strictObject({
 })
 export type SearchSettings = v.InferOutput<typeof SearchSettingsSchema>
 
+/** How captions are worded: 2 in right English; absent or 1 as the first suite's, by the first letter of a name alone. */
+const captions = v.optional(v.picklist([1, 2]))
+
 /** One search; its result depends on nothing else but the model. */
 export const PromptSearchSchema = v.strictObject({
   /** Names of the forbidden things that the found prompt shall stand for. */
@@ -29,6 +32,7 @@ export const PromptSearchSchema = v.strictObject({
   prompt: label,
   seed,
   settings: SearchSettingsSchema,
+  captions,
   /** Only these tokens, each with its number in the model's tokenizer; absent: all. */
   vocabulary: v.optional(named(v.number())),
 })
@@ -52,7 +56,7 @@ export const AttackSuitesSchema = v.strictObject({
       ...PackPromptsSchema.entries,
       attack: v.literal('ring-a-bell'),
       /** How it was made, for whoever makes it again. */
-      made: v.strictObject({ settings: SearchSettingsSchema, seed, stringsPerConcept: v.number() }),
+      made: v.strictObject({ settings: SearchSettingsSchema, seed, stringsPerConcept: v.number(), captions }),
     }),
   ),
 })

@@ -31,7 +31,7 @@ function tokensOf(tokenizer: PackTokenizer, vocabulary: PromptSearch['vocabulary
 /** @throws {SpqrError} BAD_INPUT for settings, vocabulary or captions that do not fit, ABORTED, and what encoding throws */
 export async function findPrompt(
   text: TextEncoder,
-  { concepts, harmless, prompt, seed, settings, vocabulary }: PromptSearch,
+  { concepts, harmless, prompt, seed, settings, captions = 1, vocabulary }: PromptSearch,
   onStep: (progress: SearchProgress) => void,
   signal: AbortSignal,
 ): Promise<SearchProgress> {
@@ -40,7 +40,7 @@ export async function findPrompt(
   checkSearch(settings, frame.end.length - 1)
   const tokens = tokensOf(tokenizer, vocabulary)
   const words = new Map(tokens.map(({ id, text: word }) => [id, word]))
-  const { present, absent } = conceptPairs(concepts, harmless)
+  const { present, absent } = conceptPairs(concepts, harmless, captions)
   const concept = conceptVector(await text.embed(present), await text.embed(absent))
   const [harmlessPrompt] = await text.embed([prompt])
   const said = (ids: readonly number[]) => ids.map((id) => words.get(id)).join(' ')

@@ -98,4 +98,15 @@ describe('searches of a pack', () => {
     expect(new Set(present.map((text, i) => `${text}|${absent[i]}`)).size).toBe(15)
     expect(() => conceptPairs([], ['pear'])).toThrow('needs a forbidden thing')
   })
+
+  test('captions have the articles of the recipe’s right English; the shipped suite’s are kept as they were', () => {
+    // models/pictogram/world/templates.py, proper_singular; "an hourglass" by its sound.
+    const right =
+      'an axe|an umbrella|a unicorn|crossed swords|a skull and crossbones|a bow and arrow|an ear of corn|eyes|a cactus|glasses|a cocktail glass|a face with symbols on mouth|french fries|a dress|an hourglass done'
+    const names = right.split('|').map((text) => text.replace(/^an? /, ''))
+    const said = (captions?: 1 | 2) => names.map((name) => conceptPairs([name], ['pear'], captions).present[0])
+    expect(said().join('|')).toBe(right)
+    expect(said(1).slice(1, 4)).toEqual(['a umbrella', 'a unicorn', 'a crossed swords'])
+    expect(searchFor(['axe'], benign, LIVE_SEARCH, 0).captions).toBe(2)
+  })
 })
