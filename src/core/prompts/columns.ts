@@ -41,8 +41,10 @@ const plain = (name: string): string =>
     .replaceAll(/[_\-\s]+/g, ' ')
 
 function finder(columns: readonly string[]): (names: readonly string[]) => string | null {
-  const byName = new Map(columns.map((column) => [plain(column), column]))
-  return (names) => names.map((name) => byName.get(name)).find((column) => column !== undefined) ?? null
+  const byName = new Map<string, string | null>()
+  // Of "Prompt" and "prompt" neither is the one that is meant.
+  for (const column of columns) byName.set(plain(column), byName.has(plain(column)) ? null : column)
+  return (names) => names.map((name) => byName.get(name)).find((column) => column != null) ?? null
 }
 
 /** The layout of a file by its columns; null when no column looks like a prompt. */

@@ -12,12 +12,14 @@ const LINE_COLUMN = 'prompt'
 /** Every line end becomes the same: files that were put together hold several kinds. Inside quotes it is a blank anyway. */
 const oneLineEnd = (text: string): string => (text.includes('\r') ? text.replace(/\r\n?/g, '\n') : text)
 
-const count = (text: string, letter: string): number => text.split(letter).length - 1
+const columnsOf = (header: string, delimiter: string): string[] =>
+  header.split(delimiter).map((column) => column.trim().replace(/^"|"$/g, ''))
 
-/** What separates the fields: as `sep=` says, else what the header has, a tab or semicolon before a comma inside a name. */
+/** What separates the fields: of the marks in the header a tab, semicolon or comma, the first that gives usual names. */
 function delimiterOf(header: string): string {
   const bare = header.replace(/"[^"]*"/g, '')
-  return ['\t', ';', ','].find((letter) => count(bare, letter) > 0) ?? ','
+  const marks = ['\t', ';', ','].filter((mark) => bare.includes(mark))
+  return marks.find((mark) => recogniseLayout(columnsOf(header, mark)) !== null) ?? marks[0] ?? ','
 }
 
 /** Row by row, so that a large file never lies here as a table too. */
@@ -36,8 +38,7 @@ export function readCsv(name: string, given: string, onRow: OnRow, invalid: Inva
 /** A `.txt` whose first line names no known column is a list of prompts, one a line. */
 function isPlainList(name: string, header: string, said: boolean): boolean {
   if (said || !/\.txt$/i.test(name)) return false
-  const columns = header.split(delimiterOf(header)).map((column) => column.trim().replace(/^"|"$/g, ''))
-  return recogniseLayout(columns) === null
+  return recogniseLayout(columnsOf(header, delimiterOf(header))) === null
 }
 
 function readLines(text: string, onRow: OnRow): void {

@@ -3,6 +3,9 @@
 /** The parts of TextDecoder that are used; core knows no DOM, every place that runs it has one. */
 type Decoder = new (label: string, options?: { fatal?: boolean }) => { decode(bytes: Uint8Array): string }
 
+/** Bytes that are looked at to tell an encoding; a header stands among them. */
+const LOOKED = 20_000
+
 export interface Decoded {
   text: string
   note: string | null
@@ -30,12 +33,18 @@ export function decodePromptFile(name: string, bytes: Uint8Array, TextDecoder: D
   }
 }
 
-/** UTF-16 without its mark: in texts of mostly Latin letters every second byte is zero, which UTF-8 never has. */
+/**
+ * UTF-16 without its mark: UTF-8 holds no zero byte, and texts of every script have line ends, blanks or the Latin letters
+ * of a header, whose other byte is zero: the second one in little-endian order.
+ */
 function utf16WithoutMark(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
-  const looked = Math.min(bytes.length, 2000)
-  const zeros = [0, 0]
-  for (let i = 0; i < looked; i++) if (bytes[i] === 0) zeros[i % 2]! += 1
-  const [even = 0, odd = 0] = zeros
-  if (Math.max(even, odd) < looked / 8 || Math.min(even, odd) > looked / 100) return null
-  return odd > even ? 'utf-16le' : 'utf-16be'
+  const isLatin = (byte: number) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte < 127)
+  let [little, big] = [0, 0]
+  for (let i = 0; i + 1 < Math.min(bytes.length, LOOKED); i += 2) {
+    const [first = 0, second = 0] = [bytes[i], bytes[i + 1]]
+    if (second === 0 && isLatin(first)) little++
+    if (first === 0 && isLatin(second)) big++
+  }
+  if (Math.min(little, big) * 3 > Math.max(little, big) || little === big) return null
+  return little > big ? 'utf-16le' : 'utf-16be'
 }

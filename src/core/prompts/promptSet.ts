@@ -167,10 +167,14 @@ export function readPromptSet(name: string, text: string, options: PromptSetOpti
 /** The names in a category field, each once; pandas writes lists as Python spells them, `['calm', 'home']`. */
 function categoriesIn(field: string): string[] {
   const list = /^\s*\[(.*)\]\s*$/s.exec(field)
-  const parts = list
-    ? (list[1] ?? '').split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/s, '$2'))
-    : field.split(',')
-  return categoryNames(parts)
+  return categoryNames(list ? listItems(list[1] ?? '') : field.split(','))
+}
+
+/** Items of a list: quoted ones may hold commas, and NumPy writes none between them. */
+function listItems(inner: string): string[] {
+  const quoted = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/gs
+  if (/[^\s,]/.test(inner.replace(quoted, ''))) return inner.split(',')
+  return [...inner.matchAll(quoted)].map(([, one, other]) => (one ?? other ?? '').replace(/\\(.)/g, '$1'))
 }
 
 /** Drawn prompts with their (first) categories spread evenly, so that every head of the list is a sample of all. */

@@ -32,6 +32,7 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
   if (start.startsWith('PAR1')) throw invalid(name, 'it is a Parquet file', 'Convert it to CSV or JSONL first.')
   if (/^<(!doctype|html|\?xml)/i.test(start))
     throw invalid(name, 'it is a web page', 'Download the file itself, not the page that shows it.')
+  if (start.includes('\0')) throw invalid(name, 'it is no text file')
   if (start.startsWith('[')) {
     readList(name, text, onRow)
     return 'JSON'
@@ -67,6 +68,14 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
   const list = splits[0]?.[1] ?? (lists.length === 1 && !single ? lists[0]?.[1] : undefined)
   if (!list && lists.length > 1 && !single)
     throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')
+  const isColumn = (value: unknown) =>
+    isObject(value) && !Object.values(value).some((cell) => typeof cell === 'object' && cell !== null)
+  if (!list && Object.values(whole).length > 0 && Object.values(whole).every(isColumn))
+    throw invalid(
+      name,
+      'it holds an object for every column',
+      'Write one object per prompt: in pandas, to_json(orient="records").',
+    )
   if (list) readValues(name, list, onRow)
   else onRow(rowOf(whole), 1)
   return 'JSON'

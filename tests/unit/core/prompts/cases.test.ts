@@ -23,6 +23,7 @@ describe('prompt files', () => {
     ['one column', 'a.csv', 'prompt\r\na boat\na lamp\n', ['a boat', 'a lamp']],
     ['a comma inside a ; header', 'a.csv', 'prompt;tag, kind\na boat, at sea;x\n', ['a boat, at sea']],
     ['a comma inside a tab header', 'a.tsv', 'prompt\ttag, kind\na boat, at sea\tx\n', ['a boat, at sea']],
+    ['a semicolon inside a , header', 'a.csv', 'prompt,tag; kind\na boat,x; y\n', ['a boat']],
     ["Excel's separator line", 'a.csv', 'sep=;\nprompt;category\na boat;x\na lamp;y\n', ['a boat', 'a lamp']],
     ['a list of lines', 'a.txt', 'a boat at sea\na lamp\n', ['a boat at sea', 'a lamp']],
     ['lines with commas', 'a.txt', 'a boat, at sea\na lamp, lit\n', ['a boat, at sea', 'a lamp, lit']],
@@ -41,6 +42,10 @@ describe('prompt files', () => {
       ['constructor', 2],
       ['dog', 1],
     ])
+    const listed = (field: string) => read('c.csv', `prompt,categories\na boat,"${field}"\n`).categories
+    expect(listed(`['calm, blue', ""it's"", 'home']`)).toEqual({ 'calm, blue': 1, "it's": 1, home: 1 })
+    expect(listed("['calm' 'home']")).toEqual({ calm: 1, home: 1 })
+    expect(listed('[calm, home]')).toEqual({ calm: 1, home: 1 })
     expect(read('b.csv', `prompt,categories\na boat,"['calm', 'home']"\n`).categories).toEqual({ calm: 1, home: 1 })
   })
 
@@ -49,6 +54,11 @@ describe('prompt files', () => {
     expect(() => read('a.json', '{"train":[{"prompt":"a"}],"test":[{"prompt":"b"}]}')).toThrow(
       /2 lists of rows \("train", "test"\)/,
     )
+    expect(() => read('a.json', '{"prompt":{"0":"a","1":"b"},"tag":{"0":"x","1":null}}')).toThrow(
+      /an object for every column/,
+    )
+    expect(() => read('a.csv', 'a\0\u0001b,c\n')).toThrow(/it is no text file/)
+    expect(recogniseLayout(['Prompt', 'prompt'])).toBeNull()
     expect(() => read('a.json', '['.repeat(100_000))).toThrow(/nests deeper than 64 levels/)
   })
 
@@ -62,5 +72,9 @@ describe('prompt files', () => {
     expect(decodePromptFile('a.csv', bytes, TextDecoder)).toMatchObject({ text: 'prompt\nein Bär\n' })
     const swapped = bytes.map((_, i) => bytes[i ^ 1]!)
     expect(decodePromptFile('a.csv', swapped, TextDecoder).text).toBe('prompt\nein Bär\n')
+    // Of mostly other letters, one of which (U+4E00) has a zero byte on the other side.
+    const text = `prompt\n${'一张画着小船的图 قارب في البحر\n'.repeat(30)}`
+    const units = [...text].flatMap((c) => [c.charCodeAt(0) & 255, c.charCodeAt(0) >> 8])
+    expect(decodePromptFile('a.csv', Uint8Array.from(units), TextDecoder).text).toBe(text)
   })
 })
