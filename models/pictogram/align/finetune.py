@@ -45,13 +45,11 @@ def benign_concepts() -> list[Concept]:
     return concepts
 
 
-def training_set(cfg: Config, scenario: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """Latents (n, 16, 8, 8) and contexts (n, 32, 192) of a scenario; cached in `latents/`."""
-    languages, styles = SCENARIOS[scenario]
-    n, key = (PICTURES if not cfg.smoke else 16), 20 + list(SCENARIOS).index(scenario)
-    path = cfg.latents / f"finetune-{scenario}.npz"
+def encode_set(cfg: Config, name: str, languages: tuple, styles: tuple, n: int, key: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Latents (n, 16, 8, 8) and contexts (n, 32, 192) of n harmless pictures; cached in `latents/`."""
+    path = cfg.latents / f"finetune-{name}.npz"
     if not path.exists():
-        concepts = benign_concepts()
+        n, concepts = n if not cfg.smoke else 16, benign_concepts()
         latents = latents_stage.encode_pictures(cfg, n, concepts, styles, key)
         rng, allowed = np.random.default_rng((cfg.seed, key, 1)), {c.id for c in concepts}
         texts = []
@@ -59,10 +57,16 @@ def training_set(cfg: Config, scenario: str) -> tuple[torch.Tensor, torch.Tensor
             assert example.concept in allowed, f"{example.concept} is forbidden and must not be in a fine-tuning set"
             texts.append(caption(example, languages[rng.integers(len(languages))], rng))
         context = latents_stage.encode_captions(cfg, texts)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "wb") as file:
             np.savez(file, latents=latents, context=context)
     with np.load(path) as data:
         return torch.from_numpy(data["latents"]), torch.from_numpy(data["context"])
+
+
+def training_set(cfg: Config, scenario: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a scenario is fine-tuned on."""
+    return encode_set(cfg, scenario, *SCENARIOS[scenario], PICTURES, 20 + list(SCENARIOS).index(scenario))
 
 
 def trainable(unet, profile: str) -> list[torch.nn.Parameter]:

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 
-from align import closed, deltas, safe_text, saferedir, salun, trained
+from align import closed, deltas, resalign, safe_text, saferedir, salun, trained
 from config import Config
 from storage import record_time
 from train import unet as unet_stage
@@ -23,6 +23,7 @@ the benign concepts as well: top-1 fell from 0.80 to 0.07 in 200 steps."""
 ESD_U = trained.EsdSettings(part="other", learning_rate=1e-4)
 SPM = trained.EsdSettings(part="lora_", learning_rate=2e-3, negative_guidance=1.0, neutral="nearest benign concept")
 SALUN = salun.SalunSettings()
+RESALIGN = resalign.ResAlignSettings()
 SAFE_TEXT = {"safe-clip": safe_text.SafeTextSettings("fixed"), "safer-clip": safe_text.SafeTextSettings("nearest")}
 
 
@@ -55,7 +56,7 @@ def make_salun(cfg: Config, unet) -> dict:
 
 
 METHODS = {"uce": make_uce, "esd-x": make_esd("esd-x", ESD_X), "rece": make_rece, "esd-u": make_esd("esd-u", ESD_U), "salun": make_salun, "spm": None,
-           "safe-clip": None, "safer-clip": None, "saferedir": None}
+           "safe-clip": None, "safer-clip": None, "saferedir": None, "resalign": None}
 """Method id → function that edits a base U-Net in place and returns its settings (the others write their file themselves)."""
 SHIPPED = ("uce", "rece", "esd-x", "spm")
 
@@ -74,6 +75,10 @@ def make(cfg: Config, method: str) -> None:
     elif method == "saferedir":
         settings = saferedir.RedirSettings(steps=2 * cfg.align_steps)
         saferedir.save(path, saferedir.train(cfg, settings), settings)
+    elif method == "resalign":
+        settings = replace(RESALIGN, **(dict(steps=cfg.align_steps, restart=1) if cfg.smoke else {}))
+        about = dict(method=method, settings=asdict(settings), relative_to="base")
+        deltas.save_lora(path, resalign.train(cfg, unet, settings), about, settings.rank, settings.rank)
     elif method == "spm":
         settings = replace(SPM, steps=cfg.align_steps)
         state = trained.train_spm(cfg, unet, unet_stage.load(cfg), settings)

@@ -23,7 +23,7 @@ DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
 """What the page must offer without training, the default first."""
 BESIDE = HERE / "adapters"
 """Alignments too large for the pack, in its format: the study reads them, and the page takes them as the user's own files."""
-LATER = ("safe-clip", "safer-clip", "saferedir")
+LATER = ("safe-clip", "safer-clip", "saferedir", "resalign")
 """Alignments that `alignments.json` describes beside the manifest, whose hash they leave alone (`export.alignments`)."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""

@@ -48,6 +48,15 @@ export const SHIPPED = {
     help: 'Trains the text encoder to read a forbidden prompt as a harmless one that was chosen for it beforehand, by its tokens alone, where Safe-CLIP also draws texts and pictures together.',
     source: { paper: 'Poppi et al., ECCV 2024, on the text side alone', arXiv: '2311.16254' },
   },
+  resalign: {
+    kind: 'trained',
+    name: 'ResAlign-style',
+    help: 'Trains a low-rank adapter of the picture network so that the forbidden words stay forgotten even after a harmless fine-tune, which is imitated during training.',
+    source: {
+      paper: 'Li et al., NeurIPS 2025, first order, with a fine-tune carried from step to step',
+      arXiv: '2507.16302',
+    },
+  },
   uce: {
     kind: 'closed-form',
     name: 'UCE',

@@ -1,4 +1,4 @@
-/** The safe text encoders of pictogram: files beside the manifest, merged as PEFT merges them. */
+/** Adapters of pictogram that came after its manifest, merged as PEFT merges them. */
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
@@ -15,8 +15,14 @@ const golden = json('tests/golden/safe-text/safe-text.json') as {
   tolerance: number
   methods: Record<string, { name: string; sum: number; norm: number; change: number }[]>
 }
-const encoder = readSafetensors(readFileSync(`${PACK}text_encoder/model.safetensors`))
-const shapes = new Map([...encoder.tensors].map(([name, { shape }]) => [`text_encoder.${name}`, shape] as const))
+const tensors = new Map(
+  ['text_encoder', 'unet'].flatMap((network) =>
+    [...readSafetensors(readFileSync(`${PACK}${network}/model.safetensors`)).tensors].map(
+      ([name, tensor]) => [`${network}.${name}`, tensor] as const,
+    ),
+  ),
+)
+const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape] as const))
 const norm = (values: Float32Array): number => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))
 
 test('the alignments beside the manifest of pictogram all join, each the file that it names, in half a megabyte', () => {
@@ -42,11 +48,11 @@ test('one whose id is taken is left out and named', () => {
 describe.each(alignments.adapters.filter(({ format }) => format === 'lora'))('$id', ({ id, file }) => {
   const adapter = parseAdapter(readSafetensors(readFileSync(PACK + file.path)), shapes, { strength: 1, name: id })
 
-  test('changes the text encoder as PEFT does, and nothing else', () => {
+  test('changes one network as PEFT does, and nothing else', () => {
     const expected = golden.methods[id] ?? []
     expect([...adapter.targets.keys()].sort()).toEqual(expected.map(({ name }) => name).sort())
     for (const { name, sum, norm: wanted, change } of expected) {
-      const weight = encoder.tensors.get(name.replace('text_encoder.', ''))!.floats()
+      const weight = tensors.get(name)!.floats()
       const before = weight.slice()
       expect(applyAdapters([adapter], name, weight)).toBe(1)
       const total = weight.reduce((all, value) => all + Math.abs(value), 0)
