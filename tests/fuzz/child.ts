@@ -1,15 +1,10 @@
 /** Fuzzes one reader, started by run.ts, and tells what it has found. */
-import { register } from 'node:module'
 import fc from 'fast-check'
 import { changes } from './mutate'
 import { KINDS, tryOne } from './reader'
 import { READERS } from './readers'
 import { BATCH, type Counts, type Job, type Told } from './run'
-
-// The tokenizers' library asks for a package of pictures, which the page replaces when it is built.
-const without = (name: string) =>
-  `export const resolve = (asked, context, next) => asked === '${name}' ? { url: 'data:text/javascript,export default () => null', shortCircuit: true } : next(asked, context)`
-register(`data:text/javascript,${encodeURIComponent(without('sharp'))}`)
+import './withoutPictures'
 
 const { reader, from, inputs, seed } = JSON.parse(process.argv[2] ?? '') as Job
 const chosen = READERS[reader]!

@@ -10,8 +10,6 @@ export interface Reader {
   make(seed: number, list: readonly Change[]): Input
   /** Reads it; refuses with a SpqrError. */
   read(input: Input, seed: number): unknown
-  /** One input takes more than half a millisecond. */
-  dear?: boolean
   /** Whether what was opened says other things than the input that was changed, and nobody is told. */
   different(result: unknown, input: Input, seed: number): boolean
 }

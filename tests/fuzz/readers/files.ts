@@ -35,7 +35,6 @@ const sorted = (value: unknown): unknown =>
 
 export const records = jsonReader({
   name: 'records',
-  dear: true,
   texts: [reportText, recordText],
   read: (text) => readSealedText(text, 'run.json'),
   different: changed,
@@ -53,7 +52,6 @@ function resealed(text: string): string {
 
 export const forgedRecords = jsonReader({
   name: 'forged records, scored',
-  dear: true,
   texts: [JSON.stringify(record)],
   wrap: resealed,
   rewrites: true,
@@ -71,7 +69,6 @@ export const forgedRecords = jsonReader({
 const shard = shardFile(record, { index: 0, count: 1 }, record.outcomes.length, new Set([record.outcomes[0]!.unitId]))
 export const shards = jsonReader({
   name: 'shard files',
-  dear: true,
   texts: [JSON.stringify(shard)],
   read: (text) => {
     const { record: run, file } = readShardText(text, 'shard.json')
@@ -86,7 +83,6 @@ const label = { name: 'Mine', note: 'a note', tags: ['one', 'two'] }
 const line = recordLine({ label, kind: 'run', report: reportText }).trimEnd()
 export const shelves: Reader = {
   name: 'shelf files and run notes',
-  dear: true,
   seeds: 1,
   make: (_, list) => `${headLine(1)}${change(line, list).replaceAll('\n', ' ')}\n`,
   read: async (text) => {
@@ -118,7 +114,6 @@ const unsealed = new Map([...stored].filter(([key]) => !/^(sum|copy):/.test(key)
 
 const storedReader = (name: string, values: ReadonlyMap<string, unknown>, strict: boolean): Reader => ({
   name,
-  dear: true,
   seeds: keys.length,
   make: (seed, list) => {
     const key = [...values.keys()][seed % values.size]!

@@ -30,15 +30,13 @@ interface Options {
   /** The wrapping writes the text anew, and so loses a key that is given twice. */
   rewrites?: boolean
   different?: Reader['different']
-  dear?: boolean
 }
 
 export function jsonReader(options: Options): Reader {
-  const { name, texts, read, wrap, rewrites = false, different = () => false, dear = false } = options
+  const { name, texts, read, wrap, rewrites = false, different = () => false } = options
   /** The text within the input made last. */
   let given = ''
   return {
-    dear,
     name,
     seeds: texts.length,
     make: (seed, list) => {

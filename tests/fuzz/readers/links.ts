@@ -75,7 +75,6 @@ function forged(text: string, seed: number): string {
 /** Check digits that fit: other judges and constants must be refused or said. Another sample is another run. */
 export const forgedLinks = jsonReader({
   name: 'forged links',
-  dear: true,
   texts: [header, firstText],
   wrap: forged,
   read: async (link) => {
@@ -140,7 +139,6 @@ export const tickets = jsonReader({
 const tally = tallyOfReport(report, 'first')
 export const tallies = jsonReader({
   name: 'tallies',
-  dear: true,
   texts: [firstText],
   wrap: (text) => checked('v1', pack(text)),
   read: async (link) => {

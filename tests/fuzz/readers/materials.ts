@@ -47,7 +47,6 @@ const utf8 = (given: string): Uint8Array => new TextEncoder().encode(given)
 
 export const manifests = jsonReader({
   name: 'manifests',
-  dear: true,
   texts: [text('tests/golden/tiny-pack/pack/manifest.json')],
   read: (given) => parseManifest(utf8(given)),
   different: unfinished,
