@@ -7,6 +7,17 @@ import { FakeEngine, FakeTrainer, loadedPack, referenceFeatures } from './fixtur
 import { MemoryStore } from './memoryRuns'
 
 export const pack = loadedPack()
+/** The fixture with a U-Net small enough that all stages stay loaded and are drawn in turn. */
+export const small = {
+  ...pack,
+  manifest: {
+    ...pack.manifest,
+    model: {
+      ...pack.manifest.model,
+      unet: { graph: {}, weights: { bytes: 1000 } } as unknown as typeof pack.manifest.model.unet,
+    },
+  },
+}
 export const smoke = createRunSpec({ preset: 'smoke', n: 12, 'n-benign': 16 }, pack)
 export const live = createRunSpec({ preset: 'smoke', train: 'lite', 'train-steps': 20, checkpoints: [10] }, pack)
 

@@ -2,25 +2,13 @@
 import { expect, test } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
 import { FakeEngine } from '../fixture'
-import { comparable, harness, live, pack, smoke } from '../harness'
+import { comparable, harness, live, pack, small, smoke } from '../harness'
 
 /** An engine whose judges' files come after so many batches. */
 function late(batches: number): FakeEngine {
   const engine = new FakeEngine()
   engine.judgesComeAfter = batches
   return engine
-}
-
-/** The fixture with a U-Net small enough that all stages stay loaded and are drawn in turn. */
-const small = {
-  ...pack,
-  manifest: {
-    ...pack.manifest,
-    model: {
-      ...pack.manifest.model,
-      unet: { graph: {}, weights: { bytes: 1000 } } as unknown as typeof pack.manifest.model.unet,
-    },
-  },
 }
 
 test.each([
