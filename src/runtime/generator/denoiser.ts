@@ -1,18 +1,12 @@
 /** The U-Net as a function: samples and embeddings of any number → predictions, in runs the graph and memory allow. */
 import { type DiffusionModel, SpqrError } from '../../core/contracts'
 import type { Floats, Values } from './graph'
-import { fixedBatch, type Stage } from './stage'
+import { fixedBatch, sureRows, type Stage } from './stage'
 
 /** Attention scores of one run, (height·width)² per sample, kept below this many numbers. */
 const ATTENTION_BUDGET = 2 ** 26
 /** Width of the guidance embedding where the graph leaves it free: that of the published consistency models. */
 const GUIDANCE_WIDTH = 256
-
-/**
- * With two threads and more, onnxruntime's WebAssembly sums one row alone in another order than among others, so that one
- * picture in five had other last bits; from two rows on, a row is the same in every batch and with every number of threads.
- */
-const SURE_ROWS = 2
 
 export interface DenoiserInput {
   /** [n, channels, height, width] flattened. */
@@ -64,7 +58,7 @@ export class Denoiser {
   }
 
   private async runPart(input: DenoiserInput, start: number, count: number): Promise<Floats> {
-    const size = this.fixed ? this.limit : Math.min(this.limit, Math.max(count, SURE_ROWS))
+    const size = sureRows(this.fixed ? this.limit : null, this.limit, count)
     const { channels, height, width } = this.latent
     const [tokens, embedWidth] = input.embedShape
     const samples = new Float32Array(size * this.length)

@@ -11,7 +11,7 @@ import { throwIfAborted, yieldToMessages } from '../events'
 import { batchNoise } from './noise'
 import { gpuPlan, type GpuLoop } from './gpuLoop'
 import { brokenPicture, toRgb } from './picture'
-import { fixedBatch, type Stage } from './stage'
+import { fixedBatch, sureRows, type Stage } from './stage'
 import { conditionEmbeds } from './conditions'
 import type { TextEncoder } from './text'
 
@@ -208,7 +208,7 @@ export class Pipeline {
     const samples: Float32Array[] = []
     for (let start = 0; start < count; start += most) {
       const part = latents.subarray(start * length, Math.min(count, start + most) * length)
-      const decoded = await this.decodePart(part, fixed)
+      const decoded = await this.decodePart(part, sureRows(fixed, most, part.length / length))
       pictures.push(...decoded.map(({ picture }) => picture))
       samples.push(...decoded.map(({ sample }) => sample))
     }
@@ -216,21 +216,21 @@ export class Pipeline {
     return pictures
   }
 
-  /** Pictures of some latents in one run, again in float32 where half precision breaks one. */
-  private async decodePart(
-    latents: Float32Array,
-    fixed: number | null,
-  ): Promise<{ picture: Picture; sample: Float32Array }[]> {
+  /**
+   * Pictures of some latents in one run of `rows`, which copies of the last fill up; again in float32 where half precision
+   * breaks one.
+   */
+  private async decodePart(latents: Float32Array, rows: number): Promise<{ picture: Picture; sample: Float32Array }[]> {
     const { channels, height, width, scalingFactor, shiftFactor } = this.model.latent
     const { image } = this.model
     const length = channels * height * width
     const count = latents.length / length
     const size = 3 * image.height * image.width
-    const rows = fixed ?? count
     const scaled = new Float32Array(rows * length)
     latents.forEach((value, i) => {
       scaled[i] = Math.fround(value / scalingFactor) + shiftFactor
     })
+    for (let i = count; i < rows; i++) scaled.copyWithin(i * length, (count - 1) * length, count * length)
     return this.decoder.sure(
       async (graph) => {
         const outputs = await graph.run({

@@ -62,3 +62,15 @@ export class Stage {
 export function fixedBatch(dims: readonly (string | number)[] | undefined): number | null {
   return typeof dims?.[0] === 'number' ? dims[0] : null
 }
+
+/**
+ * With two threads and more, onnxruntime's WebAssembly sums one row alone in another order than among others: of U-Nets one
+ * picture in five had other last bits, small decoders do so too, text encoders do not. From two rows on, a row is the same in
+ * every batch and with every number of threads.
+ */
+const SURE_ROWS = 2
+
+/** Rows of a run over `count` samples: all that a graph of fixed batch takes; else at least two, where `most` allows them. */
+export function sureRows(fixed: number | null, most: number, count: number): number {
+  return fixed ?? Math.min(most, Math.max(count, SURE_ROWS))
+}

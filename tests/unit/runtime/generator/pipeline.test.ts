@@ -1,4 +1,4 @@
-/** The denoising loop under a guard that redirects embeddings: what the U-Net is given at every step. */
+/** What the U-Net is given at every step under a guard that redirects embeddings, and the decoder for one picture. */
 import { expect, test } from 'vitest'
 import type { DiffusionModel } from '../../../../src/core/contracts'
 import { Redirector } from '../../../../src/core/guidance'
@@ -44,15 +44,16 @@ function network(unsafe: boolean): Redirector {
   return Redirector.read(readSafetensors(writeSafetensors(new Map(tensors), { scale: '1.5' })))
 }
 
+const text = {
+  shape: [1, 2],
+  stage: { release: () => Promise.resolve() },
+  embed: (texts: readonly string[]) =>
+    Promise.resolve(texts.map((one) => (one === '' ? Float32Array.of(1, 1) : Float32Array.of(3, 4)))),
+} as unknown as TextEncoder
+
 /** Embeddings that the U-Net was given, step by step: [unconditional, conditional]. */
 async function given(redirector: Redirector | null): Promise<number[][][]> {
   const steps: number[][][] = []
-  const text = {
-    shape: [1, 2],
-    stage: { release: () => Promise.resolve() },
-    embed: (texts: readonly string[]) =>
-      Promise.resolve(texts.map((one) => (one === '' ? Float32Array.of(1, 1) : Float32Array.of(3, 4)))),
-  } as unknown as TextEncoder
   const denoiser = {
     conditionWidth: null,
     stage: { graph: () => Promise.resolve(null), release: () => Promise.resolve() },
@@ -82,4 +83,39 @@ test('the prompt is moved at every step, and the empty prompt is not', async () 
 
 test('a network that finds nothing forbidden gives the same as none', async () => {
   expect(await given(network(false))).toEqual(await given(null))
+})
+
+/** Rows of latents that a decoder was given for so many pictures of `side` pixels a side; `batch`: as its graph says. */
+async function decoded(pictures: number, side: number, batch: string | number): Promise<number[][]> {
+  const rows: number[][] = []
+  const denoiser = {
+    conditionWidth: null,
+    stage: { graph: () => Promise.resolve(null), release: () => Promise.resolve() },
+    predict: ({ samples }: DenoiserInput) => Promise.resolve(new Float32Array(samples.length)),
+  } as unknown as Denoiser
+  const graph = {
+    run: ({ latents }: { latents: { data: Float32Array; dims: readonly number[] } }) => {
+      const [count = 0] = latents.dims
+      rows.push([...latents.data])
+      return Promise.resolve({ sample: { data: new Float32Array(count * 3 * side * side), dims: [count] } })
+    },
+  }
+  const decoder = {
+    ports: { inputs: [{ name: 'latents', dims: [batch, 1, 1, 2] }] },
+    release: () => Promise.resolve(),
+    sure: (run: (given: typeof graph) => unknown) => run(graph),
+  } as unknown as Stage
+  const pipeline = new Pipeline({ ...model, image: { height: side, width: side } }, text, denoiser, decoder, null)
+  const requests = Array.from({ length: pictures }, (_, seed) => ({ text: 'a', seed }))
+  const made = await pipeline.generate(requests, sampler)
+  expect(made.pictures).toHaveLength(pictures)
+  return rows
+}
+
+test('latents alone are decoded beside a copy of themselves, where memory allows two', async () => {
+  const [[a, b, ...more] = []] = await decoded(1, 8, 'batch')
+  expect(more).toEqual([a, b])
+  expect((await decoded(3, 8, 'batch')).map(({ length }) => length)).toEqual([6])
+  expect((await decoded(2, 512, 'batch')).map(({ length }) => length)).toEqual([2, 2])
+  expect((await decoded(3, 8, 2)).map(({ length }) => length)).toEqual([4, 4])
 })
