@@ -40,7 +40,7 @@ STAGES = (
     Stage("finetune", "align.finetune", (), "fine-tune the aligned models on harmless pictures"),
     Stage("export", "export.stage", ("pack",), "write the pack"),
     Stage("alignments", "export.alignments",
-          (*(f"adapters/{name}.safetensors" for name in ("safe-clip", "safer-clip", "saferedir", "resalign")), "checkpoints/resalign.pt"),
+          (*(f"adapters/{name}.safetensors" for name in ("safe-clip", "safer-clip", "saferedir", "resalign", "promptsafe")), "checkpoints/resalign.pt"),
           "align by the methods that came after the manifest"),
     Stage("distil", "distil.stage", ("pairs", "checkpoints/fast-base.pt", "checkpoints/fast.pt"), "train the accelerator"),
     Stage("decoder", "distil.decoder", ("decoder", "checkpoints/fast-decoder.pt"), "train the fast sampler's decoder"),

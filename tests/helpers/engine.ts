@@ -48,6 +48,7 @@ export interface Parts {
   runtime: OrtRuntime
   tokenizer: PackTokenizer
   models: Models
+  shelf: AdapterShelf
   events: EngineEvent[]
 }
 
@@ -74,6 +75,7 @@ export async function openParts(
     files,
     runtime,
     tokenizer,
+    shelf,
     events,
     models: new Models({ runtime, manifest, files, tokenizer, shelf, onEvent }),
   }

@@ -9,7 +9,7 @@ import sys
 import time
 from dataclasses import asdict, replace
 
-from align import closed, deltas, resalign, safe_text, saferedir, salun, trained
+from align import closed, deltas, promptsafe, resalign, safe_text, saferedir, salun, trained
 from config import Config
 from storage import record_time
 from train import unet as unet_stage
@@ -56,7 +56,8 @@ def make_salun(cfg: Config, unet) -> dict:
 
 
 METHODS = {"uce": make_uce, "esd-x": make_esd("esd-x", ESD_X), "rece": make_rece, "esd-u": make_esd("esd-u", ESD_U), "salun": make_salun, "spm": None,
-           "safe-clip": None, "safer-clip": None, "saferedir": None, "resalign": None}
+           "safe-clip": None, "safer-clip": None, "saferedir": None, "resalign": None,
+           "promptsafe": None}
 """Method id → function that edits a base U-Net in place and returns its settings (the others write their file themselves)."""
 SHIPPED = ("uce", "rece", "esd-x", "spm")
 
@@ -79,6 +80,10 @@ def make(cfg: Config, method: str) -> None:
         settings = replace(RESALIGN, **(dict(steps=cfg.align_steps, restart=1) if cfg.smoke else {}))
         about = dict(method=method, settings=asdict(settings), relative_to="base")
         deltas.save_lora(path, resalign.train(cfg, unet, settings), about, settings.rank, settings.rank)
+    elif method == "promptsafe":
+        settings = promptsafe.PromptSafeSettings()
+        settings = replace(settings, steps=min(settings.steps, cfg.align_steps))
+        promptsafe.save(path, promptsafe.train_token(cfg, settings), promptsafe.train_gate(cfg, settings), settings)
     elif method == "spm":
         settings = replace(SPM, steps=cfg.align_steps)
         state = trained.train_spm(cfg, unet, unet_stage.load(cfg), settings)

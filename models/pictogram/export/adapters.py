@@ -23,7 +23,7 @@ DEMO_METHODS = ("esd-x", "uce", "rece", "spm")
 """What the page must offer without training, the default first."""
 BESIDE = HERE / "adapters"
 """Alignments too large for the pack, in its format: the study reads them, and the page takes them as the user's own files."""
-LATER = ("safe-clip", "safer-clip", "saferedir", "resalign")
+LATER = ("safe-clip", "safer-clip", "saferedir", "resalign", "promptsafe")
 """Alignments that `alignments.json` describes beside the manifest, whose hash they leave alone (`export.alignments`)."""
 NEGLIGIBLE = 1e-7
 """A tensor that changed by less everywhere is left out."""
@@ -52,8 +52,8 @@ def quantise(tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return packed
 
 
-def write_adapter(source: Path, root: Path) -> dict:
-    """Write one adapter into the pack and return its manifest row."""
+def write_adapter(source: Path, root: Path, graph: bytes | None = None) -> dict:
+    """Write one adapter into the pack and return its manifest row; `graph` is the text graph that a soft prompt brings along."""
     with safe_open(source, "np") as file:
         metadata = file.metadata() or {}
     tensors = load_file(source)
@@ -63,7 +63,12 @@ def write_adapter(source: Path, root: Path) -> dict:
     kind = metadata.get("kind")
     target = root / "adapters" / source.name
     target.parent.mkdir(parents=True, exist_ok=True)
-    if kind in ("lora", "redirector"):
+    if kind == "soft-prompt":
+        encoder = file_entry(root, root / "text_encoder" / "model.safetensors")["sha256"]
+        halves = {k: v.astype(np.float16) for k, v in tensors.items()}
+        save_file({**halves, "graph": np.frombuffer(graph, np.uint8)}, target, metadata={"format": kind, "text_encoder": encoder})
+        sort_metadata(target)
+    elif kind in ("lora", "redirector"):
         keep = {k: v for k, v in metadata.items() if k in ("lora_alpha", "r", "scale")}
         save_file({k: v.astype(np.float16) for k, v in tensors.items()}, target, metadata={"format": kind, **keep})
         sort_metadata(target)
@@ -72,7 +77,7 @@ def write_adapter(source: Path, root: Path) -> dict:
     about = json.loads(metadata.get("about", "{}"))
     about = {k: v for k, v in about.items() if k not in ("method", "profile", "scenario")}
     print(f"adapter {source.stem}: {target.stat().st_size / 1e6:.2f} MB", flush=True)
-    return {**identity(source.stem), "format": kind if kind in ("lora", "redirector") else "delta-int8", "file": file_entry(root, target), "settings": about}
+    return {**identity(source.stem), "format": kind if kind in ("lora", "redirector", "soft-prompt") else "delta-int8", "file": file_entry(root, target), "settings": about}
 
 
 def urgency(name: str) -> tuple:

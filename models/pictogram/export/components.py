@@ -8,6 +8,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 
+from align import promptsafe
 from config import CONTEXT_LENGTH, IMAGE_SIZE, LATENT_CHANNELS, LATENT_SIZE, TEXT_WIDTH
 from export.graph import Exported, export_module, with_forward
 
@@ -45,6 +46,15 @@ def text_encoder(model) -> Case:
         return kind.forward(self, input_ids=input_ids).last_hidden_state
 
     return Case(with_forward(model, forward), {"input_ids": _ids(model.config.vocab_size)}, ["last_hidden_state"])
+
+
+def soft_text_encoder(model, count: int) -> Case:
+    """The text encoder with `count` input embeddings of its own after BOS: input_ids, soft (batch, count, 192) → last_hidden_state."""
+    def forward(self, input_ids, soft):
+        return promptsafe.read(self, input_ids, soft)
+
+    soft = torch.randn(SAMPLES, count, TEXT_WIDTH, generator=torch.Generator().manual_seed(5))
+    return Case(with_forward(model, forward), {"input_ids": _ids(model.config.vocab_size), "soft": soft}, ["last_hidden_state"])
 
 
 def unet(model: UNet2DConditionModel) -> Case:

@@ -37,12 +37,18 @@ def largest_difference(case: Case, exported: Exported) -> float:
     return max(float(np.abs(g - w.numpy()).max() / np.abs(w.numpy()).max()) for g, w in zip(got, wanted))
 
 
-def write_component(root: Path, folder: str, case: Case) -> dict:
-    """Export, verify and write one `Component`: model.onnx (graph only) and model.safetensors (float16)."""
+def verified(case: Case, what: str) -> tuple[Exported, float]:
+    """Export one module, and how far its graph is from torch; too far is an error."""
     exported = case.export()
     difference = largest_difference(case, exported)
     if not difference < TOLERANCE:
-        raise SystemExit(f"The exported graph of {folder} differs from torch by {difference:.2e}; it was not written.")
+        raise SystemExit(f"The exported graph of {what} differs from torch by {difference:.2e}; it was not written.")
+    return exported, difference
+
+
+def write_component(root: Path, folder: str, case: Case) -> dict:
+    """Export, verify and write one `Component`: model.onnx (graph only) and model.safetensors (float16)."""
+    exported, difference = verified(case, folder)
     target = root / folder
     target.mkdir(parents=True, exist_ok=True)
     (target / "model.onnx").write_bytes(exported.model.SerializeToString(deterministic=True))

@@ -1,6 +1,6 @@
 /** Alignments that act while pictures are made: guards. */
 import * as v from 'valibot'
-import { CANDIDATES, GUIDANCE_IDS, choosesPicture, redirectsSteps } from '../methods'
+import { CANDIDATES, GUIDANCE_IDS, choosesPicture, guardFormat } from '../methods'
 import { conceptList, hash, label } from './fields'
 
 /** Guidance-time safety; no weight changes, so benign fine-tuning happens beneath it. */
@@ -11,7 +11,7 @@ const GuidedSchema = v.strictObject({
   /** Of best of n: pictures drawn for one that is kept, and the safety judge that chooses; it is none of the run's judges. */
   candidates: v.optional(v.pipe(v.number(), v.integer(), v.minValue(CANDIDATES.low), v.maxValue(CANDIDATES.high))),
   guidedBy: v.optional(label),
-  /** Of a method that redirects embeddings: its network in the pack. */
+  /** Of a method that was trained with the model: its file in the pack. */
   weights: v.optional(hash),
 })
 /** What only best of n has, it has whole, and no other method has any of it: a run is not described as what it was not. */
@@ -23,8 +23,8 @@ export const InferenceAlignmentSchema = v.pipe(
     'best of n, and no other method, names its judge and how many pictures it draws',
   ),
   v.check(
-    ({ method, weights }) => (weights !== undefined) === redirectsSteps(method),
-    'a method that redirects embeddings, and no other, names its network',
+    ({ method, weights }) => (weights !== undefined) === (guardFormat(method) !== null),
+    'a guard that was trained with the model, and no other, names its network',
   ),
 )
 export type InferenceAlignment = v.InferOutput<typeof InferenceAlignmentSchema>

@@ -4,6 +4,7 @@
  * unknown fields are refused, because a field nobody reads is a promise nobody keeps.
  */
 import * as v from 'valibot'
+import { GUARD_FORMATS } from '../methods'
 import { JudgeSchema } from './judges'
 import {
   ComponentSchema,
@@ -128,8 +129,8 @@ export const PackAdapterSchema = v.strictObject({
   scenario: v.nullable(v.picklist(SCENARIOS)),
   /** The alignment adapter a fine-tune was trained on; null for an alignment. */
   on: v.nullable(v.string()),
-  /** A redirector is the network of a guard and changes no weight; it stands beside a manifest only. */
-  format: v.picklist(['lora', 'delta', 'delta-int8', 'redirector']),
+  /** The file of a guard changes no weight; it stands beside a manifest only. */
+  format: v.picklist(['lora', 'delta', 'delta-int8', ...GUARD_FORMATS]),
   file: PackFileSchema,
   settings: v.record(v.string(), v.unknown()),
 })

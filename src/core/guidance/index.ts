@@ -9,6 +9,7 @@ export { guidanceEmbedding } from './guidanceEmbedding'
 export { sldWarmupSteps } from './safeLatentDiffusion'
 export { safreeEmbeds } from './safree'
 export { Redirected, Redirector } from './redirector'
+export { SoftPrompt, withPlaces } from './softPrompt'
 export { assertApart, candidateSeed, safestOf } from './bestOf'
 
 type Latent = Pick<DiffusionModel['latent'], 'channels' | 'height' | 'width'>

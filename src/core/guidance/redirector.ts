@@ -1,14 +1,7 @@
 import { SpqrError } from '../contracts'
 import type { SafetensorsFile } from '../adapters'
 import { exactExp, exactLog, sigmoid, sinCosOfTurns } from '../exact'
-
-/** A layer y = W·x + b; `weight` row-major [rows, columns]. */
-interface Linear {
-  weight: Float32Array
-  bias: Float32Array
-  rows: number
-  columns: number
-}
+import { apply, assertLayer, linear, type Linear } from './linear'
 
 /** Layers of the network, by their names in its file. */
 const LAYERS = [
@@ -44,7 +37,7 @@ export class Redirector {
    * @throws {SpqrError} WEIGHTS_INVALID naming the layer that is missing, broken or of another shape
    */
   static read(file: SafetensorsFile): Redirector {
-    const layers = Object.fromEntries(LAYERS.map((name) => [name, linear(file, name)])) as Layers
+    const layers = Object.fromEntries(LAYERS.map((name) => [name, linear(file, name, unfit)])) as Layers
     const { time, key, value, verdict_in, token } = layers
     const width = key.columns
     const joint = layers.latent.rows + time.rows
@@ -59,10 +52,7 @@ export class Redirector {
       ['mask', 1, token.rows],
       ['alpha', 1, seen],
     ]
-    for (const [name, rows, columns] of wanted) {
-      if (layers[name].rows !== rows || layers[name].columns !== columns)
-        throw unfit(`its layer "${name}" is ${layers[name].rows} × ${layers[name].columns}, not ${rows} × ${columns}`)
-    }
+    for (const [name, rows, columns] of wanted) assertLayer(layers[name], name, [rows, columns], unfit)
     const scale = Number(file.metadata['scale'])
     if (!(scale > 0 && scale <= 10)) throw unfit('it does not say how far it moves embeddings')
     return new Redirector(layers, scale)
@@ -179,27 +169,6 @@ export class Redirected {
 
 const unfit = (why: string) =>
   new SpqrError('WEIGHTS_INVALID', `The redirector does not fit this model: ${why}.`, 'Publish the pack again.')
-
-function linear(file: SafetensorsFile, name: string): Linear {
-  const [weight, bias] = [file.tensors.get(`${name}.weight`), file.tensors.get(`${name}.bias`)]
-  const [rows, columns] = weight?.shape ?? []
-  if (!weight || !bias || rows === undefined || columns === undefined || bias.shape[0] !== rows)
-    throw unfit(`its layer "${name}" is missing or has no shape of a layer`)
-  const layer = { weight: weight.floats(), bias: bias.floats(), rows, columns }
-  if (layer.weight.every(Number.isFinite) && layer.bias.every(Number.isFinite)) return layer
-  throw unfit(`its layer "${name}" holds a value that is no number`)
-}
-
-function apply({ weight, bias, rows, columns }: Linear, x: ArrayLike<number>): number[] {
-  const y: number[] = []
-  for (let r = 0; r < rows; r++) {
-    let sum = bias[r] ?? 0
-    const at = r * columns
-    for (let c = 0; c < columns; c++) sum += (weight[at + c] ?? 0) * (x[c] ?? 0)
-    y.push(sum)
-  }
-  return y
-}
 
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number => {
   let sum = 0

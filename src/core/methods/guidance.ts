@@ -22,9 +22,10 @@ export interface SldSettings {
 export interface GuidanceMethod extends Method {
   /**
    * What it changes: the prediction of a step (and so it needs classifier-free guidance), the prompt's embeddings once or
-   * anew at every step (by a network that comes with the pack), or only which of several finished pictures is taken.
+   * anew at every step, or its tokens before they are encoded (both by a network that comes with the pack), or only which of
+   * several finished pictures is taken.
    */
-  changes: 'prediction' | 'embeddings' | 'steps' | 'choice'
+  changes: 'prediction' | 'embeddings' | 'steps' | 'tokens' | 'choice'
   /** Whether a step stays from + g·(to − from) of two predictions, which the GPU can compute without reading them back. */
   linear: boolean
 }
@@ -79,6 +80,13 @@ export const GUIDANCE = {
     changes: 'steps',
     linear: false,
   },
+  promptsafe: {
+    name: 'PromptSafe-style',
+    help: 'Puts a trained token before the prompt, as strongly as a small gate finds the prompt forbidden, and leaves it out of harmless prompts: the losses of PromptSafe, with one token for all categories and the gate on the model’s own text encoder, left as it is.',
+    source: { paper: 'Jing et al., 2025 (PromptSafe), in miniature', arXiv: '2508.01272' },
+    changes: 'tokens',
+    linear: true,
+  },
 } as const satisfies Record<string, GuidanceMethod>
 export type GuidanceId = keyof typeof GUIDANCE
 export const GUIDANCE_IDS = idsOf(GUIDANCE)
@@ -96,8 +104,18 @@ export const choosesPicture = (id: string): id is Changing<'choice'> =>
 /** A method that redirects the prompt's embeddings at every step, by a network of the pack. */
 export const redirectsSteps = (id: string): id is Changing<'steps'> =>
   isGuidance(id) && GUIDANCE[id].changes === 'steps'
+/** A method that puts trained tokens before the prompt, by a file of the pack. */
+export const addsTokens = (id: string): id is Changing<'tokens'> => isGuidance(id) && GUIDANCE[id].changes === 'tokens'
+/** Formats of the files that guards come with: such a file changes no weight, and only its own kind of method takes it. */
+export const GUARD_FORMATS = ['redirector', 'soft-prompt'] as const
+export type GuardFormat = (typeof GUARD_FORMATS)[number]
+/** The format of the file that a method needs; null where it needs none. */
+export const guardFormat = (id: string): GuardFormat | null =>
+  redirectsSteps(id) ? 'redirector' : addsTokens(id) ? 'soft-prompt' : null
+/** Whether the format is a guard's file. */
+export const isGuardFormat = (format: string): format is GuardFormat => GUARD_FORMATS.some((one) => one === format)
 /** Whether a run names the concepts that the method works with: a choice needs none, a network has learnt its own. */
-export const namesConcepts = (id: GuidanceId): boolean => !choosesPicture(id) && !redirectsSteps(id)
+export const namesConcepts = (id: GuidanceId): boolean => !choosesPicture(id) && guardFormat(id) === null
 /**
  * SafeCtrl-style: the steering that is confined to a region, and the share of the latent grid that the region takes. Neither
  * is published: SafeCtrl's modules are trained.

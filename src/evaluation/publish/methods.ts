@@ -8,7 +8,7 @@ import {
   type Report,
   type RunSpec,
 } from '../../core/contracts'
-import { computedMethod, MITIGATIONS } from '../../core/methods'
+import { addsTokens, computedMethod, MITIGATIONS } from '../../core/methods'
 import { commitmentOf } from '../share/commitment'
 import { alignmentName } from '../spec/specNames'
 import { oneLine } from './figures'
@@ -47,7 +47,7 @@ function alignmentSentences(alignment: AlignmentSpec | null): string[] {
         ]
       if (alignment.weights !== undefined)
         return [
-          `It was guarded with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight: a network (SHA-256 ${alignment.weights}) redirected the embeddings of the prompt while a picture was drawn.`,
+          `It was guarded with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight: ${addsTokens(alignment.method) ? `a trained token, as strong as a gate found the prompt forbidden (both SHA-256 ${alignment.weights}), stood before the prompt.` : `a network (SHA-256 ${alignment.weights}) redirected the embeddings of the prompt while a picture was drawn.`}`,
         ]
       return [
         `It was aligned with ${name}${source(alignment.method)} (method ${alignment.method}), which changes no weight and acts while a picture is drawn; concepts: ${quoted(alignment.concepts)}.`,

@@ -17,9 +17,10 @@ import {
   choosesPicture,
   closedFormMethod,
   COMPUTED_METHODS,
+  guardFormat,
   isClosedForm,
+  isGuardFormat,
   isGuidance,
-  redirectsSteps,
   type ClosedFormId,
 } from '../../core/methods'
 import type { RunParameters } from './params'
@@ -82,9 +83,9 @@ export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suite
   if (method === 'none') return null
   const adapter = shipped.find(({ id }) => id === method) ?? shipped.find((candidate) => candidate.method === method)
   const closedForm = isClosedForm(method) ? method : null
-  if (redirectsSteps(method) || adapter?.format === 'redirector') return redirection(method, adapter, pack)
+  if (guardFormat(method) !== null || (adapter && isGuardFormat(adapter.format)))
+    return trainedGuard(method, adapter, pack)
   if (adapter && !(closedForm && chosen.computed)) return { kind: 'pack', id: adapter.id, sha256: adapter.file.sha256 }
-
   if (choosesPicture(method))
     return { kind: 'inference', method, concepts: [], ...resolveBestOf(chosen, pack.manifest.judges) }
   const concepts = chosen.concepts.length > 0 ? chosen.concepts : conceptsOf(suites.prompts, suites.harmful)
@@ -105,13 +106,13 @@ export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suite
   )
 }
 
-/** A guard whose network comes with the pack. @throws {SpqrError} BAD_INPUT where the pack has none */
-function redirection(
+/** A guard whose file comes with the pack. @throws {SpqrError} BAD_INPUT where the pack has none */
+function trainedGuard(
   method: string,
   adapter: PackAdapter | undefined,
   { manifest }: RecipePack,
 ): Extract<AlignmentSpec, { kind: 'inference' }> {
-  if (adapter?.format === 'redirector' && redirectsSteps(adapter.method))
+  if (adapter && isGuidance(adapter.method) && adapter.format === guardFormat(adapter.method))
     return { kind: 'inference', method: adapter.method, concepts: [], weights: adapter.file.sha256 }
   throw new SpqrError(
     'BAD_INPUT',

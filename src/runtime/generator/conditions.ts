@@ -2,6 +2,7 @@
 import { safreeEmbeds, type Guidance } from '../../core/guidance'
 import { SpqrError, type InferenceAlignment } from '../../core/contracts'
 import { changesEmbeddings, GUIDANCE, namesConcepts, type EmbeddingGuidanceId } from '../../core/methods'
+import type { SoftText } from './softText'
 import type { TextEncoder } from './text'
 
 export interface ConditionEmbeds {
@@ -24,12 +25,13 @@ type PromptEmbeds = (
 /** What every method of the table that changes embeddings makes of the prompts. */
 const PROMPT_EMBEDS: Record<EmbeddingGuidanceId, PromptEmbeds> = { safree: safreePrompts }
 
-/** Embeddings of `texts` under every condition; some methods change those of the prompts themselves. */
+/** Embeddings of `texts` under every condition; some methods change those of the prompts themselves, as `soft` does. */
 export async function conditionEmbeds(
   text: TextEncoder,
   conditions: Guidance['conditions'],
   texts: readonly string[],
   inference: InferenceAlignment | null,
+  soft: Pick<SoftText, 'embed'> | null = null,
 ): Promise<ConditionEmbeds> {
   if (inference && namesConcepts(inference.method) && inference.concepts.every((concept) => concept.trim() === '')) {
     throw new SpqrError(
@@ -46,7 +48,7 @@ export async function conditionEmbeds(
         arrays.push(
           ...(inference && changesEmbeddings(inference.method)
             ? await PROMPT_EMBEDS[inference.method](text, texts, inference.concepts)
-            : await text.embed(texts)),
+            : await (soft?.embed(text, texts) ?? text.embed(texts))),
         )
         break
       case 'unconditional':

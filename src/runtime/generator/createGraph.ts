@@ -7,7 +7,7 @@ import type { OrtRuntime } from '../ort'
 import { Graph } from './graph'
 import { layOut } from './weights'
 
-/** Graph and weights of a component, merged with adapters, as a session. */
+/** Graph and weights of a component, merged with adapters, as a session; `instead`: another graph on the same weights. */
 export async function createGraph(
   runtime: OrtRuntime,
   files: FileLoader,
@@ -16,8 +16,9 @@ export async function createGraph(
   adapters: readonly Adapter[],
   onEvent: OnEvent,
   signal?: AbortSignal,
+  instead?: Uint8Array,
 ): Promise<Graph> {
-  const graph = await files.load(component.graph, signal)
+  const graph = instead ?? (await files.load(component.graph, signal))
   const weights = await files.load(component.weights, signal)
   if (adapters.length > 0) onEvent({ type: 'phase', phase: 'merge', what })
   const laidOut = layOut(what, component, weights, adapters)

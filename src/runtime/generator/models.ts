@@ -19,6 +19,7 @@ import type { PackFiles } from '../storage/files'
 import { GpuLoop } from './gpuLoop'
 import { createGraph } from './createGraph'
 import type { Graph } from './graph'
+import { Guards } from './guards'
 import type { OrtRuntime } from '../ort'
 import { Pipeline } from './pipeline'
 import { textProjections } from './projections'
@@ -67,9 +68,11 @@ export class Models {
   private gpu: Promise<GpuLoop> | null = null
   /** Closed-form alignments computed in this visit, by their specification. */
   private readonly computed = new Map<string, Uint8Array<ArrayBuffer>>()
+  private readonly guards: Guards
 
   constructor(private readonly options: ModelsOptions) {
     this.onEvent = options.onEvent
+    this.guards = new Guards({ ...options, onEvent: (event) => this.onEvent(event) })
   }
 
   get pipeline(): Pipeline {
@@ -91,13 +94,14 @@ export class Models {
   }
 
   private async prepareParts(variant: ModelVariant, signal: AbortSignal): Promise<void> {
-    const { manifest } = this.options
+    const { manifest, oneAtATime } = this.options
     const key = JSON.stringify([weightKey(variant.alignment), variant.fineTune, variant.accelerated === true])
     const known = this.known.get(key)
     const loaded = known !== undefined && this.unets.has(known) ? known : null
     const adapters = loaded === null ? await this.adapters(variant, signal) : []
     const text = changesOf(adapters, manifest.model.textEncoder, TEXT_PREFIX)
-    const textEncoder = await this.textEncoder(text.length > 0 ? key : NO_ADAPTERS, text, signal)
+    const textKey = text.length > 0 ? key : NO_ADAPTERS
+    const textEncoder = await this.textEncoder(textKey, text, signal)
     await this.ready(textEncoder.stage)
     const decoder = await this.decoderOf(variant)
     await this.ready(decoder)
@@ -107,13 +111,10 @@ export class Models {
     const unet = await this.unet(wanted, own)
     if (text.length === 0) this.known.set(key, wanted)
     const inference = variant.alignment?.kind === 'inference' ? variant.alignment : null
-    const weights = inference?.weights
-    const redirector = weights === undefined ? null : await this.options.shelf.redirector(weights, signal)
+    const guard = await this.guards.prepare(inference, text, textKey, signal)
     const denoiser = new Denoiser(unet, manifest.model.latent)
     this.current = new Pipeline(manifest.model, textEncoder, denoiser, decoder, inference, {
-      gpuLoop: () => this.gpuLoop(),
-      oneAtATime: this.options.oneAtATime,
-      redirector,
+      ...{ gpuLoop: () => this.gpuLoop(), oneAtATime, ...guard },
     })
   }
 
@@ -193,7 +194,7 @@ export class Models {
 
   async release(): Promise<void> {
     this.current = null
-    const parts = [this.text?.part, ...this.unets.values(), this.decoder?.part]
+    const parts = [this.text?.part, this.guards, ...this.unets.values(), this.decoder?.part]
     this.text = this.decoder = this.gpu = null
     this.unets.clear()
     this.known.clear()

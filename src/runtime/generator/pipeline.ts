@@ -13,6 +13,7 @@ import { gpuPlan, type GpuLoop } from './gpuLoop'
 import { brokenPicture, toRgb } from './picture'
 import { fixedBatch, sureRows, type Stage } from './stage'
 import { conditionEmbeds } from './conditions'
+import type { SoftText } from './softText'
 import type { TextEncoder } from './text'
 
 export interface PictureRequest {
@@ -42,6 +43,8 @@ export interface PipelineOptions {
   oneAtATime?: boolean | undefined
   /** The network of a guard that redirects the prompt's embeddings at every step. */
   redirector?: Redirector | null
+  /** The text encoder that puts trained tokens before prompts. */
+  softText?: SoftText | null
 }
 
 /** What the denoising loop works on. */
@@ -108,8 +111,10 @@ export class Pipeline {
       guidance.conditions,
       requests.map(({ text }) => text),
       this.inference,
+      this.options.softText,
     )
     await this.leave(this.text.stage)
+    if (this.options.softText) await this.leave(this.options.softText.stage)
     const { channels, height, width } = this.model.latent
     const length = channels * height * width
     const steps = scheduler.timesteps.length

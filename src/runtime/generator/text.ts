@@ -1,11 +1,12 @@
 /** Prompts → embeddings (the text encoder's last hidden state), each distinct prompt encoded once. */
 import type { EncodedText } from '../../core/alignment'
 import { SpqrError } from '../../core/contracts'
+import type { Floats } from './graph'
 import { fixedBatch, type Stage } from './stage'
 import type { PackTokenizer } from './tokenizer'
 
 /** Prompts encoded in one run. */
-const TEXT_BATCH = 16
+export const TEXT_BATCH = 16
 /** Numbers remembered, 64 MB: 2,700 prompts of the demo pack, 280 of Stable Diffusion 1.x. */
 const REMEMBERED = 2 ** 24
 
@@ -70,22 +71,33 @@ export class TextEncoder {
 
   private async run(rows: readonly (readonly number[])[]): Promise<Float32Array[]> {
     const inputs = { input_ids: { data: rows.flat(), dims: [rows.length, this.tokenizer.maxLength] } }
-    const hidden = await this.stage.sure(
-      async (graph) => {
-        const outputs = await graph.run(inputs)
-        return outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
-      },
-      (answer) => answer !== undefined && !answer.data.every(Number.isFinite),
+    const outputs = await this.stage.sure(
+      (graph) => graph.run(inputs),
+      (answer) => hiddenOf(answer)?.data.every(Number.isFinite) === false,
     )
-    if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== rows.length) {
-      throw new SpqrError(
-        'GRAPH_MISMATCH',
-        'The text encoder answers no last_hidden_state of shape [batch, tokens, width].',
-        'Publish the pack with a text encoder in SD layout.',
-      )
-    }
-    this.shape = [hidden.dims[1]!, hidden.dims[2]!]
-    const size = this.shape[0] * this.shape[1]
-    return rows.map((_, i) => hidden.data.slice(i * size, (i + 1) * size))
+    const { shape, rows: hidden } = hiddenStates(outputs, rows.length)
+    this.shape = shape
+    return hidden
   }
+}
+
+const hiddenOf = (outputs: Record<string, Floats>): Floats | undefined =>
+  outputs['last_hidden_state'] ?? Object.values(outputs).find(({ dims }) => dims.length === 3)
+
+/** A text encoder's answer to `count` prompts, prompt by prompt. @throws {SpqrError} GRAPH_MISMATCH */
+export function hiddenStates(
+  outputs: Record<string, Floats>,
+  count: number,
+): { shape: readonly [tokens: number, width: number]; rows: Float32Array[] } {
+  const hidden = hiddenOf(outputs)
+  if (!hidden || hidden.dims.length !== 3 || hidden.dims[0] !== count) {
+    throw new SpqrError(
+      'GRAPH_MISMATCH',
+      'The text encoder answers no last_hidden_state of shape [batch, tokens, width].',
+      'Publish the pack with a text encoder in SD layout.',
+    )
+  }
+  const shape = [hidden.dims[1]!, hidden.dims[2]!] as const
+  const size = shape[0] * shape[1]
+  return { shape, rows: Array.from({ length: count }, (_, i) => hidden.data.slice(i * size, (i + 1) * size)) }
 }

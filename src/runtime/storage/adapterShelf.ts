@@ -1,6 +1,6 @@
 /** Where adapters come from: the pack, the user's own files, the trainer's checkpoints. */
 import { parseAdapter, readSafetensors, stackAdapters, withConfig, type Adapter } from '../../core/adapters'
-import { Redirector } from '../../core/guidance'
+import { isGuardFormat, type GuardFormat } from '../../core/methods'
 import {
   SpqrError,
   type Accelerator,
@@ -165,21 +165,21 @@ export class AdapterShelf {
     return entry
   }
 
-  /** The network of a guard that redirects embeddings, by its hash. @throws {SpqrError} BAD_INPUT where the pack has none */
-  async redirector(sha256: string, signal?: AbortSignal): Promise<Redirector> {
+  /** The file of a guard, by its hash and format. @throws {SpqrError} BAD_INPUT where the pack has none */
+  async guard(format: GuardFormat, sha256: string, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const { id, adapters } = this.manifest
-    const entry = adapters.find(({ format, file }) => format === 'redirector' && file.sha256 === sha256)
-    if (entry) return Redirector.read(readSafetensors(await this.files.load(entry.file, signal)))
+    const entry = adapters.find((one) => one.format === format && one.file.sha256 === sha256)
+    if (entry) return this.files.load(entry.file, signal)
     throw new SpqrError(
       'BAD_INPUT',
-      `The pack "${id}" does not have the network with SHA-256 ${sha256.slice(0, 12)}… that this run redirects prompts by.`,
+      `The pack "${id}" does not have the network with SHA-256 ${sha256.slice(0, 12)}… that guards this run.`,
       'Open the version of the page that the run was made with.',
     )
   }
 
   private async pack(id: string, signal?: AbortSignal): Promise<Adapter> {
     const { format, file } = this.entry(id)
-    if (format === 'redirector')
+    if (isGuardFormat(format))
       throw new SpqrError('BAD_INPUT', `"${id}" is a guard and changes no weights.`, 'Choose it as a method.')
     return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, {
       strength: 1,

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { AcceleratorSchema, PROFILES, SCENARIOS } from '../../../../src/core/contracts'
-import { COMPUTED_METHODS, redirectsSteps } from '../../../../src/core/methods'
+import { COMPUTED_METHODS, guardFormat } from '../../../../src/core/methods'
 import { defaultParameters, type RunParameters } from '../../../../src/evaluation/spec/params'
 import { possible, prepare } from '../../../../src/evaluation/spec/possible'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
@@ -15,8 +15,8 @@ const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map
 
 test('every combination of the form either runs, or says why and offers what runs', () => {
   let [runs, offers] = [0, 0]
-  // Of a pack without a network to redirect by the form does not offer that method.
-  const methods = COMPUTED_METHODS.filter((method) => !redirectsSteps(method))
+  // Of a pack without the network of a guard the form does not offer that guard.
+  const methods = COMPUTED_METHODS.filter((method) => guardFormat(method) === null)
   for (const method of ['', ...shipped, ...methods, 'none'])
     for (const computed of [false, true])
       for (const profile of [...PROFILES, 'accelerate', 'none'] as const)

@@ -1,7 +1,7 @@
-/** SafeRedir-style in a specification: its network is named by hash, and nothing is trained or guided in its place. */
+/** SafeRedir-style and PromptSafe-style in a specification: the network is named by hash, and nothing is trained or guided in its place. */
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   AlignmentsSchema,
   PackManifestSchema,
@@ -25,29 +25,35 @@ const packOf = (manifest: PackManifest): RecipePack => ({
   accelerator: null,
 })
 const pack = packOf({ ...bare, adapters: [...bare.adapters, ...adapters] })
-const network = adapters.find(({ format }) => format === 'redirector')!
-const OWN = { method: 'saferedir', profile: 'none' } as const
+const GUARDS = [['saferedir', 'redirector']] as const
 
-test('a run names the network, and its parameters give the same run again', () => {
-  const spec = createRunSpec(OWN, pack)
-  const { sha256 } = network.file
-  expect(spec.alignment).toEqual({ kind: 'inference', method: 'saferedir', concepts: [], weights: sha256 })
-  expect(runId(createRunSpec(parametersOf(spec, pack)!, pack))).toBe(runId(spec))
-  const other = { ...network, file: { ...network.file, sha256: 'f'.repeat(64) } }
-  expect(runId(createRunSpec(OWN, packOf({ ...bare, adapters: [other] })))).not.toBe(runId(spec))
-})
+describe.each(GUARDS)('%s', (method, format) => {
+  const network = adapters.find((one) => one.format === format)!
+  const own = { method, profile: 'none' } as const
 
-test('a model without the network is told so, and its form does not offer it', () => {
-  expect(() => createRunSpec(OWN, packOf(bare))).toThrow('needs a network that was trained with the model')
-  expect(methodsToChoose(bare).guidance).not.toContain('saferedir')
-  const offered = methodsToChoose(pack.manifest)
-  expect([offered.guidance.includes('saferedir'), offered.pack.some(({ id }) => id === 'saferedir')]).toEqual([
-    true,
-    false,
-  ])
-})
+  test('a run names the network, and its parameters give the same run again', () => {
+    const spec = createRunSpec(own, pack)
+    const { sha256 } = network.file
+    expect(spec.alignment).toEqual({ kind: 'inference', method, concepts: [], weights: sha256 })
+    expect(runId(createRunSpec(parametersOf(spec, pack)!, pack))).toBe(runId(spec))
+    const other = { ...network, file: { ...network.file, sha256: 'f'.repeat(64) } }
+    expect(runId(createRunSpec(own, packOf({ ...bare, adapters: [other] })))).not.toBe(runId(spec))
+  })
 
-test('what works with a change of weights is refused', () => {
-  const live = { ...OWN, train: 'lite', profile: undefined, mitigation: 're-add' } as const
-  expect(() => createRunSpec(live, pack)).toThrow('none that changes any')
+  test('a model without the network is told so, and its form does not offer it', () => {
+    expect(() => createRunSpec(own, packOf(bare))).toThrow('needs a network that was trained with the model')
+    expect(methodsToChoose(bare).guidance).not.toContain(method)
+    const offered = methodsToChoose(pack.manifest)
+    expect([offered.guidance.includes(method), offered.pack.some(({ id }) => id === method)]).toEqual([true, false])
+  })
+
+  test('a network of another kind is refused', () => {
+    const foreign = { ...network, format: format === 'redirector' ? 'soft-prompt' : 'redirector' } as const
+    expect(() => createRunSpec(own, packOf({ ...bare, adapters: [foreign] }))).toThrow('none that this version knows')
+  })
+
+  test('what works with a change of weights is refused', () => {
+    const live = { ...own, train: 'lite', profile: undefined, mitigation: 're-add' } as const
+    expect(() => createRunSpec(live, pack)).toThrow('none that changes any')
+  })
 })
