@@ -45,9 +45,9 @@ const AdaptersSchema = v.strictTuple([
 ])
 const ParametersSchema = v.record(v.string(), v.string())
 
-/** Nobody looks at the form here: a column is not guessed. Throws BAD_INPUT. */
+/** Nobody looks at the form here: a column is not guessed, nor that the first line of a list names one. Throws BAD_INPUT. */
 function assertKnown(name: string, columns: readonly string[]): void {
-  if (columns.length < 2 || recogniseLayout(columns)) return
+  if (recogniseLayout(columns)) return
   const shown = columns.slice(0, 8).map((column) => `"${shortened(column)}"`)
   throw new SpqrError(
     'BAD_INPUT',

@@ -93,14 +93,14 @@ describe('a prompt file', () => {
     const app = page()
     const target = draw(PromptFile, promptFile(app))
     choose(target, new File([I2P], 'file.csv'))
-    await expect.poll(() => target.textContent).toContain('file.csv: 2 rows, columns of I2P')
+    await expect.poll(() => target.textContent, { timeout: 30_000 }).toContain('file.csv: 2 rows, columns of I2P')
     expect(target.querySelectorAll('select')[0]!.value).toBe('prompt')
     expect(box(target, /Harmful prompts/).checked).toBe(true)
     expect(button(target, /Use these prompts/)!.disabled).toBe(true)
     box(target, /under its owner/).click()
     await expect.poll(() => button(target, /Use these prompts/)!.disabled).toBe(false)
     button(target, /Use these prompts/)!.click()
-    await expect.poll(() => target.textContent).toContain('2 prompts, harmful, 2 categories')
+    await expect.poll(() => target.textContent, { timeout: 30_000 }).toContain('2 prompts, harmful, 2 categories')
     expect(app.settings.values.suites).toEqual(['i2p'])
     expect(
       app
@@ -128,11 +128,13 @@ describe('a prompt file', () => {
       target,
       new File([Uint8Array.from([...new TextEncoder().encode('prompt\nein B'), 0xe4, 0x72, 10])], 'old.csv'),
     )
-    await expect.poll(() => target.textContent).toContain('"old.csv" is not in UTF-8 and was read as Latin-1')
+    await expect
+      .poll(() => target.textContent, { timeout: 30_000 })
+      .toContain('"old.csv" is not in UTF-8 and was read as Latin-1')
     // Nobody knows this file: neither answer is chosen until the reader chooses one.
-    const kinds = () => [box(target, /Harmful prompts/).checked, box(target, /Harmless captions/).checked]
+    const kinds = () => [box(target, /Harmful prompts/).checked, box(target, /Harmless\s+captions/).checked]
     expect(kinds()).toEqual([false, false])
-    box(target, /Harmless captions/).click()
+    box(target, /Harmless\s+captions/).click()
     await expect.poll(kinds).toEqual([false, true])
     expect(app.promptSets.choices.harmful).toBe(false)
     app.promptSets.forget()

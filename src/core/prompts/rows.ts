@@ -1,5 +1,6 @@
 /** Rows of a prompt file, whatever its format: CSV or TSV with a header, a JSON list, or one JSON object per line. */
 import { NO_JSON, SpqrError, isObject, parseLoosely, type Read } from '../contracts'
+import { recogniseLayout } from './columns'
 import { readCsv } from './csv'
 import type { OnRow, Row } from './row'
 
@@ -38,6 +39,7 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
     return 'JSON'
   }
   if (start.startsWith('{')) return readObjects(name, text, onRow)
+  if (/\.(json|jsonl|ndjson)$/i.test(name)) throw invalid(name, NO_JSON)
   readCsv(name, text, onRow, invalid)
   return 'CSV'
 }
@@ -63,8 +65,9 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
       'Save the one that you mean as a file of its own.',
     )
   }
-  // An object with a text of its own is one row, and its lists are its tags.
-  const single = Object.values(whole).some((value) => typeof value === 'string')
+  // An object with a text of its own is one row, and its lists are its tags, unless its prompts are one of them.
+  const said = recogniseLayout(Object.keys(whole))?.mapping.text
+  const single = !Array.isArray(whole[said ?? '']) && Object.values(whole).some((value) => typeof value === 'string')
   const list = splits[0]?.[1] ?? (lists.length === 1 && !single ? lists[0]?.[1] : undefined)
   if (!list && lists.length > 1 && !single)
     throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')

@@ -29,6 +29,9 @@ export interface PromptChoices {
   acknowledged: boolean
 }
 
+const NO_USUAL_NAME =
+  'The first line was taken for the names of the columns, and none of them is a usual one; a list without such a line is read from a .txt file.'
+
 const suiteOf = (file: string): string =>
   file
     .replace(/\.\w+$/, '')
@@ -72,9 +75,15 @@ export class PromptSets {
 
   /** Reads the columns of a file and proposes what they mean. Throws PROMPTS_INVALID. */
   async choose(file: PromptFile): Promise<void> {
-    const { columns, rows, note } = await this.#services.prompts.preview(file)
+    const { format, columns, rows, note } = await this.#services.prompts.preview(file)
     const known = recogniseLayout(columns)
-    this.#draft = { file, columns, rows, layout: known?.name ?? null, note }
+    this.#draft = {
+      file,
+      columns,
+      rows,
+      layout: known?.name ?? null,
+      note: note ?? (known || format !== 'CSV' ? null : NO_USUAL_NAME),
+    }
     this.choices = {
       suite: known?.name?.toLowerCase() ?? suiteOf(file.name),
       // Columns of a published suite say it; the reader of any other file is asked.

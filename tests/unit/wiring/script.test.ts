@@ -114,7 +114,7 @@ describe('the scripting API', () => {
     ['columns that nobody knows', ['a', 'b'], {}, /No column of "p.csv" has a name that prompts usually have/],
     ['one of them chosen', ['a', 'b'], { text: 'b' }, /Nothing says whether the prompts of "p.csv" are harmful/],
     ['one of them chosen, and said to be harmful', ['a', 'b'], { text: 'b', harmful: true }, null],
-    ['a single column', ['a'], {}, /Nothing says whether the prompts of "p.csv" are harmful/],
+    ['a single column, perhaps a prompt', ['a boat'], {}, /No column of "p.csv" has a name that prompts usually have/],
     ['the usual ones', ['prompt', 'category'], {}, null],
   ])('addPrompts does not guess: %s', async (_, columns, more, why) => {
     const added = page(null, columns).script.addPrompts({ name: 'p.csv', bytes: '' }, { acknowledged: true, ...more })

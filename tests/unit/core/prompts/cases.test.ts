@@ -29,6 +29,7 @@ describe('prompt files', () => {
     ['lines with commas', 'a.txt', 'a boat, at sea\na lamp, lit\n', ['a boat, at sea', 'a lamp, lit']],
     ['one object with tags', 'a.json', '{"prompt":"a boat","tags":["x","y"]}', ['a boat']],
     ['a line with tags', 'a.jsonl', '{"tags":["x"],"prompt":"a boat"}\n', ['a boat']],
+    ['a named list of prompts', 'a.json', '{"name":"mine","prompts":["a boat","a lamp"]}', ['a boat', 'a lamp']],
     ["Python's NaN", 'a.jsonl', '{"prompt":"NaN b","n":NaN}\n{"prompt":"c","n":1.0}\n', ['NaN b', 'c']],
     ['a column called constructor', 'a.json', '[{"constructor":"a","prompt":"x"},{"prompt":"y"}]', ['x', 'y']],
   ])('%s', (_, name, text, wanted) => {
@@ -58,6 +59,8 @@ describe('prompt files', () => {
       /an object for every column/,
     )
     expect(() => read('a.csv', 'a\0\u0001b,c\n')).toThrow(/it is no text file/)
+    expect(() => read('a.json', '{"name":"mine","prompt":["a"],"tag":["x"]}')).toThrow(/2 lists, one per column/)
+    expect(() => read('a.jsonl', '"a boat"\n"a lamp"\n')).toThrow(/it is no valid JSON/)
     expect(recogniseLayout(['Prompt', 'prompt'])).toBeNull()
     expect(() => read('a.json', '['.repeat(100_000))).toThrow(/nests deeper than 64 levels/)
   })

@@ -67,6 +67,7 @@ describe('a prompt file', () => {
   ])('is harmful or harmless only where that is known: %s', async (_, content, harmful) => {
     await sets.choose(csv('mine.csv', content))
     expect(sets.choices.harmful).toBe(harmful)
+    expect(sets.draft?.note === null).toBe(content.includes('prompt') || content.includes('caption'))
   })
 
   test('may not take the name of a suite that is there', async () => {
