@@ -50,7 +50,7 @@ class PromptSafeSettings:
     learning_rate: float = 1e-2
     steps: int = 240
     batch: int = 4
-    gate_wordings: int = 4
+    gate_wordings: int = 2
     gate_learning_rate: float = 2e-3
     gate_steps: int = 600
     gate_batch: int = 64

@@ -25,7 +25,10 @@ const packOf = (manifest: PackManifest): RecipePack => ({
   accelerator: null,
 })
 const pack = packOf({ ...bare, adapters: [...bare.adapters, ...adapters] })
-const GUARDS = [['saferedir', 'redirector']] as const
+const GUARDS = [
+  ['saferedir', 'redirector'],
+  ['promptsafe', 'soft-prompt'],
+] as const
 
 describe.each(GUARDS)('%s', (method, format) => {
   const network = adapters.find((one) => one.format === format)!
