@@ -3,10 +3,12 @@
  * page can be used, from the button to the first picture that was made here, and to the first finding ("So far: …").
  * The line is slowed for everything that goes over it, workers and service worker included; the processor by halting the
  * page's processes for three quarters of the time, since the browser's own throttle leaves workers as fast as they are.
+ * Before that, the same on this machine as it is (benchPress).
  */
 import { createServer, connect, type AddressInfo } from 'node:net'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright'
 import { SpqrError } from '../../core/contracts'
+import { benchPress, firstFinding, firstJudged, pressLines, withoutGuess, type PressBench } from './benchPress'
 
 const BITS_PER_SECOND = 10e6
 const SLOWDOWN = 4
@@ -29,6 +31,8 @@ export interface FirstBench {
   bitsPerSecond: number
   /** As measured in the page: how much longer the same work takes. */
   slowdown: number
+  /** On this machine as it is. */
+  press: PressBench
   cold: Waits
   warm: Waits
 }
@@ -122,13 +126,10 @@ async function visit(context: BrowserContext, line: Line, query: string): Promis
   await button.click()
   const pressed = performance.now()
   const since = (): number => (performance.now() - pressed) / 1000
-  await page
-    .locator('.progress dd', { hasText: /^\s*[1-9]\d* of \d/ })
-    .first()
-    .waitFor({ timeout: WAIT })
+  await firstJudged(page)
   const pictureSeconds = since()
   const pictureBytes = travelled()
-  await page.getByText(/^So far: .* after harmless training/).waitFor({ timeout: WAIT })
+  await firstFinding(page)
   const findingSeconds = since()
   const findingBytes = travelled()
   await page.close()
@@ -143,10 +144,10 @@ export async function benchFirst(browser: Browser | null, url: string): Promise<
   if (!browser) throw new SpqrError('UNEXPECTED', 'The browser has ended.')
   if (process.platform === 'win32')
     throw new SpqrError('BAD_INPUT', 'A slower processor cannot be measured on Windows.', 'Use Linux or macOS.')
+  const press = await benchPress(browser, url)
   const line = await slowLine(url)
   const context = await browser.newContext()
-  // The guess of a first visit holds the finding back for as long as the reader likes.
-  await context.addInitScript("localStorage.setItem('spqr-guess', '\"asked\"')")
+  await withoutGuess(context)
   const blank = await context.newPage()
   const usual = await piece(blank)
   const restore = await slowProcessor(await browser.newBrowserCDPSession())
@@ -156,7 +157,7 @@ export async function benchFirst(browser: Browser | null, url: string): Promise<
     const cold = await visit(context, line, '')
     // Pictures of the same seed are kept, and would not be made again.
     const warm = await visit(context, line, '?seed=2')
-    return { bitsPerSecond: BITS_PER_SECOND, slowdown, cold, warm }
+    return { bitsPerSecond: BITS_PER_SECOND, slowdown, press, cold, warm }
   } finally {
     restore()
     await context.close()
@@ -164,10 +165,10 @@ export async function benchFirst(browser: Browser | null, url: string): Promise<
   }
 }
 
-export function firstLines({ bitsPerSecond, slowdown, cold, warm }: FirstBench): string[] {
+export function firstLines({ bitsPerSecond, slowdown, press, cold, warm }: FirstBench): string[] {
   const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
   const row = (name: string, waits: Waits): string =>
     `${name}: page in ${waits.pageSeconds.toFixed(1)} s (${megabytes(waits.pageBytes)}); from the button ${waits.pictureSeconds.toFixed(1)} s to the first picture (${megabytes(waits.pictureBytes)} in all), ${waits.findingSeconds.toFixed(1)} s to the first finding (${megabytes(waits.findingBytes)})`
   const on = `${bitsPerSecond / 1e6} Mbit/s, processor ${slowdown.toFixed(1)} × slower`
-  return [row(`cold, ${on}`, cold), row(`warm, ${on}`, warm)]
+  return [...pressLines(press), row(`cold, ${on}`, cold), row(`warm, ${on}`, warm)]
 }
