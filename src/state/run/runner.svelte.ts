@@ -4,15 +4,18 @@ import {
   loadPart,
   reviveError,
   type DeviceChoice,
+  type ModelVariant,
   type Report,
   type RunSpec,
   type Shard,
 } from '../../core/contracts'
 import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
 import { importedKey, importedTrainer, type ImportedTraining } from '../../evaluation/run/importedTraining'
+import { variantsKept } from '../../core/memory'
 import { variantOf } from '../../evaluation/plan/plan'
 import type { RunEvent, runEvaluation } from '../../evaluation/run/run'
 import { PauseGate } from '../../evaluation/run/runEvents'
+import { stagesOf } from '../../evaluation/run/tryout'
 import { runId } from '../../evaluation/spec/specHash'
 import type { Exhibit, Origin } from './exhibit.svelte'
 import { ScreenAwake } from './awake.svelte'
@@ -68,16 +71,23 @@ export class Runner {
 
   /**
    * Loads what the run would begin with, where everything is in the browser already: the reader's hand is on the button.
-   * What goes wrong is said by the run itself.
+   * `whole`: the reader rests, and the later stages of a small model are loaded too. What goes wrong is said by the run
+   * itself.
    */
-  async warm({ packName, device, options }: RunRequest): Promise<void> {
+  async warm({ packName, device, options }: RunRequest, whole = false): Promise<void> {
     if (this.busy) return
+    void loadRun().catch(() => undefined)
     await this.#services
       .warm(packName, device, async ({ pack, ports }) => {
         const spec = createRunSpec(options, pack)
-        await ports.engine.prepare(variantOf(spec, 'base', null, null), spec.judges, () => undefined, true)
-        // Whoever pressed the button meanwhile sees pictures first.
-        if (!this.busy) await ports.engine.seat(null)
+        const [first, ...later] = stagesOf(spec).map((stage) => variantOf(spec, stage, null, null))
+        const prepare = (variant: ModelVariant | undefined) =>
+          variant && ports.engine.prepare(variant, spec.judges, () => undefined, true)
+        await prepare(first)
+        // Whoever pressed a button meanwhile sees pictures first.
+        const free = (): boolean => !this.#services.engineUse.busy
+        if (free()) await ports.engine.seat(null)
+        if (whole && variantsKept(pack.manifest) > 1) for (const variant of later) if (free()) await prepare(variant)
       })
       .catch(() => undefined)
   }

@@ -26,6 +26,7 @@ function runner(opening: () => Promise<void> = async () => undefined) {
   const { ports, store } = harness()
   const services = {
     store,
+    engineUse: { busy: false },
     alone: (_id: string, work: () => Promise<unknown>) => work(),
     withEngine: async (_who: string, _name: string, _device: unknown, work: Work) => {
       await opening()
@@ -33,7 +34,11 @@ function runner(opening: () => Promise<void> = async () => undefined) {
     },
   } as unknown as Services
   const exhibit = new Exhibit()
-  return { exhibit, one: new Runner(services, exhibit), services: services as { warm: unknown } }
+  return {
+    exhibit,
+    one: new Runner(services, exhibit),
+    services: services as { warm: unknown; engineUse: { busy: boolean } },
+  }
 }
 const request: RunRequest = { ...new Settings(new PackInfo(), {} as Services).request(), batchSize: 5, resume: smoke }
 
@@ -62,6 +67,29 @@ test('warmed, it prepares the base with the judges of the run to come; a run tha
   await one.warm(request)
   await running
   expect(asked).not.toHaveBeenCalled()
+})
+
+test('warmed while the reader rests, it prepares the later stages too, until somebody uses the engine', async () => {
+  const { one, services } = runner()
+  const stages: string[] = []
+  let last = ''
+  const prepare = async (variant: { stage: string }) => {
+    stages.push(variant.stage)
+    services.engineUse.busy = variant.stage === last
+  }
+  const seat = async () => void stages.push('judges')
+  const { manifest } = pack
+  const unet = { ...manifest.model.unet, graph: {}, weights: { bytes: 1000 } }
+  const small = { ...pack, manifest: { ...manifest, model: { ...manifest.model, unet } } }
+  services.warm = (_name: string, _device: unknown, work: Work) =>
+    work({ pack: small, ports: { engine: { prepare, seat } } })
+  await one.warm(request)
+  expect(stages.splice(0)).toEqual(['base', 'judges'])
+  await one.warm(request, true)
+  expect(stages.splice(0)).toEqual(['base', 'judges', 'aligned', 'fine-tuned'])
+  last = 'aligned'
+  await one.warm(request, true)
+  expect(stages).toEqual(['base', 'judges', 'aligned'])
 })
 
 test('stopped, it returns nothing, keeps what was made, and goes on from there', async () => {
