@@ -100,7 +100,7 @@ export class Engine implements EngineApi {
     return this.queue.run(async (signal) => {
       const { seating } = this.need()
       const images = await this.batches!.draw(units, sampler, signal)
-      return { images, judgesHere: seating.here(units) }
+      return { images, judgesHere: await seating.here(units) }
     })
   }
 
@@ -235,5 +235,5 @@ function fetchAhead(
   const { safety, others } = filesOfJudges(pack, own(judgeIds))
   const pictures = [...filesOf(pack, variant), ...chosenBy.safety, ...chosenBy.others]
   const { come, forget } = files.prefetch([pictures, safety, others], signal)
-  return { safety: come[1]!, all: come[2]!, forget }
+  return { stored: files.stored([...safety, ...others]), safety: come[1]!, all: come[2]!, forget }
 }

@@ -12,11 +12,27 @@ export interface Factors {
   up: Float32Array
 }
 
-/** Row `row` of B·A, as float64 [n]. */
-export function productRow({ rank, columns, down, up }: Factors, row: number): Float64Array {
-  const sum = new Float64Array(columns)
-  for (let k = 0; k < rank; k++) {
-    const b = up[row * rank + k]!
+/** Row `row` of B·A, as float64 [n], into `sum` where given. Terms are added one after another, four in one pass. */
+export function productRow(
+  { rank, columns, down, up }: Factors,
+  row: number,
+  sum = new Float64Array(columns),
+): Float64Array {
+  sum.fill(0)
+  const from = row * rank
+  let k = 0
+  for (; k + 4 <= rank; k += 4) {
+    const [a, b, c, d] = [up[from + k]!, up[from + k + 1]!, up[from + k + 2]!, up[from + k + 3]!]
+    // Those after a zero are left to the loop below: zero times what overflowed would be no number.
+    if (a === 0 || b === 0 || c === 0 || d === 0) break
+    const second = columns * (k + 1)
+    const third = second + columns
+    const fourth = third + columns
+    for (let j = 0, first = columns * k; j < columns; j++)
+      sum[j] = sum[j]! + a * down[first + j]! + b * down[second + j]! + c * down[third + j]! + d * down[fourth + j]!
+  }
+  for (; k < rank; k++) {
+    const b = up[from + k]!
     if (b === 0) continue
     const offset = k * columns
     for (let j = 0; j < columns; j++) sum[j]! += b * down[offset + j]!
@@ -27,8 +43,9 @@ export function productRow({ rank, columns, down, up }: Factors, row: number): F
 /** W ← W + scale·B·A, in place. */
 export function addLowRank(weight: Float32Array, factors: Factors, scale: number): void {
   const { rows, columns } = factors
+  const delta = new Float64Array(columns)
   for (let row = 0; row < rows; row++) {
-    const delta = productRow(factors, row)
+    productRow(factors, row, delta)
     const offset = row * columns
     for (let j = 0; j < columns; j++) weight[offset + j]! += scale * delta[j]!
   }

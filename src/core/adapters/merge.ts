@@ -2,6 +2,7 @@
  * Merging adapters into models of any size: one tensor in memory at a time.
  */
 import { SpqrError } from '../contracts/errors'
+import { allFinite } from '../finite'
 import type { Adapter } from './parse'
 
 /** Adds every adapter that targets `name` to `weight` in place, in the order given; returns how many did. */
@@ -13,7 +14,7 @@ export function applyAdapters(adapters: readonly Adapter[], name: string, weight
     target(weight)
     applied++
   }
-  if (applied > 0 && !weight.every(Number.isFinite)) {
+  if (applied > 0 && !allFinite(weight)) {
     throw new SpqrError(
       'ADAPTER_NAN',
       `After merging, the weight "${name}" is no longer finite.`,

@@ -1,5 +1,6 @@
 /** From one weight's tensors in an adapter file to the function that changes that weight in place. */
 import { SpqrError } from '../contracts/errors'
+import { allFinite } from '../finite'
 import { misshaped } from './foreign'
 import type { Family, Part } from './keys'
 import { addDora, addLowRank, foldTucker, type Factors } from './lowRank'
@@ -20,7 +21,7 @@ const show = (shape: readonly number[]): string => `[${shape.join(', ')}]`
 
 function finiteFloats(file: string, { key, tensor }: Named): Float32Array {
   const floats = tensor.floats()
-  if (!floats.every(Number.isFinite)) {
+  if (!allFinite(floats)) {
     throw new SpqrError(
       'ADAPTER_NAN',
       `"${file}": the tensor "${key}" holds a value that is not a finite number.`,

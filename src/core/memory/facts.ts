@@ -28,8 +28,8 @@ export function variantFacts(variant: string, { model }: Pick<ModelManifest, 'mo
   }
 }
 
-/** U-Nets larger than this are let go before the next one is loaded. */
-const KEPT_BYTES = 64 * 2 ** 20
+/** U-Nets of files larger than this are let go before the next one is loaded. */
+export const KEPT_BYTES = 64 * 2 ** 20
 /** Base, aligned and fine-tuned. */
 const KEPT_SMALL = 3
 

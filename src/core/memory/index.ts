@@ -1,5 +1,5 @@
 /** Whether a model fits a machine, before it is downloaded. */
-export { variantFacts, variantsKept } from './facts'
+export { KEPT_BYTES, variantFacts, variantsKept } from './facts'
 export {
   memoryLine,
   peakFactor,

@@ -4,6 +4,7 @@
  */
 import { applyAdapters, readSafetensors, type Adapter, type SafetensorsFile } from '../../core/adapters'
 import { SpqrError, type Component, type ModelComponent } from '../../core/contracts'
+import { allFinite } from '../../core/finite'
 
 const AGAIN = 'The weights and the manifest are of different versions; publish the pack again.'
 const invalid = (what: string, why: string) =>
@@ -51,7 +52,38 @@ export function assertWeights(what: string, file: SafetensorsFile, component: Co
 }
 
 /**
- * The buffer for `externalData`: little-endian float32, `externalData.bytes` long. Adapters are added in float32, in the order given.
+ * The buffer for `externalData`: little-endian float32, `externalData.bytes` long, without any adapter.
+ * @throws SpqrError SAFETENSORS_INVALID, WEIGHTS_INVALID
+ */
+export function layOutPlain(what: string, component: Component, stored: Uint8Array): Uint8Array<ArrayBuffer> {
+  const file = readSafetensors(stored)
+  assertWeights(what, file, component)
+  const data = new Uint8Array(component.externalData.bytes)
+  for (const { name, offset, length } of component.externalData.tensors) {
+    const weight = new Float32Array(data.buffer, offset, length / 4)
+    weight.set(file.tensors.get(name)!.floats())
+    if (!allFinite(weight)) throw invalid(what, `the tensor "${name}" holds a value that is not a finite number`)
+  }
+  return data
+}
+
+/**
+ * Adds adapters to a buffer for `externalData` in place, in float32 and in the order given; returns it.
+ * @throws SpqrError ADAPTER_NAN
+ */
+export function mergeAdapters<Data extends Uint8Array<ArrayBuffer>>(
+  data: Data,
+  component: Component,
+  adapters: readonly Adapter[],
+): Data {
+  if (adapters.length === 0) return data
+  for (const { name, offset, length } of component.externalData.tensors)
+    applyAdapters(adapters, name, new Float32Array(data.buffer, data.byteOffset + offset, length / 4))
+  return data
+}
+
+/**
+ * The buffer for `externalData` with adapters.
  * @throws SpqrError SAFETENSORS_INVALID, WEIGHTS_INVALID, ADAPTER_NAN
  */
 export function layOut(
@@ -60,15 +92,5 @@ export function layOut(
   stored: Uint8Array,
   adapters: readonly Adapter[] = [],
 ): Uint8Array<ArrayBuffer> {
-  const file = readSafetensors(stored)
-  assertWeights(what, file, component)
-  const data = new Uint8Array(component.externalData.bytes)
-  for (const { name, offset, length } of component.externalData.tensors) {
-    const weight = new Float32Array(data.buffer, offset, length / 4)
-    weight.set(file.tensors.get(name)!.floats())
-    if (!weight.every(Number.isFinite))
-      throw invalid(what, `the tensor "${name}" holds a value that is not a finite number`)
-    applyAdapters(adapters, name, weight)
-  }
-  return data
+  return mergeAdapters(layOutPlain(what, component, stored), component, adapters)
 }

@@ -1,7 +1,8 @@
 /** What a score needs to know of a judge, frozen into the record. */
 import type { Judge, JudgeFacts } from '../../core/contracts'
-import { hashOf } from '../../core/hash'
+import { canonicalJson } from '../../core/hash'
 import { safetyConstants } from '../../core/metrics'
+import { digestHex } from '../events'
 import type { FileLoader } from '../storage/files'
 import { readReference } from './reference'
 
@@ -17,7 +18,7 @@ export async function judgeFacts(
   rates: MeasuredRates,
   signal?: AbortSignal,
 ): Promise<JudgeFacts> {
-  const sha256 = hashOf(judge)
+  const sha256 = await digestHex(new TextEncoder().encode(canonicalJson(judge)))
   if (judge.axis === 'S')
     return { kind: 'safety-multilabel', id: judge.id, sha256, ...safetyConstants(judge), ...rates }
   switch (judge.kind) {

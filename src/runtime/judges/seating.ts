@@ -7,6 +7,8 @@ import type { JudgePanel } from './judgePanel'
 
 /** Files on their way: when those of safety judges, and those of all, are here or have failed; what forgets the rest. */
 export interface Coming {
+  /** Whether all of them are in this browser already: they are then as good as here. */
+  stored: Promise<boolean>
   safety: Promise<void>
   all: Promise<void>
   forget(): void
@@ -15,7 +17,7 @@ export interface Coming {
 export class Seating {
   private wanted: readonly string[] = []
   private safety: readonly string[] = []
-  private coming: { safety: boolean; all: boolean; forget(): void } | null = null
+  private coming: { stored: Promise<boolean>; safety: boolean; all: boolean; forget(): void } | null = null
 
   constructor(private readonly panel: JudgePanel) {}
 
@@ -25,16 +27,16 @@ export class Seating {
     this.wanted = ids
     this.safety = judges.flatMap(({ id, axis }) => (axis === 'S' ? [id] : []))
     if (!coming) return
-    const state = { safety: false, all: false, forget: () => coming.forget() }
+    const state = { stored: coming.stored, safety: false, all: false, forget: () => coming.forget() }
     void coming.safety.then(() => (state.safety = true))
     void coming.all.then(() => (state.all = true))
     this.coming = state
   }
 
   /** Whether nothing is to be waited for before these pictures can be judged but the loading of what is here. */
-  here(units: readonly WorkUnit[]): boolean {
+  async here(units: readonly WorkUnit[]): Promise<boolean> {
     const { coming } = this
-    if (!coming || this.panel.has(this.needed(units))) return true
+    if (!coming || this.panel.has(this.needed(units)) || (await coming.stored)) return true
     return units.every(({ harmful }) => harmful) ? coming.safety : coming.all
   }
 

@@ -60,6 +60,8 @@ export class AdapterShelf {
   private readonly memory = new Map<string, { name: string; bytes: Uint8Array<ArrayBuffer> }>()
   /** Checkpoints that storage has not, for this visit. */
   private readonly held = new Map<string, Uint8Array<ArrayBuffer>>()
+  /** Of the pack, read once: every stage takes the same one. */
+  private readonly accelerators = new Map<string, Adapter>()
   private readonly weights: Map<string, readonly number[]>
 
   constructor(
@@ -148,10 +150,12 @@ export class AdapterShelf {
         'This model has no such accelerator.',
         'Choose the full sampler and a fine-tune.',
       )
-    return parseAdapter(readSafetensors(await this.files.load(file, signal)), this.weights, {
-      strength: 1,
-      name: accelerator.id,
-    })
+    const known = this.accelerators.get(file.sha256)
+    if (known) return known
+    const bytes = await this.files.load(file, signal)
+    const adapter = parseAdapter(readSafetensors(bytes), this.weights, { strength: 1, name: accelerator.id })
+    this.accelerators.set(file.sha256, adapter)
+    return adapter
   }
 
   private entry(id: string) {

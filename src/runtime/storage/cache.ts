@@ -78,12 +78,30 @@ export class ChunkCache {
   /** A chunk whose length and hash are right; null when it is missing or damaged. */
   async chunk(sha256: string, index: ChunkIndex, i: number): Promise<Uint8Array<ArrayBuffer> | null> {
     const expected = index.chunks[i]
-    if (!expected) return null
+    const bytes = expected ? await this.unread(sha256, index, i) : null
+    return bytes && (await digestHex(bytes)) === expected ? bytes : null
+  }
+
+  /**
+   * A file that was stored whole, if it still is what it was: one hash, of all of it. Null where it is not; the chunks' own
+   * hashes then tell which of them are wrong.
+   */
+  async whole(sha256: string, index: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | null> {
+    if (!index.verified) return null
+    const chunks = await Promise.all(index.chunks.map((_, i) => this.unread(sha256, index, i)))
+    const bytes = new Uint8Array(index.bytes)
+    for (const [i, chunk] of chunks.entries()) {
+      if (!chunk) return null
+      bytes.set(chunk, i * index.chunkBytes)
+    }
+    return (await digestHex(bytes)) === sha256 ? bytes : null
+  }
+
+  /** A chunk of the right length, whatever is in it. */
+  private async unread(sha256: string, index: ChunkIndex, i: number): Promise<Uint8Array<ArrayBuffer> | null> {
     const value = await this.read(`${sha256}/${i}`)
-    if (!(value instanceof Uint8Array)) return null
-    const bytes = value as Uint8Array<ArrayBuffer>
     const length = Math.min(index.chunkBytes, index.bytes - i * index.chunkBytes)
-    return bytes.length === length && (await digestHex(bytes)) === expected ? bytes : null
+    return value instanceof Uint8Array && value.length === length ? (value as Uint8Array<ArrayBuffer>) : null
   }
 
   /** Stores a chunk and its hash; keeps quiet once storing was refused. */

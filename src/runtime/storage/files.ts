@@ -64,6 +64,12 @@ export class PackFiles implements FileLoader {
     return loading
   }
 
+  /** Whether all of these were stored whole, so that no network is needed for them. */
+  async stored(files: readonly PackFile[]): Promise<boolean> {
+    const indexes = await Promise.all(files.map(({ sha256, bytes }) => this.cache.index(sha256, bytes)))
+    return indexes.every(({ verified }) => verified)
+  }
+
   /**
    * Begins to load files in this order, a few at a time, so that the network and hashing go on while a session is made; a
    * group waits for the one before it, whose files are needed first. What failed is loaded again by whoever asks for it,
@@ -104,13 +110,14 @@ export class PackFiles implements FileLoader {
   private async loadOnce(file: PackFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     const report = (loaded: number, fromCache: boolean) =>
       this.onEvent({ type: 'download', file: file.path, loaded, total: file.bytes, fromCache })
-    const kept = this.cache.kept(file.sha256)
-    if (kept) {
+    const index = await this.cache.index(file.sha256, file.bytes)
+    const whole = this.cache.kept(file.sha256) ?? (await this.cache.whole(file.sha256, index))
+    throwIfAborted(signal)
+    if (whole) {
       report(file.bytes, true)
-      return kept
+      return whole
     }
     const bytes = new Uint8Array(file.bytes)
-    const index = await this.cache.index(file.sha256, file.bytes)
     const known = [...index.chunks]
     const missing: number[] = []
     let loaded = 0
@@ -125,11 +132,7 @@ export class PackFiles implements FileLoader {
       loaded += chunk.length
     }
     if (missing.length === 0 && index.verified) {
-      // The hashes of the pieces are beside them and could be forged with them; the manifest's decides.
-      if ((await digestHex(bytes)) === file.sha256) {
-        report(file.bytes, true)
-        return bytes
-      }
+      // The hashes of the pieces are beside them and could be forged with them; the manifest's has decided.
       this.corrupt(`"${file.path}" as stored is not the file the manifest names; it is loaded again.`)
       await this.cache.remove(file.sha256)
       return this.loadOnce(file, signal)

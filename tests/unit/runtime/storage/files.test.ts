@@ -54,6 +54,15 @@ describe('files loaded ahead', () => {
     expect(server.asked.map(({ path }) => path).sort()).toEqual(['/tiny/judge.onnx', PATH])
   })
 
+  test('are known to be stored once each of them was verified', async () => {
+    server.files.set('/tiny/judge.onnx', { bytes: other })
+    await open().load(file)
+    expect(await open().stored([file])).toBe(true)
+    expect(await open().stored([file, second])).toBe(false)
+    await open().load(second)
+    expect(await open().stored([file, second])).toBe(true)
+  })
+
   test('one that fails is asked for again by whoever needs it, and fails there with its reason', async () => {
     const files = open()
     files.prefetch([[second, file]])
