@@ -145,11 +145,7 @@ async function measure(ports: OpenPack['ports'], prompts: readonly Prompt[], spe
   return { base, fineTuned }
 }
 
-async function warmUpOf(
-  { engine, now }: OpenPack['ports'],
-  units: readonly WorkUnit[],
-  spec: RunSpec,
-): Promise<WarmUp> {
+async function warmUpOf({ engine, now }: OpenPack['ports'], units: WorkUnit[], spec: RunSpec): Promise<WarmUp> {
   const [first] = units
   const begun = now()
   if (!first) return { images: 0, seconds: 0, loadSeconds: 0 }
