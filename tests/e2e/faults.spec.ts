@@ -4,83 +4,19 @@
  */
 import { expect, test, type BrowserContext, type Page } from '@playwright/test'
 import type { Report } from '../../src/core/contracts'
-import type { ScriptProgress, SpqrScript } from '../../src/evaluation/run/runApi'
+import {
+  BASE,
+  evaluate,
+  fresh,
+  goTo,
+  heard,
+  killWhen,
+  sameBytes,
+  watchWorkers,
+  type Faulty,
+} from '../helpers/faultyPage'
 
-const BASE = { preset: 'custom', n: '4', 'n-benign': '4', steps: '2', batch: '2', ep: 'wasm', threads: '1' }
 const LIVE = { ...BASE, train: 'lite', 'train-steps': '3', 'train-batch': '2', checkpoints: '0,1,3' }
-
-/** Where runs and the checkpoints of trainings are stored. */
-const RUNS = ['spqr-runs', 'spqr-checkpoints']
-
-interface Faulty {
-  spqr: SpqrScript
-  workers: { name: string; worker: Worker }[]
-  heard: string[]
-  inject?: (progress: ScriptProgress) => void
-}
-
-/** Remembers the page's workers, so that they can be ended from outside, which fires no event in the page. */
-function watchWorkers(): void {
-  const scope = globalThis as unknown as Faulty
-  scope.workers = []
-  scope.heard = []
-  globalThis.Worker = class extends Worker {
-    constructor(url: string | URL, options?: WorkerOptions) {
-      super(url, options)
-      scope.workers.push({ name: options?.name ?? '', worker: this })
-    }
-  }
-}
-
-/**
- * A page on which nothing of a run is stored; the model is, so that the faults come where they are meant to, and soon.
- * A fault is met by every page of the context alike.
- */
-async function fresh(page: Page): Promise<Page> {
-  await goTo(page)
-  await page.evaluate(async (names) => {
-    for (const name of names)
-      await new Promise((resolve, reject) => {
-        const request = indexedDB.deleteDatabase(name)
-        request.onsuccess = resolve
-        request.onerror = () => reject(new Error(`"${name}" is still there.`))
-      })
-  }, RUNS)
-  await goTo(page)
-  return page
-}
-async function goTo(page: Page): Promise<void> {
-  await page.goto('about:blank')
-  await page.goto('./')
-  await page.waitForFunction(() => 'spqr' in globalThis)
-}
-
-/** A run in the page; everything it says is heard. */
-const evaluate = (page: Page, parameters: Record<string, string>): Promise<Report> =>
-  page.evaluate((given) => {
-    const scope = globalThis as unknown as Faulty
-    return scope.spqr.evaluate(given, (progress) => {
-      if (progress.message !== null) scope.heard.push(progress.message)
-      scope.inject?.(progress)
-    })
-  }, parameters)
-const heard = (page: Page) => page.evaluate(() => (globalThis as unknown as Faulty).heard.join('\n'))
-
-/** Once `done` pictures are made, or `message` is said, ends the newest worker of a name. */
-const killWhen = (page: Page, name: string, when: { done?: number; message?: string }) =>
-  page.evaluate(
-    ([wanted, { done, message }]) => {
-      const scope = globalThis as unknown as Faulty
-      scope.inject = (progress) => {
-        const due =
-          message === undefined ? (progress.progress?.done ?? -1) >= (done ?? 0) : progress.message?.includes(message)
-        if (!due) return
-        delete scope.inject
-        scope.workers.findLast((one) => one.name === wanted)?.worker.terminate()
-      }
-    },
-    [name, when] as const,
-  )
 
 /** Resolves when so many pictures are made. */
 const reached = (page: Page, pictures: number): Promise<void> =>
@@ -94,17 +30,6 @@ const reached = (page: Page, pictures: number): Promise<void> =>
       }),
     pictures,
   )
-
-/** What two runs of one specification must share, to the last byte; what was stored has its keys in another order. */
-const bytesOf = ({ record, ...report }: Report): string => {
-  const same = { createdAt: '', timings: null, environment: null }
-  const sorted = (_: string, value: unknown): unknown =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value
-  return JSON.stringify({ ...report, ...same, record: { ...record, ...same } }, sorted)
-}
-const sameBytes = (one: Report, other: Report) => bytesOf(one) === bytesOf(other)
 
 /** Sets the page's clock so many days off, as when a computer learns the true time. */
 const jumpClock = (page: Page, days: number): Promise<void> =>
