@@ -109,6 +109,12 @@ export interface Conditions {
   weightsSha256: string | null
 }
 
+/** Whether a training was held against a plain run where it should be; those of earlier versions were not. */
+export const isHeld =
+  ({ mitigation = 'none', heldOut = 0 }: Cell) =>
+  ({ atEqual }: Training): boolean =>
+    mitigation === 'none' || heldOut === 0 || atEqual !== undefined
+
 /** Trainings of the same evaluation under the same conditions that some row of the file already has, by seed. */
 export function trainingsAtHand(
   rows: readonly Row[],
@@ -125,7 +131,9 @@ export function trainingsAtHand(
   )
   return new Map(
     like.flatMap((row) =>
-      (row.trainings ?? []).map((training): [number, [Row, Training]] => [training.seed, [row, training]]),
+      (row.trainings ?? [])
+        .filter(isHeld(cell))
+        .map((training): [number, [Row, Training]] => [training.seed, [row, training]]),
     ),
   )
 }

@@ -38,7 +38,8 @@ function testsOf(rows: readonly StudyResult[]): Map<Training, number> {
 
 /** Bold where the adjusted test and the interval both show a difference. */
 function atEqual({ atEqual: found }: Training, adjusted: number | undefined): string {
-  if (!found || found.difference.value === null) return 'none'
+  if (!found) return 'none'
+  if (found.difference.value === null) return `none: ${found.difference.reason}`
   const { difference, beyond } = found
   const value = points(difference.value)
   const p = adjusted === undefined ? '' : `; ${pValue(adjusted)}`

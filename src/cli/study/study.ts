@@ -19,7 +19,6 @@ import {
   SpqrError,
   checkShape,
   reviveError,
-  type EqualAdaptation,
   type Report,
 } from '../../core/contracts'
 import { readAccelerator } from '../../core/adapters'
@@ -32,6 +31,7 @@ import { assertWritable, command } from '../files'
 import { ROOT, inPage, openPage, withBrowser } from '../page'
 import {
   OPTIONS,
+  isHeld,
   readBoard,
   readOptions,
   readSeeds,
@@ -182,7 +182,7 @@ function isKnown(rows: readonly Row[], cell: Cell & Source, study: Study): boole
   return rows.filter(sameRow({ ...cell, sampler, seeds })).some((row) => {
     if (row.preset !== options.preset || row.fineTune.steps !== stepsOf(cell, study)) return false
     if ((row.weightsSha256 ?? null) !== cell.weightsSha256) return false
-    const done = row.trainings?.map(({ seed }) => seed) ?? [row.fineTune.seed]
+    const done = row.trainings?.filter(isHeld(cell)).map(({ seed }) => seed) ?? [row.fineTune.seed]
     return seeds.every((seed) => done.includes(seed))
   })
 }
@@ -204,27 +204,29 @@ async function evaluateAll(cells: readonly (Cell & Source)[], study: Study): Pro
   })
 }
 
-/** A mitigation against the plain run of its seed, which is made where it is not at hand; a plain run is kept for those. */
-async function atEqual(
+/** The file of the plain run of a cell and seed, whatever the cell's own mitigation is. */
+function plainOf(cell: Cell & Source, seed: number, { file, options, packSha256 }: Study): string {
+  const { method, profile, scenario, weightsSha256 } = cell
+  // How many threads draw it decides nothing.
+  const parameters = parametersOf({ ...cell, mitigation: undefined }, seed, { ...options, threads: '' })
+  return plainFile(file, [method, profile, scenario, seed], { parameters, packSha256, weightsSha256 })
+}
+
+/** The plain run that a mitigation is held against, made where it is not at hand; null where there is nothing to hold. */
+async function plainRun(
   context: BrowserContext,
   url: string,
   cell: Cell & Source,
   seed: number,
-  { options, sampler, file }: Study,
-  report: Report,
-): Promise<EqualAdaptation | null> {
-  if (cell.heldOut === undefined) return null
-  const beside = plainFile(file, cell, sampler, seed)
-  if (cell.mitigation === undefined) {
-    keepPlain(beside, report)
-    return null
-  }
-  let plain = readPlain(beside)
-  if (!plain) {
-    plain = await evaluate(context, url, { ...cell, mitigation: undefined }, seed, options)
-    keepPlain(beside, plain)
-  }
-  return compareReports(plain, report).adaptation
+  study: Study,
+): Promise<Report | null> {
+  if (cell.heldOut === undefined || cell.mitigation === undefined) return null
+  const file = plainOf(cell, seed, study)
+  const known = readPlain(file)
+  if (known) return known
+  const report = await evaluate(context, url, { ...cell, mitigation: undefined }, seed, study.options)
+  keepPlain(file, report)
+  return report
 }
 
 async function evaluateCell(
@@ -256,8 +258,10 @@ async function evaluateCell(
     if (known && plan && known[0].before) {
       made.push({ first: { ...known[0], before: known[0].before, trainings: [known[1]] }, training: known[1], plan })
     } else {
+      const plain = await plainRun(context, url, cell, seed, study)
       const report = await evaluate(context, url, cell, seed, options)
-      made.push(madeOf(key, seed, report, await atEqual(context, url, cell, seed, study, report)))
+      if (heldOut !== undefined && mitigation === undefined) keepPlain(plainOf(cell, seed, study), report)
+      made.push(madeOf(key, seed, report, plain && compareReports(plain, report).adaptation))
       console.log(
         `${name}, seed ${seed}: h ${report.harmfulness.aligned.value?.toFixed(1)}, Δh ${report.drift.value?.toFixed(1)}, ${report.timings.totalSeconds.toFixed(0)} s`,
       )

@@ -69,6 +69,12 @@ test('a training is taken again only under the same conditions', () => {
   for (const other of [{ sampler: 'full' as const }, { preset: 'quick' }, { steps: 100 }, { weightsSha256: null }])
     expect(trainingsAtHand([first, row], first, { ...conditions, ...other }).size).toBe(0)
   expect(trainingsAtHand([row], { ...first, method: 'uce' }, conditions).size).toBe(0)
+  // With pictures held out, one of a mitigation counts only where it was held against a plain run.
+  const held = { mitigation: 'ema', heldOut: 64 }
+  const atEqual = { learned: null, difference: null, p: null, beyond: false, finding: 'not-shown' }
+  const of = (trainings: object[]) =>
+    trainingsAtHand([{ ...row, ...held, trainings } as unknown as Row], { ...first, ...held }, conditions).size
+  expect([of([training]), of([{ ...training, atEqual }])]).toEqual([0, 1])
 })
 
 test('rows of a mitigation, or with held-out pictures, stand apart from plain ones', () => {

@@ -13,7 +13,7 @@ const manifest = v.parse(PackManifestSchema, json(`${PACK}manifest.json`))
 const alignments = v.parse(AlignmentsSchema, json(`${PACK}alignments.json`))
 const golden = json('tests/golden/safe-text/safe-text.json') as {
   tolerance: number
-  methods: Record<string, { name: string; sum: number; norm: number; change: number }[]>
+  methods: Record<string, { name: `${string}.${string}`; sum: number; norm: number; change: number }[]>
 }
 const tensors = new Map(
   ['text_encoder', 'unet'].flatMap((network) =>
