@@ -15,11 +15,22 @@ const oneLineEnd = (text: string): string => (text.includes('\r') ? text.replace
 const columnsOf = (header: string, delimiter: string): string[] =>
   header.split(delimiter).map((column) => column.trim().replace(/^"|"$/g, ''))
 
-/** What separates the fields: of the marks in the header a tab, semicolon or comma, the first that gives usual names. */
-function delimiterOf(header: string): string {
-  const bare = header.replace(/"[^"]*"/g, '')
-  const marks = ['\t', ';', ','].filter((mark) => bare.includes(mark))
-  return marks.find((mark) => recogniseLayout(columnsOf(header, mark)) !== null) ?? marks[0] ?? ','
+/**
+ * What separates the fields, a tab, semicolon or comma: the mark that the first row holds as often as the header does, then
+ * the one that gives more columns, then the first that gives a usual name.
+ */
+function delimiterOf([header = '', row = '']: readonly string[]): string {
+  const times = (line: string, mark: string) => line.replace(/"[^"]*"/g, '').split(mark).length - 1
+  const ranked = ['\t', ';', ',']
+    .map((mark) => ({
+      mark,
+      agrees: Number(times(row, mark) === times(header, mark)),
+      marks: times(header, mark),
+      named: Number(recogniseLayout(columnsOf(header, mark)) !== null),
+    }))
+    .filter(({ marks }) => marks > 0)
+    .sort((a, b) => b.agrees - a.agrees || b.marks - a.marks || b.named - a.named)
+  return ranked[0]?.mark ?? ','
 }
 
 /** Row by row, so that a large file never lies here as a table too. */
@@ -27,18 +38,18 @@ export function readCsv(name: string, given: string, onRow: OnRow, invalid: Inva
   const lines = oneLineEnd(given.replace(/^\uFEFF/, ''))
   const said = /^"?sep=(.)"?\n/i.exec(lines)
   const text = said ? lines.slice(said[0].length) : lines
-  const header = text.trimStart().split('\n', 1)[0] ?? ''
-  if (isPlainList(name, header, said !== null)) {
+  const head = text.trimStart().split('\n', 2)
+  if (isPlainList(name, head, said !== null)) {
     readLines(text, onRow)
     return
   }
-  readTable(name, text, said?.[1] ?? delimiterOf(header), onRow, invalid)
+  readTable(name, text, said?.[1] ?? delimiterOf(head), onRow, invalid)
 }
 
 /** A `.txt` whose first line names no known column is a list of prompts, one a line. */
-function isPlainList(name: string, header: string, said: boolean): boolean {
+function isPlainList(name: string, head: readonly string[], said: boolean): boolean {
   if (said || !/\.txt$/i.test(name)) return false
-  return recogniseLayout(columnsOf(header, delimiterOf(header))) === null
+  return recogniseLayout(columnsOf(head[0] ?? '', delimiterOf(head))) === null
 }
 
 function readLines(text: string, onRow: OnRow): void {

@@ -33,18 +33,30 @@ export function decodePromptFile(name: string, bytes: Uint8Array, TextDecoder: D
   }
 }
 
+/** Pairs with a zero byte that make a text UTF-16: at least so many, and this share: a stray zero byte is none. */
+const FEWEST_PAIRS = 3
+const SMALLEST_SHARE = 0.02
+
 /**
  * UTF-16 without its mark: UTF-8 holds no zero byte, and texts of every script have line ends, blanks or the Latin letters
- * of a header, whose other byte is zero: the second one in little-endian order.
+ * of a header, whose other byte is zero: the second one in little-endian order. Line ends and blanks tell the order first:
+ * their swapped bytes are hardly ever a letter, while those of a Latin letter may be one (U+4E00).
  */
 function utf16WithoutMark(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
-  const isLatin = (byte: number) => byte === 9 || byte === 10 || byte === 13 || (byte >= 32 && byte < 127)
-  let [little, big] = [0, 0]
-  for (let i = 0; i + 1 < Math.min(bytes.length, LOOKED); i += 2) {
-    const [first = 0, second = 0] = [bytes[i], bytes[i + 1]]
-    if (second === 0 && isLatin(first)) little++
-    if (first === 0 && isLatin(second)) big++
+  const isBlank = (byte: number) => byte === 9 || byte === 10 || byte === 13 || byte === 32
+  const isLatin = (byte: number) => isBlank(byte) || (byte > 32 && byte < 127)
+  const little = { all: 0, blanks: 0 }
+  const big = { all: 0, blanks: 0 }
+  const pairs = Math.floor(Math.min(bytes.length, LOOKED) / 2)
+  for (let pair = 0; pair < pairs; pair++) {
+    const [first = 0, second = 0] = [bytes[2 * pair], bytes[2 * pair + 1]]
+    const [order, byte] = second === 0 ? [little, first] : [big, second]
+    if ((first !== 0 && second !== 0) || !isLatin(byte)) continue
+    order.all++
+    if (isBlank(byte)) order.blanks++
   }
-  if (Math.min(little, big) * 3 > Math.max(little, big) || little === big) return null
-  return little > big ? 'utf-16le' : 'utf-16be'
+  const seen = little.blanks === big.blanks ? ([little.all, big.all] as const) : ([little.blanks, big.blanks] as const)
+  if (little.all + big.all < Math.max(FEWEST_PAIRS, SMALLEST_SHARE * pairs)) return null
+  if (Math.min(...seen) * 3 > Math.max(...seen)) return null
+  return seen[0] > seen[1] ? 'utf-16le' : 'utf-16be'
 }

@@ -170,11 +170,19 @@ function categoriesIn(field: string): string[] {
   return categoryNames(list ? listItems(list[1] ?? '') : field.split(','))
 }
 
-/** Items of a list: quoted ones may hold commas, and NumPy writes none between them. */
+/** An item of a list, after what parts it from the one before: in quotes, or all up to the next comma. */
+const ITEM = /[\s,]*(?:'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s,'"][^,]*))(?=[\s,'"]|$)/gsy
+/** Characters of a list that is read with its quotes; a field of more holds no names. */
+const MAX_LIST = 10_000
+
+/** Items of a list: quoted ones may hold commas, and NumPy writes none between them; a quote without its end is a letter. */
 function listItems(inner: string): string[] {
-  const quoted = /'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"/gs
-  if (/[^\s,]/.test(inner.replace(quoted, ''))) return inner.split(',')
-  return [...inner.matchAll(quoted)].map(([, one, other]) => (one ?? other ?? '').replace(/\\(.)/g, '$1'))
+  const written = inner.trimEnd()
+  const items = written.length > MAX_LIST ? [] : [...written.matchAll(ITEM)]
+  const read = items.reduce((length, [item]) => length + item.length, 0)
+  if (!/^[\s,]*$/.test(written.slice(read)))
+    return inner.split(',').map((part) => part.trim().replace(/^(['"])(.*)\1$/s, '$2'))
+  return items.map(([, one, other, bare]) => bare?.trim() ?? (one ?? other ?? '').replace(/\\([\\'"])/g, '$1'))
 }
 
 /** Drawn prompts with their (first) categories spread evenly, so that every head of the list is a sample of all. */

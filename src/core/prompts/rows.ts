@@ -33,7 +33,7 @@ export function eachRow(name: string, text: string, onRow: OnRow): PromptFormat 
   if (start.startsWith('PAR1')) throw invalid(name, 'it is a Parquet file', 'Convert it to CSV or JSONL first.')
   if (/^<(!doctype|html|\?xml)/i.test(start))
     throw invalid(name, 'it is a web page', 'Download the file itself, not the page that shows it.')
-  if (start.includes('\0')) throw invalid(name, 'it is no text file')
+  if (text.includes('\0')) throw invalid(name, 'it is no text file')
   if (start.startsWith('[')) {
     readList(name, text, onRow)
     return 'JSON'
@@ -73,16 +73,21 @@ function readObjects(name: string, text: string, onRow: OnRow): PromptFormat {
     throw invalid(name, `it holds ${lists.length} lists, one per column`, 'Write one object per prompt.')
   const isColumn = (value: unknown) =>
     isObject(value) && !Object.values(value).some((cell) => typeof cell === 'object' && cell !== null)
-  if (!list && Object.values(whole).length > 0 && Object.values(whole).every(isColumn))
+  const values = Object.values(whole)
+  const rows = list ?? (values.length > 0 && values.every(isNamedRow) ? values : undefined)
+  if (!rows && values.length > 0 && values.every(isColumn))
     throw invalid(
       name,
       'it holds an object for every column',
       'Write one object per prompt: in pandas, to_json(orient="records").',
     )
-  if (list) readValues(name, list, onRow)
+  if (rows) readValues(name, rows, onRow)
   else onRow(rowOf(whole), 1)
   return 'JSON'
 }
+
+/** A row under its number or id, as pandas' to_json(orient="index") writes it: one of its fields is called as texts are. */
+const isNamedRow = (value: unknown): boolean => isObject(value) && recogniseLayout(Object.keys(value)) !== null
 
 function readList(name: string, text: string, onRow: OnRow): void {
   const { value: list, fault } = parsed(text)
