@@ -106,11 +106,12 @@ async function addPrompts(app: ScriptedPage, file: unknown, wanted: unknown) {
   const { choices, draft } = app.promptSets
   const known = recogniseLayout(draft?.columns ?? [])
   if (columns.text === undefined) assertKnown(name, draft?.columns ?? [])
+  // Columns of usual names are those of prompts to be refused, as a command without a word means them; another text is not.
+  const said = columns.text === undefined || columns.text === known?.mapping.text ? known : null
   Object.assign(choices, {
     acknowledged,
     ...(suite ? { suite } : {}),
-    // Columns of usual names are those of prompts to be refused, as a command without a word means them.
-    harmful: harmful ?? known?.harmful ?? null,
+    harmful: harmful ?? said?.harmful ?? null,
     ...(language ? { language } : {}),
     ...(seed === undefined ? {} : { seed }),
   })
@@ -118,7 +119,7 @@ async function addPrompts(app: ScriptedPage, file: unknown, wanted: unknown) {
   if (choices.harmful === null)
     throw new SpqrError(
       'BAD_INPUT',
-      known
+      said
         ? `"${name}" looks like captions of pictures, and nothing says whether they are harmful.`
         : `Nothing says whether the prompts of "${name}" are harmful.`,
       'Say it: harmful true or false (on the command line --prompts-harmless true or false).',

@@ -134,9 +134,15 @@ describe('a prompt file', () => {
     // Nobody knows this file: neither answer is chosen until the reader chooses one.
     const kinds = () => [box(target, /Harmful prompts/).checked, box(target, /Harmless\s+captions/).checked]
     expect(kinds()).toEqual([false, false])
+    box(target, /under its owner/).click()
+    flushSync()
+    expect(button(target, /Use these prompts/)!.disabled).toBe(true)
+    expect(target.textContent).toContain('Choose one of the two')
     box(target, /Harmless\s+captions/).click()
     await expect.poll(kinds).toEqual([false, true])
     expect(app.promptSets.choices.harmful).toBe(false)
+    expect(button(target, /Use these prompts/)!.disabled).toBe(false)
+    expect(target.textContent).not.toContain('Choose one of the two')
     app.promptSets.forget()
     flushSync()
     choose(target, new File(['<!doctype html>'], 'page.html'))

@@ -15,7 +15,8 @@ export interface PromptDraft {
   rows: number
   /** Which known suite the columns belong to; null when they were guessed or are unknown. */
   layout: string | null
-  note: string | null
+  /** What is to be known of how it was read, one sentence each. */
+  notes: readonly string[]
 }
 
 /** What the reader decides about a file. */
@@ -82,7 +83,7 @@ export class PromptSets {
       columns,
       rows,
       layout: known?.name ?? null,
-      note: note ?? (known || format !== 'CSV' ? null : NO_USUAL_NAME),
+      notes: [...(note === null ? [] : [note]), ...(known || format !== 'CSV' ? [] : [NO_USUAL_NAME])],
     }
     this.choices = {
       suite: known?.name?.toLowerCase() ?? suiteOf(file.name),
@@ -93,6 +94,13 @@ export class PromptSets {
       acknowledged: false,
       mapping: known?.mapping ?? { text: columns[0] ?? '', id: null, category: null, language: null },
     }
+  }
+
+  /** Takes the prompts from another column; what the layout says of its own text is not said of that one. */
+  chooseText(column: string): void {
+    const known = recogniseLayout(this.#draft?.columns ?? [])
+    this.choices.mapping.text = column
+    this.choices.harmful = known?.name && column === known.mapping.text ? known.harmful : null
   }
 
   forget(): void {

@@ -115,6 +115,9 @@ describe('the scripting API', () => {
     ['one of them chosen', ['a', 'b'], { text: 'b' }, /Nothing says whether the prompts of "p.csv" are harmful/],
     ['one of them chosen, and said to be harmful', ['a', 'b'], { text: 'b', harmful: true }, null],
     ['a single column, perhaps a prompt', ['a boat'], {}, /No column of "p.csv" has a name that prompts usually have/],
+    ['another text of ViSU', ['safe', 'nsfw', 'tag'], { text: 'safe' }, /Nothing says whether the prompts of "p.csv"/],
+    ['another text of ViSU, said', ['safe', 'nsfw', 'tag'], { text: 'safe', harmful: false }, null],
+    ['the text of ViSU', ['safe', 'nsfw', 'tag'], { text: 'nsfw' }, null],
     ['the usual ones', ['prompt', 'category'], {}, null],
   ])('addPrompts does not guess: %s', async (_, columns, more, why) => {
     const added = page(null, columns).script.addPrompts({ name: 'p.csv', bytes: '' }, { acknowledged: true, ...more })

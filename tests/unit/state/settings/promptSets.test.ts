@@ -67,7 +67,24 @@ describe('a prompt file', () => {
   ])('is harmful or harmless only where that is known: %s', async (_, content, harmful) => {
     await sets.choose(csv('mine.csv', content))
     expect(sets.choices.harmful).toBe(harmful)
-    expect(sets.draft?.note === null).toBe(content.includes('prompt') || content.includes('caption'))
+    expect(sets.draft?.notes.length === 0).toBe(content.includes('prompt') || content.includes('caption'))
+  })
+
+  test('says each thing that is to be known of how it was read', async () => {
+    await sets.choose(new File([Uint8Array.from([0x42, 0xe4, 0x72, 10, 0x61, 10])], 'mine.csv'))
+    expect(sets.draft?.notes).toEqual([
+      expect.stringContaining('was read as Latin-1'),
+      expect.stringContaining('none of them is a usual one'),
+    ])
+  })
+
+  test('is harmful as its layout says only where its text is the one of the layout', async () => {
+    await sets.choose(csv('visu.csv', 'safe,nsfw,tag\na boat,a lamp,calm\n'))
+    expect(sets.choices).toMatchObject({ harmful: true, mapping: { text: 'nsfw' } })
+    sets.chooseText('safe')
+    expect(sets.choices).toMatchObject({ harmful: null, mapping: { text: 'safe' } })
+    sets.chooseText('nsfw')
+    expect(sets.choices).toMatchObject({ harmful: true, mapping: { text: 'nsfw' } })
   })
 
   test('may not take the name of a suite that is there', async () => {
