@@ -12,12 +12,12 @@ import {
 } from '../../core/contracts'
 import { sha256Hex } from '../../core/hash'
 import {
-  COMPUTED_METHODS,
   MITIGATION_IDS,
   changesPrediction,
   choosesPicture,
   isGuidance,
   mitigationMethod,
+  UNTRAINED_METHODS,
 } from '../../core/methods'
 import { ROOT } from '../page'
 
@@ -41,7 +41,7 @@ export function sourcesOf(manifest: PackManifest, packs = join(ROOT, 'public', '
   }))
   const known = [...shipped, ...beside]
   // Best of n is left out: one of the judges chooses there, so that its row would be scored by fewer than the others.
-  const computed = COMPUTED_METHODS.filter(
+  const computed = UNTRAINED_METHODS.filter(
     (method) => !choosesPicture(method) && known.every((source) => source.method !== method),
   )
   return [...known, ...computed.map((method): Source => ({ method, weightsSha256: null, file: null }))]

@@ -4,7 +4,7 @@
  * `core/alignment` (closed form), `core/guidance` (while drawing).
  */
 import { CLOSED_FORM, CLOSED_FORM_IDS, isClosedForm } from './closedForm'
-import { GUIDANCE, GUIDANCE_IDS, isGuidance } from './guidance'
+import { GUIDANCE, GUIDANCE_IDS, guardFormat, isGuidance } from './guidance'
 import type { Method } from './method'
 import { shippedMethod } from './shipped'
 
@@ -14,8 +14,10 @@ export * from './mitigations'
 export { type Method, type MethodNumber } from './method'
 export { SHIPPED, shippedMethod } from './shipped'
 
-/** Methods that need no file of a pack, in the order they are offered. */
+/** Methods that are computed here or act while drawing, in the order they are offered; a guard among them needs a file of the pack. */
 export const COMPUTED_METHODS: readonly string[] = [...CLOSED_FORM_IDS, ...GUIDANCE_IDS]
+/** Those of them that need no file of a pack. */
+export const UNTRAINED_METHODS = COMPUTED_METHODS.filter((method) => guardFormat(method) === null)
 
 /** The row of a method that is computed or applied here; undefined where none has this id. */
 export function computedMethod(id: string): Method | undefined {

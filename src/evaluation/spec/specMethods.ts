@@ -16,11 +16,11 @@ import {
 import {
   choosesPicture,
   closedFormMethod,
-  COMPUTED_METHODS,
   guardFormat,
   isClosedForm,
   isGuardFormat,
   isGuidance,
+  UNTRAINED_METHODS,
   type ClosedFormId,
 } from '../../core/methods'
 import type { RunParameters } from './params'
@@ -72,7 +72,7 @@ function conceptsOf(prompts: readonly Prompt[], suites: readonly string[]): stri
 
 /** Methods a pack can be measured with, in the order they are offered. */
 export function availableMethods(pack: RecipePack): string[] {
-  return [...new Set([...adaptersOf(pack, 'alignment').map((adapter) => adapter.method), ...COMPUTED_METHODS, 'none'])]
+  return [...new Set([...adaptersOf(pack, 'alignment').map(({ method }) => method), ...UNTRAINED_METHODS, 'none'])]
 }
 
 export function resolveAlignment(chosen: Chosen, pack: RecipePack, suites: Suites): AlignmentSpec | null {

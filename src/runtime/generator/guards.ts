@@ -22,6 +22,7 @@ interface GuardsOptions {
 
 export class Guards {
   private text: { key: string; part: SoftText } | null = null
+  private signal: AbortSignal | undefined
 
   constructor(private readonly options: GuardsOptions) {}
 
@@ -37,6 +38,8 @@ export class Guards {
     signal: AbortSignal,
   ): Promise<Pick<PipelineOptions, 'redirector' | 'softText'>> {
     const format = inference && guardFormat(inference.method)
+    // The stages of a run without its guard keep what the next one needs; another guidance does not.
+    if (inference && format !== 'soft-prompt') await this.release()
     if (!format) return {}
     const { manifest, runtime, files, shelf, onEvent, oneAtATime } = this.options
     const sha256 = inference.weights ?? ''
@@ -46,10 +49,18 @@ export class Guards {
     if (this.text?.key !== wanted) {
       await this.release()
       const model = { id: manifest.id, textEncoder: packed('text encoder', manifest.model.textEncoder) }
-      this.text = { key: wanted, part: createSoftText(bytes, model, { runtime, files, onEvent, adapters }) }
+      this.text = {
+        key: wanted,
+        part: createSoftText(bytes, model, { runtime, files, onEvent, adapters, signal: () => this.signal }),
+      }
     }
     // What is wrong with it is said before the first picture.
-    if (!oneAtATime) await this.text.part.stage.graph()
+    this.signal = signal
+    try {
+      if (!oneAtATime) await this.text.part.stage.graph()
+    } finally {
+      this.signal = undefined
+    }
     return { softText: this.text.part }
   }
 

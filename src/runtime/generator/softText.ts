@@ -30,7 +30,10 @@ export class SoftText {
       const { ids, tokens } = text.tokenizer.encode(prompt)
       const soft = this.prompt.at(this.prompt.gate(hidden.subarray((tokens - 1) * width, tokens * width)))
       found.set(prompt, hidden)
-      if (soft) guarded.push({ prompt, ids: withPlaces(ids, tokens, this.prompt.tokens), soft })
+      if (!soft) return
+      const cut = tokens + this.prompt.tokens - ids.length
+      if (cut > 0) text.onTruncated(prompt, cut)
+      guarded.push({ prompt, ids: withPlaces(ids, tokens, this.prompt.tokens), soft })
     })
     for (let start = 0; start < guarded.length; start += TEXT_BATCH) {
       const part = guarded.slice(start, start + TEXT_BATCH)
@@ -62,6 +65,8 @@ export interface SoftTextOptions {
   onEvent: OnEvent
   /** Those that change the text encoder. */
   adapters: readonly Adapter[]
+  /** Of the preparing under way; what is loaded again later is not stopped by it. */
+  signal: () => AbortSignal | undefined
 }
 
 /**
@@ -71,7 +76,7 @@ export interface SoftTextOptions {
 export function createSoftText(
   bytes: Uint8Array,
   { id, textEncoder }: { id: string; textEncoder: Component },
-  { runtime, files, onEvent, adapters }: SoftTextOptions,
+  { runtime, files, onEvent, adapters, signal }: SoftTextOptions,
 ): SoftText {
   const prompt = SoftPrompt.read(readSafetensors(bytes), { id, textEncoder: textEncoder.weights.sha256 })
   const soft: GraphPort = { name: 'soft', dtype: 'float32', dims: ['batch', prompt.tokens, prompt.width] }
@@ -84,6 +89,6 @@ export function createSoftText(
     )
   const component = { ...textEncoder, inputs: [...textEncoder.inputs, soft] }
   const create = () =>
-    createGraph(runtime, files, 'guarded text encoder', component, adapters, onEvent, undefined, prompt.graph)
+    createGraph(runtime, files, 'guarded text encoder', component, adapters, onEvent, signal(), prompt.graph)
   return new SoftText(prompt, new Stage({ component, create }))
 }

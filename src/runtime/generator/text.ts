@@ -18,7 +18,7 @@ export class TextEncoder {
   constructor(
     readonly stage: Stage,
     readonly tokenizer: PackTokenizer,
-    private readonly onTruncated: (text: string, tokens: number) => void,
+    readonly onTruncated: (text: string, tokens: number) => void,
   ) {}
 
   /** As `embed`, with the number of tokens that are the text's own: what closed-form alignment needs. */

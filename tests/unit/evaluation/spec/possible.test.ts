@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { expect, test } from 'vitest'
 import { AcceleratorSchema, PROFILES, SCENARIOS } from '../../../../src/core/contracts'
-import { COMPUTED_METHODS, guardFormat } from '../../../../src/core/methods'
+import { UNTRAINED_METHODS } from '../../../../src/core/methods'
 import { defaultParameters, type RunParameters } from '../../../../src/evaluation/spec/params'
 import { possible, prepare } from '../../../../src/evaluation/spec/possible'
 import { createRunSpec } from '../../../../src/evaluation/spec/spec'
@@ -16,8 +16,7 @@ const shipped = manifest.adapters.filter(({ role }) => role === 'alignment').map
 test('every combination of the form either runs, or says why and offers what runs', () => {
   let [runs, offers] = [0, 0]
   // Of a pack without the network of a guard the form does not offer that guard.
-  const methods = COMPUTED_METHODS.filter((method) => guardFormat(method) === null)
-  for (const method of ['', ...shipped, ...methods, 'none'])
+  for (const method of ['', ...shipped, ...UNTRAINED_METHODS, 'none'])
     for (const computed of [false, true])
       for (const profile of [...PROFILES, 'accelerate', 'none'] as const)
         for (const scenario of SCENARIOS)

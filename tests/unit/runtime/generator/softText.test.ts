@@ -11,9 +11,11 @@ const hiddenOf = (said: string) =>
   Float32Array.of(9, 9, 9, 9).map((nine, i) => (i === own(said) - 1 ? word(said) : nine))
 const own = (said: string) => TOKENS[said]!.indexOf(1) + 1
 const word = (said: string) => TOKENS[said]![own(said) - 2]!
+const cut: [string, number][] = []
 const text = {
   shape: [4, 1],
   embed: (texts: readonly string[]) => Promise.resolve(texts.map(hiddenOf)),
+  onTruncated: (said: string, tokens: number) => cut.push([said, tokens]),
   tokenizer: { encode: (said: string) => ({ ids: TOKENS[said]!, tokens: own(said), truncated: 0 }) },
 } as unknown as TextEncoder
 
@@ -26,6 +28,7 @@ const prompt = {
 }
 
 async function embedded(texts: readonly string[]) {
+  cut.length = 0
   const runs: Record<string, Values>[] = []
   const graph = {
     run: (inputs: Record<string, Values>) => {
@@ -48,6 +51,8 @@ test('a prompt with a closed gate keeps its embeddings, and the graph with the t
 
 test('others are read behind g·p, each once, with the gate of their own pooled text', async () => {
   const { embeds, runs } = await embedded(['bad', 'good', 'worse', 'bad'])
+  // With the token before it the longest prompt no longer fits, and that is said.
+  expect(cut).toEqual([['worse', 1]])
   expect(runs).toEqual([
     {
       input_ids: { data: [0, 0, 5, 1, 0, 0, 5, 1], dims: [2, 4] },
