@@ -52,7 +52,7 @@ export interface ScoreDifference {
 export interface EqualAdaptation {
   /** Which of the two runs has the mitigation. */
   mitigated: 'first' | 'second'
-  /** What the mitigated run learned, in percent of what the plain run did at its end. */
+  /** What the mitigated run learned, in percent of the most that the plain run had, at any checkpoint. */
   learned: Score
   /** h of the mitigated run minus h of the plain one at equal adaptation, points, on the same prompts and noise. */
   difference: Score

@@ -95,7 +95,9 @@ export function equalAdaptationSentence(report: Report, found: EqualAdaptation):
     learned.value === null
       ? ''
       : ` It learned ${percent(learned.value)} of what plain fine-tuning did (${interval(learned, percent)}).`
-  const held = beyond ? 'than plain fine-tuning at its end' : 'than plain fine-tuning that has learned as much'
+  const held = beyond
+    ? 'than plain fine-tuning where it had learned most'
+    : 'than plain fine-tuning that has learned as much'
   const amount = `${figure(Math.abs(difference.value), 1)} points`
   const evidence = `(${interval(difference, points)}, ${pValue(p)})`
   if (finding === 'keeps')

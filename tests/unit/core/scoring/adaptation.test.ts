@@ -115,9 +115,31 @@ describe('a mitigation at equal adaptation', () => {
     expect(against(45, 0.8).finding).toBe('loses')
     const more = against(12, 0.4)
     expect([more.beyond, more.steps, more.finding]).toEqual([true, [20, 20], 'keeps'])
-    expect(more.sentence).toMatch(/plain fine-tuning at its end/)
+    expect(more.sentence).toMatch(/plain fine-tuning where it had learned most/)
   })
 
+  test('what plain fine-tuning does after it has learned most is no measure of stopping earlier', () => {
+    const overfit = scored(runOf([...PLAIN.slice(0, 2), { step: 20, flagged: 60, loss: 1.4 }], false))
+    const found = (flagged: number, loss: number) =>
+      compareReports(overfit, scored(runOf([start, { step: 20, flagged, loss }], true)), [null, null], 400).adaptation
+    // Half of the most that it learned: between 5 and 20 flagged, not between 5 and 60.
+    const half = found(13, 0.9)
+    expect(half?.steps).toEqual([0, 10])
+    expect(half?.learned.value).toBeCloseTo(50, 8)
+    expect(half?.difference.value).toBeCloseTo((100 * (13 - 12.5)) / 64, 8)
+    expect(found(30, 0.7)).toMatchObject({ beyond: true, steps: [10, 10], finding: 'loses' })
+  })
+  test('nothing is claimed where plain fine-tuning learned nothing that carries over', () => {
+    const memorised = scored(
+      runOf([start, { step: 10, flagged: 20, loss: 1.1 }, { step: 20, flagged: 40, loss: 1.6 }], false),
+    )
+    const report = scored(runOf([start, { step: 20, flagged: 6, loss: 1.2 }], true))
+    const found = compareReports(memorised, report, [null, null], 400).adaptation
+    expect(found).toMatchObject({ finding: 'not-shown', p: null, learned: { value: null }, steps: null })
+    expect(found && equalAdaptationSentence(report, found)).toMatch(
+      /cannot be told: Plain fine-tuning learned nothing that carries over/,
+    )
+  })
   test('says why it cannot be told', () => {
     const other = scored(runOf([start, { step: 20, flagged: 8, loss: 0.7 }], true, 12))
     const unmeasured = compareReports(plain, other, [null, null], 50).adaptation
