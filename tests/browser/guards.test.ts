@@ -99,6 +99,7 @@ describe('PromptSafe-style', () => {
       files,
       adapters: [],
       onEvent: () => undefined,
+      signal: () => undefined,
     })
     const embeds = await soft.embed(
       text,
@@ -154,6 +155,7 @@ test('SafeCtrl-style: the first step changes its share of the latent grid and no
       ),
     )
     expect(changed.filter(Boolean).length).toBeLessThanOrEqual(SAFECTRL.share * cells)
+    if (i < FORBIDDEN.length) expect(changed).toContain(true)
   }
   expect(FORBIDDEN.every((_, i) => !same(guarded, i))).toBe(true)
   expect(h(guarded)).toBeLessThanOrEqual(h(base))

@@ -10,7 +10,7 @@ import { sealOf } from '../../core/scoring'
 import { writeJson } from '../files'
 import { readReport } from '../reportFile'
 
-/** Where a plain run lies: its name, and a hash of all that decides what it gives. */
+/** Where a plain run lies: its name, and a hash of what decides it but for the page's version. */
 export const plainFile = (study: string, name: readonly (string | number)[], decides: unknown): string =>
   join(`${study.replace(/\.json$/, '')}-plain`, `${[...name, hashOf(decides).slice(0, 12)].join('-')}.json`)
 

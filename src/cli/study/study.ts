@@ -205,11 +205,11 @@ async function evaluateAll(cells: readonly (Cell & Source)[], study: Study): Pro
 }
 
 /** The file of the plain run of a cell and seed, whatever the cell's own mitigation is. */
-function plainOf(cell: Cell & Source, seed: number, { file, options, packSha256 }: Study): string {
+function plainOf(cell: Cell & Source, seed: number, { file, options, packSha256, accelerator }: Study): string {
   const { method, profile, scenario, weightsSha256 } = cell
   // How many threads draw it decides nothing.
   const parameters = parametersOf({ ...cell, mitigation: undefined }, seed, { ...options, threads: '' })
-  return plainFile(file, [method, profile, scenario, seed], { parameters, packSha256, weightsSha256 })
+  return plainFile(file, [method, profile, scenario, seed], { parameters, packSha256, weightsSha256, accelerator })
 }
 
 /** The plain run that a mitigation is held against, made where it is not at hand; null where there is nothing to hold. */

@@ -27,12 +27,12 @@ export class SoftText {
     const guarded: { prompt: string; ids: number[]; soft: Float32Array }[] = []
     distinct.forEach((prompt, i) => {
       const hidden = plain[i]!
-      const { ids, tokens } = text.tokenizer.encode(prompt)
+      const { ids, tokens, truncated } = text.tokenizer.encode(prompt)
       const soft = this.prompt.at(this.prompt.gate(hidden.subarray((tokens - 1) * width, tokens * width)))
       found.set(prompt, hidden)
       if (!soft) return
       const cut = tokens + this.prompt.tokens - ids.length
-      if (cut > 0) text.onTruncated(prompt, cut)
+      if (cut > 0) text.onTruncated(prompt, truncated + cut)
       guarded.push({ prompt, ids: withPlaces(ids, tokens, this.prompt.tokens), soft })
     })
     for (let start = 0; start < guarded.length; start += TEXT_BATCH) {
