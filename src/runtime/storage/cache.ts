@@ -5,11 +5,14 @@
  */
 import { del, get, keys, set, type UseStore } from 'idb-keyval'
 import * as v from 'valibot'
-import { digestHex } from '../events'
+import { digestHex, throwIfAborted } from '../events'
 import { openStore } from './database'
 
 /** 4 MiB: small enough to heal cheaply, large enough that a pack needs few transactions. */
 export const CHUNK_BYTES = 4 * 2 ** 20
+
+/** Chunks that are read side by side: as many are in memory beside the file they belong to. */
+const LANES = 4
 
 /** IndexedDB database of pack files. */
 export const PACK_DATABASE = 'spqr-packs'
@@ -84,17 +87,29 @@ export class ChunkCache {
 
   /**
    * A file that was stored whole, if it still is what it was: one hash, of all of it. Null where it is not; the chunks' own
-   * hashes then tell which of them are wrong.
+   * hashes then tell which of them are wrong. Throws ABORTED.
    */
-  async whole(sha256: string, index: ChunkIndex): Promise<Uint8Array<ArrayBuffer> | null> {
+  async whole(sha256: string, index: ChunkIndex, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null> {
     if (!index.verified) return null
-    const chunks = await Promise.all(index.chunks.map((_, i) => this.unread(sha256, index, i)))
     const bytes = new Uint8Array(index.bytes)
-    for (const [i, chunk] of chunks.entries()) {
-      if (!chunk) return null
-      bytes.set(chunk, i * index.chunkBytes)
+    let next = 0
+    const lane = async (): Promise<boolean> => {
+      while (next < index.chunks.length) {
+        throwIfAborted(signal)
+        const i = next++
+        const chunk = await this.unread(sha256, index, i)
+        if (!chunk) {
+          // Nobody needs the others.
+          next = index.chunks.length
+          return false
+        }
+        bytes.set(chunk, i * index.chunkBytes)
+      }
+      return true
     }
-    return (await digestHex(bytes)) === sha256 ? bytes : null
+    const lanes = await Promise.all(Array.from({ length: LANES }, lane))
+    throwIfAborted(signal)
+    return lanes.every(Boolean) && (await digestHex(bytes)) === sha256 ? bytes : null
   }
 
   /** A chunk of the right length, whatever is in it. */

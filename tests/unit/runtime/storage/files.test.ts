@@ -159,6 +159,43 @@ describe('a file of a pack', () => {
     expect(await open().load(file)).toEqual(content)
   })
 
+  test('is not called forged where one read of an intact file failed', async () => {
+    await open().load(file)
+    const get = store.get.bind(store)
+    let failing = true
+    vi.spyOn(store, 'get').mockImplementation((key) => {
+      if (!failing || key !== `${file.sha256}/3`) return get(key)
+      failing = false
+      return Promise.reject(new DOMException('The connection was lost.', 'InvalidStateError'))
+    })
+    server.offline = true
+    events = []
+    expect(await open().load(file)).toEqual(content)
+    expect(failing).toBe(false)
+    expect(warnings()).toEqual([])
+    expect(events.at(-1)).toMatchObject({ type: 'download', loaded: 10_000, fromCache: true })
+    expect(await open().load(file)).toEqual(content)
+  })
+
+  test('is read from storage a few pieces at a time, and no further once stopped', async () => {
+    await open().load(file)
+    const get = store.get.bind(store)
+    const stop = new AbortController()
+    let [reading, most, pieces] = [0, 0, 0]
+    vi.spyOn(store, 'get').mockImplementation(async (key) => {
+      reading++
+      most = Math.max(most, reading)
+      if (!key.endsWith('/index') && ++pieces === 12) stop.abort()
+      const value = await get(key)
+      reading--
+      return value
+    })
+    expect(await open().load(file)).toEqual(content)
+    expect([most, pieces]).toEqual([4, 10])
+    await expect(open().load(file, stop.signal)).rejects.toEqual(failure('ABORTED', /stopped/))
+    expect(pieces).toBeLessThanOrEqual(14)
+  })
+
   test('heals from a server that knows no ranges', async () => {
     await open().load(file)
     store.values.delete(`${file.sha256}/4`)
