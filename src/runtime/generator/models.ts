@@ -17,7 +17,7 @@ import { Denoiser } from './denoiser'
 import { throwIfAborted, type OnEvent } from '../events'
 import type { PackFiles } from '../storage/files'
 import { GpuLoop } from './gpuLoop'
-import { createGraph } from './createGraph'
+import { createGraph, forgetWeights } from './createGraph'
 import type { Graph } from './graph'
 import { Guards } from './guards'
 import type { OrtRuntime } from '../ort'
@@ -198,6 +198,7 @@ export class Models {
     this.text = this.decoder = this.gpu = null
     this.unets.clear()
     this.known.clear()
+    forgetWeights(this.options.files)
     for (const part of parts) await part?.release()
   }
 
@@ -219,10 +220,8 @@ export class Models {
 
   private async closedFormAdapter(spec: ClosedFormAlignment, signal: AbortSignal): Promise<Adapter> {
     const bytes = await this.closedForm(spec, signal)
-    return parseAdapter(readSafetensors(bytes), adaptableWeights(this.options.manifest), {
-      strength: 1,
-      name: spec.method,
-    })
+    const options = { strength: 1, name: spec.method }
+    return parseAdapter(readSafetensors(bytes), adaptableWeights(this.options.manifest), options)
   }
 
   /** Always computed on the base weights and the base text encoder. */
@@ -242,13 +241,12 @@ export class Models {
   }
 
   private async textEncoder(key: string, adapters: readonly Adapter[], signal: AbortSignal): Promise<TextEncoder> {
-    const { tokenizer } = this.options
     throwIfAborted(signal)
     const built = await this.build(
       this.text,
       key,
       () =>
-        new TextEncoder(this.stage('text encoder', 'textEncoder', adapters), tokenizer, (text, tokens) =>
+        new TextEncoder(this.stage('text encoder', 'textEncoder', adapters), this.options.tokenizer, (text, tokens) =>
           this.onEvent({
             type: 'warning',
             code: 'PROMPT_TOO_LONG',
@@ -292,8 +290,10 @@ export class Models {
   }
 
   private graph(what: string, component: ModelComponent, adapters: readonly Adapter[]): Promise<Graph> {
-    const { runtime, files, published } = this.options
-    if ('graph' in component) return createGraph(runtime, files, what, component, adapters, this.onEvent, this.signal)
+    const { runtime, files, published, manifest } = this.options
+    const keep = adapters.length > 0 || component === manifest.model.unet
+    if ('graph' in component)
+      return createGraph(runtime, files, what, component, adapters, this.onEvent, this.signal, { keep })
     if (!published) throw new SpqrError('BAD_INPUT', `The files of the ${what} are not open.`, 'Open the model again.')
     return createPublished(runtime, published, what, component, adapters, this.onEvent, this.signal)
   }

@@ -89,6 +89,8 @@ export function createSoftText(
     )
   const component = { ...textEncoder, inputs: [...textEncoder.inputs, soft] }
   const create = () =>
-    createGraph(runtime, files, 'guarded text encoder', component, adapters, onEvent, signal(), prompt.graph)
+    createGraph(runtime, files, 'guarded text encoder', component, adapters, onEvent, signal(), {
+      ...{ instead: prompt.graph, keep: adapters.length > 0 },
+    })
   return new SoftText(prompt, new Stage({ component, create }))
 }

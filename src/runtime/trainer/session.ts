@@ -10,7 +10,7 @@ import {
 import { mitigationMethod } from '../../core/methods'
 import type { AnchorBank } from '../../core/mitigation'
 import { initialLora, rootMeanSquare } from '../../core/training'
-import { adaptableWeights, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
+import { adaptableWeights, changesOf, targetsOf, type AdapterShelf } from '../storage/adapterShelf'
 import type { KeyValue } from '../storage/cache'
 import type { Device } from '../device'
 import { throwIfAborted, type OnEvent } from '../events'
@@ -180,7 +180,7 @@ async function embedded(
   signal: AbortSignal,
 ): Promise<Map<string, Float32Array>> {
   const component = packed('text encoder', manifest.model.textEncoder)
-  const own = adapters.map((one) => targetsOf(one, manifest.model.textEncoder, 'text_encoder.'))
+  const own = changesOf(adapters, manifest.model.textEncoder, 'text_encoder.')
   const graph = await createGraph(runtime, files, 'text encoder', component, own, onEvent, signal)
   const texts = [...new Set(all)]
   const stage = new Stage({ component, create: () => Promise.resolve(graph) })
