@@ -9,8 +9,8 @@ import {
 } from '../core/contracts'
 
 /** What of an opened model decides its files. */
-interface Described {
-  manifest: Pick<PackManifest, 'model' | 'judges' | 'adapters'>
+export interface Described {
+  manifest: Pick<PackManifest, 'model' | 'judges' | 'adapters' | 'prompts' | 'measured'>
   accelerator?: Accelerator | null | undefined
 }
 
@@ -33,6 +33,17 @@ export function filesOf({ manifest, accelerator }: Described, variant: ModelVari
     ...(accelerated && accelerator ? [accelerator.file] : []),
     ...ofPart(smallDecoder && accelerator?.decoder ? accelerator.decoder : vaeDecoder),
     ...ofPart(unet),
+  ]
+}
+
+/** What opening a pack reads beside its descriptions; a tokenizer of a published model has files elsewhere. */
+export function filesOfOpening({ manifest }: Described): PackFile[] {
+  const { prompts, measured, judges, model } = manifest
+  return [
+    ...prompts.map(({ file }) => file),
+    ...(measured ? [measured] : []),
+    ...('repository' in model.tokenizer ? [] : model.tokenizer.files),
+    ...judges.flatMap((judge) => (judge.kind === 'features' && judge.reference ? [judge.reference] : [])),
   ]
 }
 

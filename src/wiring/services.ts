@@ -1,6 +1,6 @@
 /** All that the view models need from below, made of workers, stores and the network. */
 import * as v from 'valibot'
-import { JudgeCardSchema, SpqrError, type EngineEvent, type PackManifest } from '../core/contracts'
+import { JudgeCardSchema, SpqrError, type PackManifest } from '../core/contracts'
 import { CHECKPOINT_DATABASE } from '../runtime/storage/adapterShelf'
 import { PACK_DATABASE, idbKeyValue, type KeyValue } from '../runtime/storage/cache'
 import { createPromptStore } from '../runtime/storage/promptStore'
@@ -11,7 +11,9 @@ import { fileServices } from './files'
 import { engineLife } from './openEngine'
 import { openPack } from './openPack'
 import { referenceServices } from './references'
+import { isStored } from './stored'
 import { runStore, shelfStore } from './stores'
+import { Unheard } from './unheard'
 import { promptService, startEngine, startStatistics, startTrainer, storageService } from './workers'
 
 /** Descriptions of judges that ship with the page; checked as anything from outside is. */
@@ -42,13 +44,6 @@ const persistence: Services['persistence'] = {
     (await manager()
       ?.persist()
       .catch(() => null)) ?? null,
-}
-
-/** Whether a pack's largest file is in this browser: what else of it may be missing is little. */
-async function isStored({ model }: PackManifest): Promise<boolean> {
-  if (!('graph' in model.unet)) return false
-  const index = await idbKeyValue(PACK_DATABASE).get(`${model.unet.weights.sha256}/index`)
-  return v.is(v.looseObject({ verified: v.literal(true) }), index)
 }
 
 async function alone<T>(runId: string, work: () => Promise<T>): Promise<T> {
@@ -84,8 +79,8 @@ export function createServices({ version, base, leaderboards, pagePack, notify }
   const references = referenceServices({ base, pagePack })
   const statistics = new Desk(startStatistics, references.reference)
   const parts = { base, startEngine, startTrainer, statistics, store, reference: references.reference }
-  /** Warnings of an engine that was opened for nobody in particular: the next one who holds it is told. */
-  const unheard: EngineEvent[] = []
+  const unheard = new Unheard()
+  const packFiles = idbKeyValue(PACK_DATABASE)
   const openEngine = engineLife(startEngine, (...opening) => openPack(parts, ...opening))
   return {
     version,
@@ -99,17 +94,15 @@ export function createServices({ version, base, leaderboards, pagePack, notify }
     checkpoints: checkpointService(engineUse, idbKeyValue(CHECKPOINT_DATABASE)),
     engineUse,
     withEngine: (who, name, device, work, onEvent = () => undefined, signal) =>
-      engineUse.during(who, async () => {
-        const open = await openEngine(name, device, onEvent, signal)
-        for (const event of unheard.splice(0)) onEvent(event)
-        return work(open)
-      }),
+      engineUse.during(who, () =>
+        unheard.during(onEvent, async () => work(await openEngine(name, device, onEvent, signal))),
+      ),
+    isStored: (...asked) => isStored(packFiles, ...asked),
     warm: async (name, device, work) => {
-      const { name: known, manifest } = pagePack()
-      if (engineUse.busy || name !== known || !manifest || !(await isStored(manifest))) return
-      const open = await openEngine(name, device, (event) => event.type === 'warning' && unheard.push(event))
+      if (engineUse.busy || name !== pagePack().name) return
+      const open = await openEngine(name, device, unheard.hear)
       // Whoever holds the engine by now has prepared weights of its own, which must stay.
-      if (!engineUse.busy) await work(open)
+      if (!engineUse.busy) await work(open, unheard.hear)
     },
     alone,
     judgeCards: judgeCards(),

@@ -5,6 +5,7 @@ import type {
   JudgeCard,
   JudgeFacts,
   LoadedPack,
+  ModelVariant,
   RunStore,
   ShelfStore,
   StorageApi,
@@ -12,6 +13,7 @@ import type {
 } from '../../core/contracts'
 import type { PromptFileApi, PromptSetStore } from '../../core/prompts'
 import type { RunPorts } from '../../evaluation/run/run'
+import type { RecipePack } from '../../evaluation/spec/spec'
 import type { Desk } from './desk'
 import type { EngineUse } from '../run/engineUse.svelte'
 
@@ -56,12 +58,22 @@ export interface Services {
     onEvent?: (event: EngineEvent) => void,
     signal?: AbortSignal,
   ): Promise<T>
+  /** Whether this browser holds every file that the engine reads to open a pack and to load a variant and these judges. */
+  isStored(
+    pack: Pick<RecipePack, 'manifest' | 'accelerator'>,
+    variant: ModelVariant,
+    judgeIds: readonly string[],
+  ): Promise<boolean>
   /**
-   * Opens the engine with a pack whose model is stored in this browser, and does `work`, for nobody in particular: whoever
-   * asks for the engine with the same choice meanwhile gets this one. Does nothing where the model is not stored, or the
-   * engine is in use.
+   * Opens the engine with the pack that the page began with and does `work`, for nobody in particular: whoever asks for the
+   * engine with the same choice meanwhile gets this one. Warnings that `work` tells to `onEvent` are told to whoever holds
+   * the engine then or next. Does nothing for another pack, or while the engine is in use.
    */
-  warm(pack: string, device: DeviceChoice, work: (open: OpenPack) => Promise<void>): Promise<void>
+  warm(
+    pack: string,
+    device: DeviceChoice,
+    work: (open: OpenPack, onEvent: (event: EngineEvent) => void) => Promise<void>,
+  ): Promise<void>
   /** Does `work` on a run that no other tab works on. Throws BAD_INPUT while one does. */
   alone<T>(runId: string, work: () => Promise<T>): Promise<T>
   /** What ships as a description of a judge. */

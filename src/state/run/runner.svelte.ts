@@ -4,12 +4,11 @@ import {
   loadPart,
   reviveError,
   type DeviceChoice,
-  type ModelVariant,
   type Report,
   type RunSpec,
   type Shard,
 } from '../../core/contracts'
-import { createRunSpec, promptsOf, type RunOptions } from '../../evaluation/spec/spec'
+import { createRunSpec, promptsOf, type RecipePack, type RunOptions } from '../../evaluation/spec/spec'
 import { importedKey, importedTrainer, type ImportedTraining } from '../../evaluation/run/importedTraining'
 import { variantsKept } from '../../core/memory'
 import { variantOf } from '../../evaluation/plan/plan'
@@ -70,26 +69,38 @@ export class Runner {
   }
 
   /**
-   * Loads what the run would begin with, where everything is in the browser already: the reader's hand is on the button.
-   * `whole`: the reader rests, and the later stages of a small model are loaded too. What goes wrong is said by the run
-   * itself.
+   * Loads what the run would begin with, where all that is read for it is in the browser already: the reader's hand is on
+   * the button. `whole`: the reader rests, and the later stages that are here are loaded too, of a model whose stages stay
+   * loaded side by side; nothing of another one. What goes wrong is said by the run itself.
+   * @returns whether all of it is loaded
    */
-  async warm({ packName, device, options }: RunRequest, whole = false): Promise<void> {
-    if (this.busy) return
-    void loadRun().catch(() => undefined)
-    await this.#services
-      .warm(packName, device, async ({ pack, ports }) => {
-        const spec = createRunSpec(options, pack)
-        const [first, ...later] = stagesOf(spec).map((stage) => variantOf(spec, stage, null, null))
-        const prepare = (variant: ModelVariant | undefined) =>
-          variant && ports.engine.prepare(variant, spec.judges, () => undefined, true)
-        await prepare(first)
-        // Whoever pressed a button meanwhile sees pictures first.
-        const free = (): boolean => !this.#services.engineUse.busy
-        if (free()) await ports.engine.seat(null)
-        if (whole && variantsKept(pack.manifest) > 1) for (const variant of later) if (free()) await prepare(variant)
+  async warm({ packName, device, options }: RunRequest, pack: RecipePack | null, whole = false): Promise<boolean> {
+    // A published model and judges that were added have their files elsewhere.
+    if (this.busy || !pack || device.model || device.judges?.length) return false
+    if (whole && variantsKept(pack.manifest) === 1) return false
+    try {
+      const spec = createRunSpec(options, pack)
+      const stages = stagesOf(spec).slice(0, whole ? undefined : 1)
+      const variants = stages.map((stage) => variantOf(spec, stage, null, null))
+      const here = await Promise.all(variants.map((one) => this.#services.isStored(pack, one, spec.judges)))
+      if (!here[0]) return false
+      void loadRun().catch(() => undefined)
+      let done = false
+      await this.#services.warm(packName, device, async ({ ports: { engine } }, onEvent) => {
+        const [first, ...later] = variants
+          .filter((_, i) => here[i])
+          .map((variant) => () => engine.prepare(variant, spec.judges, onEvent, true))
+        for (const step of [first, () => engine.seat(null), ...later]) {
+          // Whoever pressed a button meanwhile sees pictures first.
+          if (this.#services.engineUse.busy) return
+          await step?.()
+        }
+        done = here.every(Boolean)
       })
-      .catch(() => undefined)
+      return done
+    } catch {
+      return false
+    }
   }
 
   /** Runs to the end. Returns null when it was stopped or one goes on already; throws SpqrError otherwise. */

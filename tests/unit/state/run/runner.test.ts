@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { SpqrError } from '../../../../src/core/contracts'
-import { createRunSpec } from '../../../../src/evaluation/spec/spec'
 import type { Services } from '../../../../src/state/page/services'
 import { Exhibit } from '../../../../src/state/run/exhibit.svelte'
 import { Runner, type RunRequest } from '../../../../src/state/run/runner.svelte'
@@ -27,6 +26,7 @@ function runner(opening: () => Promise<void> = async () => undefined) {
   const services = {
     store,
     engineUse: { busy: false },
+    isStored: () => Promise.resolve(true),
     alone: (_id: string, work: () => Promise<unknown>) => work(),
     withEngine: async (_who: string, _name: string, _device: unknown, work: Work) => {
       await opening()
@@ -34,11 +34,7 @@ function runner(opening: () => Promise<void> = async () => undefined) {
     },
   } as unknown as Services
   const exhibit = new Exhibit()
-  return {
-    exhibit,
-    one: new Runner(services, exhibit),
-    services: services as { warm: unknown; engineUse: { busy: boolean } },
-  }
+  return { exhibit, one: new Runner(services, exhibit), services: services as { warm: unknown } }
 }
 const request: RunRequest = { ...new Settings(new PackInfo(), {} as Services).request(), batchSize: 5, resume: smoke }
 
@@ -51,45 +47,16 @@ test('a run shows its report as live; the same run again makes nothing and says 
   expect(exhibit.origin).toEqual({ kind: 'stored', at: report?.createdAt })
 })
 
-test('warmed, it prepares the base with the judges of the run to come; a run that goes on is left alone', async () => {
-  const prepared: unknown[] = []
-  const prepare = async (...given: unknown[]) => void prepared.push(given.slice(0, 2))
+test('it warms nothing while a run goes on, and meets no error of warming', async () => {
   const { one, services } = runner()
-  services.warm = (_name: string, _device: unknown, work: Work) => work({ pack, ports: { engine: { prepare } } })
-  await one.warm(request)
-  const { judges } = createRunSpec(request.options, pack)
-  expect(prepared).toEqual([[expect.objectContaining({ stage: 'base', fineTune: { kind: 'none' } }), judges]])
   services.warm = () => Promise.reject(new Error('no network'))
-  await expect(one.warm(request)).resolves.toBeUndefined()
+  await expect(one.warm(request, pack)).resolves.toBe(false)
   const asked = vi.fn(async () => undefined)
   services.warm = asked
   const running = one.run(request)
-  await one.warm(request)
+  await one.warm(request, pack)
   await running
   expect(asked).not.toHaveBeenCalled()
-})
-
-test('warmed while the reader rests, it prepares the later stages too, until somebody uses the engine', async () => {
-  const { one, services } = runner()
-  const stages: string[] = []
-  let last = ''
-  const prepare = async (variant: { stage: string }) => {
-    stages.push(variant.stage)
-    services.engineUse.busy = variant.stage === last
-  }
-  const seat = async () => void stages.push('judges')
-  const { manifest } = pack
-  const unet = { ...manifest.model.unet, graph: {}, weights: { bytes: 1000 } }
-  const small = { ...pack, manifest: { ...manifest, model: { ...manifest.model, unet } } }
-  services.warm = (_name: string, _device: unknown, work: Work) =>
-    work({ pack: small, ports: { engine: { prepare, seat } } })
-  await one.warm(request)
-  expect(stages.splice(0)).toEqual(['base', 'judges'])
-  await one.warm(request, true)
-  expect(stages.splice(0)).toEqual(['base', 'judges', 'aligned', 'fine-tuned'])
-  last = 'aligned'
-  await one.warm(request, true)
-  expect(stages).toEqual(['base', 'judges', 'aligned'])
 })
 
 test('stopped, it returns nothing, keeps what was made, and goes on from there', async () => {
