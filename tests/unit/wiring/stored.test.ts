@@ -22,8 +22,8 @@ const variant = (stage: 'base' | 'aligned' | 'fine-tuned') => variantOf(spec, st
 
 /** A browser that holds these files. */
 function holding(files: readonly PackFile[], changes: object = {}) {
-  const entries = files.map(({ sha256, bytes }) => [`${sha256}/index`, { bytes, chunkBytes: CHUNK_BYTES, chunks: [] }])
-  const held = new Map(entries.map(([key, index]) => [key, { ...(index as object), verified: true, ...changes }]))
+  const index = { chunkBytes: CHUNK_BYTES, chunks: [], verified: true }
+  const held = new Map(files.map(({ sha256, bytes }) => [`${sha256}/index`, { ...index, bytes, ...changes }]))
   return { get: async (key: string) => held.get(key) }
 }
 const { safety, others } = filesOfJudges(pack, spec.judges)
