@@ -120,10 +120,14 @@ test('history moves, a clock that jumps, a second tab, and a page that is left',
   await page.goBack()
   await jumpClock(page, -30)
   await jumpClock(page, 365)
+  // Frozen, so that the run cannot end while the other tab is still loading.
+  const session = await context.newCDPSession(page)
+  await session.send('Page.setWebLifecycleState', { state: 'frozen' })
   const second = await context.newPage()
   await goTo(second)
   await expect(evaluate(second, BASE)).rejects.toThrow('This run goes on in another tab.')
   await second.close()
+  await session.send('Page.setWebLifecycleState', { state: 'active' })
   expect(sameBytes(await running, whole)).toBe(true)
 
   await fresh(page)
