@@ -1,8 +1,7 @@
 /** Whether all that an engine would read of a pack is in this browser, so that nothing of it travels. */
-import * as v from 'valibot'
-import type { ModelVariant, PackFile } from '../core/contracts'
+import type { ModelVariant } from '../core/contracts'
 import { filesOf, filesOfJudges, filesOfOpening, type Described } from '../runtime/ahead'
-import { CHUNK_BYTES, type KeyValue } from '../runtime/storage/cache'
+import { ChunkCache, type KeyValue } from '../runtime/storage/cache'
 
 /**
  * Looks for the files that opening the pack, preparing a variant and loading its judges read, those of a judge that chooses
@@ -10,7 +9,7 @@ import { CHUNK_BYTES, type KeyValue } from '../runtime/storage/cache'
  * @param store that of pack files
  */
 export async function isStored(
-  store: Pick<KeyValue, 'get'>,
+  store: KeyValue,
   pack: Described,
   variant: ModelVariant,
   judgeIds: readonly string[],
@@ -24,10 +23,5 @@ export async function isStored(
   if (!known || !own) return false
   const { safety, others } = filesOfJudges(pack, asked)
   const files = [...filesOfOpening(pack), ...filesOf(pack, variant), ...safety, ...others]
-  return (await Promise.all(files.map((file) => isWhole(store, file)))).every(Boolean)
-}
-
-async function isWhole(store: Pick<KeyValue, 'get'>, { sha256, bytes }: PackFile): Promise<boolean> {
-  const whole = { verified: v.literal(true), bytes: v.literal(bytes), chunkBytes: v.literal(CHUNK_BYTES) }
-  return v.is(v.looseObject(whole), await store.get(`${sha256}/index`))
+  return new ChunkCache(store, () => undefined).stored(files)
 }

@@ -1,5 +1,6 @@
 /** Layers of the small networks of guards, read from the files that come with a pack. */
 import type { SafetensorsFile } from '../adapters'
+import { allFinite } from '../finite'
 
 /** A layer y = W·x + b; `weight` row-major [rows, columns]. */
 export interface Linear {
@@ -16,7 +17,7 @@ export function linear(file: SafetensorsFile, name: string, unfit: (why: string)
   if (!weight || !bias || rows === undefined || columns === undefined || bias.shape[0] !== rows)
     throw unfit(`its layer "${name}" is missing or has no shape of a layer`)
   const layer = { weight: weight.floats(), bias: bias.floats(), rows, columns }
-  if (layer.weight.every(Number.isFinite) && layer.bias.every(Number.isFinite)) return layer
+  if (allFinite(layer.weight) && allFinite(layer.bias)) return layer
   throw unfit(`its layer "${name}" holds a value that is no number`)
 }
 

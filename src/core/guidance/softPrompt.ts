@@ -1,6 +1,7 @@
 import type { SafetensorsFile } from '../adapters'
 import { SpqrError } from '../contracts'
 import { exactExp, sigmoid } from '../exact'
+import { allFinite } from '../finite'
 import { apply, assertLayer, linear, type Linear } from './linear'
 
 /** The token is left out where the gate is less open than this, as published. */
@@ -41,7 +42,7 @@ export class SoftPrompt {
     const [tokens = 0, width = 0] = soft?.shape ?? []
     if (soft?.shape.length !== 2 || tokens < 1 || width < 1) throw unfit('it has no token "soft"')
     const values = soft.floats()
-    if (!values.every(Number.isFinite)) throw unfit('its token holds a value that is no number')
+    if (!allFinite(values)) throw unfit('its token holds a value that is no number')
     const [dense1, dense2, out] = [
       linear(file, 'dense1', unfit),
       linear(file, 'dense2', unfit),

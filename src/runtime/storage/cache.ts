@@ -78,6 +78,12 @@ export class ChunkCache {
     return usable ? stored.output : fresh
   }
 
+  /** Whether all of these were stored whole, so that no network is needed for them. */
+  async stored(files: readonly { sha256: string; bytes: number }[]): Promise<boolean> {
+    const indexes = await Promise.all(files.map(({ sha256, bytes }) => this.index(sha256, bytes)))
+    return indexes.every(({ verified }) => verified)
+  }
+
   /** A chunk whose length and hash are right; null when it is missing or damaged. */
   async chunk(sha256: string, index: ChunkIndex, i: number): Promise<Uint8Array<ArrayBuffer> | null> {
     const expected = index.chunks[i]

@@ -65,9 +65,8 @@ export class PackFiles implements FileLoader {
   }
 
   /** Whether all of these were stored whole, so that no network is needed for them. */
-  async stored(files: readonly PackFile[]): Promise<boolean> {
-    const indexes = await Promise.all(files.map(({ sha256, bytes }) => this.cache.index(sha256, bytes)))
-    return indexes.every(({ verified }) => verified)
+  stored(files: readonly PackFile[]): Promise<boolean> {
+    return this.cache.stored(files)
   }
 
   /**

@@ -8,7 +8,7 @@ import { variantOf } from '../../../src/evaluation/plan/plan'
 import { defaultParameters } from '../../../src/evaluation/spec/params'
 import { createRunSpec } from '../../../src/evaluation/spec/spec'
 import { filesOf, filesOfJudges, filesOfOpening } from '../../../src/runtime/ahead'
-import { CHUNK_BYTES } from '../../../src/runtime/storage/cache'
+import { CHUNK_BYTES, type KeyValue } from '../../../src/runtime/storage/cache'
 import { isStored } from '../../../src/wiring/stored'
 
 const folder = fileURLToPath(new URL('../../../public/packs/pictogram/', import.meta.url))
@@ -21,10 +21,15 @@ const spec = createRunSpec(defaultParameters(), pack)
 const variant = (stage: 'base' | 'aligned' | 'fine-tuned') => variantOf(spec, stage, null, null)
 
 /** A browser that holds these files. */
-function holding(files: readonly PackFile[], changes: object = {}) {
-  const index = { chunkBytes: CHUNK_BYTES, chunks: [], verified: true }
-  const held = new Map(files.map(({ sha256, bytes }) => [`${sha256}/index`, { ...index, bytes, ...changes }]))
-  return { get: async (key: string) => held.get(key) }
+function holding(files: readonly PackFile[], changes: object = {}): KeyValue {
+  const held = new Map<string, unknown>(
+    files.map(({ sha256, bytes }) => {
+      const chunks = Array.from({ length: Math.ceil(bytes / CHUNK_BYTES) }, () => 'a hash')
+      return [`${sha256}/index`, { bytes, chunkBytes: CHUNK_BYTES, chunks, verified: true, ...changes }]
+    }),
+  )
+  const unused = () => Promise.reject(new Error('nothing is written or listed'))
+  return { get: (key) => Promise.resolve(held.get(key)), set: unused, delete: unused, keys: unused }
 }
 const { safety, others } = filesOfJudges(pack, spec.judges)
 const base = [...filesOfOpening(pack), ...filesOf(pack, variant('base')), ...safety, ...others]
